@@ -1,0 +1,1 @@
+//! Joinery's core.
