@@ -1,1 +1,5 @@
 //! Joinery's core.
+
+pub mod checksum;
+pub mod page;
+pub mod table;
