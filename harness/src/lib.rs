@@ -2,3 +2,5 @@
 
 pub mod record;
 pub mod stats;
+pub mod limit_model;
+pub mod summary;

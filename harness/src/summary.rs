@@ -1,0 +1,551 @@
+//! `summary.json`: what a run's samples say, computed from the records and never the other way
+//! round. A cell is a workload, a variant, its toggles and a thread count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::limit_model;
+use crate::record::{
+    CONTROL_A, CONTROL_B, Checksum, Run, SampleRecord, Size, Source, Toggles, WorkloadRecord,
+};
+use crate::stats::{self, Interval};
+
+/// The file of a run's folder that holds its summary.
+pub const SUMMARY_FILE: &str = "summary.json";
+
+/// `summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Version of this layout: 1.
+    pub schema: u32,
+    /// Which run.
+    pub run: RunSummary,
+    /// What the machine's memory can do.
+    pub limits: Limits,
+    /// How large a difference means nothing.
+    pub noise_floor: NoiseFloor,
+    /// Cells of the variants, by workload, variant, toggles, threads.
+    pub results: Vec<CellSummary>,
+    /// One toggle at a time against the default configuration.
+    pub ablations: Vec<Ablation>,
+    /// Cells of other engines.
+    pub peers: Vec<CellSummary>,
+    /// False positives of the tags.
+    pub tags: Vec<TagSummary>,
+    /// Cells that failed. One with a wrong answer stands here and nowhere else.
+    pub failures: Vec<CellFailure>,
+}
+
+/// Which run a summary is of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run's name.
+    pub id: String,
+    /// RFC 3339.
+    pub started: String,
+    /// Seed of data and order.
+    pub seed: u64,
+    /// Workload sizes.
+    pub size: Size,
+    /// Whether everything that was asked for was measured.
+    pub complete: bool,
+}
+
+/// Rates of the largest arrays by thread count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Sequential reading.
+    pub read_bytes_per_second: BTreeMap<u32, f64>,
+    /// Random reads that overlap.
+    pub random_reads_per_second: BTreeMap<u32, f64>,
+}
+
+/// What the control (one variant under two names) shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NoiseFloor {
+    /// Median of the cells' floors, as a share; none in a run without a control.
+    pub floor: Option<f64>,
+    /// Every control.
+    pub controls: Vec<Control>,
+}
+
+impl NoiseFloor {
+    /// The floor for a workload: its own control's where it has one, else the run's.
+    pub fn of(&self, workload: &str, threads: u32) -> f64 {
+        let own = self
+            .controls
+            .iter()
+            .find(|c| c.workload == workload && c.threads == threads);
+        own.map(|c| c.floor).or(self.floor).unwrap_or(0.0)
+    }
+}
+
+/// One variant against itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Control {
+    /// The workload.
+    pub workload: String,
+    /// The variant that was measured under two names.
+    pub variant: String,
+    /// Threads of the join.
+    pub threads: u32,
+    /// First name over second, paired within rounds; its truth is 1.
+    pub ratio: Interval,
+    /// [`stats::floor`] of the ratio.
+    pub floor: f64,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellSummary {
+    /// The workload.
+    pub workload: String,
+    /// Rows of the build side.
+    pub build_rows: u64,
+    /// Rows of the probe side.
+    pub probe_rows: u64,
+    /// Rows of the result.
+    pub result_rows: u64,
+    /// Order-independent checksum of the result.
+    pub checksum: Checksum,
+    /// The variant or peer.
+    pub variant: String,
+    /// What differs from the default configuration.
+    pub toggles: Toggles,
+    /// Threads of the join.
+    pub threads: u32,
+    /// How many measurements.
+    pub samples: usize,
+    /// Time of the whole join.
+    pub seconds: Interval,
+    /// In the order of execution.
+    pub phases: Vec<PhaseSummary>,
+    /// Build and probe tuples over the median time.
+    pub tuples_per_second: f64,
+    /// Peak memory, measured in a process of its own.
+    pub peak_bytes: Option<u64>,
+    /// Bytes of the finished table.
+    pub table_bytes: Option<u64>,
+    /// Median time over the time of [`limit_model`].
+    pub limit_ratio: Option<f64>,
+}
+
+/// One phase of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseSummary {
+    /// Its name.
+    pub name: String,
+    /// Median over the samples.
+    pub median_seconds: f64,
+}
+
+/// The effect of one setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ablation {
+    /// The workload.
+    pub workload: String,
+    /// What is switched.
+    pub toggle: String,
+    /// To what.
+    pub setting: String,
+    /// The variant whose default it is compared with.
+    pub variant: String,
+    /// Threads of the join.
+    pub threads: u32,
+    /// Time with the setting over time with the default, paired within rounds.
+    pub ratio: Interval,
+}
+
+/// How many keys without a match a tag scheme lets through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagSummary {
+    /// The scheme.
+    pub scheme: String,
+    /// The workload.
+    pub workload: String,
+    /// Directory slots a build tuple.
+    pub directory_slots_per_tuple: f64,
+    /// Share of the probe keys without a match.
+    pub false_positive_rate: f64,
+}
+
+/// A cell that failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellFailure {
+    /// The workload.
+    pub workload: String,
+    /// The variant or peer.
+    pub variant: String,
+    /// What differs from the default configuration.
+    pub toggles: Toggles,
+    /// Threads of the join.
+    pub threads: u32,
+    /// How many measurements failed.
+    pub times: usize,
+    /// Whether one gave a wrong answer; then the cell is nowhere else.
+    pub wrong: bool,
+    /// The first error.
+    pub error: String,
+}
+
+/// Names a cell. Workloads and variants stand in the order of their records.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    workload: usize,
+    variant: usize,
+    toggles: Toggles,
+    threads: u32,
+}
+
+/// A run's samples sorted into cells, those with a wrong answer left out.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    run: &'a Run,
+    cells: BTreeMap<Key, Vec<&'a SampleRecord>>,
+    failures: BTreeMap<Key, CellFailure>,
+}
+
+/// The samples of one cell.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell<'c, 'a> {
+    key: &'c Key,
+    run: &'a Run,
+    samples: &'c [&'a SampleRecord],
+}
+
+impl<'a> Cells<'a> {
+    /// Sorts the samples. A sample whose answer is not the workload's makes its cell a failure.
+    pub fn new(run: &'a Run) -> Self {
+        let mut found = Self {
+            run,
+            cells: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        };
+        for failure in &run.failures {
+            let Some(key) = found.key(
+                &failure.workload,
+                &failure.variant,
+                &failure.toggles,
+                failure.threads,
+            ) else {
+                continue;
+            };
+            found.fail(key, &failure.error, failure.wrong);
+        }
+        for sample in &run.samples {
+            let Some(key) = found.key(
+                &sample.workload,
+                &sample.variant,
+                &sample.toggles,
+                sample.threads,
+            ) else {
+                continue;
+            };
+            let expected = run.workloads[key.workload].expected;
+            if sample.answer != expected {
+                let error = format!(
+                    "wrong answer: {} rows with checksum {}, not {} with {}",
+                    sample.answer.rows, sample.answer.checksum, expected.rows, expected.checksum
+                );
+                found.fail(key, &error, true);
+            } else {
+                found.cells.entry(key).or_default().push(sample);
+            }
+        }
+        let wrong: Vec<Key> = found
+            .failures
+            .iter()
+            .filter(|(_, failure)| failure.wrong)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in wrong {
+            found.cells.remove(&key);
+        }
+        found
+    }
+
+    fn key(&self, workload: &str, variant: &str, toggles: &Toggles, threads: u32) -> Option<Key> {
+        Some(Key {
+            workload: self.run.workloads.iter().position(|w| w.name == workload)?,
+            variant: self.run.variants.iter().position(|v| v.name == variant)?,
+            toggles: toggles.clone(),
+            threads,
+        })
+    }
+
+    fn fail(&mut self, key: Key, error: &str, wrong: bool) {
+        let workload = self.run.workloads[key.workload].name.clone();
+        let variant = self.run.variants[key.variant].name.clone();
+        let (toggles, threads) = (key.toggles.clone(), key.threads);
+        let failure = self.failures.entry(key).or_insert_with(|| CellFailure {
+            workload,
+            variant,
+            toggles,
+            threads,
+            times: 0,
+            wrong: false,
+            error: error.to_owned(),
+        });
+        failure.times += 1;
+        if wrong && !failure.wrong {
+            failure.wrong = true;
+            failure.error = error.to_owned();
+        }
+    }
+
+    /// All cells, by workload, variant, toggles, threads.
+    pub fn iter(&self) -> impl Iterator<Item = Cell<'_, 'a>> {
+        self.cells.iter().map(|(key, samples)| Cell {
+            key,
+            run: self.run,
+            samples,
+        })
+    }
+
+    /// The cell of a variant in the default configuration.
+    pub fn default_of(&self, workload: &str, variant: &str, threads: u32) -> Option<Cell<'_, 'a>> {
+        let key = self.key(workload, variant, &Toggles::new(), threads)?;
+        let (key, samples) = self.cells.get_key_value(&key)?;
+        Some(Cell {
+            key,
+            run: self.run,
+            samples,
+        })
+    }
+}
+
+impl<'c, 'a> Cell<'c, 'a> {
+    /// The workload.
+    pub fn workload(&self) -> &'a WorkloadRecord {
+        &self.run.workloads[self.key.workload]
+    }
+
+    /// The variant's name.
+    pub fn variant(&self) -> &'a str {
+        &self.run.variants[self.key.variant].name
+    }
+
+    /// The samples that count: those without a label, or under the control's first name where
+    /// there are no others.
+    pub fn samples(&self) -> impl Iterator<Item = &'a SampleRecord> + use<'c, 'a> {
+        let plain = self.samples.iter().any(|s| s.label.is_none());
+        let wanted = if plain { None } else { Some(CONTROL_A) };
+        self.samples
+            .iter()
+            .copied()
+            .filter(move |s| s.label.as_deref() == wanted)
+    }
+
+    /// Seconds of a sample by round.
+    pub fn rounds(&self) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
+        self.samples().map(|s| (s.round, s.seconds))
+    }
+
+    /// Time of this cell over time of `under`, paired within rounds.
+    pub fn over(&self, under: &Cell<'_, '_>) -> Option<Interval> {
+        let name = format!("{} over {}", self.name(), under.name());
+        stats::paired_ratio(self.rounds(), under.rounds(), &name)
+    }
+
+    /// A name that no other cell of the run has.
+    pub fn name(&self) -> String {
+        let toggles: Vec<String> = self
+            .key
+            .toggles
+            .iter()
+            .map(|(toggle, setting)| format!("{toggle}={setting}"))
+            .collect();
+        format!(
+            "{}/{}/{}/{}",
+            self.workload().name,
+            self.variant(),
+            toggles.join(","),
+            self.key.threads
+        )
+    }
+
+    /// Seconds of the build alone, by round: the phases before the first whose name has `probe`.
+    pub fn build_rounds(&self) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
+        self.samples().map(|s| {
+            let build = s.phases.iter().take_while(|p| !p.name.contains("probe"));
+            (s.round, build.map(|p| p.seconds).sum())
+        })
+    }
+
+    fn labelled(&self, label: &'static str) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
+        self.samples
+            .iter()
+            .filter(move |s| s.label.as_deref() == Some(label))
+            .map(|s| (s.round, s.seconds))
+    }
+
+    fn is_peer(&self) -> bool {
+        self.samples.iter().any(|s| s.source == Source::Peer)
+    }
+
+    fn summarise(&self) -> Option<CellSummary> {
+        let workload = self.workload();
+        let samples: Vec<&SampleRecord> = self.samples().collect();
+        let times: Vec<f64> = samples.iter().map(|s| s.seconds).collect();
+        let seconds = stats::interval(&times, &self.name())?;
+        let threads = self.key.threads;
+        let limit = limit_model::seconds(
+            workload,
+            threads,
+            &self.run.limits,
+            &self.run.run.environment,
+        );
+        let peak = self.run.memory.iter().rev().find(|m| {
+            m.workload == workload.name
+                && m.variant == self.variant()
+                && m.toggles == self.key.toggles
+                && m.threads == threads
+        });
+        let table_bytes: Vec<f64> = samples
+            .iter()
+            .filter_map(|s| s.bytes.map(|b| b as f64))
+            .collect();
+        Some(CellSummary {
+            workload: workload.name.clone(),
+            build_rows: workload.build_rows,
+            probe_rows: workload.probe_rows,
+            result_rows: workload.expected.rows,
+            checksum: workload.expected.checksum,
+            variant: self.variant().to_owned(),
+            toggles: self.key.toggles.clone(),
+            threads,
+            samples: samples.len(),
+            seconds,
+            phases: phases(&samples),
+            tuples_per_second: (workload.build_rows + workload.probe_rows) as f64 / seconds.median,
+            peak_bytes: peak.map(|m| m.peak_bytes),
+            table_bytes: stats::median(&table_bytes).map(|b| b as u64),
+            limit_ratio: limit.map(|limit| seconds.median / limit),
+        })
+    }
+
+    fn control(&self) -> Option<Control> {
+        let name = format!("control {}", self.name());
+        let (a, b) = (self.labelled(CONTROL_A), self.labelled(CONTROL_B));
+        let ratio = stats::paired_ratio(a, b, &name)?;
+        Some(Control {
+            workload: self.workload().name.clone(),
+            variant: self.variant().to_owned(),
+            threads: self.key.threads,
+            ratio,
+            floor: stats::floor(ratio),
+        })
+    }
+}
+
+/// Medians by phase. A sample that skipped a phase counts as 0 for it.
+fn phases(samples: &[&SampleRecord]) -> Vec<PhaseSummary> {
+    let mut names: Vec<&str> = Vec::new();
+    for phase in samples.iter().flat_map(|s| &s.phases) {
+        if !names.contains(&phase.name.as_str()) {
+            names.push(&phase.name);
+        }
+    }
+    let seconds_of = |name: &str| -> Vec<f64> {
+        let of = |s: &SampleRecord| -> f64 {
+            let named = s.phases.iter().filter(|p| p.name == name);
+            named.map(|p| p.seconds).sum()
+        };
+        samples.iter().map(|s| of(s)).collect()
+    };
+    names
+        .iter()
+        .filter_map(|name| {
+            Some(PhaseSummary {
+                name: (*name).to_owned(),
+                median_seconds: stats::median(&seconds_of(name))?,
+            })
+        })
+        .collect()
+}
+
+/// Summarises a run.
+pub fn summarise(run: &Run) -> Summary {
+    summarise_cells(run, &Cells::new(run))
+}
+
+/// Summarises a run whose samples are sorted into cells already.
+pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
+    let (mut results, mut peers, mut controls) = (Vec::new(), Vec::new(), Vec::new());
+    for cell in cells.iter() {
+        let list = if cell.is_peer() {
+            &mut peers
+        } else {
+            &mut results
+        };
+        list.extend(cell.summarise());
+        controls.extend(cell.control());
+    }
+    let floors: Vec<f64> = controls.iter().map(|c| c.floor).collect();
+    Summary {
+        schema: 1,
+        run: RunSummary {
+            id: run.run.id.clone(),
+            started: run.run.started.clone(),
+            seed: run.run.seed,
+            size: run.run.size,
+            complete: run.complete,
+        },
+        limits: limits(run),
+        noise_floor: NoiseFloor {
+            floor: stats::median(&floors),
+            controls,
+        },
+        results,
+        ablations: ablations(cells),
+        peers,
+        tags: tags(run),
+        failures: cells.failures.values().cloned().collect(),
+    }
+}
+
+fn limits(run: &Run) -> Limits {
+    let threads: BTreeSet<u32> = run.limits.iter().map(|l| l.threads).collect();
+    let rates = |what: &str| -> BTreeMap<u32, f64> {
+        let rate = |&t: &u32| Some((t, limit_model::rate(&run.limits, what, t, u64::MAX)?));
+        threads.iter().filter_map(rate).collect()
+    };
+    Limits {
+        read_bytes_per_second: rates("read_bytes_per_second"),
+        random_reads_per_second: rates("random_reads_per_second"),
+    }
+}
+
+fn ablations(cells: &Cells<'_>) -> Vec<Ablation> {
+    cells
+        .iter()
+        .filter(|cell| cell.key.toggles.len() == 1)
+        .filter_map(|cell| {
+            let (toggle, setting) = cell.key.toggles.first_key_value()?;
+            let (workload, threads) = (&cell.workload().name, cell.key.threads);
+            let default = cells.default_of(workload, cell.variant(), threads)?;
+            Some(Ablation {
+                workload: workload.clone(),
+                toggle: toggle.clone(),
+                setting: setting.clone(),
+                variant: cell.variant().to_owned(),
+                threads,
+                ratio: cell.over(&default)?,
+            })
+        })
+        .collect()
+}
+
+fn tags(run: &Run) -> Vec<TagSummary> {
+    run.tags
+        .iter()
+        .filter(|t| t.probes > 0)
+        .map(|t| TagSummary {
+            scheme: t.scheme.clone(),
+            workload: t.workload.clone(),
+            directory_slots_per_tuple: t.directory_slots_per_tuple,
+            false_positive_rate: t.false_positives as f64 / t.probes as f64,
+        })
+        .collect()
+}
