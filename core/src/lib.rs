@@ -1,5 +1,21 @@
-//! Joinery's core.
+//! The core of Joinery: pages and tables, hashes, tags and directories, the unchained table, morsels, the traits that a
+//! join variant implements, the oracle and the conformance suite.
+//!
+//! The way of the data: pages → key input → build variant → [`join::JoinTable`] → probe variant → consumer.
+//! `docs/architecture.md` has the picture. This crate knows no variant.
 
 pub mod checksum;
+pub mod directory;
+pub mod hash;
+pub mod input;
+pub mod join;
+pub mod key;
+pub mod memory;
+pub mod oracle;
 pub mod page;
+pub mod parallel;
+pub mod prefetch;
+mod sync;
 pub mod table;
+pub mod tag;
+pub mod unchained;

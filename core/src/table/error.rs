@@ -159,6 +159,8 @@ fn remedy(error: &io::Error) -> &'static str {
         ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => {
             "remove it first or choose another place"
         }
+        ErrorKind::FileTooLarge => "raise the limit on file sizes or choose another place",
+        ErrorKind::InvalidFilename => "choose a folder by its name",
         _ => "check the path and the disk",
     }
 }

@@ -1,5 +1,6 @@
 //! Table folders: `table.json` and one file of raw pages a column.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
@@ -116,8 +117,9 @@ struct Temporary(PathBuf);
 impl Temporary {
     fn beside(folder: &Path) -> Result<Temporary, TableError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let mut name = std::ffi::OsString::from(".");
-        name.push(folder.file_name().unwrap_or("table".as_ref()));
+        let own = folder.file_name().ok_or(ErrorKind::InvalidFilename.into());
+        let mut name = OsString::from(".");
+        name.push(own.map_err(TableError::io("write", folder))?);
         let unique = NEXT.fetch_add(1, Ordering::Relaxed);
         name.push(format!(".{}-{unique}.partial", std::process::id()));
         let path = folder.with_file_name(name);

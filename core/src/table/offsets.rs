@@ -22,13 +22,20 @@ impl PageOffsets {
     /// # Panics
     /// If they hold more than `u32::MAX` rows, which no table does.
     pub fn new(pages: &[Page]) -> PageOffsets {
-        let mut starts = Vec::with_capacity(pages.len() + 1);
+        PageOffsets::from_row_counts(pages.iter().map(Page::rows))
+    }
+
+    /// The offsets of pages with these numbers of rows.
+    ///
+    /// # Panics
+    /// As [`PageOffsets::new`].
+    pub fn from_row_counts(counts: impl ExactSizeIterator<Item = usize>) -> PageOffsets {
+        let mut starts = Vec::with_capacity(counts.len() + 1);
         let mut next = 0u32;
         starts.push(next);
-        for page in pages {
-            next = next
-                .checked_add(page.rows() as u32)
-                .expect("a table holds at most u32::MAX rows");
+        for rows in counts {
+            let end = u32::try_from(rows).ok().and_then(|rows| next.checked_add(rows));
+            next = end.expect("a table holds at most u32::MAX rows");
             starts.push(next);
         }
         PageOffsets {

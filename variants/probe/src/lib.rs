@@ -1,1 +1,64 @@
-//! Stub.
+//! Probes of a finished table: keys zero-copy or materialised, one at a time or batched with software prefetch, work
+//! shared in three ways (R8.1 to R8.3).
+
+use join_core::input::{InputMode, KeyColumn, KeySource, Materialised};
+use join_core::join::{Context, JoinError, JoinTable, Kernel, Phases, Probe, Results, consume};
+use join_core::key::Key;
+use join_core::parallel::{MorselSize, Sharing};
+
+/// A probe that reads a key column once, in input order.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelinedProbe {
+    /// How the probe side's keys are read (R1.2).
+    pub input: InputMode,
+    /// Scalar or batched, and how tuples are compared.
+    pub kernel: Kernel,
+    /// How workers share the rows (R8.1, R8.2).
+    pub sharing: Sharing,
+    /// Rows that a worker takes at a time (R8.2).
+    pub morsel: MorselSize,
+}
+
+impl Default for PipelinedProbe {
+    fn default() -> Self {
+        Self {
+            input: InputMode::ZeroCopy,
+            kernel: Kernel::SCALAR,
+            sharing: Sharing::Counter,
+            morsel: MorselSize::default(),
+        }
+    }
+}
+
+impl Probe for PipelinedProbe {
+    fn probe<K: Key>(
+        &self,
+        table: &dyn JoinTable<K>,
+        column: &KeyColumn<'_, K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+        notes: &mut Vec<String>,
+    ) -> Result<Results, JoinError> {
+        let nulls = column.has_nulls();
+        notes.push(format!("probe input {}", self.input.chosen(nulls)));
+        let copy = self
+            .input
+            .copies(nulls)
+            .then(|| Materialised::new(column, context.team, context.memory))
+            .transpose()?;
+        if copy.is_some() {
+            phases.lap("materialise probe keys");
+        }
+        let source: &dyn KeySource<K> = match &copy {
+            Some(copy) => copy,
+            None => column,
+        };
+        let workers = context.team.workers_for(column.len());
+        let cursors = source.cursors(workers, self.sharing, self.morsel);
+        consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
+            while let Some(block) = cursor.next_block() {
+                table.probe(block, self.kernel, sink.reborrow());
+            }
+        })
+    }
+}

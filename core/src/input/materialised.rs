@@ -1,0 +1,148 @@
+//! A dense copy of a column's keys.
+
+use super::{BlockRows, KeyBlock, KeyColumn, KeyCursor, KeySource};
+use crate::key::Key;
+use crate::memory::{Buffer, Memory, OutOfMemory};
+use crate::parallel::{MorselSize, Morsels, Sharing, Tasks, Team, morsels};
+
+/// Keys a block.
+const BLOCK: usize = 1024;
+
+/// Pages a worker copies at a time.
+const PAGES: usize = 64;
+
+/// Keys copied out of their pages, without the NULLs; row ids are kept only where there are NULLs.
+#[derive(Debug)]
+pub struct Materialised<K: Key> {
+    keys: Buffer<K>,
+    rows: Option<Buffer<u32>>,
+    all_rows: usize,
+}
+
+impl<K: Key> Materialised<K> {
+    /// Copies the keys of `column` with all threads of `team`.
+    pub fn new(
+        column: &KeyColumn<'_, K>,
+        team: &Team,
+        memory: &Memory,
+    ) -> Result<Self, OutOfMemory> {
+        let mut keys = memory.uninit::<K>(column.keys())?;
+        let mut rows = column
+            .has_nulls()
+            .then(|| memory.uninit::<u32>(column.keys()))
+            .transpose()?;
+        let mut keys_left: &mut [_] = &mut keys;
+        let mut rows_left: &mut [_] = rows.as_deref_mut().unwrap_or_default();
+        let tasks = Tasks::new(
+            column
+                .pages()
+                .chunks(PAGES)
+                .enumerate()
+                .map(|(index, pages)| {
+                    let count = pages.iter().map(|page| K::values(page).len()).sum();
+                    let keys = keys_left
+                        .split_off_mut(..count)
+                        .expect("room for every key");
+                    let rows = rows_left
+                        .split_off_mut(..count.min(rows_left.len()))
+                        .expect("within bounds");
+                    (&column.offsets()[index * PAGES..], pages, keys, rows)
+                }),
+        );
+        team.run(vec![(); team.workers_for(column.len())], |_, ()| {
+            while let Some((_, (offsets, pages, mut keys, mut rows))) = tasks.take() {
+                for (page, &first) in pages.iter().zip(offsets) {
+                    let values = K::values(page);
+                    let place = keys
+                        .split_off_mut(..values.len())
+                        .expect("room for every key");
+                    place.write_copy_of_slice(values);
+                    if rows.is_empty() {
+                        continue;
+                    }
+                    let place = rows
+                        .split_off_mut(..values.len())
+                        .expect("room for every row");
+                    if page.has_nulls() {
+                        // A validated bitmap has a row for each value; the chain only keeps that from being trusted.
+                        let valid = page.validity().valid_rows().chain(std::iter::repeat(0));
+                        for (place, slot) in place.iter_mut().zip(valid) {
+                            place.write(first + slot as u32);
+                        }
+                    } else {
+                        for (place, row) in place.iter_mut().zip(first..) {
+                            place.write(row);
+                        }
+                    }
+                }
+            }
+        });
+        // SAFETY: the tasks divide both buffers by the pages' numbers of values, and each writes all of its part:
+        // for each page as many keys and, where rows are kept, as many rows as it has values.
+        let (keys, rows) = unsafe { (keys.assume_init(), rows.map(|rows| rows.assume_init())) };
+        Ok(Self {
+            keys,
+            rows,
+            all_rows: column.len(),
+        })
+    }
+
+    fn block(&self, range: std::ops::Range<usize>) -> KeyBlock<'_, K> {
+        KeyBlock {
+            rows: match &self.rows {
+                None => BlockRows::From(range.start as u32),
+                Some(rows) => BlockRows::List(&rows[range.clone()]),
+            },
+            keys: &self.keys[range],
+        }
+    }
+
+    /// Bytes of the copy.
+    pub fn bytes(&self) -> usize {
+        self.keys.bytes() + self.rows.as_ref().map_or(0, Buffer::bytes)
+    }
+}
+
+// SAFETY: the copy is not changed, and morsels cover every key once.
+unsafe impl<K: Key> KeySource<K> for Materialised<K> {
+    fn rows(&self) -> Option<usize> {
+        Some(self.all_rows)
+    }
+
+    fn cursors<'s>(
+        &'s self,
+        workers: usize,
+        sharing: Sharing,
+        morsel: MorselSize,
+    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        let size = morsel.units(self.keys.len(), workers);
+        morsels(self.keys.len(), size, workers, sharing)
+            .into_iter()
+            .map(|morsels| {
+                Box::new(Cursor {
+                    source: self,
+                    morsels,
+                    left: 0..0,
+                }) as Box<dyn KeyCursor<K> + 's>
+            })
+            .collect()
+    }
+}
+
+struct Cursor<'s, K: Key> {
+    source: &'s Materialised<K>,
+    morsels: Morsels,
+    left: std::ops::Range<usize>,
+}
+
+impl<K: Key> KeyCursor<K> for Cursor<'_, K> {
+    fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
+        if self.left.is_empty() {
+            self.left = self.morsels.next()?;
+        }
+        let end = self.left.end.min(self.left.start + BLOCK);
+        let block = self.source.block(self.left.start..end);
+        self.left.start = end;
+        Some(block)
+    }
+}

@@ -1,0 +1,125 @@
+//! Key inputs: what a build or a probe reads its keys from, a block at a time.
+//!
+//! A [`KeyColumn`] reads keys where they lie in the pages (zero-copy, R1.1, R1.3), NULLs or not; [`Materialised`]
+//! holds a dense copy; a [`KeyStream`] yields blocks without saying how many there will be (R4.1). All three are a
+//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] a worker.
+
+mod column;
+mod materialised;
+mod stream;
+
+pub use column::KeyColumn;
+pub use materialised::Materialised;
+pub use stream::{KeyStream, OwnedBlock, StreamSource};
+
+use crate::key::Key;
+use crate::parallel::{MorselSize, Sharing};
+
+/// Keys of consecutive or listed rows. NULL keys are never in a block: they join nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyBlock<'a, K> {
+    /// The keys.
+    pub keys: &'a [K],
+    /// The rows they stand in, as many.
+    pub rows: BlockRows<'a>,
+}
+
+/// The row ids of a block's keys.
+#[derive(Debug, Clone, Copy)]
+pub enum BlockRows<'a> {
+    /// This row and the following ones.
+    From(u32),
+    /// These rows.
+    List(&'a [u32]),
+}
+
+impl<'a, K: Key> KeyBlock<'a, K> {
+    /// The block in pieces of `len` keys, the last one shorter.
+    pub fn chunks(self, len: usize) -> impl Iterator<Item = KeyBlock<'a, K>> {
+        self.keys.chunks(len).enumerate().map(move |(index, keys)| {
+            let first = index * len;
+            KeyBlock {
+                keys,
+                rows: match self.rows {
+                    BlockRows::From(row) => BlockRows::From(row + first as u32),
+                    BlockRows::List(rows) => BlockRows::List(&rows[first..first + keys.len()]),
+                },
+            }
+        })
+    }
+
+    /// Calls `each` with every key and its row.
+    #[inline(always)]
+    pub fn for_each(&self, mut each: impl FnMut(K, u32)) {
+        match self.rows {
+            BlockRows::From(first) => {
+                for (row, &key) in (first..).zip(self.keys) {
+                    each(key, row);
+                }
+            }
+            BlockRows::List(rows) => {
+                for (&row, &key) in rows.iter().zip(self.keys) {
+                    each(key, row);
+                }
+            }
+        }
+    }
+}
+
+/// Keys that workers can read in blocks, each key once.
+///
+/// # Safety
+///
+/// A source that knows its rows yields the same keys each time that it is read: builds that count first and copy then
+/// leave no place unwritten because of it.
+pub unsafe trait KeySource<K: Key>: Sync {
+    /// Rows in all, NULLs included, where that is known before the end (R4.1).
+    fn rows(&self) -> Option<usize>;
+
+    /// A cursor for each of `workers` workers; together they yield every key once. Only a source that knows its rows
+    /// can be read more than once.
+    fn cursors<'s>(
+        &'s self,
+        workers: usize,
+        sharing: Sharing,
+        morsel: MorselSize,
+    ) -> Vec<Box<dyn KeyCursor<K> + 's>>;
+}
+
+/// One worker's way through a [`KeySource`].
+pub trait KeyCursor<K: Key>: Send {
+    /// The next block, of one to a few thousand keys.
+    fn next_block(&mut self) -> Option<KeyBlock<'_, K>>;
+}
+
+/// Whether keys are read where they lie or copied first (R1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InputMode {
+    /// Zero-copy unless the column has NULLs, as in the source; page headers alone decide (R1.4).
+    Source,
+    /// Zero-copy always; columns with NULLs by bitmap and rank.
+    #[default]
+    ZeroCopy,
+    /// A dense copy of the keys (and of the row ids where there are NULLs) is made first.
+    Materialised,
+}
+
+impl InputMode {
+    /// Whether a column with or without NULLs is copied in this mode.
+    pub fn copies(self, nulls: bool) -> bool {
+        match self {
+            Self::Source => nulls,
+            Self::ZeroCopy => false,
+            Self::Materialised => true,
+        }
+    }
+
+    /// What a report calls the choice for such a column.
+    pub fn chosen(self, nulls: bool) -> &'static str {
+        match (self.copies(nulls), nulls) {
+            (true, _) => "materialised",
+            (false, true) => "zero-copy by bitmap and rank",
+            (false, false) => "zero-copy",
+        }
+    }
+}

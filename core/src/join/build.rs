@@ -1,0 +1,83 @@
+//! What a build variant implements.
+
+use super::context::{Context, JoinError};
+use super::phases::Phases;
+use super::table::JoinTable;
+use crate::input::KeySource;
+use crate::key::Key;
+
+/// A build variant: makes a table from the keys of the build side.
+pub trait Build: Send + Sync {
+    /// Builds a table of all keys of `source`, naming its phases on the way.
+    fn build<'a, K: Key>(
+        &self,
+        source: &'a dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError>;
+}
+
+/// A [`Build`] behind a pointer.
+pub trait ErasedBuild: Send + Sync {
+    /// Builds a table of INT32 keys.
+    fn build_int32<'a>(
+        &self,
+        source: &'a dyn KeySource<i32>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<i32> + 'a>, JoinError>;
+
+    /// Builds a table of INT64 keys.
+    fn build_int64<'a>(
+        &self,
+        source: &'a dyn KeySource<i64>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<i64> + 'a>, JoinError>;
+}
+
+impl<B: Build> ErasedBuild for B {
+    fn build_int32<'a>(
+        &self,
+        source: &'a dyn KeySource<i32>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<i32> + 'a>, JoinError> {
+        self.build(source, context, phases)
+    }
+
+    fn build_int64<'a>(
+        &self,
+        source: &'a dyn KeySource<i64>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<i64> + 'a>, JoinError> {
+        self.build(source, context, phases)
+    }
+}
+
+/// One build below a number of rows, another from there on (R3.1). A source of unknown length counts as large.
+#[derive(Debug, Clone, Copy)]
+pub struct Threshold<Small, Large> {
+    /// Rows from which on `large` builds.
+    pub min_rows: usize,
+    /// Builds small inputs.
+    pub small: Small,
+    /// Builds large inputs.
+    pub large: Large,
+}
+
+impl<Small: Build, Large: Build> Build for Threshold<Small, Large> {
+    fn build<'a, K: Key>(
+        &self,
+        source: &'a dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+        if source.rows().is_some_and(|rows| rows < self.min_rows) {
+            self.small.build(source, context, phases)
+        } else {
+            self.large.build(source, context, phases)
+        }
+    }
+}

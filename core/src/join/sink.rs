@@ -1,0 +1,216 @@
+//! Where matches go: sums, or pairs of row ids.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::checksum::{Checksum, checksum_int64_row};
+use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
+
+/// Something that takes matches. Generic, so that a table's inner loop is compiled for it.
+pub trait Sink {
+    /// Takes a match if `hit`; without a branch on it, so that a caller may compare without one.
+    fn emit_if(&mut self, hit: bool, build_row: u32, probe_row: u32);
+
+    /// Takes a match.
+    #[inline(always)]
+    fn emit(&mut self, build_row: u32, probe_row: u32) {
+        self.emit_if(true, build_row, probe_row);
+    }
+}
+
+/// The consumer `aggregate`: count of results and wrapping sums of both row ids, so that nothing can be skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Aggregate {
+    /// Results.
+    pub rows: u64,
+    /// Wrapping sum of the results' build rows.
+    pub sum_build: u64,
+    /// Wrapping sum of the results' probe rows.
+    pub sum_probe: u64,
+}
+
+impl Aggregate {
+    /// The checksum of the one result row (rows, sum_build, sum_probe) as INT64 columns.
+    pub fn checksum(&self) -> Checksum {
+        Checksum(checksum_int64_row(&[
+            self.rows as i64,
+            self.sum_build as i64,
+            self.sum_probe as i64,
+        ]))
+    }
+
+    /// Adds another worker's share.
+    pub fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.sum_build = self.sum_build.wrapping_add(other.sum_build);
+        self.sum_probe = self.sum_probe.wrapping_add(other.sum_probe);
+    }
+}
+
+impl Sink for Aggregate {
+    #[inline(always)]
+    fn emit_if(&mut self, hit: bool, build_row: u32, probe_row: u32) {
+        let mask = u64::from(hit).wrapping_neg();
+        self.rows += u64::from(hit);
+        self.sum_build = self.sum_build.wrapping_add(u64::from(build_row) & mask);
+        self.sum_probe = self.sum_probe.wrapping_add(u64::from(probe_row) & mask);
+    }
+}
+
+/// A result: a build row and a probe row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Pair {
+    /// Row of the build side.
+    pub build: u32,
+    /// Row of the probe side.
+    pub probe: u32,
+}
+
+/// Takes pairs as they are produced, a block at a time, from any worker.
+pub trait PairConsumer: Sync {
+    /// Takes a block of `worker`'s pairs.
+    fn consume(&self, worker: usize, pairs: &[Pair]);
+}
+
+/// Pairs a chunk of a worker's output: 512 KiB.
+const CHUNK: usize = 1 << 16;
+
+/// One worker's pairs: full chunks kept for a merge, or handed on as they fill.
+pub struct PairBuffer<'a> {
+    chunk: UninitBuffer<Pair>,
+    len: usize,
+    full: Vec<Buffer<Pair>>,
+    memory: Memory,
+    consumer: Option<(&'a dyn PairConsumer, usize)>,
+    error: Option<OutOfMemory>,
+}
+
+impl<'a> PairBuffer<'a> {
+    /// A buffer that keeps its pairs.
+    pub fn keeping(memory: &Memory) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            chunk: memory.uninit(CHUNK)?,
+            len: 0,
+            full: Vec::new(),
+            memory: memory.clone(),
+            consumer: None,
+            error: None,
+        })
+    }
+
+    /// A buffer that hands every full chunk to `consumer` as `worker`'s.
+    pub fn streaming(
+        memory: &Memory,
+        consumer: &'a dyn PairConsumer,
+        worker: usize,
+    ) -> Result<Self, OutOfMemory> {
+        // Small enough to stay in L1 between producer and consumer.
+        const STREAMED: usize = 1 << 11;
+        Ok(Self {
+            chunk: memory.uninit(STREAMED)?,
+            consumer: Some((consumer, worker)),
+            ..Self::keeping(memory)?
+        })
+    }
+
+    #[cold]
+    fn flush(&mut self) {
+        if let Some((consumer, worker)) = self.consumer {
+            // SAFETY: the first `len` pairs of the chunk have been written.
+            let pairs = unsafe { self.chunk[..self.len].assume_init_ref() };
+            consumer.consume(worker, pairs);
+            self.len = 0;
+            return;
+        }
+        // Once memory has run out, pairs are dropped and `finish` says so.
+        match self.memory.uninit(CHUNK) {
+            Ok(next) if self.error.is_none() => {
+                let full = std::mem::replace(&mut self.chunk, next);
+                // SAFETY: only the first `len` pairs are kept, and they have been written.
+                let mut full = unsafe { full.assume_init() };
+                full.truncate(self.len);
+                self.full.push(full);
+            }
+            Ok(_) => {}
+            Err(error) => self.error = Some(error),
+        }
+        self.len = 0;
+    }
+
+    /// The kept chunks, in order.
+    pub fn finish(mut self) -> Result<Vec<Buffer<Pair>>, OutOfMemory> {
+        if self.len > 0 {
+            if self.consumer.is_some() {
+                self.flush();
+            } else {
+                // SAFETY: only the first `len` pairs are kept, and they have been written.
+                let mut last = unsafe { self.chunk.assume_init() };
+                last.truncate(self.len);
+                self.full.push(last);
+            }
+        }
+        self.error.map_or(Ok(self.full), Err)
+    }
+}
+
+impl Sink for PairBuffer<'_> {
+    #[inline(always)]
+    fn emit_if(&mut self, hit: bool, build_row: u32, probe_row: u32) {
+        if self.len == self.chunk.len() {
+            self.flush();
+        }
+        self.chunk[self.len].write(Pair {
+            build: build_row,
+            probe: probe_row,
+        });
+        self.len += usize::from(hit);
+    }
+}
+
+/// A sink behind a table's object-safe interface.
+pub enum SinkRef<'s, 'a> {
+    /// Sums.
+    Aggregate(&'s mut Aggregate),
+    /// Pairs.
+    Pairs(&'s mut PairBuffer<'a>),
+}
+
+impl<'a> SinkRef<'_, 'a> {
+    /// The same sink, for one block.
+    #[inline]
+    pub fn reborrow(&mut self) -> SinkRef<'_, 'a> {
+        match self {
+            Self::Aggregate(sums) => SinkRef::Aggregate(sums),
+            Self::Pairs(pairs) => SinkRef::Pairs(pairs),
+        }
+    }
+}
+
+/// The pairs of a join: one block after a merge, a worker's chunks each without one.
+#[derive(Debug, Default)]
+pub struct Pairs(pub Vec<Buffer<Pair>>);
+
+impl Pairs {
+    /// All pairs.
+    pub fn iter(&self) -> impl Iterator<Item = Pair> + '_ {
+        self.0.iter().flat_map(|chunk| chunk.iter().copied())
+    }
+
+    /// Count and sums of the pairs.
+    pub fn aggregate(&self) -> Aggregate {
+        let mut sums = Aggregate::default();
+        self.iter()
+            .for_each(|pair| sums.emit(pair.build, pair.probe));
+        sums
+    }
+
+    /// The order-independent checksum of the pairs as a table of two INT64 columns.
+    pub fn checksum(&self) -> Checksum {
+        Checksum(self.iter().fold(0, |sum, pair| {
+            sum.wrapping_add(checksum_int64_row(&[
+                i64::from(pair.build),
+                i64::from(pair.probe),
+            ]))
+        }))
+    }
+}

@@ -1,0 +1,154 @@
+//! Fixed-length arrays on a cache line boundary (on a 2 MiB boundary where [`super::process`] serves them).
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::slice;
+
+use bytemuck::Zeroable;
+
+use super::budget::{Memory, OutOfMemory, Reservation};
+
+/// Cache line size that buffers are aligned to.
+const LINE: usize = 64;
+
+/// A block from the process allocator, given back on drop.
+struct Block {
+    start: NonNull<u8>,
+    layout: Layout,
+    _reservation: Reservation,
+}
+
+impl Block {
+    fn new<T>(memory: &Memory, len: usize, zeroed: bool) -> Result<Self, OutOfMemory> {
+        let bytes = len.saturating_mul(size_of::<T>()).max(1);
+        let layout = Layout::from_size_align(bytes, LINE.max(align_of::<T>()))
+            .map_err(|_| memory.refused(bytes))?;
+        let reservation = memory.reserve(bytes)?;
+        // SAFETY: the layout's size is at least 1.
+        let start = unsafe {
+            if zeroed {
+                alloc_zeroed(layout)
+            } else {
+                alloc(layout)
+            }
+        };
+        let start = NonNull::new(start).ok_or_else(|| memory.refused(bytes))?;
+        Ok(Self {
+            start,
+            layout,
+            _reservation: reservation,
+        })
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: `start` came from the global allocator with this layout.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+    }
+}
+
+/// A fixed-length array of initialised values.
+pub struct Buffer<T> {
+    block: Block,
+    len: usize,
+    marker: std::marker::PhantomData<T>,
+}
+
+// SAFETY: a buffer owns its block, like a Vec.
+unsafe impl<T: Send> Send for Buffer<T> {}
+// SAFETY: as above; shared access only reads.
+unsafe impl<T: Sync> Sync for Buffer<T> {}
+
+impl<T: Zeroable> Buffer<T> {
+    /// `len` zeroes.
+    pub fn zeroed(memory: &Memory, len: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            block: Block::new::<T>(memory, len, true)?,
+            len,
+            marker: std::marker::PhantomData,
+        })
+    }
+}
+
+impl<T> Buffer<T> {
+    /// Size in bytes.
+    pub fn bytes(&self) -> usize {
+        self.len * size_of::<T>()
+    }
+
+    /// The first `len` values alone.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+}
+
+impl<T> Deref for Buffer<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: the block holds `len` initialised values.
+        unsafe { slice::from_raw_parts(self.block.start.as_ptr().cast(), self.len) }
+    }
+}
+
+impl<T> DerefMut for Buffer<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and the borrow is exclusive.
+        unsafe { slice::from_raw_parts_mut(self.block.start.as_ptr().cast(), self.len) }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A fixed-length array that is yet to be written.
+pub struct UninitBuffer<T>(Buffer<MaybeUninit<T>>);
+
+impl<T: Copy> UninitBuffer<T> {
+    /// Room for `len` values.
+    pub fn new(memory: &Memory, len: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self(Buffer {
+            block: Block::new::<T>(memory, len, false)?,
+            len,
+            marker: std::marker::PhantomData,
+        }))
+    }
+
+    /// The buffer, now readable.
+    ///
+    /// # Safety
+    ///
+    /// Every value has been written.
+    pub unsafe fn assume_init(self) -> Buffer<T> {
+        Buffer {
+            len: self.0.len,
+            block: self.0.block,
+            marker: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<T> Deref for UninitBuffer<T> {
+    type Target = [MaybeUninit<T>];
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for UninitBuffer<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}

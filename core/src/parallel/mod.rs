@@ -1,0 +1,13 @@
+//! Threads of a phase, and how they share its work.
+//!
+//! A phase is a call of [`Team::run`]: every worker gets a state of its own, and all workers have ended when it
+//! returns (R2.2). Inside a phase work is shared by [`morsel`] ranges or by [`Tasks`], each taken by one worker. No
+//! locks (R2.1): atomics, and the joining of threads at the end.
+
+mod morsel;
+mod tasks;
+mod team;
+
+pub use morsel::{MorselSize, Morsels, Sharing, morsels};
+pub use tasks::Tasks;
+pub use team::{Team, ThreadStart};

@@ -1,0 +1,178 @@
+//! Morsels: ranges of a phase's work, and three ways of handing them to workers (R8.1, R8.2).
+
+use std::ops::Range;
+
+use crossbeam::deque::{Steal, Stealer, Worker};
+use crossbeam::utils::CachePadded;
+
+use crate::sync::{Arc, AtomicUsize, Ordering};
+
+/// How workers share the ranges of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// One atomic counter that all workers advance (R8.2).
+    #[default]
+    Counter,
+    /// A crossbeam deque a worker, filled with a contiguous share; who runs dry steals.
+    Deques,
+    /// A contiguous share a worker and no more.
+    Static,
+}
+
+/// Units of work that a worker takes at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MorselSize {
+    /// max(256, units / (workers × 16)), as in the source (R8.2).
+    Source,
+    /// So many units.
+    Units(usize),
+}
+
+impl Default for MorselSize {
+    fn default() -> Self {
+        Self::Units(1 << 16)
+    }
+}
+
+impl MorselSize {
+    /// Units a morsel of `total` units shared by `workers`.
+    pub fn units(self, total: usize, workers: usize) -> usize {
+        match self {
+            Self::Source => (total / (workers.max(1) * 16)).max(256),
+            Self::Units(units) => units.max(1),
+        }
+    }
+}
+
+/// Divides `0..total` into morsels of `size` units and returns an iterator over them for each worker. Together the
+/// iterators yield every unit once.
+pub fn morsels(total: usize, size: usize, workers: usize, sharing: Sharing) -> Vec<Morsels> {
+    let size = size.max(1);
+    let workers = workers.max(1);
+    let blocks = total.div_ceil(size);
+    let share = |worker: usize| blocks * worker / workers..blocks * (worker + 1) / workers;
+    let ways: Vec<Way> = match sharing {
+        Sharing::Counter => {
+            let next = Arc::new(CachePadded::new(AtomicUsize::new(0)));
+            (0..workers).map(|_| Way::Counter(next.clone())).collect()
+        }
+        Sharing::Static => (0..workers)
+            .map(|worker| Way::Static(share(worker)))
+            .collect(),
+        Sharing::Deques => {
+            let queues: Vec<Worker<usize>> = (0..workers).map(|_| Worker::new_fifo()).collect();
+            let stealers: Arc<Vec<Stealer<usize>>> =
+                Arc::new(queues.iter().map(Worker::stealer).collect());
+            queues
+                .into_iter()
+                .enumerate()
+                .map(|(worker, queue)| {
+                    share(worker).for_each(|block| queue.push(block));
+                    Way::Deques {
+                        queue,
+                        stealers: stealers.clone(),
+                        worker,
+                    }
+                })
+                .collect()
+        }
+    };
+    ways.into_iter()
+        .map(|way| Morsels {
+            way,
+            total,
+            size,
+            blocks,
+        })
+        .collect()
+}
+
+enum Way {
+    Counter(Arc<CachePadded<AtomicUsize>>),
+    Static(Range<usize>),
+    Deques {
+        queue: Worker<usize>,
+        stealers: Arc<Vec<Stealer<usize>>>,
+        worker: usize,
+    },
+}
+
+/// A worker's morsels.
+pub struct Morsels {
+    way: Way,
+    total: usize,
+    size: usize,
+    blocks: usize,
+}
+
+impl Iterator for Morsels {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let block = match &mut self.way {
+            // Relaxed: the counter only hands out numbers; the results meet when the threads are joined. It stops
+            // growing once each worker has seen the end, so it cannot wrap.
+            Way::Counter(next) => {
+                Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&block| block < self.blocks)
+            }
+            Way::Static(blocks) => blocks.next(),
+            Way::Deques {
+                queue,
+                stealers,
+                worker,
+            } => queue.pop().or_else(|| steal(stealers, *worker)),
+        }?;
+        let start = block * self.size;
+        Some(start..(start + self.size).min(self.total))
+    }
+}
+
+/// Steals one block from the next worker that has any. Nobody adds blocks, so empty deques stay empty.
+fn steal(stealers: &[Stealer<usize>], worker: usize) -> Option<usize> {
+    (1..stealers.len()).find_map(|distance| {
+        let victim = &stealers[(worker + distance) % stealers.len()];
+        loop {
+            match victim.steal() {
+                Steal::Success(block) => return Some(block),
+                Steal::Empty => return None,
+                Steal::Retry => {}
+            }
+        }
+    })
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::parallel::{Team, ThreadStart};
+
+    #[test]
+    fn every_unit_once_however_shared() {
+        for sharing in [Sharing::Counter, Sharing::Deques, Sharing::Static] {
+            for (total, size, workers) in [
+                (0, 1, 2),
+                (1, 1, 1),
+                (1000, 7, 3),
+                (64, 64, 4),
+                (100_000, 256, 2),
+            ] {
+                let team = Team::new(workers, ThreadStart::Fresh);
+                let shares = team.run(morsels(total, size, workers, sharing), |_, morsels| {
+                    morsels.flatten().collect::<Vec<_>>()
+                });
+                let mut units: Vec<usize> = shares.into_iter().flatten().collect();
+                units.sort_unstable();
+                assert!(
+                    units.into_iter().eq(0..total),
+                    "{sharing:?} {total} {size} {workers}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_sources_block_length() {
+        assert_eq!(MorselSize::Source.units(1 << 20, 2), 1 << 15);
+        assert_eq!(MorselSize::Source.units(1000, 2), 256);
+    }
+}

@@ -1,0 +1,168 @@
+//! The threads that work on a join.
+
+use std::fmt;
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+
+/// How the threads of a phase come to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ThreadStart {
+    /// Started for the phase, ended with it, as in the source (R2.2).
+    Fresh,
+    /// Woken in a rayon pool that outlives the join.
+    #[default]
+    Pool,
+}
+
+enum Starter {
+    Fresh,
+    Pool(rayon::ThreadPool),
+}
+
+/// A number of workers and the way to start them.
+pub struct Team {
+    threads: usize,
+    parallel_from: usize,
+    starter: Starter,
+}
+
+impl fmt::Debug for Team {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Team")
+            .field("threads", &self.threads)
+            .field("parallel_from", &self.parallel_from)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Team {
+    /// Rows from which on a phase is worth a second thread: starting one costs some ten microseconds.
+    pub const PARALLEL_FROM: usize = 1 << 14;
+
+    /// A team of `threads` workers (at least one).
+    ///
+    /// # Panics
+    ///
+    /// If the system cannot start the threads of the pool.
+    pub fn new(threads: usize, start: ThreadStart) -> Self {
+        let threads = threads.max(1);
+        let starter = match start {
+            ThreadStart::Pool if threads > 1 => Starter::Pool(
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .expect("the system starts the threads of a pool"),
+            ),
+            _ => Starter::Fresh,
+        };
+        Self {
+            threads,
+            parallel_from: Self::PARALLEL_FROM,
+            starter,
+        }
+    }
+
+    /// One worker: the caller.
+    pub fn single() -> Self {
+        Self::new(1, ThreadStart::Fresh)
+    }
+
+    /// The same team, using one worker below `rows` rows (R9.3). 0 forces all threads.
+    #[must_use]
+    pub fn parallel_from(mut self, rows: usize) -> Self {
+        self.parallel_from = rows;
+        self
+    }
+
+    /// Workers of this team.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Workers that a phase over `rows` rows should use.
+    pub fn workers_for(&self, rows: usize) -> usize {
+        if rows < self.parallel_from {
+            1
+        } else {
+            self.threads
+        }
+    }
+
+    /// Runs `work` once for each state, on a worker each, and returns what they returned, in order of the states.
+    ///
+    /// The first state is worked on by the calling thread when threads are started afresh; a single state always is. A
+    /// worker's panic is carried on to the caller.
+    pub fn run<S, R, F>(&self, states: Vec<S>, work: F) -> Vec<R>
+    where
+        S: Send,
+        R: Send,
+        F: Fn(usize, S) -> R + Sync,
+    {
+        if states.len() <= 1 {
+            return states
+                .into_iter()
+                .enumerate()
+                .map(|(worker, state)| work(worker, state))
+                .collect();
+        }
+        match &self.starter {
+            Starter::Pool(pool) => pool.install(|| {
+                states
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .enumerate()
+                    .map(|(worker, state)| work(worker, state))
+                    .collect()
+            }),
+            Starter::Fresh => std::thread::scope(|scope| {
+                let work = &work;
+                let mut states = states.into_iter().enumerate();
+                let first = states.next();
+                let others: Vec<_> = states
+                    .map(|(worker, state)| scope.spawn(move || work(worker, state)))
+                    .collect();
+                first
+                    .map(|(worker, state)| work(worker, state))
+                    .into_iter()
+                    .chain(others.into_iter().map(|other| {
+                        other
+                            .join()
+                            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                    }))
+                    .collect()
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_is_worked_on_once_in_order() {
+        for start in [ThreadStart::Fresh, ThreadStart::Pool] {
+            for threads in [1, 2, 5] {
+                let team = Team::new(threads, start);
+                for states in [0, 1, 2, 7] {
+                    let got = team.run((0..states).collect(), |worker, state: usize| {
+                        (worker, state * 2)
+                    });
+                    let want: Vec<_> = (0..states).map(|i| (i, i * 2)).collect();
+                    assert_eq!(got, want);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller() {
+        for start in [ThreadStart::Fresh, ThreadStart::Pool] {
+            let team = Team::new(2, start);
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                team.run(vec![0, 1], |_, state| assert!(state == 0, "worker failed"))
+            }));
+            assert!(caught.is_err());
+        }
+    }
+}

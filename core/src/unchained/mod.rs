@@ -1,0 +1,240 @@
+//! The unchained table (Birler, Schmidt, Fent, Neumann: "Simple, Efficient, and Robust Hash Tables for Join
+//! Processing", DaMoN 2024): a directory of slots over one contiguous block of tuples ordered by hash prefix (R3.4).
+//!
+//! `docs/table-layout.md` has the byte pictures. Hash, tag scheme and directory layout are type parameters, bundled in a
+//! [`Scheme`]; how many slots there are is a [`Sizing`]. Builds differ in how they fill the table through
+//! [`UnchainedBuilder`]; what they leave is the same.
+
+mod hashed;
+mod probe;
+mod scheme;
+
+pub use hashed::HashedKeys;
+pub use scheme::{DefaultScheme, Scheme, SchemeOf};
+
+use std::mem::MaybeUninit;
+
+use crate::directory::{DirectoryLayout, DirectoryPart};
+use crate::key::{Key, Tuple};
+use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
+use crate::tag::TagScheme;
+
+/// Tuples behind the last one, so that a probe may read two tuples from any place without looking first.
+const PADDING: usize = 2;
+
+/// A finished unchained table.
+pub struct Unchained<K: Key, S: Scheme> {
+    directory: S::Directory,
+    /// `tuples` ordered by slot, then [`PADDING`] zeroes.
+    tuples: Buffer<Tuple<K>>,
+    len: usize,
+    prefix_bits: u32,
+}
+
+impl<K: Key, S: Scheme> Unchained<K, S> {
+    /// Tuples in the table.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the table is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &S::Directory {
+        &self.directory
+    }
+
+    /// The tuples, ordered by slot.
+    pub fn tuples(&self) -> &[Tuple<K>] {
+        &self.tuples[..self.len]
+    }
+
+    /// The slot of a hash.
+    #[inline(always)]
+    pub fn slot(&self, hash: u64) -> usize {
+        slot(hash, self.prefix_bits)
+    }
+
+    /// The tag of a hash.
+    #[inline(always)]
+    pub fn tag(&self, hash: u64) -> u16 {
+        S::Tags::tag(hash, self.prefix_bits)
+    }
+
+    /// Size in bytes.
+    pub fn bytes(&self) -> usize {
+        self.directory.bytes() + self.tuples.bytes()
+    }
+}
+
+/// The slot of a hash: its top bits.
+#[inline(always)]
+pub fn slot(hash: u64, prefix_bits: u32) -> usize {
+    (hash >> (64 - prefix_bits)) as usize
+}
+
+/// A table being built: first its directory, then its tuple store, each filled part by part.
+pub struct UnchainedBuilder<K: Key, S: Scheme> {
+    directory: S::Directory,
+    tuples: Option<UninitBuffer<Tuple<K>>>,
+    prefix_bits: u32,
+}
+
+impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
+    /// A table of 2^`prefix_bits` empty slots.
+    pub fn new(prefix_bits: u32, memory: &Memory) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            directory: S::Directory::new(1 << prefix_bits, memory)?,
+            tuples: None,
+            prefix_bits,
+        })
+    }
+
+    /// Divides the directory into 2^`part_bits` parts.
+    pub fn slot_parts(&mut self, part_bits: u32) -> Vec<SlotPart<'_, S>> {
+        slot_parts(&mut self.directory, self.prefix_bits, part_bits)
+    }
+
+    /// Allocates the tuple store for `len` tuples.
+    pub fn allocate(&mut self, len: usize, memory: &Memory) -> Result<(), OutOfMemory> {
+        let mut tuples = memory.uninit(len + PADDING)?;
+        for padding in &mut tuples[len..] {
+            padding.write(bytemuck::Zeroable::zeroed());
+        }
+        self.tuples = Some(tuples);
+        Ok(())
+    }
+
+    /// Divides the directory and the tuple store into 2^`part_bits` parts; `lens` are the parts' numbers of tuples.
+    ///
+    /// # Panics
+    ///
+    /// If there are not 2^`part_bits` lengths, or they do not add up to what was allocated.
+    pub fn table_parts(&mut self, part_bits: u32, lens: &[usize]) -> Vec<TablePart<'_, K, S>> {
+        let tuples = self.tuples.as_mut().expect("the tuple store is allocated");
+        let total = tuples.len() - PADDING;
+        assert_eq!(lens.len(), 1 << part_bits, "a length for every part");
+        assert_eq!(lens.iter().sum::<usize>(), total, "every tuple in a part");
+        let mut left: &mut [_] = &mut tuples[..total];
+        let mut start = 0;
+        slot_parts(&mut self.directory, self.prefix_bits, part_bits)
+            .into_iter()
+            .zip(lens)
+            .map(|(slots, &len)| {
+                let store = left.split_off_mut(..len).expect("lengths were checked");
+                start += len;
+                TablePart {
+                    slots,
+                    store,
+                    start: start - len,
+                }
+            })
+            .collect()
+    }
+
+    /// The finished table.
+    ///
+    /// # Safety
+    ///
+    /// The tuple store is allocated, and every tuple that was counted into a slot has been copied, so that each place
+    /// is written and each entry is its END again.
+    pub unsafe fn finish(self) -> Unchained<K, S> {
+        let tuples = self.tuples.expect("the tuple store is allocated");
+        let len = tuples.len() - PADDING;
+        debug_assert_eq!(self.directory.range(self.directory.slots() - 1).end, len);
+        Unchained {
+            directory: self.directory,
+            // SAFETY: the caller promises the tuples; the padding was written when they were allocated.
+            tuples: unsafe { tuples.assume_init() },
+            len,
+            prefix_bits: self.prefix_bits,
+        }
+    }
+}
+
+fn slot_parts<S: Scheme>(
+    directory: &mut S::Directory,
+    prefix_bits: u32,
+    part_bits: u32,
+) -> Vec<SlotPart<'_, S>> {
+    let slots = 1 << (prefix_bits - part_bits);
+    directory
+        .parts(slots)
+        .into_iter()
+        .enumerate()
+        .map(|(index, entries)| SlotPart {
+            entries,
+            first_slot: index * slots,
+            prefix_bits,
+        })
+        .collect()
+}
+
+/// One writer's share of a directory: consecutive slots.
+pub struct SlotPart<'a, S: Scheme + 'a> {
+    entries: <S::Directory as DirectoryLayout>::Part<'a>,
+    first_slot: usize,
+    prefix_bits: u32,
+}
+
+impl<S: Scheme> SlotPart<'_, S> {
+    /// The entry of a hash, counted from the part's first.
+    #[inline(always)]
+    fn entry(&self, hash: u64) -> usize {
+        slot(hash, self.prefix_bits) - self.first_slot
+    }
+
+    /// Counts a tuple of this hash and ORs its tag into the slot (R6.1, R7.4).
+    #[inline(always)]
+    pub fn count(&mut self, hash: u64) {
+        let entry = self.entry(hash);
+        self.entries
+            .count(entry, S::Tags::tag(hash, self.prefix_bits));
+    }
+
+    /// Counts to ENDs, the first slot starting at `start` (R6.2). Returns the last END.
+    pub fn prefix_sum(&mut self, start: usize) -> usize {
+        self.entries.prefix_sum(start)
+    }
+
+    /// ENDs to write pointers, the first at `start` (R7.1).
+    pub fn rewind(&mut self, start: usize) {
+        self.entries.rewind(start);
+    }
+}
+
+/// One writer's share of a table: consecutive slots and the tuples that belong into them.
+pub struct TablePart<'a, K: Key, S: Scheme + 'a> {
+    /// The part's slots.
+    pub slots: SlotPart<'a, S>,
+    store: &'a mut [MaybeUninit<Tuple<K>>],
+    start: usize,
+}
+
+impl<K: Key, S: Scheme> TablePart<'_, K, S> {
+    /// The part's first place in the tuple store.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Tuples that the part has room for.
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether the part holds no tuple.
+    pub fn is_empty(&self) -> bool {
+        self.store.is_empty()
+    }
+
+    /// Copies a tuple to its slot's write pointer and moves that on (R7.1).
+    #[inline(always)]
+    pub fn copy(&mut self, hash: u64, tuple: Tuple<K>) {
+        let entry = self.slots.entry(hash);
+        let place = self.slots.entries.advance(entry);
+        self.store[place - self.start].write(tuple);
+    }
+}
