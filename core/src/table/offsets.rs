@@ -34,7 +34,9 @@ impl PageOffsets {
         let mut next = 0u32;
         starts.push(next);
         for rows in counts {
-            let end = u32::try_from(rows).ok().and_then(|rows| next.checked_add(rows));
+            let end = u32::try_from(rows)
+                .ok()
+                .and_then(|rows| next.checked_add(rows));
             next = end.expect("a table holds at most u32::MAX rows");
             starts.push(next);
         }
