@@ -5,6 +5,8 @@
 //! `docs/architecture.md` has the picture. This crate knows no variant.
 
 pub mod checksum;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod directory;
 pub mod hash;
 pub mod input;

@@ -26,11 +26,28 @@ pub fn nested_loops(input: &JoinInput<'_>) -> Vec<Pair> {
 
 /// Count and sums by sorting both sides, without any hashing. For large inputs.
 pub fn sort_merge(input: &JoinInput<'_>) -> Aggregate {
-    fn sums<K: Key>(build: &KeyColumn<'_, K>, probe: &KeyColumn<'_, K>) -> Aggregate {
+    let mut sums = Aggregate::default();
+    merge(input, |build, probe| sums.emit(build, probe));
+    sums
+}
+
+/// All result pairs by sorting both sides, sorted. For large inputs.
+pub fn sort_merge_pairs(input: &JoinInput<'_>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    merge(input, |build, probe| pairs.push(Pair { build, probe }));
+    pairs.sort_unstable();
+    pairs
+}
+
+fn merge(input: &JoinInput<'_>, emit: impl FnMut(u32, u32)) {
+    fn matches<K: Key>(
+        build: &KeyColumn<'_, K>,
+        probe: &KeyColumn<'_, K>,
+        mut emit: impl FnMut(u32, u32),
+    ) {
         let (mut build, mut probe) = (keys(build), keys(probe));
         build.sort_unstable();
         probe.sort_unstable();
-        let mut sums = Aggregate::default();
         let mut from = 0;
         let mut matched = 0..0;
         let mut last = None;
@@ -42,14 +59,13 @@ pub fn sort_merge(input: &JoinInput<'_>) -> Aggregate {
                 matched = from..from + equal;
             }
             for &(_, build) in &build[matched.clone()] {
-                sums.emit(build, probe);
+                emit(build, probe);
             }
         }
-        sums
     }
     match input {
-        JoinInput::Int32(build, probe) => sums(build, probe),
-        JoinInput::Int64(build, probe) => sums(build, probe),
+        JoinInput::Int32(build, probe) => matches(build, probe, emit),
+        JoinInput::Int64(build, probe) => matches(build, probe, emit),
     }
 }
 

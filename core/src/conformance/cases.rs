@@ -1,0 +1,247 @@
+//! The table of cases.
+
+use super::keys::{CaseKey, Keys, ODD_FILLS, Random, column};
+use super::small;
+use crate::join::{Aggregate, JoinInput, Pair, Sink};
+use crate::key::Key;
+use crate::oracle;
+use crate::page::rows_per_full_page;
+use crate::table::Column;
+
+/// Two key columns and what joins them.
+pub(super) struct Case {
+    /// What it is about, with sizes and seed.
+    pub name: String,
+    pub build: Column,
+    pub probe: Column,
+    pub expected: Expected,
+}
+
+impl Case {
+    pub fn input(&self) -> JoinInput<'_> {
+        JoinInput::new(&self.build, &self.probe).expect("a case's columns can be joined")
+    }
+
+    /// The same with the sides exchanged.
+    pub fn swapped(&self) -> (JoinInput<'_>, Expected) {
+        let input = JoinInput::new(&self.probe, &self.build).expect("as the other way round");
+        let swapped = |pair: &Pair| Pair {
+            build: pair.probe,
+            probe: pair.build,
+        };
+        (input, self.expected.pairs.iter().map(swapped).collect())
+    }
+}
+
+/// The answer of the oracle.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Expected {
+    /// All pairs, sorted.
+    pub pairs: Vec<Pair>,
+    pub sums: Aggregate,
+}
+
+impl FromIterator<Pair> for Expected {
+    fn from_iter<I: IntoIterator<Item = Pair>>(pairs: I) -> Self {
+        let mut pairs: Vec<Pair> = pairs.into_iter().collect();
+        pairs.sort_unstable();
+        let mut sums = Aggregate::default();
+        pairs
+            .iter()
+            .for_each(|pair| sums.emit(pair.build, pair.probe));
+        Self { pairs, sums }
+    }
+}
+
+impl Expected {
+    /// By nested loops where that is a matter of milliseconds, by sorting otherwise.
+    fn of(input: &JoinInput<'_>) -> Self {
+        if input.build_rows() * input.probe_rows() <= 1 << 22 {
+            oracle::nested_loops(input).into_iter().collect()
+        } else {
+            oracle::sort_merge_pairs(input).into_iter().collect()
+        }
+    }
+}
+
+/// One side of a case.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    keys: Keys,
+    rows: usize,
+    nulls: u64,
+    fills: &'a [usize],
+}
+
+impl Side<'_> {
+    fn new(keys: Keys, rows: usize) -> Self {
+        Self {
+            keys,
+            rows,
+            nulls: 0,
+            fills: &[],
+        }
+    }
+}
+
+struct Cases(Vec<Case>);
+
+impl Cases {
+    fn add<K: CaseKey>(&mut self, what: &str, build: Side<'_>, probe: Side<'_>) {
+        let seed = self.0.len() as u64;
+        let mut random = Random(seed);
+        let [build_column, probe_column] = [build, probe].map(|side| {
+            column::<K>(
+                &side.keys.rows(side.rows, side.nulls, &mut random),
+                side.fills,
+            )
+        });
+        let side = |side: Side<'_>| {
+            let Side {
+                keys,
+                rows,
+                nulls,
+                fills,
+            } = side;
+            format!("{rows} rows, keys {keys:?}, {nulls} % NULL, page fills {fills:?}")
+        };
+        let data_type = <K as Key>::DATA_TYPE;
+        let name = format!(
+            "{what} ({data_type}, build {}, probe {}, seed {seed})",
+            side(build),
+            side(probe)
+        );
+        let input = JoinInput::new(&build_column, &probe_column).expect("columns of one key type");
+        let expected = Expected::of(&input);
+        self.0.push(Case {
+            name,
+            expected,
+            build: build_column,
+            probe: probe_column,
+        });
+    }
+}
+
+/// All cases, for both key types.
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Cases(Vec::new());
+    all_of::<i32>(&mut cases);
+    all_of::<i64>(&mut cases);
+    cases.0
+}
+
+/// The cases that differ most, for what is checked again and again in slightly other ways.
+pub(super) fn few_cases() -> Vec<Case> {
+    fn few_of<K: CaseKey>(cases: &mut Cases) {
+        for (build, probe) in [(0, 3), (1, 1), (357, 500)] {
+            let [build, probe] = [build, probe].map(|rows| Side {
+                nulls: 10,
+                ..Side::new(Keys::Drawn(200), rows)
+            });
+            cases.add::<K>("few", build, probe);
+        }
+        spread_of::<K>(
+            cases,
+            311,
+            200,
+            &[Keys::Equal, Keys::Sparse, Keys::Extremes],
+        );
+    }
+    let mut cases = Cases(Vec::new());
+    few_of::<i32>(&mut cases);
+    few_of::<i64>(&mut cases);
+    cases.0
+}
+
+/// One case of many rows.
+pub(super) fn large_case() -> Case {
+    let mut cases = Cases(Vec::new());
+    large_of::<i32>(&mut cases, 10);
+    cases.0.remove(0)
+}
+
+fn all_of<K: CaseKey>(cases: &mut Cases) {
+    let page = rows_per_full_page::<K>();
+    for build in [0, 1, 2] {
+        for probe in [0, 1, 2, page] {
+            let keys = Keys::Drawn(2);
+            cases.add::<K>("sizes", Side::new(keys, build), Side::new(keys, probe));
+            if probe > 2 {
+                cases.add::<K>("sizes", Side::new(keys, probe), Side::new(keys, build));
+            }
+        }
+    }
+    for (build, probe) in [
+        (page - 1, page + 1),
+        (page, page),
+        (page + 1, page - 1),
+        (2 * page + 3, 3 * page + 5),
+    ] {
+        let keys = Keys::Drawn(page as u64);
+        cases.add::<K>("sizes", Side::new(keys, build), Side::new(keys, probe));
+    }
+    spread_of::<K>(
+        cases,
+        300,
+        500,
+        &[
+            Keys::Equal,
+            Keys::Dense,
+            Keys::Sparse,
+            Keys::SharedLow,
+            Keys::SharedHigh,
+            Keys::Heavy,
+            Keys::Extremes,
+            Keys::Drawn(40),
+        ],
+    );
+    cases.add::<K>(
+        "nothing matches",
+        Side::new(Keys::Dense, 500),
+        Side::new(Keys::DenseFrom(500), 700),
+    );
+    cases.add::<K>(
+        "a dense build, sparse probe",
+        Side::new(Keys::Dense, 700),
+        Side::new(Keys::Heavy, 900),
+    );
+    for build_nulls in [0, 1, 10, 100] {
+        for probe_nulls in [0, 1, 10, 100] {
+            let [build, probe] =
+                [(290, build_nulls), (470, probe_nulls)].map(|(rows, nulls)| Side {
+                    nulls,
+                    ..Side::new(Keys::Drawn(150), rows)
+                });
+            cases.add::<K>("NULLs", build, probe);
+        }
+    }
+    let mixed: Vec<usize> = ODD_FILLS.into_iter().chain([0]).collect();
+    for fills in ODD_FILLS.chunks(1).chain([&mixed[..]]) {
+        for nulls in [0, 10] {
+            let [build, probe] = [330, 550].map(|rows| Side {
+                nulls,
+                fills,
+                ..Side::new(Keys::Drawn(200), rows)
+            });
+            cases.add::<K>("odd pages", build, probe);
+        }
+    }
+    if !small() {
+        large_of::<K>(cases, 0);
+        large_of::<K>(cases, 10);
+    }
+}
+
+fn spread_of<K: CaseKey>(cases: &mut Cases, build: usize, probe: usize, all: &[Keys]) {
+    for &keys in all {
+        cases.add::<K>("keys", Side::new(keys, build), Side::new(keys, probe));
+    }
+}
+
+fn large_of<K: CaseKey>(cases: &mut Cases, nulls: u64) {
+    let [build, probe] = [50_000, 80_000].map(|rows| Side {
+        nulls,
+        ..Side::new(Keys::Drawn(40_000), rows)
+    });
+    cases.add::<K>("many", build, probe);
+}

@@ -1,0 +1,92 @@
+//! Allocations that fail, and consumers that panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use super::cases::{Case, few_cases};
+use super::run::{Suite, Wanted, attempt};
+use super::small;
+use crate::join::{Consumer, Context, Join, JoinError, Pair, PairConsumer, PairPlacement};
+use crate::memory::Memory;
+use crate::parallel::Team;
+
+impl Suite {
+    /// Every allocation fails once, and consumers panic.
+    pub fn failures(&self, join: &dyn Join) {
+        let cases = few_cases();
+        // Small cases: what fails is the same, and each limit is a join.
+        for case in cases.iter().filter(|case| case.expected.pairs.len() < 5000) {
+            for team in self.teams().iter().take(if small() { 2 } else { 4 }) {
+                for wanted in [
+                    Wanted::Aggregate,
+                    Wanted::Pairs(PairPlacement::Serial),
+                    Wanted::Pairs(PairPlacement::Parallel),
+                    Wanted::Stream,
+                ] {
+                    allocations_fail(join, case, team, wanted);
+                }
+            }
+        }
+        let full = cases.iter().filter(|case| !case.expected.pairs.is_empty());
+        for case in full {
+            self.teams()
+                .iter()
+                .for_each(|team| consumer_panics(join, case, team));
+        }
+    }
+}
+
+/// Raises the limit from 0 to what the allocation that failed had asked for, until the join succeeds.
+fn allocations_fail(join: &dyn Join, case: &Case, team: &Team, wanted: Wanted) {
+    // Workers that allocate at the same time fail in other places each time, so they need not end in few steps.
+    const STEPS: usize = 200;
+    let mut limit = 0;
+    for step in 0.. {
+        if step == STEPS {
+            limit = usize::MAX;
+        }
+        let memory = Memory::limited(limit);
+        let place = || {
+            format!(
+                "under a limit of {limit} bytes: {}; {wanted:?}; {team:?}",
+                case.name
+            )
+        };
+        let next = match attempt(join, &case.input(), team, &memory, wanted) {
+            Ok(answer) => {
+                answer.compare(&case.expected, &place);
+                None
+            }
+            Err(JoinError::OutOfMemory(error)) => {
+                assert_eq!(error.limit, limit, "another limit, {}", place());
+                Some(limit - error.available + error.requested)
+            }
+            Err(error) => panic!("{error}: {}", place()),
+        };
+        assert_eq!(memory.used(), 0, "bytes still held {}", place());
+        match next {
+            Some(next) => limit = next.max(limit + 1),
+            None => return,
+        }
+    }
+}
+
+/// Panics at its first pairs.
+struct Broken;
+
+impl PairConsumer for Broken {
+    fn consume(&self, _: usize, _: &[Pair]) {
+        // Spares the panic hook and so the noise.
+        resume_unwind(Box::new("the consumer broke"));
+    }
+}
+
+fn consumer_panics(join: &dyn Join, case: &Case, team: &Team) {
+    let memory = Memory::unlimited();
+    let context = Context::new(team, &memory).with_consumer(Consumer::Stream(&Broken));
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        join.join(&case.input(), &context).map(drop)
+    }));
+    let place = || format!("with a consumer that panics: {}; {team:?}", case.name);
+    assert!(caught.is_err(), "the panic was swallowed {}", place());
+    assert_eq!(memory.used(), 0, "bytes still held {}", place());
+}

@@ -1,0 +1,90 @@
+//! The conformance suite: what every join, build, probe and tag scheme must pass, one call each in a variant's tests.
+//!
+//! One table of [`cases`] for every implementation, each with its pairs by the [oracle](crate::oracle). A check panics
+//! at the first wrong answer and says which case, sizes, seed, threads and consumer gave it.
+//!
+//! The environment variable `JOINERY_CONFORMANCE=small` thins the suite (fewer threads, no large case, ten repetitions
+//! instead of a hundred) for runs under a sanitizer, where everything takes ten times as long.
+
+mod builds;
+mod cases;
+mod failures;
+mod keys;
+mod run;
+mod simple;
+mod tags;
+
+pub use simple::{SimpleProbe, SortedBuild};
+pub use tags::check_tags;
+
+use crate::input::InputMode;
+use crate::join::{Build, BuildProbe, Join, Kernel, Probe};
+use builds::FromStream;
+use cases::{cases, few_cases};
+use run::Suite;
+use simple::Lent;
+
+/// Checks a join: every case by every number of threads, consumer and placement, with the sides swapped, a hundred
+/// times over, with every allocation failing, and with a consumer that panics.
+///
+/// # Panics
+///
+/// At the first wrong answer.
+pub fn check_join(join: &dyn Join) {
+    let suite = Suite::new();
+    suite.answers(join, &cases());
+    suite.repeats(join);
+    suite.failures(join);
+}
+
+/// Checks a build: as [`check_join`] with a probe that is too simple to be wrong; from a copy of the keys; from streams
+/// of unknown length in blocks of odd sizes; a table dropped before it is probed; a stream that panics half way.
+///
+/// # Panics
+///
+/// At the first wrong answer.
+pub fn check_build(build: &impl Build) {
+    check_join(&joined(build, InputMode::ZeroCopy, Kernel::SCALAR));
+    let suite = Suite::new();
+    let few = few_cases();
+    suite.answers(
+        &joined(build, InputMode::Materialised, Kernel::batched(7)),
+        &few,
+    );
+    for block in keys::ODD_FILLS {
+        suite.answers(&FromStream::new(build, block), &few);
+    }
+    suite.failures(&FromStream::new(build, 50));
+    suite.broken_streams(build);
+    suite.dropped(build);
+}
+
+/// Checks a probe: as [`check_join`] with a build that is too simple to be wrong.
+///
+/// # Panics
+///
+/// At the first wrong answer.
+pub fn check_probe(probe: &impl Probe) {
+    check_join(&BuildProbe {
+        build_input: InputMode::ZeroCopy,
+        build: SortedBuild,
+        probe: Lent(probe),
+    });
+}
+
+fn joined<B: Build>(
+    build: &B,
+    build_input: InputMode,
+    kernel: Kernel,
+) -> BuildProbe<Lent<'_, B>, SimpleProbe> {
+    BuildProbe {
+        build_input,
+        build: Lent(build),
+        probe: SimpleProbe { kernel },
+    }
+}
+
+/// Whether the suite is thinned, for sanitizers.
+fn small() -> bool {
+    std::env::var("JOINERY_CONFORMANCE").is_ok_and(|value| value == "small")
+}

@@ -1,0 +1,219 @@
+//! One join of one case, and all the ways of running it.
+
+use std::fmt::Display;
+
+use crossbeam::queue::SegQueue;
+
+use super::cases::{Case, Expected, large_case};
+use super::small;
+use crate::join::{
+    Consumer, Context, Join, JoinError, JoinInput, Outcome, Pair, PairConsumer, PairPlacement,
+    Results,
+};
+use crate::memory::Memory;
+use crate::parallel::{Team, ThreadStart};
+
+/// Teams of one to eight threads, started either way, that use all their threads however few rows there are.
+pub(super) struct Suite {
+    teams: Vec<Team>,
+}
+
+/// What becomes of the matches, by a name that a message can hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted {
+    Aggregate,
+    Pairs(PairPlacement),
+    Stream,
+}
+
+const WITH_PAIRS: [Wanted; 4] = [
+    Wanted::Pairs(PairPlacement::Serial),
+    Wanted::Pairs(PairPlacement::Parallel),
+    Wanted::Pairs(PairPlacement::Chunks),
+    Wanted::Stream,
+];
+
+/// Keeps what it is handed, without a lock.
+#[derive(Default)]
+pub(super) struct Kept(SegQueue<(usize, Vec<Pair>)>);
+
+impl PairConsumer for Kept {
+    fn consume(&self, worker: usize, pairs: &[Pair]) {
+        self.0.push((worker, pairs.to_vec()));
+    }
+}
+
+impl Suite {
+    pub fn new() -> Self {
+        let threads: &[usize] = if small() { &[2, 3] } else { &[2, 3, 8] };
+        let parallel = threads.iter().flat_map(|&threads| {
+            [ThreadStart::Fresh, ThreadStart::Pool].map(|start| Team::new(threads, start))
+        });
+        Self {
+            teams: std::iter::once(Team::single())
+                .chain(parallel)
+                .map(|team| team.parallel_from(0))
+                .collect(),
+        }
+    }
+
+    /// The teams, from one thread to the most.
+    pub fn teams(&self) -> &[Team] {
+        &self.teams
+    }
+
+    /// Every case: counted by every team; as pairs in every placement and as a stream, and with the sides swapped, by
+    /// one of them each.
+    pub fn answers(&self, join: &dyn Join, cases: &[Case]) {
+        for (number, case) in cases.iter().enumerate() {
+            let input = case.input();
+            for team in &self.teams {
+                check(
+                    join,
+                    &input,
+                    &case.expected,
+                    team,
+                    Wanted::Aggregate,
+                    &case.name,
+                );
+            }
+            let team = |nth: usize| &self.teams[(number + nth) % self.teams.len()];
+            for (nth, wanted) in WITH_PAIRS.into_iter().enumerate() {
+                check(join, &input, &case.expected, team(nth), wanted, &case.name);
+            }
+            let (input, expected) = case.swapped();
+            let name = format_args!("sides swapped: {}", case.name);
+            let wanted = WITH_PAIRS[number % WITH_PAIRS.len()];
+            check(join, &input, &expected, team(1), Wanted::Aggregate, &name);
+            check(join, &input, &expected, team(2), wanted, &name);
+        }
+    }
+
+    /// The same join a hundred times over: whatever depends on who comes first must not show.
+    pub fn repeats(&self, join: &dyn Join) {
+        let case = large_case();
+        let (all, of_large) = if small() { (10, 2) } else { (100, 10) };
+        let few = super::cases::few_cases();
+        let team = |nth: usize| &self.teams[nth % self.teams.len()];
+        for nth in 0..of_large {
+            check(
+                join,
+                &case.input(),
+                &case.expected,
+                team(nth),
+                Wanted::Aggregate,
+                &case.name,
+            );
+        }
+        let case = few
+            .iter()
+            .max_by_key(|case| case.expected.pairs.len())
+            .expect("few cases");
+        for nth in 0..all {
+            let wanted = WITH_PAIRS[nth % WITH_PAIRS.len()];
+            let name = format_args!("time {nth}: {}", case.name);
+            check(
+                join,
+                &case.input(),
+                &case.expected,
+                team(nth),
+                wanted,
+                &name,
+            );
+        }
+    }
+}
+
+/// Runs a join once and compares its answer with the oracle's.
+pub(super) fn check(
+    join: &dyn Join,
+    input: &JoinInput<'_>,
+    expected: &Expected,
+    team: &Team,
+    wanted: Wanted,
+    name: &dyn Display,
+) {
+    let memory = Memory::unlimited();
+    let place = || format!("{name}; {wanted:?}; {team:?}");
+    match attempt(join, input, team, &memory, wanted) {
+        Ok(answer) => answer.compare(expected, &place),
+        Err(error) => panic!("{error}: {}", place()),
+    }
+    assert_eq!(memory.used(), 0, "bytes still held after: {}", place());
+}
+
+/// Runs a join once.
+pub(super) fn attempt(
+    join: &dyn Join,
+    input: &JoinInput<'_>,
+    team: &Team,
+    memory: &Memory,
+    wanted: Wanted,
+) -> Result<Answer, JoinError> {
+    let kept = Kept::default();
+    let consumer = match wanted {
+        Wanted::Aggregate => Consumer::Aggregate,
+        Wanted::Pairs(placement) => Consumer::Pairs(placement),
+        Wanted::Stream => Consumer::Stream(&kept),
+    };
+    let context = Context::new(team, memory).with_consumer(consumer);
+    let outcome = join.join(input, &context)?;
+    Ok(Answer {
+        outcome,
+        kept,
+        wanted,
+    })
+}
+
+/// What a join returned or handed on.
+pub(super) struct Answer {
+    outcome: Outcome,
+    kept: Kept,
+    wanted: Wanted,
+}
+
+impl Answer {
+    pub fn compare(self, expected: &Expected, place: &dyn Fn() -> String) {
+        assert!(
+            !self.outcome.phases.list().is_empty(),
+            "no phase is named: {}",
+            place()
+        );
+        let results = self.outcome.results;
+        if let Some(sums) = results.aggregate() {
+            assert_eq!(sums, expected.sums, "wrong sums: {}", place());
+        }
+        let pairs: Vec<Pair> = match (self.wanted, results) {
+            (Wanted::Aggregate, Results::Aggregate(_)) => return,
+            (Wanted::Pairs(placement), Results::Pairs(pairs)) => {
+                assert!(
+                    placement == PairPlacement::Chunks || pairs.0.len() <= 1,
+                    "placed pairs are one block: {}",
+                    place()
+                );
+                pairs.iter().collect()
+            }
+            (Wanted::Stream, Results::Streamed) => self
+                .kept
+                .0
+                .into_iter()
+                .flat_map(|(_, pairs)| pairs)
+                .collect(),
+            (_, results) => panic!("not what the consumer wanted, but {results:?}: {}", place()),
+        };
+        let found: Expected = pairs.into_iter().collect();
+        if found != *expected {
+            let differs = |(a, b): (&Pair, &Pair)| a != b;
+            let at = found.pairs.iter().zip(&expected.pairs).position(differs);
+            let at = at.unwrap_or(found.pairs.len().min(expected.pairs.len()));
+            panic!(
+                "wrong pairs: {} of {}, first at {at} in order: {:?} instead of {:?}: {}",
+                found.pairs.len(),
+                expected.pairs.len(),
+                found.pairs.get(at),
+                expected.pairs.get(at),
+                place()
+            );
+        }
+    }
+}
