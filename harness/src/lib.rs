@@ -4,3 +4,5 @@ pub mod record;
 pub mod stats;
 pub mod limit_model;
 pub mod summary;
+pub mod limits;
+pub mod machine;

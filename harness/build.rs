@@ -1,0 +1,25 @@
+//! Hands the compiler's version and the profile to the crate, which records them with every run.
+
+use std::env;
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=RUSTC");
+    let version = env::var_os("RUSTC")
+        .and_then(|rustc| Command::new(rustc).arg("--version").output().ok())
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .unwrap_or_default();
+    let version = match version.trim() {
+        "" => "unknown",
+        known => known,
+    };
+    println!("cargo::rustc-env=JOINERY_RUSTC={version}");
+    for (name, from) in [
+        ("JOINERY_PROFILE", "PROFILE"),
+        ("JOINERY_OPT_LEVEL", "OPT_LEVEL"),
+    ] {
+        let value = env::var(from).unwrap_or_default();
+        println!("cargo::rustc-env={name}={value}");
+    }
+}

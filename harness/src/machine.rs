@@ -1,0 +1,303 @@
+//! What a run was measured on: processor, memory, kernel, toolchain, revision.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use crate::record::{Cache, Environment};
+
+const UNKNOWN: &str = "unknown";
+
+/// Describes this machine and this build. What cannot be found out is `unknown` or 0.
+pub fn environment(allocator: &str) -> Environment {
+    let (commit, dirty) = revision(Path::new(env!("CARGO_MANIFEST_DIR")));
+    Environment {
+        cpu: fs::read_to_string("/proc/cpuinfo")
+            .ok()
+            .and_then(|text| cpu_name(&text))
+            .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        cores: cores(),
+        memory_bytes: meminfo("MemTotal").unwrap_or(0),
+        caches: caches(Path::new("/sys/devices/system/cpu/cpu0/cache")),
+        kernel: kernel(),
+        huge_pages: huge_pages(),
+        allocator: allocator.to_owned(),
+        rustc: env!("JOINERY_RUSTC").to_owned(),
+        profile: profile(),
+        optimised: optimised(),
+        commit,
+        dirty,
+        harness_version: env!("CARGO_PKG_VERSION").to_owned(),
+        counters: counters(),
+    }
+}
+
+/// Whether this build may be timed: `opt-level` 2, 3, `s` or `z`.
+pub fn optimised() -> bool {
+    !matches!(env!("JOINERY_OPT_LEVEL"), "" | "0" | "1")
+}
+
+/// Logical processors that this process may use, by affinity and quota.
+pub fn cores() -> u32 {
+    thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
+}
+
+/// A name that stays the same as long as results of this machine can be compared: processor,
+/// cores, caches and memory in whole GiB. Letters, digits, `.` and `-` only, so it can name a file.
+pub fn id(environment: &Environment) -> String {
+    let mut name = format!("{} {}c", environment.cpu, environment.cores);
+    for cache in &environment.caches {
+        name += &format!(" l{} {}k", cache.level, cache.bytes >> 10);
+    }
+    let gib = (environment.memory_bytes as f64 / f64::from(1u32 << 30)).round();
+    name += &format!(" {gib}g");
+    name.to_lowercase()
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
+/// Bytes that can be allocated without swapping: what the kernel calls available, no more than
+/// this process's control group allows. None where the system does not say.
+pub fn available_bytes() -> Option<u64> {
+    let available = meminfo("MemAvailable")?;
+    let group = read("/sys/fs/cgroup/memory.max").and_then(|text| text.parse().ok());
+    Some(group.map_or(available, |limit| available.min(limit)))
+}
+
+/// Whether the kernel backs memory with huge pages when `madvise` asks for them.
+pub fn offers_huge_pages(environment: &Environment) -> bool {
+    matches!(environment.huge_pages.as_str(), "always" | "madvise")
+}
+
+/// The first processor's model. A hypervisor often hides the marketing name, hence family and
+/// model, which it must not hide.
+fn cpu_name(cpuinfo: &str) -> Option<String> {
+    let field = |name: &str| {
+        cpuinfo.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            let value = value.trim();
+            (key.trim() == name && !value.is_empty()).then(|| value.to_owned())
+        })
+    };
+    if let Some(name) = field("model name") {
+        return Some(match (field("cpu family"), field("model")) {
+            (Some(family), Some(model)) => format!("{name} (family {family}, model {model})"),
+            _ => name,
+        });
+    }
+    let (implementer, part) = (field("CPU implementer")?, field("CPU part")?);
+    Some(format!(
+        "{} implementer {implementer} part {part}",
+        std::env::consts::ARCH
+    ))
+}
+
+/// The data and unified caches below a processor's `cache` folder, smallest level first.
+fn caches(folder: &Path) -> Vec<Cache> {
+    let mut caches: Vec<Cache> = (0..)
+        .map(|index| folder.join(format!("index{index}")))
+        .take_while(|folder| folder.is_dir())
+        .filter_map(|folder| {
+            let field = |name| read(folder.join(name));
+            (field("type")? != "Instruction").then_some(())?;
+            Some(Cache {
+                level: field("level")?.parse().ok()?,
+                bytes: size(&field("size")?)?,
+            })
+        })
+        .collect();
+    caches.sort_by_key(|cache| cache.level);
+    caches
+}
+
+/// `32K`, `1024K`, `32M` as bytes.
+fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn kernel() -> String {
+    let release = read("/proc/sys/kernel/osrelease");
+    let name = read("/proc/sys/kernel/ostype");
+    match (name, release) {
+        (Some(name), Some(release)) => format!("{name} {release}"),
+        _ => std::env::consts::OS.to_owned(),
+    }
+}
+
+/// The chosen word of `always [madvise] never`.
+fn huge_pages() -> String {
+    read("/sys/kernel/mm/transparent_hugepage/enabled")
+        .and_then(|text| Some(text.split_once('[')?.1.split_once(']')?.0.to_owned()))
+        .unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+fn profile() -> String {
+    // Cargo tells build scripts `debug` for the dev profile.
+    let name = match env!("JOINERY_PROFILE") {
+        "debug" => "dev",
+        other => other,
+    };
+    if cfg!(debug_assertions) {
+        format!("{name}, debug assertions")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The revision of the sources that this program was built from, and whether tracked files differ
+/// from it now.
+fn revision(folder: &Path) -> (String, bool) {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(arguments)
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    match git(&["rev-parse", "--verify", "HEAD"]) {
+        Some(commit) => {
+            let changes = git(&["status", "--porcelain", "--untracked-files=no"]);
+            (commit, changes.is_some_and(|changes| !changes.is_empty()))
+        }
+        None => (UNKNOWN.to_owned(), false),
+    }
+}
+
+fn counters() -> String {
+    let sources = Path::new("/sys/bus/event_source/devices");
+    if !cfg!(target_os = "linux") {
+        return format!(
+            "not supported here: {} has no perf events",
+            std::env::consts::OS
+        );
+    }
+    // `cpu` on x86 and most others, `armv8_…` and `cpu_core` on some.
+    let processor = fs::read_dir(sources).is_ok_and(|entries| {
+        entries.filter_map(Result::ok).any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("cpu") || name.starts_with("arm")
+        })
+    });
+    if processor {
+        "not recorded".to_owned()
+    } else {
+        "not supported here: the kernel offers no hardware event source (a virtual machine without \
+         a performance monitoring unit)"
+            .to_owned()
+    }
+}
+
+/// A field of `/proc/meminfo` in bytes.
+fn meminfo(name: &str) -> Option<u64> {
+    let text = read("/proc/meminfo")?;
+    text.lines().find_map(|line| {
+        let value = line.strip_prefix(name)?.strip_prefix(':')?;
+        let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        kib.checked_mul(1 << 10)
+    })
+}
+
+fn read(path: impl AsRef<Path>) -> Option<String> {
+    fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_names_of_x86_and_arm() {
+        let x86 = "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nstepping: 1\n";
+        assert_eq!(
+            cpu_name(x86).as_deref(),
+            Some("AMD EPYC (family 25, model 17)")
+        );
+        let arm = "processor: 0\nCPU implementer : 0x41\nCPU part : 0xd40\n";
+        assert!(
+            cpu_name(arm)
+                .unwrap()
+                .ends_with("implementer 0x41 part 0xd40")
+        );
+        assert_eq!(cpu_name("processor: 0\n"), None);
+    }
+
+    #[test]
+    fn caches_are_read_from_a_folder_and_sorted() {
+        let folder = tempfile::tempdir().unwrap();
+        let entries = [
+            ("2", "Unified", "1024K"),
+            ("1", "Instruction", "64K"),
+            ("1", "Data", "48K"),
+            ("3", "Unified", "32M"),
+            ("4", "Unified", "lots"),
+        ];
+        for (index, (level, kind, size)) in entries.iter().enumerate() {
+            let folder = folder.path().join(format!("index{index}"));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("level"), format!("{level}\n")).unwrap();
+            fs::write(folder.join("type"), format!("{kind}\n")).unwrap();
+            fs::write(folder.join("size"), format!("{size}\n")).unwrap();
+        }
+        let found: Vec<_> = caches(folder.path())
+            .iter()
+            .map(|cache| (cache.level, cache.bytes))
+            .collect();
+        assert_eq!(found, [(1, 48 << 10), (2, 1 << 20), (3, 32 << 20)]);
+        assert!(caches(Path::new("/nowhere")).is_empty());
+    }
+
+    #[test]
+    fn a_folder_outside_git_has_no_revision() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(revision(folder.path()), (UNKNOWN.to_owned(), false));
+    }
+
+    #[test]
+    fn the_id_names_a_file_and_ignores_what_varies_between_starts() {
+        let mut machine = environment("mimalloc");
+        machine.cpu = "Some(R) CPU @ 2.50GHz".to_owned();
+        machine.cores = 8;
+        machine.caches = vec![Cache {
+            level: 2,
+            bytes: 1 << 20,
+        }];
+        machine.memory_bytes = (24 << 30) - (400 << 20);
+        let before = id(&machine);
+        assert_eq!(before, "some-r-cpu-2.50ghz-8c-l2-1024k-24g");
+        machine.memory_bytes += 5 << 20;
+        machine.kernel = "another".to_owned();
+        assert_eq!(id(&machine), before);
+        machine.cores = 4;
+        assert_ne!(id(&machine), before);
+    }
+
+    #[test]
+    fn this_machine_is_described() {
+        let machine = environment("mimalloc");
+        assert!(machine.cores >= 1);
+        assert!(!machine.cpu.is_empty());
+        assert!(machine.rustc.starts_with("rustc"), "{}", machine.rustc);
+        assert_eq!(machine.allocator, "mimalloc");
+        if cfg!(target_os = "linux") {
+            assert!(machine.memory_bytes > 0);
+            assert!(available_bytes().is_some_and(|bytes| bytes <= machine.memory_bytes));
+        }
+    }
+}
