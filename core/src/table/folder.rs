@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memmap2::Mmap;
+use memmap2::MmapOptions;
 
 use super::{Column, ColumnMeta, NamedColumn, Table, TableError, TableMeta, rows_as_u32};
 use crate::page::{PAGE_BYTES, Page, validate};
@@ -189,7 +189,8 @@ fn map_column(path: &Path, num_rows: u64, meta: &ColumnMeta) -> Result<Column, T
     // SAFETY: the map is only read, through slices whose bounds never come from the mapped bytes
     // without being cut to the page first. That nobody changes the file meanwhile cannot be checked;
     // `Table::open` says so, and this crate replaces folders and never writes to an existing file.
-    let map = unsafe { Mmap::map(&file) }.map_err(TableError::io("map", path))?;
+    let map = unsafe { MmapOptions::new().len(bytes as usize).map(&file) };
+    let map = map.map_err(TableError::io("map", path))?;
     let mapped: &[Page] = bytemuck::cast_slice(&map);
     let counts = validate(meta.data_type, mapped).map_err(|error| {
         let (path, column) = at();
