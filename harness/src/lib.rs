@@ -6,3 +6,5 @@ pub mod limit_model;
 pub mod summary;
 pub mod limits;
 pub mod machine;
+pub mod nearest;
+pub mod workload;

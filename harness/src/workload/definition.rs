@@ -1,0 +1,517 @@
+//! A workload's TOML file: its form, and whether it makes sense. `docs/workloads.md` describes it to its authors.
+
+use std::path::{Path, PathBuf};
+
+use join_core::checksum::Checksum;
+use join_core::page::DataType;
+use serde::Deserialize;
+
+use super::count::Count;
+use super::error::Error;
+use super::instance::{Instance, Source};
+use super::synthetic::Synthetic;
+use super::table_keys::TableKeys;
+use super::tpch::{Tpch, TpchJoin};
+use crate::record::Size;
+
+/// Which keys the rows of a build side have.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum BuildKeys {
+    /// Each row another one.
+    Unique,
+    /// Each key in `each` rows; where the rows do not divide evenly, in one fewer.
+    Duplicated {
+        /// Rows of a key.
+        each: u32,
+    },
+    /// One key in this share of the rows, each other key in one row.
+    Heavy {
+        /// The share of the heavy key.
+        share: f64,
+    },
+}
+
+impl BuildKeys {
+    /// How many different keys `rows` rows have.
+    pub fn distinct(self, rows: u64) -> u64 {
+        match self {
+            BuildKeys::Unique => rows,
+            BuildKeys::Duplicated { each } => rows.div_ceil(u64::from(each).max(1)),
+            BuildKeys::Heavy { share } => {
+                let heavy = (share * rows as f64).round() as u64;
+                rows - heavy.clamp(rows.min(1), rows) + rows.min(1)
+            }
+        }
+    }
+}
+
+/// Which keys the rows of a probe side have.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ProbeKeys {
+    /// Each build key with the same probability.
+    Uniform,
+    /// In this share of the rows as `Uniform`, in the others keys that the build side does not have.
+    Match {
+        /// The share of rows with a build key.
+        share: f64,
+    },
+    /// Each build key in the same number of rows, as near as the rows allow.
+    Even,
+    /// The k-th most frequent build key in proportion to k^-exponent.
+    Zipf {
+        /// The exponent, at least 0.
+        exponent: f64,
+    },
+    /// The build side's first key, which is the heavy one if there is one, in one row; each other key with the same
+    /// probability in the other rows.
+    HeavyOnce,
+}
+
+/// A workload as its file has it: something that gives one instance a size, or a ladder of them.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    file: String,
+    folder: PathBuf,
+    fields: Fields,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    name: String,
+    sentence: String,
+    #[serde(default)]
+    analysis: String,
+    #[serde(default = "one")]
+    seed: u64,
+    key_type: Option<DataType>,
+    build: Option<SideFields<BuildKeys>>,
+    probe: Option<SideFields<ProbeKeys>>,
+    tpch: Option<TpchFields>,
+    ladder: Option<LadderFields>,
+    #[serde(default)]
+    quick: SizeFields,
+    #[serde(default)]
+    default: SizeFields,
+    #[serde(default)]
+    full: SizeFields,
+    #[serde(default)]
+    expected: Vec<Expected>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SideFields<Keys> {
+    rows: Option<Count>,
+    keys: Option<Keys>,
+    #[serde(default)]
+    null_share: f64,
+    table: Option<PathBuf>,
+    key: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TpchFields {
+    join: TpchJoin,
+    scale_factor: f64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LadderFields {
+    rungs: Rungs,
+    probe_factor: u32,
+    probe_cap: Count,
+}
+
+/// Build rows 2^from, 2^(from + step) … up to 2^to.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rungs {
+    from: u32,
+    to: u32,
+    step: u32,
+}
+
+/// What differs at one size.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SizeFields {
+    build_rows: Option<Count>,
+    probe_rows: Option<Count>,
+    scale_factor: Option<f64>,
+    rungs: Option<Rungs>,
+}
+
+/// A recorded answer: that of the file's seed at these sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Rows of the build side.
+    pub build_rows: u64,
+    /// Rows of the probe side.
+    pub probe_rows: u64,
+    /// Result rows.
+    pub rows: u64,
+    /// [`Aggregate::checksum`](join_core::join::Aggregate::checksum) of the answer.
+    pub checksum: Checksum,
+}
+
+impl Definition {
+    /// Reads a workload file. Table folders that it names are relative to the file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not of the form, or makes no sense.
+    pub fn open(path: &Path) -> Result<Definition, Error> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+            file: file.clone(),
+            source,
+        })?;
+        Definition::parse(&file, path.parent().unwrap_or(Path::new("")), &text)
+    }
+
+    /// A workload from the text of its file. `file` is what errors call it, `folder` what paths in it are relative to.
+    ///
+    /// # Errors
+    /// If the text is not of the form, or makes no sense at one of the sizes. Table folders are looked at only in
+    /// [`Definition::instances`].
+    pub fn parse(file: &str, folder: &Path, text: &str) -> Result<Definition, Error> {
+        let fields = toml::from_str(text).map_err(|error| {
+            let before = error.span().map_or("", |span| &text[..span.start]);
+            Error::Syntax {
+                file: file.to_owned(),
+                line: before.matches('\n').count() + 1,
+                what: error.message().replace('\n', " "),
+            }
+        })?;
+        let definition = Definition {
+            file: file.to_owned(),
+            folder: folder.to_owned(),
+            fields,
+        };
+        definition.check()?;
+        Ok(definition)
+    }
+
+    /// The name; a ladder's rungs add their size to it.
+    pub fn name(&self) -> &str {
+        &self.fields.name
+    }
+
+    /// What it shows.
+    pub fn sentence(&self) -> &str {
+        &self.fields.sentence
+    }
+
+    /// What to look for in its chart.
+    pub fn analysis(&self) -> &str {
+        &self.fields.analysis
+    }
+
+    /// The instances at a size: one, or one a rung.
+    ///
+    /// # Errors
+    /// If a table folder cannot be read or lacks the key column.
+    pub fn instances(&self, size: Size) -> Result<Vec<Instance>, Error> {
+        let fields = &self.fields;
+        let Some(ladder) = fields.ladder else {
+            let source = self.source(size)?;
+            return Ok(vec![self.instance(fields.name.clone(), None, source)?]);
+        };
+        let Rungs { from, to, step } = self.at(size).rungs.unwrap_or(ladder.rungs);
+        (from..=to)
+            .step_by(step as usize)
+            .map(|rung| {
+                let build_rows = 1_u64 << rung;
+                let probe_rows =
+                    (build_rows * u64::from(ladder.probe_factor)).min(ladder.probe_cap.0);
+                let source = self.synthetic(Some(build_rows), Some(probe_rows))?;
+                let name = format!("{}-2^{rung}", fields.name);
+                self.instance(name, Some(fields.name.clone()), source)
+            })
+            .collect()
+    }
+
+    fn at(&self, size: Size) -> &SizeFields {
+        match size {
+            Size::Quick => &self.fields.quick,
+            Size::Default => &self.fields.default,
+            Size::Full => &self.fields.full,
+        }
+    }
+
+    fn instance(
+        &self,
+        name: String,
+        group: Option<String>,
+        source: Source,
+    ) -> Result<Instance, Error> {
+        let key_type = self.key_type(&source)?;
+        Ok(Instance {
+            name,
+            group,
+            sentence: self.fields.sentence.clone(),
+            analysis: self.fields.analysis.clone(),
+            key_type,
+            seed: self.fields.seed,
+            source,
+            file: self.file.clone(),
+            expected: self.fields.expected.clone(),
+        })
+    }
+
+    fn key_type(&self, source: &Source) -> Result<DataType, Error> {
+        let key_type = match source {
+            Source::Synthetic(_) | Source::Tpch(_) => {
+                self.fields.key_type.unwrap_or(DataType::Int32)
+            }
+            Source::Tables(build, probe) => {
+                if build.data_type() != probe.data_type() {
+                    return Err(self.invalid(format!(
+                        "{build} is {}, but {probe} is {}; both key columns must be INT32, or both INT64",
+                        build.data_type(),
+                        probe.data_type()
+                    )));
+                }
+                let found = build.data_type();
+                if let Some(asked) = self.fields.key_type.filter(|&asked| asked != found) {
+                    return Err(self.invalid(format!(
+                        "{build} is {found}, but key_type says {asked}; leave key_type out, tables have their own"
+                    )));
+                }
+                found
+            }
+        };
+        if !matches!(key_type, DataType::Int32 | DataType::Int64) {
+            return Err(self.invalid(format!(
+                "the keys are {key_type}; only INT32 and INT64 can be joined on"
+            )));
+        }
+        if let Source::Tpch(tpch) = source
+            && key_type == DataType::Int32
+            && i32::try_from(tpch.largest_key()).is_err()
+        {
+            return Err(self.invalid(format!(
+                "scale factor {} has keys beyond INT32; say key_type = \"INT64\"",
+                tpch.scale_factor
+            )));
+        }
+        Ok(key_type)
+    }
+
+    fn source(&self, size: Size) -> Result<Source, Error> {
+        let at = self.at(size);
+        if let Some(tpch) = self.fields.tpch {
+            return Ok(Source::Tpch(Tpch {
+                join: tpch.join,
+                scale_factor: at.scale_factor.unwrap_or(tpch.scale_factor),
+            }));
+        }
+        if self.is_tables() {
+            let build = self.table_keys("build", &self.fields.build)?;
+            let probe = self.table_keys("probe", &self.fields.probe)?;
+            return Ok(Source::Tables(build, probe));
+        }
+        let rows = |side: Option<Option<Count>>, at: Option<Count>| {
+            at.or(side.flatten()).map(|Count(rows)| rows)
+        };
+        self.synthetic(
+            rows(
+                self.fields.build.as_ref().map(|side| side.rows),
+                at.build_rows,
+            ),
+            rows(
+                self.fields.probe.as_ref().map(|side| side.rows),
+                at.probe_rows,
+            ),
+        )
+    }
+
+    fn synthetic(&self, build_rows: Option<u64>, probe_rows: Option<u64>) -> Result<Source, Error> {
+        let (build_keys, build_nulls) = self.side("build", &self.fields.build)?;
+        let (probe_keys, probe_nulls) = self.side("probe", &self.fields.probe)?;
+        let synthetic = Synthetic {
+            build_rows: self.rows("build", build_rows)?,
+            build_keys,
+            build_nulls,
+            probe_rows: self.rows("probe", probe_rows)?,
+            probe_keys,
+            probe_nulls,
+        };
+        match build_keys {
+            BuildKeys::Duplicated { each } if u64::from(each) > build_rows.unwrap_or(0) => {
+                Err(self.invalid(format!(
+                    "each = {each} is more than the {} build rows; lower it, or raise the rows",
+                    synthetic.build_rows
+                )))
+            }
+            _ => Ok(Source::Synthetic(synthetic)),
+        }
+    }
+
+    fn rows(&self, side: &str, rows: Option<u64>) -> Result<u32, Error> {
+        let rows = rows.ok_or_else(|| {
+            self.invalid(format!(
+                "[{side}] has no rows; add for instance rows = \"1M\""
+            ))
+        })?;
+        u32::try_from(rows).map_err(|_| {
+            self.invalid(format!(
+                "the {side} side has {rows} rows; at most {} are possible, because row ids are 32 bits wide",
+                u32::MAX
+            ))
+        })
+    }
+
+    fn side<Keys: Copy>(
+        &self,
+        name: &str,
+        side: &Option<SideFields<Keys>>,
+    ) -> Result<(Keys, f64), Error> {
+        let Some(side) = side else {
+            return Err(self.invalid(format!(
+                "there is no [{name}]; add it with rows and keys, or with table and key"
+            )));
+        };
+        let keys = side.keys.ok_or_else(|| {
+            self.invalid(format!(
+                "[{name}] has no keys; add for instance keys = \"{}\"",
+                if name == "build" { "unique" } else { "uniform" }
+            ))
+        })?;
+        self.share(&format!("[{name}] null_share"), side.null_share)?;
+        Ok((keys, side.null_share))
+    }
+
+    fn table_keys<Keys>(
+        &self,
+        name: &str,
+        side: &Option<SideFields<Keys>>,
+    ) -> Result<TableKeys, Error> {
+        match side {
+            Some(SideFields {
+                table: Some(table),
+                key: Some(key),
+                rows: None,
+                keys: None,
+                null_share: 0.0,
+            }) => TableKeys::find(&self.file, &self.folder.join(table), key),
+            _ => Err(self.invalid(format!(
+                "[{name}] must have table and key and nothing else, because a side of this workload is a table folder"
+            ))),
+        }
+    }
+
+    fn is_tables(&self) -> bool {
+        fn named<Keys>(side: &Option<SideFields<Keys>>) -> bool {
+            side.as_ref()
+                .is_some_and(|side| side.table.is_some() || side.key.is_some())
+        }
+        named(&self.fields.build) || named(&self.fields.probe)
+    }
+
+    /// Whether the parts of the file go together, and whether every size is possible.
+    fn check(&self) -> Result<(), Error> {
+        let fields = &self.fields;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.^+".contains(c);
+        if fields.name.is_empty() || !fields.name.chars().all(is_plain) {
+            return Err(self.invalid(format!(
+                "the name {:?} must consist of letters, digits and - _ . ^ +",
+                fields.name
+            )));
+        }
+        let sides = fields.build.is_some() || fields.probe.is_some();
+        if fields.tpch.is_some() && (sides || fields.ladder.is_some()) {
+            return Err(self.invalid(
+                "[tpch] goes with neither [build], [probe] nor [ladder]; leave out one of them",
+            ));
+        }
+        if fields.ladder.is_some() && self.is_tables() {
+            return Err(self.invalid("[ladder] does not go with table folders; leave it out"));
+        }
+        match fields.build.as_ref().and_then(|build| build.keys) {
+            Some(BuildKeys::Duplicated { each: 0 }) => {
+                return Err(self.invalid("each = 0 leaves no rows; a key needs at least one"));
+            }
+            Some(BuildKeys::Heavy { share }) => self.share("the heavy key's share", share)?,
+            _ => {}
+        }
+        match fields.probe.as_ref().and_then(|probe| probe.keys) {
+            Some(ProbeKeys::Match { share }) => self.share("the share of matches", share)?,
+            Some(ProbeKeys::Zipf { exponent }) if !(0.0..=20.0).contains(&exponent) => {
+                return Err(self.invalid(format!(
+                    "the exponent {exponent} is outside of 0..20; 0 is uniform, 1 is the usual skew"
+                )));
+            }
+            _ => {}
+        }
+        for size in [Size::Quick, Size::Default, Size::Full] {
+            self.check_size(size)?;
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, size: Size) -> Result<(), Error> {
+        let (fields, at) = (&self.fields, self.at(size));
+        let rows = at.build_rows.is_some() || at.probe_rows.is_some();
+        let stray = [
+            (
+                "build_rows and probe_rows",
+                rows && (fields.tpch.is_some() || fields.ladder.is_some() || self.is_tables()),
+            ),
+            (
+                "scale_factor",
+                at.scale_factor.is_some() && fields.tpch.is_none(),
+            ),
+            ("rungs", at.rungs.is_some() && fields.ladder.is_none()),
+        ];
+        if let Some((field, _)) = stray.iter().find(|(_, stray)| *stray) {
+            return Err(self.invalid(format!(
+                "[{size}] has {field}, which this kind of workload does not have; leave it out"
+            )));
+        }
+        if let Some(ladder) = fields.ladder {
+            let Rungs { from, to, step } = at.rungs.unwrap_or(ladder.rungs);
+            if from > to || to >= u32::BITS || step == 0 {
+                return Err(self.invalid(format!(
+                    "the rungs from {from} to {to} in steps of {step} at size {size} are none; \
+                     from must not exceed to, to be at most 31, step at least 1"
+                )));
+            }
+        }
+        if let Some(tpch) = fields.tpch {
+            let scale_factor = at.scale_factor.unwrap_or(tpch.scale_factor);
+            // Beyond, `lineitem` has more rows than there are row ids.
+            if !(0.0001..=700.0).contains(&scale_factor) {
+                return Err(self.invalid(format!(
+                    "the scale factor {scale_factor} at size {size} is outside of 0.0001..700"
+                )));
+            }
+        }
+        if !self.is_tables() {
+            self.instances(size)?;
+        }
+        Ok(())
+    }
+
+    fn share(&self, what: &str, share: f64) -> Result<(), Error> {
+        if (0.0..=1.0).contains(&share) {
+            return Ok(());
+        }
+        Err(self.invalid(format!(
+            "{what} is {share}; a share is a number from 0 to 1"
+        )))
+    }
+
+    fn invalid(&self, what: impl Into<String>) -> Error {
+        Error::invalid(&self.file, what)
+    }
+}

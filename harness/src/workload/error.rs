@@ -1,0 +1,119 @@
+//! What can be wrong with a workload. Each error is one line: what, where, how to mend it.
+
+use std::io;
+
+use join_core::table::TableError;
+
+use crate::nearest::did_you_mean;
+
+/// A workload that cannot be read, understood or generated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No workload has this name.
+    #[error("no workload matches {pattern:?}{suggestion}{}", list_hint(.suggestion))]
+    Unknown {
+        /// What was asked for.
+        pattern: String,
+        /// Nearest names, as [`did_you_mean`] puts them.
+        suggestion: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read the workload {file}: {source}; check the path")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file that is not TOML or has a field of another name or type.
+    #[error("{file}, line {line}: {what}; docs/workloads.md shows the form")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong, in one line.
+        what: String,
+    },
+    /// A definition that makes no sense.
+    #[error("{file}: {what}")]
+    Invalid {
+        /// The file.
+        file: String,
+        /// What is wrong and how to mend it.
+        what: String,
+    },
+    /// A table folder that cannot be read.
+    #[error("{file}: {source}")]
+    Table {
+        /// The workload's file.
+        file: String,
+        /// Where and what.
+        source: TableError,
+    },
+    /// A table without the key column.
+    #[error("{file}: the table {table} has no column {column:?}{suggestion}; it has: {columns}")]
+    NoColumn {
+        /// The workload's file.
+        file: String,
+        /// The table folder.
+        table: String,
+        /// The column asked for.
+        column: String,
+        /// Nearest names.
+        suggestion: String,
+        /// The names there are.
+        columns: String,
+    },
+    /// Two workloads of one name in one run.
+    #[error("two workloads are named {name:?}; rename one in its TOML file")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// Data that differs from what a workload's file has recorded.
+    #[error(
+        "{file}: {name} with {build_rows} build and {probe_rows} probe rows gives {found}, but the file expects \
+         {expected}; mend the [[expected]] entry if the data was meant to change"
+    )]
+    Changed {
+        /// The workload's file.
+        file: String,
+        /// The workload.
+        name: String,
+        /// Rows of the build side.
+        build_rows: u64,
+        /// Rows of the probe side.
+        probe_rows: u64,
+        /// Rows and checksum of the generated data's answer.
+        found: String,
+        /// Rows and checksum in the file.
+        expected: String,
+    },
+}
+
+impl Error {
+    /// No workload matches `pattern`; `names` are those there are.
+    pub fn unknown<'a>(pattern: &str, names: impl IntoIterator<Item = &'a str>) -> Error {
+        Error::Unknown {
+            pattern: pattern.to_owned(),
+            suggestion: did_you_mean(pattern, names),
+        }
+    }
+
+    pub(super) fn invalid(file: &str, what: impl Into<String>) -> Error {
+        Error::Invalid {
+            file: file.to_owned(),
+            what: what.into(),
+        }
+    }
+}
+
+fn list_hint(suggestion: &str) -> &'static str {
+    if suggestion.is_empty() {
+        "; `harness list workloads` names them all, and a file of your own is named by its path"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,227 @@
+//! A workload at a size, and its data.
+
+use std::num::NonZeroUsize;
+
+use join_core::join::{Aggregate, JoinInput};
+use join_core::oracle;
+use join_core::page::{DataType, PAGE_BYTES, rows_per_full_page};
+use join_core::table::Column;
+
+use super::definition::Expected;
+use super::error::Error;
+use super::synthetic::Synthetic;
+use super::table_keys::TableKeys;
+use super::tpch::Tpch;
+use crate::record::{Answer, Checksum, WorkloadRecord};
+
+/// A workload at a size: everything about it but the data.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Unique in a run.
+    pub name: String,
+    /// The ladder that this is a rung of.
+    pub group: Option<String>,
+    /// What it shows.
+    pub sentence: String,
+    /// What to look for in its chart.
+    pub analysis: String,
+    /// INT32 or INT64.
+    pub key_type: DataType,
+    /// The seed of its file.
+    pub seed: u64,
+    pub(super) source: Source,
+    pub(super) file: String,
+    pub(super) expected: Vec<Expected>,
+}
+
+/// Where an instance's data comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Synthetic(Synthetic),
+    Tpch(Tpch),
+    /// Build side and probe side.
+    Tables(TableKeys, TableKeys),
+}
+
+impl Instance {
+    /// Rows of the build side.
+    pub fn build_rows(&self) -> u64 {
+        match &self.source {
+            Source::Synthetic(synthetic) => synthetic.build_rows.into(),
+            Source::Tpch(tpch) => tpch.build_rows(),
+            Source::Tables(build, _) => build.rows(),
+        }
+    }
+
+    /// Rows of the probe side; for TPC-H about that many.
+    pub fn probe_rows(&self) -> u64 {
+        match &self.source {
+            Source::Synthetic(synthetic) => synthetic.probe_rows.into(),
+            Source::Tpch(tpch) => tpch.estimated_probe_rows(),
+            Source::Tables(_, probe) => probe.rows(),
+        }
+    }
+
+    /// About how many results the join has; for tables, whose keys are not known yet, the rows of the probe side.
+    pub fn estimated_results(&self) -> u64 {
+        match &self.source {
+            Source::Synthetic(synthetic) => synthetic.estimated_results(),
+            Source::Tpch(_) | Source::Tables(..) => self.probe_rows(),
+        }
+    }
+
+    /// About how many bytes of pages the two key columns are.
+    pub fn estimated_bytes(&self) -> u64 {
+        let per_page = match self.key_type {
+            DataType::Int64 => rows_per_full_page::<i64>(),
+            _ => rows_per_full_page::<i32>(),
+        };
+        let pages = |rows: u64| rows.div_ceil(per_page as u64);
+        (pages(self.build_rows()) + pages(self.probe_rows())) * PAGE_BYTES as u64
+    }
+
+    /// About how long [`Instance::generate`] takes on one thread; a table folder is only mapped, checked and sorted
+    /// for the answer.
+    pub fn estimated_seconds(&self) -> f64 {
+        let per_row = match &self.source {
+            Source::Synthetic(_) => 1e-8,
+            Source::Tpch(_) => 3e-7,
+            Source::Tables(..) => 1e-7,
+        };
+        per_row * (self.build_rows() + self.probe_rows()) as f64
+    }
+
+    /// Makes the data on `threads` threads; the same data for any number of them. A `seed` stands in for the file's;
+    /// TPC-H and table folders have none.
+    ///
+    /// # Errors
+    /// If a table folder cannot be read, or the answer is not the one that the file has recorded for this data.
+    pub fn generate(&self, seed: Option<u64>, threads: NonZeroUsize) -> Result<Workload, Error> {
+        let seed = seed.unwrap_or(self.seed);
+        let (build, probe, expected) = match &self.source {
+            Source::Synthetic(synthetic) => synthetic.generate(self.key_type, seed, threads),
+            Source::Tpch(tpch) => tpch.generate(self.key_type, threads),
+            Source::Tables(build, probe) => self.open_tables(build, probe)?,
+        };
+        let mut workload = Workload {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            sentence: self.sentence.clone(),
+            key_type: self.key_type,
+            build,
+            probe,
+            expected,
+            recorded: false,
+        };
+        let is_files_data = seed == self.seed || !matches!(self.source, Source::Synthetic(_));
+        if is_files_data {
+            workload.recorded = self.check_recorded(&workload)?;
+        }
+        Ok(workload)
+    }
+
+    fn open_tables(
+        &self,
+        build: &TableKeys,
+        probe: &TableKeys,
+    ) -> Result<(Column, Column, Aggregate), Error> {
+        let open = |keys: &TableKeys| {
+            keys.open().map_err(|source| Error::Table {
+                file: self.file.clone(),
+                source,
+            })
+        };
+        let (build, probe) = (open(build)?, open(probe)?);
+        let input = JoinInput::new(&build, &probe)
+            .map_err(|error| Error::invalid(&self.file, error.to_string()))?;
+        let answer = oracle::sort_merge(&input);
+        Ok((build, probe, answer))
+    }
+
+    /// Whether the file has recorded the answer of this data.
+    fn check_recorded(&self, workload: &Workload) -> Result<bool, Error> {
+        let (build_rows, probe_rows) = (workload.build.row_count(), workload.probe.row_count());
+        let is_this = |e: &&Expected| (e.build_rows, e.probe_rows) == (build_rows, probe_rows);
+        let Some(recorded) = self.expected.iter().find(is_this) else {
+            return Ok(false);
+        };
+        let (rows, checksum) = (workload.expected.rows, workload.expected.checksum());
+        if (recorded.rows, recorded.checksum) == (rows, checksum) {
+            return Ok(true);
+        }
+        Err(Error::Changed {
+            file: self.file.clone(),
+            name: self.name.clone(),
+            build_rows,
+            probe_rows,
+            found: format!("rows = {rows}, checksum = \"{checksum}\""),
+            expected: format!(
+                "rows = {}, checksum = \"{}\"",
+                recorded.rows, recorded.checksum
+            ),
+        })
+    }
+}
+
+/// Two key columns and the right answer of their join.
+#[derive(Debug)]
+pub struct Workload {
+    /// Unique in a run.
+    pub name: String,
+    /// The ladder that this is a rung of.
+    pub group: Option<String>,
+    /// What it shows.
+    pub sentence: String,
+    /// INT32 or INT64.
+    pub key_type: DataType,
+    /// The key column of the build side.
+    pub build: Column,
+    /// The key column of the probe side.
+    pub probe: Column,
+    /// The right answer: known to the generator, which does not join; for table folders the oracle's.
+    pub expected: Aggregate,
+    /// Whether the workload's file has recorded this answer too.
+    pub recorded: bool,
+}
+
+impl Workload {
+    /// What a join is given.
+    pub fn input(&self) -> JoinInput<'_> {
+        JoinInput::new(&self.build, &self.probe)
+            .expect("both columns are of one key type and their rows have been counted")
+    }
+
+    /// Bytes of both columns' pages.
+    pub fn bytes(&self) -> u64 {
+        column_bytes(&self.build) + column_bytes(&self.probe)
+    }
+
+    /// The answer once more, by sorting both sides.
+    pub fn oracle(&self) -> Aggregate {
+        oracle::sort_merge(&self.input())
+    }
+
+    /// The workload's line in a run's records.
+    pub fn record(&self) -> WorkloadRecord {
+        WorkloadRecord {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            sentence: self.sentence.clone(),
+            build_rows: self.build.row_count(),
+            probe_rows: self.probe.row_count(),
+            key_type: self.key_type.to_string(),
+            build_bytes: column_bytes(&self.build),
+            probe_bytes: column_bytes(&self.probe),
+            expected: Answer {
+                rows: self.expected.rows,
+                sum_build: self.expected.sum_build,
+                sum_probe: self.expected.sum_probe,
+                checksum: Checksum(self.expected.checksum().0),
+            },
+        }
+    }
+}
+
+fn column_bytes(column: &Column) -> u64 {
+    (column.pages().len() * PAGE_BYTES) as u64
+}

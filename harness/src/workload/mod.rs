@@ -1,0 +1,18 @@
+//! Workloads: what is joined. Each is a TOML file; the canonical ones are built in, others are named by their path.
+//!
+//! A [`Definition`] (the file) gives [`Instance`]s (sizes), which generate a [`Workload`] (data and the right answer).
+//! `docs/workloads.md` lists the canonical ones and says how to write one.
+
+mod catalogue;
+mod count;
+mod definition;
+mod error;
+mod instance;
+mod synthetic;
+mod table_keys;
+mod tpch;
+
+pub use catalogue::{all, is_path, matches, resolve};
+pub use definition::{BuildKeys, Definition, Expected, ProbeKeys};
+pub use error::Error;
+pub use instance::{Instance, Workload};

@@ -1,0 +1,85 @@
+//! A key column of a table folder.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use join_core::page::DataType;
+use join_core::table::{Column, TABLE_FILE, Table, TableError, TableMeta};
+
+use super::error::Error;
+use crate::nearest::did_you_mean;
+
+/// The key column of a side that is a table folder. Only this column of the table is read.
+#[derive(Clone, Debug)]
+pub struct TableKeys {
+    folder: PathBuf,
+    /// The table as its folder describes it, without its other columns.
+    meta: TableMeta,
+    data_type: DataType,
+}
+
+impl TableKeys {
+    /// Looks the column `key` up in the description of the table in `folder`; `file` is the workload's.
+    ///
+    /// # Errors
+    /// If the description cannot be read or has no such column.
+    pub fn find(file: &str, folder: &Path, key: &str) -> Result<TableKeys, Error> {
+        let mut meta = read_meta(&folder.join(TABLE_FILE)).map_err(|source| Error::Table {
+            file: file.to_owned(),
+            source,
+        })?;
+        let names = || meta.columns.iter().map(|column| column.name.as_str());
+        let Some(number) = names().position(|name| name == key) else {
+            return Err(Error::NoColumn {
+                file: file.to_owned(),
+                table: folder.display().to_string(),
+                column: key.to_owned(),
+                suggestion: did_you_mean(key, names()),
+                columns: names().collect::<Vec<_>>().join(", "),
+            });
+        };
+        let column = meta.columns.swap_remove(number);
+        let data_type = column.data_type;
+        meta.columns = vec![column];
+        Ok(TableKeys {
+            folder: folder.to_owned(),
+            meta,
+            data_type,
+        })
+    }
+
+    /// Rows of the table.
+    pub fn rows(&self) -> u64 {
+        self.meta.num_rows
+    }
+
+    /// The type of the keys.
+    pub fn data_type(&self) -> DataType {
+        self.data_type
+    }
+
+    /// Maps and checks the column.
+    ///
+    /// # Errors
+    /// If the pages do not follow the format or are not those that the table describes.
+    pub fn open(&self) -> Result<Column, TableError> {
+        let table = Table::open_described(&self.folder, &self.meta)?;
+        Ok(table.columns()[0].column.clone())
+    }
+}
+
+impl fmt::Display for TableKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let column = &self.meta.columns[0].name;
+        write!(f, "column {column:?} of {}", self.folder.display())
+    }
+}
+
+fn read_meta(path: &Path) -> Result<TableMeta, TableError> {
+    let text = fs::read(path).map_err(TableError::io("read", path))?;
+    serde_json::from_slice(&text).map_err(|source| TableError::Meta {
+        path: path.to_owned(),
+        source,
+    })
+}
