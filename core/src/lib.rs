@@ -17,6 +17,7 @@ pub mod oracle;
 pub mod page;
 pub mod parallel;
 pub mod prefetch;
+pub mod stream;
 mod sync;
 pub mod table;
 pub mod tag;

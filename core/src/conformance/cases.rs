@@ -14,7 +14,10 @@ pub(super) struct Case {
     pub name: String,
     pub build: Column,
     pub probe: Column,
-    pub expected: Expected,
+    /// Its pairs by the oracle.
+    pub expected: Bag,
+    /// Whether it is worth all teams.
+    pub large: bool,
 }
 
 impl Case {
@@ -23,7 +26,7 @@ impl Case {
     }
 
     /// The same with the sides exchanged.
-    pub fn swapped(&self) -> (JoinInput<'_>, Expected) {
+    pub fn swapped(&self) -> (JoinInput<'_>, Bag) {
         let input = JoinInput::new(&self.probe, &self.build).expect("as the other way round");
         let swapped = |pair: &Pair| Pair {
             build: pair.probe,
@@ -33,27 +36,32 @@ impl Case {
     }
 }
 
-/// The answer of the oracle.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Expected {
-    /// All pairs, sorted.
+/// A bag of pairs: the answer of the oracle, or of a join.
+pub(super) struct Bag {
     pub pairs: Vec<Pair>,
     pub sums: Aggregate,
+    /// Sum of the pairs' hashes: the same for the same bag of pairs, in any order.
+    pub digest: u64,
 }
 
-impl FromIterator<Pair> for Expected {
+impl FromIterator<Pair> for Bag {
     fn from_iter<I: IntoIterator<Item = Pair>>(pairs: I) -> Self {
-        let mut pairs: Vec<Pair> = pairs.into_iter().collect();
-        pairs.sort_unstable();
+        let pairs: Vec<Pair> = pairs.into_iter().collect();
         let mut sums = Aggregate::default();
-        pairs
-            .iter()
-            .for_each(|pair| sums.emit(pair.build, pair.probe));
-        Self { pairs, sums }
+        let mut digest = 0_u64;
+        for pair in &pairs {
+            sums.emit(pair.build, pair.probe);
+            digest = digest.wrapping_add(Random(bytemuck::cast(*pair)).next());
+        }
+        Self {
+            pairs,
+            sums,
+            digest,
+        }
     }
 }
 
-impl Expected {
+impl Bag {
     /// By nested loops where that is a matter of milliseconds, by sorting otherwise.
     fn of(input: &JoinInput<'_>) -> Self {
         if input.build_rows() * input.probe_rows() <= 1 << 22 {
@@ -62,7 +70,31 @@ impl Expected {
             oracle::sort_merge_pairs(input).into_iter().collect()
         }
     }
+
+    /// Where this bag first differs from the right one, both in order.
+    pub fn difference(&self, right: &Self) -> String {
+        let [found, wanted] = [self, right].map(|bag| {
+            let mut pairs = bag.pairs.clone();
+            pairs.sort_unstable();
+            pairs
+        });
+        let at = found
+            .iter()
+            .zip(&wanted)
+            .position(|(found, wanted)| found != wanted)
+            .unwrap_or(found.len().min(wanted.len()));
+        format!(
+            "{} instead of {}, in order of rows first at {at}: {:?} instead of {:?}",
+            found.len(),
+            wanted.len(),
+            found.get(at),
+            wanted.get(at),
+        )
+    }
 }
+
+/// Rows of a side from which on a case is large.
+const LARGE: usize = 10_000;
 
 /// One side of a case.
 #[derive(Clone, Copy)]
@@ -112,10 +144,11 @@ impl Cases {
             side(probe)
         );
         let input = JoinInput::new(&build_column, &probe_column).expect("columns of one key type");
-        let expected = Expected::of(&input);
+        let expected = Bag::of(&input);
         self.0.push(Case {
             name,
             expected,
+            large: build.rows.max(probe.rows) >= LARGE,
             build: build_column,
             probe: probe_column,
         });
@@ -244,4 +277,49 @@ fn large_of<K: CaseKey>(cases: &mut Cases, nulls: u64) {
         ..Side::new(Keys::Drawn(40_000), rows)
     });
     cases.add::<K>("many", build, probe);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_oracles_agree() {
+        for case in cases().iter().chain(&few_cases()) {
+            let input = case.input();
+            let merged: Bag = oracle::sort_merge_pairs(&input).into_iter().collect();
+            assert_eq!(merged.digest, case.expected.digest, "{}", case.name);
+            assert_eq!(
+                oracle::sort_merge(&input),
+                case.expected.sums,
+                "{}",
+                case.name
+            );
+            if !case.large {
+                assert_eq!(oracle::nested_loops(&input), merged.pairs, "{}", case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn cases_are_what_they_say() {
+        let cases = cases();
+        let any = |what: &str, holds: &dyn Fn(&Case) -> bool| {
+            assert!(cases.iter().any(holds), "no case {what}");
+        };
+        any("without pairs", &|case| case.expected.pairs.is_empty());
+        any("with more pairs than fit a chunk", &|case| {
+            case.expected.pairs.len() > 1 << 16
+        });
+        any("with an empty page", &|case| {
+            case.build.pages().iter().any(|page| page.rows() == 0)
+        });
+        any("with one row a page", &|case| {
+            case.probe.row_count() > 100 && case.probe.pages().iter().all(|page| page.rows() == 1)
+        });
+        any("of NULLs alone", &|case| {
+            case.build.row_count() > 100 && case.build.pages().iter().all(|page| page.values() == 0)
+        });
+        any("that is large", &|case| case.large);
+    }
 }

@@ -13,6 +13,8 @@ mod keys;
 mod run;
 mod simple;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 pub use simple::{SimpleProbe, SortedBuild};
 pub use tags::check_tags;
@@ -32,7 +34,8 @@ use simple::Lent;
 /// At the first wrong answer.
 pub fn check_join(join: &dyn Join) {
     let suite = Suite::new();
-    suite.answers(join, &cases());
+    let all = cases();
+    suite.answers(join, &all);
     suite.repeats(join);
     suite.failures(join);
 }

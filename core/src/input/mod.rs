@@ -70,7 +70,8 @@ impl<'a, K: Key> KeyBlock<'a, K> {
 ///
 /// # Safety
 ///
-/// A source that knows its rows yields the same keys each time that it is read: builds that count first and copy then
+/// A source that knows its rows yields the same keys each time that it is read, and under [`Sharing::Static`] the same
+/// to each worker: builds that count first and copy then
 /// leave no place unwritten because of it.
 pub unsafe trait KeySource<K: Key>: Sync {
     /// Rows in all, NULLs included, where that is known before the end (R4.1).

@@ -93,7 +93,8 @@ impl Memory {
         UninitBuffer::new(self, len)
     }
 
-    pub(super) fn refused(&self, requested: usize) -> OutOfMemory {
+    /// The error for `requested` bytes that the process could not give.
+    pub fn refused(&self, requested: usize) -> OutOfMemory {
         OutOfMemory {
             requested,
             available: self.0.limit - self.used(),

@@ -195,6 +195,13 @@ impl<S: Scheme> SlotPart<'_, S> {
             .count(entry, S::Tags::tag(hash, self.prefix_bits));
     }
 
+    /// As [`Self::count`], with a tag that was computed before.
+    #[inline(always)]
+    pub fn count_tagged(&mut self, hash: u64, tag: u16) {
+        let entry = self.entry(hash);
+        self.entries.count(entry, tag);
+    }
+
     /// Counts to ENDs, the first slot starting at `start` (R6.2). Returns the last END.
     pub fn prefix_sum(&mut self, start: usize) -> usize {
         self.entries.prefix_sum(start)

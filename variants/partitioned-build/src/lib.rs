@@ -1,1 +1,276 @@
-//! Stub.
+//! The partitioned build of the unchained table: three phases with a join of all threads between them (R3.1 to R3.4,
+//! R5.1, R5.2).
+//!
+//! 1. *partition*: each thread takes blocks of the input, hashes them, and pushes each tuple onto a list of its own of
+//!    that partition (R3.2); the input may be a stream of unknown length (R4.1)
+//! 2. *count and tag*: one writer a partition goes through all threads' lists of it (R3.3, R5.1), counts into the
+//!    partition's slots and ORs tags in (R7.4); prefix sums make ENDs of the counts (R6.2)
+//! 3. *copy*: one writer a partition copies the tuples into place (R7.1)
+//!
+//! A partition is a range of consecutive slots, so its writer owns its part of the directory and of the tuple store, and
+//! the last two phases need no synchronisation (R5.2). Memory comes in three levels (R4.3): large blocks of the process
+//! ([`join_core::memory::process`]), a bump arena a thread, and fixed-capacity chunks a list; each can be switched off.
+
+mod combine;
+mod entry;
+mod exact;
+mod lists;
+mod segments;
+
+pub use entry::{Entry, Plain, Tagged};
+
+use std::marker::PhantomData;
+
+use join_core::directory::{DirectoryLayout, Sizing};
+use join_core::input::KeySource;
+use join_core::join::{Build, CacheSizes, Context, JoinError, JoinTable, Phases};
+use join_core::key::{Key, Tuple};
+use join_core::parallel::Tasks;
+use join_core::unchained::{Scheme, UnchainedBuilder};
+
+use segments::Segments;
+
+/// How many partitions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FanOut {
+    /// So many that the slots and the tuples of one fit into half of an L2 cache.
+    #[default]
+    Cache,
+    /// One a directory slot, as in the source.
+    Slots,
+    /// 2^bits.
+    Bits(u32),
+}
+
+/// How tuples are collected by partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Collect {
+    /// Lists of chunks carved from a bump arena a thread (levels 2 and 3).
+    #[default]
+    Arena,
+    /// Lists of chunks allocated one by one (level 2 off).
+    Boxes,
+    /// Two passes: a histogram gives every thread its exact place in one array (level 3 off). A stream, which cannot be
+    /// read twice, is collected as with [`Collect::Arena`].
+    Exact,
+}
+
+/// Capacity of a list's chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChunkSize {
+    /// A fraction of what a list is expected to hold, so that little stays unused.
+    #[default]
+    Expected,
+    /// So many tuples; 256 in the source.
+    Tuples(usize),
+}
+
+/// The settings of a partitioned build.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// How many slots the directory gets.
+    pub sizing: Sizing,
+    /// How many partitions there are.
+    pub fan_out: FanOut,
+    /// How tuples are collected.
+    pub collect: Collect,
+    /// Capacity of a chunk.
+    pub chunk: ChunkSize,
+    /// Whether tuples are gathered to cache lines before they are written to their list.
+    pub write_combining: bool,
+}
+
+impl Settings {
+    /// What measurements chose.
+    pub const DEFAULT: Self = Self {
+        sizing: Sizing::per_tuple(1.0),
+        fan_out: FanOut::Cache,
+        collect: Collect::Arena,
+        chunk: ChunkSize::Expected,
+        write_combining: false,
+    };
+
+    /// The source's: one list a slot, chunks of 256 tuples, at most 2^18 slots.
+    pub const SOURCE: Self = Self {
+        sizing: Sizing::SOURCE,
+        fan_out: FanOut::Slots,
+        collect: Collect::Arena,
+        chunk: ChunkSize::Tuples(256),
+        write_combining: false,
+    };
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The partitioned build of a table of scheme `S`, with entries `E` in its lists.
+pub struct PartitionedBuild<S, E = Plain> {
+    settings: Settings,
+    marker: PhantomData<fn() -> (S, E)>,
+}
+
+impl<S: Scheme, E: Entry> PartitionedBuild<S, E> {
+    /// A build with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            marker: PhantomData,
+        }
+    }
+}
+
+/// Rows that a stream is taken to have when nothing better is known.
+const UNKNOWN_ROWS: usize = 1 << 22;
+
+/// log2 of the most partitions that [`FanOut::Cache`] chooses: beyond, a pass misses the TLB at every push.
+const MAX_CACHE_BITS: u32 = 11;
+
+impl FanOut {
+    /// log2 of the partitions of a table of `rows` tuples and 2^`prefix_bits` slots.
+    pub fn bits<K: Key, S: Scheme>(self, rows: usize, prefix_bits: u32, caches: CacheSizes) -> u32 {
+        let bits = match self {
+            Self::Cache => {
+                let bytes =
+                    rows * size_of::<Tuple<K>>() + (S::Directory::SLOT_BYTES << prefix_bits);
+                bytes
+                    .div_ceil(caches.l2 / 2)
+                    .next_power_of_two()
+                    .ilog2()
+                    .min(MAX_CACHE_BITS)
+            }
+            Self::Slots => prefix_bits,
+            Self::Bits(bits) => bits,
+        };
+        bits.min(prefix_bits)
+    }
+}
+
+impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
+    fn build<'a, K: Key>(
+        &self,
+        source: &'a dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+        let settings = &self.settings;
+        let rows = source.rows().unwrap_or(UNKNOWN_ROWS);
+        let workers = context.team.workers_for(rows);
+        let plan = Plan {
+            prefix_bits: settings.sizing.bits(rows),
+            part_bits: settings.fan_out.bits::<K, S>(
+                rows,
+                settings.sizing.bits(rows),
+                context.caches,
+            ),
+            workers,
+            chunk: match settings.chunk {
+                ChunkSize::Tuples(tuples) => tuples.max(1),
+                ChunkSize::Expected => 0,
+            },
+            rows,
+        };
+        match settings.collect {
+            Collect::Exact if source.rows().is_some() => {
+                let entries =
+                    exact::partition::<K, S, E>(source, &plan, settings.write_combining, context)?;
+                phases.lap("partition");
+                finish::<K, S, E>(&entries.segments(), &plan, context, phases)
+            }
+            Collect::Boxes => {
+                let chunks = (0..workers).map(|_| lists::Boxes).collect();
+                let lists = lists::partition::<K, S, E, _>(
+                    source,
+                    chunks,
+                    &plan,
+                    settings.write_combining,
+                    context,
+                )?;
+                phases.lap("partition");
+                finish::<K, S, E>(&lists::segments(&lists), &plan, context, phases)
+            }
+            Collect::Arena | Collect::Exact => {
+                let mut arenas = lists::arenas(workers);
+                let chunks = arenas.iter_mut().map(lists::Arena).collect();
+                let lists = lists::partition::<K, S, E, _>(
+                    source,
+                    chunks,
+                    &plan,
+                    settings.write_combining,
+                    context,
+                )?;
+                phases.lap("partition");
+                finish::<K, S, E>(&lists::segments(&lists), &plan, context, phases)
+            }
+        }
+    }
+}
+
+/// The numbers of one build.
+struct Plan {
+    /// log2 of the slots.
+    prefix_bits: u32,
+    /// log2 of the partitions.
+    part_bits: u32,
+    workers: usize,
+    /// Tuples a chunk; 0 to choose from the rows.
+    chunk: usize,
+    /// Rows expected.
+    rows: usize,
+}
+
+impl Plan {
+    fn parts(&self) -> usize {
+        1 << self.part_bits
+    }
+
+    /// The partition of a hash.
+    #[inline(always)]
+    fn part(&self, hash: u64) -> usize {
+        // Two shifts, because a shift by 64 is none.
+        ((hash >> 1) >> (63 - self.part_bits)) as usize
+    }
+}
+
+/// Phases 2 and 3 over the collected entries.
+fn finish<'t, K: Key, S: Scheme, E: Entry>(
+    segments: &Segments<'_, E::Of<K>>,
+    plan: &Plan,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Box<dyn JoinTable<K> + 't>, JoinError> {
+    let mut table = UnchainedBuilder::<K, S>::new(plan.prefix_bits, context.memory)?;
+    let lens: Vec<usize> = (0..plan.parts()).map(|part| segments.len(part)).collect();
+    let starts = lens.iter().scan(0, |start, len| {
+        *start += len;
+        Some(*start - len)
+    });
+    let counts = Tasks::new(table.slot_parts(plan.part_bits).into_iter().zip(starts));
+    context.team.run(vec![(); plan.workers], |_, ()| {
+        while let Some((part, (mut slots, start))) = counts.take() {
+            segments.for_each(part, |entry| E::count(entry, &mut slots));
+            slots.prefix_sum(start);
+            slots.rewind(start);
+        }
+    });
+    drop(counts);
+    phases.lap("count and tag");
+    table.allocate(lens.iter().sum(), context.memory)?;
+    let copies = Tasks::new(table.table_parts(plan.part_bits, &lens));
+    context.team.run(vec![(); plan.workers], |_, ()| {
+        while let Some((part, mut place)) = copies.take() {
+            segments.for_each(part, |entry| {
+                let tuple = E::tuple(entry);
+                place.copy(E::hash::<K, S>(entry), tuple);
+            });
+        }
+    });
+    drop(copies);
+    // SAFETY: both phases went through the same entries, and each part was taken by a worker, so every tuple that was
+    // counted has been copied.
+    let table = unsafe { table.finish() };
+    phases.lap("copy");
+    Ok(Box::new(table))
+}

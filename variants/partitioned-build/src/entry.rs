@@ -1,0 +1,90 @@
+//! What a list holds of a tuple.
+
+use bytemuck::Pod;
+use join_core::hash::KeyHash;
+use join_core::key::{Key, Tuple};
+use join_core::tag::TagScheme;
+use join_core::unchained::{Scheme, SlotPart};
+
+/// A kind of list entries.
+pub trait Entry: Send + Sync + 'static {
+    /// The entry of a tuple with a key of type `K`.
+    type Of<K: Key>: Pod + Send + Sync;
+
+    /// The entry of a tuple.
+    fn new<K: Key, S: Scheme>(hash: u64, tuple: Tuple<K>, prefix_bits: u32) -> Self::Of<K>;
+
+    /// The tuple of an entry.
+    fn tuple<K: Key>(entry: &Self::Of<K>) -> Tuple<K>;
+
+    /// Counts an entry into its slot and ORs its tag in.
+    fn count<K: Key, S: Scheme>(entry: &Self::Of<K>, slots: &mut SlotPart<'_, S>);
+
+    /// The hash of an entry's key.
+    #[inline(always)]
+    fn hash<K: Key, S: Scheme>(entry: &Self::Of<K>) -> u64 {
+        S::Hash::hash(Self::tuple(entry).key)
+    }
+}
+
+/// The tuple alone; hash and tag are computed again when they are needed.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+impl Entry for Plain {
+    type Of<K: Key> = Tuple<K>;
+
+    #[inline(always)]
+    fn new<K: Key, S: Scheme>(_: u64, tuple: Tuple<K>, _: u32) -> Tuple<K> {
+        tuple
+    }
+
+    #[inline(always)]
+    fn tuple<K: Key>(entry: &Tuple<K>) -> Tuple<K> {
+        *entry
+    }
+
+    #[inline(always)]
+    fn count<K: Key, S: Scheme>(entry: &Tuple<K>, slots: &mut SlotPart<'_, S>) {
+        slots.count(S::Hash::hash(entry.key));
+    }
+}
+
+/// The tuple and its tag, as in the source (R3.2): 12 bytes for an INT32 key.
+#[derive(Debug, Clone, Copy)]
+pub struct Tagged;
+
+/// A tuple and its tag; the tag is as wide as the key, so that there is no padding.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct TaggedTuple<K: Key> {
+    tuple: Tuple<K>,
+    tag: K::Row,
+}
+
+// SAFETY: both fields are zeroable.
+unsafe impl<K: Key> bytemuck::Zeroable for TaggedTuple<K> {}
+// SAFETY: repr(C) of Pod fields: a tuple, then a tag as wide as each of its two fields, so no padding.
+unsafe impl<K: Key> Pod for TaggedTuple<K> {}
+
+impl Entry for Tagged {
+    type Of<K: Key> = TaggedTuple<K>;
+
+    #[inline(always)]
+    fn new<K: Key, S: Scheme>(hash: u64, tuple: Tuple<K>, prefix_bits: u32) -> TaggedTuple<K> {
+        TaggedTuple {
+            tuple,
+            tag: K::row(u32::from(S::Tags::tag(hash, prefix_bits))),
+        }
+    }
+
+    #[inline(always)]
+    fn tuple<K: Key>(entry: &TaggedTuple<K>) -> Tuple<K> {
+        entry.tuple
+    }
+
+    #[inline(always)]
+    fn count<K: Key, S: Scheme>(entry: &TaggedTuple<K>, slots: &mut SlotPart<'_, S>) {
+        slots.count_tagged(S::Hash::hash(entry.tuple.key), K::row_id(entry.tag) as u16);
+    }
+}

@@ -1,0 +1,105 @@
+//! Level 3 off: two passes, a histogram and then a scatter to exact places in one array.
+
+use std::mem::MaybeUninit;
+
+use join_core::input::KeySource;
+use join_core::join::{Context, JoinError};
+use join_core::key::Key;
+use join_core::memory::{Buffer, OutOfMemory};
+use join_core::parallel::{MorselSize, Sharing};
+use join_core::unchained::{HashedKeys, Scheme};
+
+use crate::combine::Lines;
+use crate::segments::Segments;
+use crate::{Entry, Plan};
+
+/// Entries ordered by partition.
+pub(crate) struct Partitioned<T> {
+    entries: Buffer<T>,
+    /// Where each partition ends.
+    ends: Vec<usize>,
+}
+
+impl<T> Partitioned<T> {
+    /// The entries of each partition.
+    pub(crate) fn segments(&self) -> Segments<'_, T> {
+        Segments::new(self.ends.len(), |part| {
+            let start = part.checked_sub(1).map_or(0, |before| self.ends[before]);
+            [&self.entries[start..self.ends[part]]]
+        })
+    }
+}
+
+/// Phase 1 in two passes over the input; each worker sees the same rows in both.
+pub(crate) fn partition<K: Key, S: Scheme, E: Entry>(
+    source: &dyn KeySource<K>,
+    plan: &Plan,
+    write_combining: bool,
+    context: &Context<'_>,
+) -> Result<Partitioned<E::Of<K>>, JoinError> {
+    let cursors = || source.cursors(plan.workers, Sharing::Static, MorselSize::default());
+    let histograms = context.team.run(cursors(), |_, mut cursor| {
+        let mut histogram = vec![0_usize; plan.parts()];
+        let mut hashed = HashedKeys::default();
+        while let Some(block) = cursor.next_block() {
+            hashed.for_each::<S::Hash, K>(block, |hash, _| histogram[plan.part(hash)] += 1);
+        }
+        histogram
+    });
+    let total = histograms.iter().flatten().sum();
+    let mut entries = context.memory.uninit::<E::Of<K>>(total)?;
+    let mut left: &mut [_] = &mut entries;
+    let mut end = 0;
+    let mut ends = Vec::with_capacity(plan.parts());
+    let mut places: Vec<Vec<&mut [MaybeUninit<E::Of<K>>]>> = (0..plan.workers)
+        .map(|_| Vec::with_capacity(plan.parts()))
+        .collect();
+    for part in 0..plan.parts() {
+        for (histogram, places) in histograms.iter().zip(&mut places) {
+            let len = histogram[part];
+            places.push(left.split_off_mut(..len).expect("the histograms add up"));
+            end += len;
+        }
+        ends.push(end);
+    }
+    let states: Vec<_> = cursors().into_iter().zip(places).collect();
+    let done = context.team.run(states, |_, (mut cursor, mut places)| {
+        let mut hashed = HashedKeys::default();
+        let mut lines = write_combining
+            .then(|| Lines::new(plan.parts(), context.memory))
+            .transpose()?;
+        let mut used = vec![0_usize; plan.parts()];
+        while let Some(block) = cursor.next_block() {
+            hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                let part = plan.part(hash);
+                let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                match &mut lines {
+                    None => {
+                        places[part][used[part]].write(entry);
+                        used[part] += 1;
+                    }
+                    Some(lines) => {
+                        if let Some(line) = lines.push(part, entry) {
+                            let place = &mut places[part][used[part]..][..line.len()];
+                            join_core::stream::stream_copy(place, line);
+                            used[part] += line.len();
+                        }
+                    }
+                }
+            });
+        }
+        if let Some(lines) = &lines {
+            for (part, entry) in lines.rest() {
+                places[part][used[part]].write(entry);
+                used[part] += 1;
+            }
+            join_core::stream::fence();
+        }
+        Ok(())
+    });
+    done.into_iter().collect::<Result<(), OutOfMemory>>()?;
+    // SAFETY: the histograms counted exactly the entries that each worker then wrote, since a source yields the same
+    // keys each time and static shares are the same both times.
+    let entries = unsafe { entries.assume_init() };
+    Ok(Partitioned { entries, ends })
+}

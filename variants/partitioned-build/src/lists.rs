@@ -1,0 +1,251 @@
+//! A list of chunks a partition a thread (level 3), chunks carved from a bump arena (level 2) or allocated one by one.
+
+use std::mem::MaybeUninit;
+use std::ops::DerefMut;
+
+use bumpalo::Bump;
+use bytemuck::Pod;
+use join_core::input::KeySource;
+use join_core::join::{Context, JoinError};
+use join_core::key::Key;
+use join_core::memory::{Memory, OutOfMemory, Reservation};
+use join_core::parallel::{MorselSize, Sharing};
+use join_core::stream::LINE;
+use join_core::unchained::{HashedKeys, Scheme};
+
+use crate::combine::Lines;
+use crate::segments::Segments;
+use crate::{Entry, Plan};
+
+/// The first block of a thread's arena, as in the source; bumpalo doubles from there.
+const ARENA_BLOCK: usize = 4 << 20;
+
+/// Where chunks come from.
+pub(crate) trait Chunks<T>: Send {
+    /// Room for entries.
+    type Chunk: DerefMut<Target = [MaybeUninit<T>]> + Default + Send + Sync;
+
+    /// Room for `len` entries, on a cache line boundary if `len` fills whole lines; `None` where memory has run out.
+    fn chunk(&mut self, len: usize) -> Option<Self::Chunk>;
+}
+
+/// Level 2: a thread's bump arena, given back as a whole.
+pub(crate) struct Arena<'a>(pub(crate) &'a mut Bump);
+
+/// Empty arenas. They take their first block when they are first asked.
+pub(crate) fn arenas(workers: usize) -> Vec<Bump> {
+    (0..workers).map(|_| Bump::new()).collect()
+}
+
+/// Level 2 off: an allocation a chunk.
+pub(crate) struct Boxes;
+
+impl<'a, T: Pod + Send + Sync> Chunks<T> for Arena<'a> {
+    type Chunk = &'a mut [MaybeUninit<T>];
+
+    fn chunk(&mut self, len: usize) -> Option<Self::Chunk> {
+        let layout = std::alloc::Layout::array::<T>(len)
+            .ok()?
+            .align_to(LINE)
+            .ok()?;
+        if self.0.allocated_bytes() == 0 {
+            *self.0 = Bump::try_with_capacity(ARENA_BLOCK.min(layout.size() * 4096)).ok()?;
+        }
+        let start = self.0.try_alloc_layout(layout).ok()?;
+        // SAFETY: the arena gave `len` entries' worth of fresh memory, aligned for them, which it lends nobody else and
+        // keeps until it is dropped; it is borrowed for 'a.
+        Some(unsafe { std::slice::from_raw_parts_mut(start.as_ptr().cast(), len) })
+    }
+}
+
+impl<T: Pod + Send + Sync> Chunks<T> for Boxes {
+    type Chunk = Box<[MaybeUninit<T>]>;
+
+    fn chunk(&mut self, len: usize) -> Option<Self::Chunk> {
+        let mut room = Vec::new();
+        room.try_reserve_exact(len).ok()?;
+        // SAFETY: there is room for `len` entries, and an uninitialised one needs no value.
+        unsafe { room.set_len(len) };
+        Some(room.into_boxed_slice())
+    }
+}
+
+/// One thread's list of one partition: full chunks and the one being filled.
+#[derive(Default)]
+struct List<C> {
+    chunk: C,
+    used: usize,
+}
+
+/// One thread's lists.
+pub(crate) struct Lists<C> {
+    lists: Vec<List<C>>,
+    /// Full chunks and their partitions, in the order in which they filled.
+    full: Vec<(u32, C)>,
+    _reservation: Reservation,
+}
+
+struct Writer<T, S: Chunks<T>> {
+    source: S,
+    lists: Vec<List<S::Chunk>>,
+    full: Vec<(u32, S::Chunk)>,
+    chunk: usize,
+    reservation: Reservation,
+    memory: Memory,
+    error: Option<OutOfMemory>,
+}
+
+impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
+    /// Appends an entry.
+    #[inline(always)]
+    fn push(&mut self, part: usize, entry: T) {
+        let list = &mut self.lists[part];
+        if list.used == list.chunk.len() {
+            return self.push_to_next(part, entry);
+        }
+        list.chunk[list.used].write(entry);
+        list.used += 1;
+    }
+
+    #[cold]
+    fn push_to_next(&mut self, part: usize, entry: T) {
+        if self.next(part) {
+            self.push(part, entry);
+        }
+    }
+
+    /// Appends a line of entries past the caches; chunks hold whole lines.
+    #[inline(always)]
+    fn push_line(&mut self, part: usize, line: &[T]) {
+        if self.lists[part].used == self.lists[part].chunk.len() && !self.next(part) {
+            return;
+        }
+        let list = &mut self.lists[part];
+        join_core::stream::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
+        list.used += line.len();
+    }
+
+    /// Begins the next chunk of a list; `false` once memory has run out.
+    fn next(&mut self, part: usize) -> bool {
+        let refused = self.memory.clone();
+        let grown = self.reservation.grow(self.chunk * size_of::<T>());
+        let chunk = grown.and_then(|()| {
+            self.source
+                .chunk(self.chunk)
+                .ok_or_else(|| refused.refused(self.chunk * size_of::<T>()))
+        });
+        match chunk {
+            Ok(chunk) => {
+                let list = &mut self.lists[part];
+                let full = std::mem::replace(&mut list.chunk, chunk);
+                if list.used > 0 {
+                    self.full.push((part as u32, full));
+                }
+                list.used = 0;
+                true
+            }
+            Err(error) => {
+                self.error = Some(error);
+                false
+            }
+        }
+    }
+}
+
+/// Phase 1: every worker pushes the entries of its blocks onto its own lists (R3.2).
+pub(crate) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
+    source: &dyn KeySource<K>,
+    chunks: Vec<C>,
+    plan: &Plan,
+    write_combining: bool,
+    context: &Context<'_>,
+) -> Result<Vec<Lists<C::Chunk>>, JoinError> {
+    // A quarter of what a list should hold, in whole lines: an eighth of the memory stays unused on average.
+    let expected = plan.rows / (plan.parts() * plan.workers) / 4;
+    let chunk = match plan.chunk {
+        0 => expected
+            .clamp(64, 4096)
+            .next_multiple_of(Lines::<E::Of<K>>::ENTRIES),
+        chunk => chunk.next_multiple_of(Lines::<E::Of<K>>::ENTRIES),
+    };
+    let cursors = source.cursors(plan.workers, Sharing::Counter, MorselSize::default());
+    let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
+    let lists = context.team.run(states, |_, (mut cursor, chunks)| {
+        let mut writer = Writer {
+            source: chunks,
+            lists: (0..plan.parts())
+                .map(|_| List {
+                    chunk: C::Chunk::default(),
+                    used: 0,
+                })
+                .collect(),
+            full: Vec::new(),
+            chunk,
+            reservation: context
+                .memory
+                .reserve(plan.parts() * size_of::<List<C::Chunk>>())?,
+            memory: context.memory.clone(),
+            error: None,
+        };
+        let mut hashed = HashedKeys::default();
+        let mut lines = write_combining
+            .then(|| Lines::new(plan.parts(), context.memory))
+            .transpose()?;
+        while let Some(block) = cursor.next_block() {
+            if let Some(error) = writer.error {
+                return Err(error);
+            }
+            match &mut lines {
+                None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    writer.push(
+                        plan.part(hash),
+                        E::new::<K, S>(hash, tuple, plan.prefix_bits),
+                    );
+                }),
+                Some(lines) => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    let part = plan.part(hash);
+                    let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                    if let Some(line) = lines.push(part, entry) {
+                        writer.push_line(part, line);
+                    }
+                }),
+            }
+        }
+        if let Some(lines) = &lines {
+            lines
+                .rest()
+                .for_each(|(part, entry)| writer.push(part, entry));
+            join_core::stream::fence();
+        }
+        match writer.error {
+            Some(error) => Err(error),
+            None => Ok(Lists {
+                lists: writer.lists,
+                full: writer.full,
+                _reservation: writer.reservation,
+            }),
+        }
+    });
+    Ok(lists.into_iter().collect::<Result<_, OutOfMemory>>()?)
+}
+
+/// All threads' lists, by partition (R5.1).
+pub(crate) fn segments<T, C: DerefMut<Target = [MaybeUninit<T>]>>(
+    lists: &[Lists<C>],
+) -> Segments<'_, T> {
+    let parts = lists.first().map_or(0, |lists| lists.lists.len());
+    let mut full: Vec<Vec<&[T]>> = Vec::new();
+    full.resize_with(parts, Vec::new);
+    for (part, chunk) in lists.iter().flat_map(|lists| &lists.full) {
+        // SAFETY: a chunk is kept as full only once all of it has been written.
+        full[*part as usize].push(unsafe { chunk.assume_init_ref() });
+    }
+    Segments::new(parts, |part| {
+        let last = lists.iter().map(move |lists| {
+            let list = &lists.lists[part];
+            // SAFETY: `used` entries of the chunk have been written.
+            unsafe { list.chunk[..list.used].assume_init_ref() }
+        });
+        std::mem::take(&mut full[part]).into_iter().chain(last)
+    })
+}

@@ -1,0 +1,89 @@
+//! The partitioned build under the conformance suite, in every setting.
+
+use join_core::conformance::check_build;
+use join_core::directory::{Packed, Sizing, Split};
+use join_core::hash::{Colliding, Crc32, Fibonacci, Murmur};
+use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
+use join_core::unchained::{DefaultScheme, SchemeOf};
+use partitioned_build::{ChunkSize, Collect, FanOut, PartitionedBuild, Plain, Settings, Tagged};
+
+fn default_scheme(settings: Settings) {
+    check_build(&PartitionedBuild::<DefaultScheme, Plain>::new(settings));
+}
+
+#[test]
+fn defaults() {
+    default_scheme(Settings::DEFAULT);
+}
+
+#[test]
+fn the_sources_settings() {
+    let settings = Settings {
+        // The source's smallest directory has 2^10 slots and as many lists, of which most tests fill few.
+        sizing: Sizing {
+            min_bits: 6,
+            ..Sizing::SOURCE
+        },
+        ..Settings::SOURCE
+    };
+    check_build(&PartitionedBuild::<
+        SchemeOf<Fibonacci, SourceBits, Packed>,
+        Tagged,
+    >::new(settings));
+}
+
+#[test]
+fn many_partitions_and_small_chunks() {
+    default_scheme(Settings {
+        fan_out: FanOut::Bits(5),
+        chunk: ChunkSize::Tuples(1),
+        ..Settings::DEFAULT
+    });
+}
+
+#[test]
+fn write_combining() {
+    default_scheme(Settings {
+        fan_out: FanOut::Bits(4),
+        write_combining: true,
+        ..Settings::DEFAULT
+    });
+}
+
+#[test]
+fn an_allocation_a_chunk() {
+    default_scheme(Settings {
+        fan_out: FanOut::Bits(4),
+        collect: Collect::Boxes,
+        ..Settings::DEFAULT
+    });
+}
+
+#[test]
+fn exact_places() {
+    for write_combining in [false, true] {
+        default_scheme(Settings {
+            fan_out: FanOut::Bits(4),
+            collect: Collect::Exact,
+            write_combining,
+            ..Settings::DEFAULT
+        });
+    }
+}
+
+#[test]
+fn other_schemes() {
+    let settings = Settings {
+        fan_out: FanOut::Bits(3),
+        ..Settings::DEFAULT
+    };
+    check_build(&PartitionedBuild::<
+        SchemeOf<Colliding, MaskTable, Packed>,
+        Plain,
+    >::new(settings));
+    check_build(&PartitionedBuild::<
+        SchemeOf<Crc32, BelowPrefix, Split>,
+        Plain,
+    >::new(settings));
+    check_build(&PartitionedBuild::<SchemeOf<Murmur, NoTags, Split>, Tagged>::new(settings));
+}
