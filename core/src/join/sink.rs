@@ -72,8 +72,12 @@ pub trait PairConsumer: Sync {
     fn consume(&self, worker: usize, pairs: &[Pair]);
 }
 
-/// Pairs a chunk of a worker's output: 512 KiB.
-const CHUNK: usize = 1 << 16;
+/// Pairs a chunk of a worker's output holds at most: 512 KiB. Chunks start small and double up to it, so that a small
+/// result costs little.
+const LARGEST_CHUNK: usize = 1 << 16;
+
+/// Pairs that a worker's first chunk holds, and each one that is handed on: small enough to stay in L1 in between.
+const FIRST_CHUNK: usize = 1 << 11;
 
 /// One worker's pairs: full chunks kept for a merge, or handed on as they fill.
 pub struct PairBuffer<'a> {
@@ -89,7 +93,7 @@ impl<'a> PairBuffer<'a> {
     /// A buffer that keeps its pairs.
     pub fn keeping(memory: &Memory) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            chunk: memory.uninit(CHUNK)?,
+            chunk: memory.uninit(FIRST_CHUNK)?,
             len: 0,
             full: Vec::new(),
             memory: memory.clone(),
@@ -104,10 +108,7 @@ impl<'a> PairBuffer<'a> {
         consumer: &'a dyn PairConsumer,
         worker: usize,
     ) -> Result<Self, OutOfMemory> {
-        // Small enough to stay in L1 between producer and consumer.
-        const STREAMED: usize = 1 << 11;
         Ok(Self {
-            chunk: memory.uninit(STREAMED)?,
             consumer: Some((consumer, worker)),
             ..Self::keeping(memory)?
         })
@@ -123,7 +124,10 @@ impl<'a> PairBuffer<'a> {
             return;
         }
         // Once memory has run out, pairs are dropped and `finish` says so.
-        match self.memory.uninit(CHUNK) {
+        match self
+            .memory
+            .uninit((self.chunk.len() * 2).min(LARGEST_CHUNK))
+        {
             Ok(next) if self.error.is_none() => {
                 let full = std::mem::replace(&mut self.chunk, next);
                 // SAFETY: only the first `len` pairs are kept, and they have been written.

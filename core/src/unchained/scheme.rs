@@ -17,7 +17,7 @@ pub trait Scheme: Send + Sync + 'static {
 }
 
 /// The scheme of these three.
-pub struct SchemeOf<H, T, D>(PhantomData<fn() -> (H, T, D)>);
+pub struct SchemeOf<H, T, D>(PhantomData<(H, T, D)>);
 
 impl<H: KeyHash, T: TagScheme, D: DirectoryLayout> Scheme for SchemeOf<H, T, D> {
     type Hash = H;
