@@ -15,7 +15,7 @@ impl Suite {
         let cases = few_cases();
         // Small cases: what fails is the same, and each limit is a join.
         for case in cases.iter().filter(|case| case.expected.pairs.len() < 5000) {
-            for team in self.teams().iter().take(if small() { 2 } else { 4 }) {
+            for team in self.teams().iter().take(if small() { 2 } else { 3 }) {
                 for wanted in [
                     Wanted::Aggregate,
                     Wanted::Pairs(PairPlacement::Serial),
@@ -38,7 +38,7 @@ impl Suite {
 /// Raises the limit from 0 to what the allocation that failed had asked for, until the join succeeds.
 fn allocations_fail(join: &dyn Join, case: &Case, team: &Team, wanted: Wanted) {
     // Workers that allocate at the same time fail in other places each time, so they need not end in few steps.
-    const STEPS: usize = 200;
+    const STEPS: usize = 40;
     let mut limit = 0;
     for step in 0.. {
         if step == STEPS {
@@ -64,7 +64,8 @@ fn allocations_fail(join: &dyn Join, case: &Case, team: &Team, wanted: Wanted) {
         };
         assert_eq!(memory.used(), 0, "bytes still held {}", place());
         match next {
-            Some(next) => limit = next.max(limit + 1),
+            // Past the first few, every list's chunk is one more allocation of the same kind: not each of them is tried.
+            Some(next) => limit = next.max(limit + limit / 16 + 1),
             None => return,
         }
     }
