@@ -8,3 +8,5 @@ pub mod limits;
 pub mod machine;
 pub mod nearest;
 pub mod workload;
+pub mod charts;
+pub mod report;

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::limit_model;
-use crate::record::{
-    CONTROL_A, CONTROL_B, Checksum, Run, SampleRecord, Size, Source, Toggles, WorkloadRecord,
-};
+use crate::record::{CONTROL_A, CONTROL_B, Checksum, Run, SampleRecord, Size, Toggles};
 use crate::stats::{self, Interval};
+
+mod cells;
+
+pub use cells::{Cell, Cells};
 
 /// The file of a run's folder that holds its summary.
 pub const SUMMARY_FILE: &str = "summary.json";
@@ -189,254 +191,53 @@ pub struct CellFailure {
     pub error: String,
 }
 
-/// Names a cell. Workloads and variants stand in the order of their records.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    workload: usize,
-    variant: usize,
-    toggles: Toggles,
-    threads: u32,
+fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
+    let workload = cell.workload();
+    let samples: Vec<&SampleRecord> = cell.samples().collect();
+    let times: Vec<f64> = samples.iter().map(|s| s.seconds).collect();
+    let seconds = stats::interval(&times, &cell.name())?;
+    let threads = cell.threads();
+    let limit = limit_model::seconds(workload, threads, &run.limits, &run.run.environment);
+    let peak = run.memory.iter().rev().find(|m| {
+        m.workload == workload.name
+            && m.variant == cell.variant()
+            && m.toggles == *cell.toggles()
+            && m.threads == threads
+    });
+    let table_bytes: Vec<f64> = samples
+        .iter()
+        .filter_map(|s| s.bytes.map(|b| b as f64))
+        .collect();
+    Some(CellSummary {
+        workload: workload.name.clone(),
+        build_rows: workload.build_rows,
+        probe_rows: workload.probe_rows,
+        result_rows: workload.expected.rows,
+        checksum: workload.expected.checksum,
+        variant: cell.variant().to_owned(),
+        toggles: cell.toggles().clone(),
+        threads,
+        samples: samples.len(),
+        seconds,
+        phases: phases(&samples),
+        tuples_per_second: (workload.build_rows + workload.probe_rows) as f64 / seconds.median,
+        peak_bytes: peak.map(|m| m.peak_bytes),
+        table_bytes: stats::median(&table_bytes).map(|b| b as u64),
+        limit_ratio: limit.map(|limit| seconds.median / limit),
+    })
 }
 
-/// A run's samples sorted into cells, those with a wrong answer left out.
-#[derive(Debug)]
-pub struct Cells<'a> {
-    run: &'a Run,
-    cells: BTreeMap<Key, Vec<&'a SampleRecord>>,
-    failures: BTreeMap<Key, CellFailure>,
-}
-
-/// The samples of one cell.
-#[derive(Debug, Clone, Copy)]
-pub struct Cell<'c, 'a> {
-    key: &'c Key,
-    run: &'a Run,
-    samples: &'c [&'a SampleRecord],
-}
-
-impl<'a> Cells<'a> {
-    /// Sorts the samples. A sample whose answer is not the workload's makes its cell a failure.
-    pub fn new(run: &'a Run) -> Self {
-        let mut found = Self {
-            run,
-            cells: BTreeMap::new(),
-            failures: BTreeMap::new(),
-        };
-        for failure in &run.failures {
-            let Some(key) = found.key(
-                &failure.workload,
-                &failure.variant,
-                &failure.toggles,
-                failure.threads,
-            ) else {
-                continue;
-            };
-            found.fail(key, &failure.error, failure.wrong);
-        }
-        for sample in &run.samples {
-            let Some(key) = found.key(
-                &sample.workload,
-                &sample.variant,
-                &sample.toggles,
-                sample.threads,
-            ) else {
-                continue;
-            };
-            let expected = run.workloads[key.workload].expected;
-            if sample.answer != expected {
-                let error = format!(
-                    "wrong answer: {} rows with checksum {}, not {} with {}",
-                    sample.answer.rows, sample.answer.checksum, expected.rows, expected.checksum
-                );
-                found.fail(key, &error, true);
-            } else {
-                found.cells.entry(key).or_default().push(sample);
-            }
-        }
-        let wrong: Vec<Key> = found
-            .failures
-            .iter()
-            .filter(|(_, failure)| failure.wrong)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in wrong {
-            found.cells.remove(&key);
-        }
-        found
-    }
-
-    fn key(&self, workload: &str, variant: &str, toggles: &Toggles, threads: u32) -> Option<Key> {
-        Some(Key {
-            workload: self.run.workloads.iter().position(|w| w.name == workload)?,
-            variant: self.run.variants.iter().position(|v| v.name == variant)?,
-            toggles: toggles.clone(),
-            threads,
-        })
-    }
-
-    fn fail(&mut self, key: Key, error: &str, wrong: bool) {
-        let workload = self.run.workloads[key.workload].name.clone();
-        let variant = self.run.variants[key.variant].name.clone();
-        let (toggles, threads) = (key.toggles.clone(), key.threads);
-        let failure = self.failures.entry(key).or_insert_with(|| CellFailure {
-            workload,
-            variant,
-            toggles,
-            threads,
-            times: 0,
-            wrong: false,
-            error: error.to_owned(),
-        });
-        failure.times += 1;
-        if wrong && !failure.wrong {
-            failure.wrong = true;
-            failure.error = error.to_owned();
-        }
-    }
-
-    /// All cells, by workload, variant, toggles, threads.
-    pub fn iter(&self) -> impl Iterator<Item = Cell<'_, 'a>> {
-        self.cells.iter().map(|(key, samples)| Cell {
-            key,
-            run: self.run,
-            samples,
-        })
-    }
-
-    /// The cell of a variant in the default configuration.
-    pub fn default_of(&self, workload: &str, variant: &str, threads: u32) -> Option<Cell<'_, 'a>> {
-        let key = self.key(workload, variant, &Toggles::new(), threads)?;
-        let (key, samples) = self.cells.get_key_value(&key)?;
-        Some(Cell {
-            key,
-            run: self.run,
-            samples,
-        })
-    }
-}
-
-impl<'c, 'a> Cell<'c, 'a> {
-    /// The workload.
-    pub fn workload(&self) -> &'a WorkloadRecord {
-        &self.run.workloads[self.key.workload]
-    }
-
-    /// The variant's name.
-    pub fn variant(&self) -> &'a str {
-        &self.run.variants[self.key.variant].name
-    }
-
-    /// The samples that count: those without a label, or under the control's first name where
-    /// there are no others.
-    pub fn samples(&self) -> impl Iterator<Item = &'a SampleRecord> + use<'c, 'a> {
-        let plain = self.samples.iter().any(|s| s.label.is_none());
-        let wanted = if plain { None } else { Some(CONTROL_A) };
-        self.samples
-            .iter()
-            .copied()
-            .filter(move |s| s.label.as_deref() == wanted)
-    }
-
-    /// Seconds of a sample by round.
-    pub fn rounds(&self) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
-        self.samples().map(|s| (s.round, s.seconds))
-    }
-
-    /// Time of this cell over time of `under`, paired within rounds.
-    pub fn over(&self, under: &Cell<'_, '_>) -> Option<Interval> {
-        let name = format!("{} over {}", self.name(), under.name());
-        stats::paired_ratio(self.rounds(), under.rounds(), &name)
-    }
-
-    /// A name that no other cell of the run has.
-    pub fn name(&self) -> String {
-        let toggles: Vec<String> = self
-            .key
-            .toggles
-            .iter()
-            .map(|(toggle, setting)| format!("{toggle}={setting}"))
-            .collect();
-        format!(
-            "{}/{}/{}/{}",
-            self.workload().name,
-            self.variant(),
-            toggles.join(","),
-            self.key.threads
-        )
-    }
-
-    /// Seconds of the build alone, by round: the phases before the first whose name has `probe`.
-    pub fn build_rounds(&self) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
-        self.samples().map(|s| {
-            let build = s.phases.iter().take_while(|p| !p.name.contains("probe"));
-            (s.round, build.map(|p| p.seconds).sum())
-        })
-    }
-
-    fn labelled(&self, label: &'static str) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
-        self.samples
-            .iter()
-            .filter(move |s| s.label.as_deref() == Some(label))
-            .map(|s| (s.round, s.seconds))
-    }
-
-    fn is_peer(&self) -> bool {
-        self.samples.iter().any(|s| s.source == Source::Peer)
-    }
-
-    fn summarise(&self) -> Option<CellSummary> {
-        let workload = self.workload();
-        let samples: Vec<&SampleRecord> = self.samples().collect();
-        let times: Vec<f64> = samples.iter().map(|s| s.seconds).collect();
-        let seconds = stats::interval(&times, &self.name())?;
-        let threads = self.key.threads;
-        let limit = limit_model::seconds(
-            workload,
-            threads,
-            &self.run.limits,
-            &self.run.run.environment,
-        );
-        let peak = self.run.memory.iter().rev().find(|m| {
-            m.workload == workload.name
-                && m.variant == self.variant()
-                && m.toggles == self.key.toggles
-                && m.threads == threads
-        });
-        let table_bytes: Vec<f64> = samples
-            .iter()
-            .filter_map(|s| s.bytes.map(|b| b as f64))
-            .collect();
-        Some(CellSummary {
-            workload: workload.name.clone(),
-            build_rows: workload.build_rows,
-            probe_rows: workload.probe_rows,
-            result_rows: workload.expected.rows,
-            checksum: workload.expected.checksum,
-            variant: self.variant().to_owned(),
-            toggles: self.key.toggles.clone(),
-            threads,
-            samples: samples.len(),
-            seconds,
-            phases: phases(&samples),
-            tuples_per_second: (workload.build_rows + workload.probe_rows) as f64 / seconds.median,
-            peak_bytes: peak.map(|m| m.peak_bytes),
-            table_bytes: stats::median(&table_bytes).map(|b| b as u64),
-            limit_ratio: limit.map(|limit| seconds.median / limit),
-        })
-    }
-
-    fn control(&self) -> Option<Control> {
-        let name = format!("control {}", self.name());
-        let (a, b) = (self.labelled(CONTROL_A), self.labelled(CONTROL_B));
-        let ratio = stats::paired_ratio(a, b, &name)?;
-        Some(Control {
-            workload: self.workload().name.clone(),
-            variant: self.variant().to_owned(),
-            threads: self.key.threads,
-            ratio,
-            floor: stats::floor(ratio),
-        })
-    }
+fn control(cell: &Cell<'_, '_>) -> Option<Control> {
+    let name = format!("control {}", cell.name());
+    let (a, b) = (cell.labelled(CONTROL_A), cell.labelled(CONTROL_B));
+    let ratio = stats::paired_ratio(a, b, &name)?;
+    Some(Control {
+        workload: cell.workload().name.clone(),
+        variant: cell.variant().to_owned(),
+        threads: cell.threads(),
+        ratio,
+        floor: stats::floor(ratio),
+    })
 }
 
 /// Medians by phase. A sample that skipped a phase counts as 0 for it.
@@ -479,8 +280,8 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
         } else {
             &mut results
         };
-        list.extend(cell.summarise());
-        controls.extend(cell.control());
+        list.extend(cell_summary(run, &cell));
+        controls.extend(control(&cell));
     }
     let floors: Vec<f64> = controls.iter().map(|c| c.floor).collect();
     Summary {
@@ -520,10 +321,10 @@ fn limits(run: &Run) -> Limits {
 fn ablations(cells: &Cells<'_>) -> Vec<Ablation> {
     cells
         .iter()
-        .filter(|cell| cell.key.toggles.len() == 1)
+        .filter(|cell| cell.toggles().len() == 1)
         .filter_map(|cell| {
-            let (toggle, setting) = cell.key.toggles.first_key_value()?;
-            let (workload, threads) = (&cell.workload().name, cell.key.threads);
+            let (toggle, setting) = cell.toggles().first_key_value()?;
+            let (workload, threads) = (&cell.workload().name, cell.threads());
             let default = cells.default_of(workload, cell.variant(), threads)?;
             Some(Ablation {
                 workload: workload.clone(),

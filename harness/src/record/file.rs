@@ -1,0 +1,245 @@
+//! A run's file: appended line by line, read back whole.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{
+    FailureRecord, LimitRecord, MemoryRecord, PlanRecord, Record, RunRecord, SAMPLES_FILE, SCHEMA,
+    SampleRecord, TagsRecord, VariantRecord, WorkloadRecord,
+};
+
+/// Why records could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A line is not a record.
+    #[error("{}:{line}: {message}; delete the line or the run", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// There is no run record.
+    #[error("{}: no `run` line, so this is not a run's folder", path.display())]
+    NoRun {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl RecordError {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        RecordError::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}
+
+/// Appends records to a run's file; each is in the kernel's hands when `write` returns.
+#[derive(Debug)]
+pub struct RecordWriter {
+    path: PathBuf,
+    file: File,
+}
+
+impl RecordWriter {
+    /// Starts the file of a new run in folder `dir`, which is made if needed.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or holds a run already: recorded results are never overwritten.
+    pub fn create(dir: &Path) -> Result<Self, RecordError> {
+        std::fs::create_dir_all(dir).map_err(|e| RecordError::io(dir, e))?;
+        let path = dir.join(SAMPLES_FILE);
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|e| RecordError::io(&path, e))?;
+        Ok(Self { path, file })
+    }
+
+    /// Goes on in the file of an interrupted run in folder `dir`; a torn last line is cut off.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be written.
+    pub fn append(dir: &Path) -> Result<Self, RecordError> {
+        let path = dir.join(SAMPLES_FILE);
+        let text = std::fs::read(&path).map_err(|e| RecordError::io(&path, e))?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|e| RecordError::io(&path, e))?;
+        file.set_len(intact(&text) as u64)
+            .map_err(|e| RecordError::io(&path, e))?;
+        Ok(Self { path, file })
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// The file system refuses (a full disk).
+    pub fn write(&mut self, record: &Record) -> Result<(), RecordError> {
+        let mut line = serde_json::to_vec(record)
+            .map_err(|e| RecordError::io(&self.path, io::Error::other(e)))?;
+        line.push(b'\n');
+        // One write call a line: an interrupted run tears at most the last one.
+        self.file
+            .write_all(&line)
+            .and_then(|()| self.file.flush())
+            .map_err(|e| RecordError::io(&self.path, e))
+    }
+}
+
+/// Length of the part of a file that holds whole lines of JSON.
+fn intact(text: &[u8]) -> usize {
+    let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+    let last = text[..whole.saturating_sub(1)]
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |i| i + 1);
+    // After a crash of the machine the tail may be blocks of zeros that end in a newline of luck.
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&text[last..whole]) {
+        Ok(_) => whole,
+        Err(_) if text[last..whole].trim_ascii().is_empty() => whole,
+        Err(_) => last,
+    }
+}
+
+/// All records of a run, sorted by kind, each kind in the order of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The first `run` line.
+    pub run: RunRecord,
+    /// One a name; a later line replaces an earlier one in its place.
+    pub workloads: Vec<WorkloadRecord>,
+    /// One a name; a later line replaces an earlier one in its place.
+    pub variants: Vec<VariantRecord>,
+    /// How often each cell is measured.
+    pub plans: Vec<PlanRecord>,
+    /// Limits of the machine.
+    pub limits: Vec<LimitRecord>,
+    /// Measurements with a right answer.
+    pub samples: Vec<SampleRecord>,
+    /// Measurements without one.
+    pub failures: Vec<FailureRecord>,
+    /// Peaks of memory.
+    pub memory: Vec<MemoryRecord>,
+    /// False positives of the tags.
+    pub tags: Vec<TagsRecord>,
+    /// Sentences for the report.
+    pub notes: Vec<String>,
+    /// When the run ended, RFC 3339.
+    pub finished: Option<String>,
+    /// Whether the last line says that everything was measured.
+    pub complete: bool,
+    /// Whether the file ended in the middle of a line.
+    pub torn: bool,
+}
+
+impl Run {
+    /// The workload of that name.
+    pub fn workload(&self, name: &str) -> Option<&WorkloadRecord> {
+        self.workloads.iter().find(|w| w.name == name)
+    }
+
+    /// The variant of that name.
+    pub fn variant(&self, name: &str) -> Option<&VariantRecord> {
+        self.variants.iter().find(|v| v.name == name)
+    }
+}
+
+/// Reads the records of the run in folder `dir`.
+///
+/// # Errors
+/// The file cannot be read, a line other than a torn last one is not a record, or there is no
+/// `run` line.
+pub fn read_run(dir: &Path) -> Result<Run, RecordError> {
+    let path = dir.join(SAMPLES_FILE);
+    let text = std::fs::read(&path).map_err(|e| RecordError::io(&path, e))?;
+    parse_run(&path, &text)
+}
+
+/// Sorts the lines of a run's file; `path` is only named in errors.
+///
+/// # Errors
+/// As [`read_run`].
+pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
+    let whole = intact(text);
+    let mut records = Vec::new();
+    for (at, line) in text[..whole].split(|&b| b == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let error = |message: String| RecordError::Line {
+            path: path.to_path_buf(),
+            line: at + 1,
+            message,
+        };
+        let record: Record = serde_json::from_slice(line).map_err(|e| error(e.to_string()))?;
+        if let Record::Run(found) = &record
+            && found.schema != SCHEMA
+        {
+            return Err(error(format!(
+                "schema {} is not the schema {SCHEMA} that this program reads",
+                found.schema
+            )));
+        }
+        records.push(record);
+    }
+    let header = records.iter().find_map(|record| match record {
+        Record::Run(header) => Some(header.clone()),
+        _ => None,
+    });
+    let mut run = Run {
+        run: header.ok_or_else(|| RecordError::NoRun {
+            path: path.to_path_buf(),
+        })?,
+        workloads: Vec::new(),
+        variants: Vec::new(),
+        plans: Vec::new(),
+        limits: Vec::new(),
+        samples: Vec::new(),
+        failures: Vec::new(),
+        memory: Vec::new(),
+        tags: Vec::new(),
+        notes: Vec::new(),
+        finished: None,
+        complete: matches!(records.last(), Some(Record::End(end)) if end.complete),
+        torn: whole < text.len(),
+    };
+    for record in records {
+        match record {
+            Record::Run(_) => {}
+            Record::Workload(r) => replace(&mut run.workloads, r, |r| &r.name),
+            Record::Variant(r) => replace(&mut run.variants, r, |r| &r.name),
+            Record::Plan(r) => replace(&mut run.plans, r, |r| &r.workload),
+            Record::Limit(r) => run.limits.push(r),
+            Record::Sample(r) => run.samples.push(r),
+            Record::Failure(r) => run.failures.push(r),
+            Record::Memory(r) => run.memory.push(r),
+            Record::Tags(r) => run.tags.push(r),
+            Record::Note(r) => run.notes.push(r.text),
+            Record::End(r) => run.finished = Some(r.finished),
+        }
+    }
+    Ok(run)
+}
+
+fn replace<T>(list: &mut Vec<T>, item: T, name: impl Fn(&T) -> &str) {
+    match list.iter_mut().find(|old| name(old) == name(&item)) {
+        Some(old) => *old = item,
+        None => list.push(item),
+    }
+}

@@ -1,0 +1,204 @@
+//! `index.html`: findings first, then the charts, then what they rest on.
+
+use super::html::{escape, shell_word};
+use super::tables;
+use crate::charts::{Chart, LeftOut, scale, threads_text};
+use crate::record::Run;
+use crate::summary::Summary;
+
+const STYLE: &str = include_str!("page.css");
+const METHOD: &str = include_str!("method.html");
+const GLOSSARY: &str = include_str!("glossary.html");
+
+/// The whole page.
+pub fn page(run: &Run, summary: &Summary, charts: &[Result<Chart, LeftOut>]) -> String {
+    let threads = summary.results.iter().map(|r| r.threads).max().unwrap_or(1);
+    let mut page = Page(String::new());
+    page.head(run);
+    page.findings(run, summary, charts);
+    page.section("Charts");
+    for chart in charts {
+        match chart {
+            Ok(chart) => page.chart(chart),
+            Err(LeftOut { title, reason }) => page.push(&format!(
+                "<p class=\"quiet\"><b>{}</b> is left out: {}.</p>\n",
+                escape(title),
+                escape(reason)
+            )),
+        }
+    }
+    page.titled(
+        &format!("Times over the fastest, {}", threads_text(threads)),
+        "<p>The fastest of a workload with its time, the others as multiples of it.</p>",
+        &tables::overview(run, summary, threads),
+    );
+    page.titled(
+        "Failures",
+        failure_text(summary),
+        &tables::failures(summary),
+    );
+    page.noise(summary);
+    page.section("Method");
+    page.push(METHOD);
+    page.titled("Machine and build", "", &tables::environment(run));
+    page.titled(
+        "What this machine's memory can do",
+        "<p>All threads together.</p>",
+        &tables::limits(run),
+    );
+    page.again(run);
+    page.section("How to read the charts");
+    page.push(GLOSSARY);
+    page.titled("Workloads", "", &tables::workloads(run));
+    page.titled("Variants", "", &tables::variants(run));
+    page.titled(
+        &format!("Every effect, {}", threads_text(threads)),
+        if summary.ablations.is_empty() {
+            ""
+        } else {
+            "<p>Time with the setting over time with the default. Bold: beyond the noise.</p>"
+        },
+        &tables::ablations(run, summary, threads),
+    );
+    page.section("Every result");
+    page.push("<p>In full in <a href=\"summary.json\">summary.json</a>.</p>\n");
+    for workload in &run.workloads {
+        let table = tables::results(summary, &workload.name);
+        if !table.is_empty() {
+            page.push(&format!(
+                "<details><summary>{}</summary>\n{table}</details>\n",
+                escape(&workload.name)
+            ));
+        }
+    }
+    page.push("</main></body></html>\n");
+    page.0
+}
+
+fn failure_text(summary: &Summary) -> &'static str {
+    if summary.failures.is_empty() {
+        "<p>None: every answer was right.</p>"
+    } else {
+        "<p>A cell with a wrong answer stands here and in no chart.</p>"
+    }
+}
+
+struct Page(String);
+
+impl Page {
+    fn push(&mut self, html: &str) {
+        self.0.push_str(html);
+    }
+
+    fn section(&mut self, title: &str) {
+        self.push(&format!("<h2>{}</h2>\n", escape(title)));
+    }
+
+    /// A section, left out where it would be empty.
+    fn titled(&mut self, title: &str, text: &str, table: &str) {
+        if !text.is_empty() || !table.is_empty() {
+            self.section(title);
+            self.push(text);
+            self.push("\n");
+            self.push(table);
+        }
+    }
+
+    fn head(&mut self, run: &Run) {
+        let id = escape(&run.run.id);
+        self.push(&format!(
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>Joinery run {id}</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n\
+             <h1>Joinery run {id}</h1>\n"
+        ));
+        let e = &run.run.environment;
+        self.push(&format!(
+            "<p class=\"quiet\">{} · {} sizes · seed {} · {}, {} cores · revision {}{}</p>\n",
+            escape(&run.run.started),
+            run.run.size,
+            run.run.seed,
+            escape(&e.cpu),
+            e.cores,
+            escape(&e.commit),
+            if e.dirty { " with changes" } else { "" },
+        ));
+        if !run.complete {
+            self.push(
+                "<p class=\"warning\">This run was interrupted: what follows is what had been \
+                 measured by then. <code>--resume</code> goes on from there.</p>\n",
+            );
+        }
+        if !e.optimised {
+            self.push(
+                "<p class=\"warning\">This build was not optimised: its times mean nothing.</p>\n",
+            );
+        }
+    }
+
+    fn findings(&mut self, run: &Run, summary: &Summary, charts: &[Result<Chart, LeftOut>]) {
+        self.section("Findings");
+        self.push("<ul>\n");
+        for chart in charts.iter().flatten() {
+            self.push(&format!(
+                "<li><a href=\"#{}\">{}</a>: {}</li>\n",
+                chart.name,
+                escape(&chart.title),
+                escape(&chart.finding)
+            ));
+        }
+        let floor = match summary.noise_floor.floor {
+            Some(floor) => format!(
+                "differences below {} (the median floor) are not differences",
+                scale::percent(floor)
+            ),
+            None => "this run has no control, so only the intervals speak".to_owned(),
+        };
+        self.push(&format!("<li>Noise: {floor}.</li>\n"));
+        for note in &run.notes {
+            self.push(&format!("<li>{}</li>\n", escape(note)));
+        }
+        self.push("</ul>\n");
+    }
+
+    fn chart(&mut self, chart: &Chart) {
+        self.push(&format!(
+            "<figure id=\"{}\" aria-label=\"{}\">\n{}<figcaption><b>{}</b> {} \
+             <a href=\"{}.svg\">SVG</a></figcaption></figure>\n",
+            chart.name,
+            escape(&chart.title),
+            chart.svg,
+            escape(&chart.finding),
+            escape(chart.reading),
+            chart.name,
+        ));
+    }
+
+    fn noise(&mut self, summary: &Summary) {
+        let text = match summary.noise_floor.floor {
+            None => "<p>This run has no control.</p>".to_owned(),
+            Some(floor) => format!(
+                "<p>One variant was measured under two names, A and A', in the same rounds as \
+                 everything else. The truth of their ratio is 1; a control's floor is how far the \
+                 95 % interval of that ratio reaches from 1. The run's floor is the median of \
+                 them, {}. A verdict uses the floor of its own workload where there is one.</p>",
+                scale::percent(floor)
+            ),
+        };
+        self.titled("Noise floor", &text, &tables::controls(summary));
+    }
+
+    fn again(&mut self, run: &Run) {
+        let words: Vec<String> = run.run.command.iter().map(|w| shell_word(w)).collect();
+        let commit = &run.run.environment.commit;
+        self.section("How to run it again");
+        self.push(&format!(
+            "<pre>git checkout {}\ncargo run -p harness -- {}</pre>\n\
+             <p>The pages and charts of this run are drawn again from its samples alone with:</p>\n\
+             <pre>cargo run -p harness -- report {}</pre>\n",
+            escape(&shell_word(commit)),
+            escape(&words.join(" ")),
+            escape(&shell_word(&format!("reports/{}", run.run.id))),
+        ));
+    }
+}

@@ -1,0 +1,272 @@
+//! The tables of the page.
+
+use super::html::{Table, escape};
+use crate::charts::scale;
+use crate::record::{Run, Toggles};
+use crate::stats::{self, Interval, Verdict};
+use crate::summary::{Ablation, CellSummary, Summary};
+
+/// Times over the fastest of each workload, at the greatest thread count. Medians alone: the
+/// intervals stand in the charts and in [`results`].
+pub fn overview(run: &Run, summary: &Summary, threads: u32) -> String {
+    let cells: Vec<&CellSummary> = summary
+        .results
+        .iter()
+        .chain(&summary.peers)
+        .filter(|r| r.threads == threads && r.toggles.is_empty())
+        .collect();
+    let workloads: Vec<&str> = run
+        .workloads
+        .iter()
+        .filter(|w| w.group.is_none())
+        .map(|w| w.name.as_str())
+        .filter(|name| cells.iter().any(|c| c.workload == *name))
+        .collect();
+    let mut columns = vec!["variant".to_owned()];
+    columns.extend(workloads.iter().map(|w| format!("#{w}")));
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut table = Table::new(&columns);
+    for variant in &run.variants {
+        let mut row = vec![escape(&variant.name)];
+        for workload in &workloads {
+            let here = || cells.iter().filter(|c| c.workload == *workload);
+            let best = here()
+                .map(|c| c.seconds.median)
+                .fold(f64::INFINITY, f64::min);
+            let own = here().find(|c| c.variant == variant.name);
+            row.push(own.map_or_else(String::new, |cell| {
+                let ratio = cell.seconds.median / best;
+                if ratio == 1.0 {
+                    format!("<b>{}</b>", scale::seconds(best))
+                } else {
+                    scale::times(ratio)
+                }
+            }));
+        }
+        if row[1..].iter().any(|cell| !cell.is_empty()) {
+            table.html_row(row);
+        }
+    }
+    table.html()
+}
+
+/// Every cell of one workload in the default configuration.
+pub fn results(summary: &Summary, workload: &str) -> String {
+    let mut table = Table::new(&[
+        "variant",
+        "#threads",
+        "#time",
+        "#95 % interval",
+        "#M tuples/s",
+        "#: limit",
+        "#peak memory",
+        "#table",
+        "#samples",
+    ]);
+    let mut cells: Vec<&CellSummary> = summary
+        .results
+        .iter()
+        .chain(&summary.peers)
+        .filter(|r| r.workload == workload && r.toggles.is_empty())
+        .collect();
+    cells.sort_by(|a, b| {
+        let threads = b.threads.cmp(&a.threads);
+        threads.then(a.seconds.median.total_cmp(&b.seconds.median))
+    });
+    let bytes = |bytes: Option<u64>| bytes.map_or(String::new(), |b| scale::bytes(b as f64));
+    for cell in cells {
+        table.row(&[
+            &cell.variant,
+            &cell.threads,
+            &scale::seconds(cell.seconds.median),
+            &ends(cell.seconds, scale::seconds),
+            &scale::short(cell.tuples_per_second / 1e6),
+            &cell.limit_ratio.map_or(String::new(), scale::times),
+            &bytes(cell.peak_bytes),
+            &bytes(cell.table_bytes),
+            &cell.samples,
+        ]);
+    }
+    table.html()
+}
+
+/// Every effect at one thread count: a setting a row, a workload a column. What is beyond the
+/// noise is bold.
+pub fn ablations(run: &Run, summary: &Summary, threads: u32) -> String {
+    let all = summary.ablations.iter().filter(|a| a.threads == threads);
+    let all: Vec<&Ablation> = all.collect();
+    let names = run.workloads.iter().map(|w| w.name.as_str());
+    let workloads: Vec<&str> = names
+        .filter(|name| all.iter().any(|a| a.workload == *name))
+        .collect();
+    let mut settings: Vec<(&str, &str, &str)> = all
+        .iter()
+        .map(|a| (a.toggle.as_str(), a.setting.as_str(), a.variant.as_str()))
+        .collect();
+    settings.sort_unstable();
+    settings.dedup();
+    let mut columns = vec!["setting".to_owned(), "variant".to_owned()];
+    columns.extend(workloads.iter().map(|w| format!("#{w}")));
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut table = Table::new(&columns);
+    for key in settings {
+        let (toggle, setting, variant) = key;
+        let mut row = vec![escape(&format!("{toggle} = {setting}")), escape(variant)];
+        for workload in &workloads {
+            let mut own = all.iter().filter(|a| a.workload == *workload);
+            let found = own.find(|a| (&*a.toggle, &*a.setting, &*a.variant) == key);
+            row.push(found.map_or_else(String::new, |a| {
+                let ratio = scale::times(a.ratio.median);
+                match stats::verdict(a.ratio, summary.noise_floor.of(workload, threads)) {
+                    Verdict::WithinNoise => ratio,
+                    Verdict::Faster | Verdict::Slower => format!("<b>{ratio}</b>"),
+                }
+            }));
+        }
+        table.html_row(row);
+    }
+    table.html()
+}
+
+/// Every control.
+pub fn controls(summary: &Summary) -> String {
+    let mut table = Table::new(&[
+        "workload",
+        "variant",
+        "#threads",
+        "#A : A'",
+        "#95 % interval",
+        "#floor",
+    ]);
+    for c in &summary.noise_floor.controls {
+        table.row(&[
+            &c.workload,
+            &c.variant,
+            &c.threads,
+            &scale::times(c.ratio.median),
+            &ends(c.ratio, scale::times),
+            &scale::percent(c.floor),
+        ]);
+    }
+    table.html()
+}
+
+/// Every cell that failed.
+pub fn failures(summary: &Summary) -> String {
+    let mut table = Table::new(&[
+        "workload", "variant", "setting", "#threads", "#times", "error",
+    ]);
+    for f in &summary.failures {
+        let setting = setting(&f.toggles);
+        table.row(&[
+            &f.workload,
+            &f.variant,
+            &setting,
+            &f.threads,
+            &f.times,
+            &f.error,
+        ]);
+    }
+    table.html()
+}
+
+/// Workloads with their sizes and what they show.
+pub fn workloads(run: &Run) -> String {
+    let mut table = Table::new(&[
+        "workload",
+        "#build rows",
+        "#probe rows",
+        "#result rows",
+        "keys",
+        "what it shows",
+    ]);
+    for w in &run.workloads {
+        table.row(&[
+            &w.name,
+            &w.build_rows,
+            &w.probe_rows,
+            &w.expected.rows,
+            &w.key_type,
+            &w.sentence,
+        ]);
+    }
+    table.html()
+}
+
+/// Variants with what they are.
+pub fn variants(run: &Run) -> String {
+    let mut table = Table::new(&["variant", "family", "what it is"]);
+    for v in &run.variants {
+        table.row(&[&v.name, &v.family, &v.description]);
+    }
+    table.html()
+}
+
+/// The machine and the build.
+pub fn environment(run: &Run) -> String {
+    let e = &run.run.environment;
+    let caches: Vec<String> = e
+        .caches
+        .iter()
+        .map(|c| format!("L{} {}", c.level, scale::bytes(c.bytes as f64)))
+        .collect();
+    let build = if e.optimised {
+        "optimised"
+    } else {
+        "not optimised: times mean nothing"
+    };
+    let tree = if e.dirty {
+        "with changes beside it"
+    } else {
+        "clean"
+    };
+    let mut table = Table::new(&["what", "value"]);
+    table.row(&[&"processor", &format!("{}, {} cores", e.cpu, e.cores)]);
+    table.row(&[&"caches", &caches.join(", ")]);
+    table.row(&[&"memory", &scale::bytes(e.memory_bytes as f64)]);
+    table.row(&[&"kernel", &e.kernel]);
+    table.row(&[&"transparent huge pages", &e.huge_pages]);
+    table.row(&[&"allocator", &e.allocator]);
+    table.row(&[&"compiler", &e.rustc]);
+    table.row(&[&"profile", &format!("{} ({build})", e.profile)]);
+    table.row(&[&"revision", &format!("{} ({tree})", e.commit)]);
+    table.row(&[&"harness", &e.harness_version]);
+    table.row(&[&"hardware counters", &e.counters]);
+    table.row(&[&"seed", &run.run.seed]);
+    table.row(&[&"sizes", &run.run.size]);
+    table.row(&[&"started", &run.run.started]);
+    let finished = run.finished.as_deref().unwrap_or("interrupted");
+    table.row(&[&"finished", &finished]);
+    table.html()
+}
+
+/// What the memory can do.
+pub fn limits(run: &Run) -> String {
+    let mut table = Table::new(&["limit", "#threads", "#array", "huge pages", "#a second"]);
+    for l in &run.limits {
+        let value = if l.what.contains("bytes") {
+            scale::bytes(l.value)
+        } else {
+            format!("{} M", scale::short(l.value / 1e6))
+        };
+        let what = l.what.replace("_per_second", "").replace('_', " ");
+        let pages = if l.huge_pages { "yes" } else { "no" };
+        table.row(&[
+            &what,
+            &l.threads,
+            &scale::bytes(l.array_bytes as f64),
+            &pages,
+            &value,
+        ]);
+    }
+    table.html()
+}
+
+fn ends(interval: Interval, unit: fn(f64) -> String) -> String {
+    format!("{} … {}", unit(interval.low), unit(interval.high))
+}
+
+fn setting(toggles: &Toggles) -> String {
+    let settings: Vec<String> = toggles.iter().map(|(t, s)| format!("{t} = {s}")).collect();
+    settings.join(", ")
+}

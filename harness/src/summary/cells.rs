@@ -1,0 +1,216 @@
+//! Samples sorted into cells. A cell is a workload, a variant, its toggles and a thread count.
+
+use std::collections::BTreeMap;
+
+use super::CellFailure;
+use crate::record::{CONTROL_A, Run, SampleRecord, Source, Toggles, WorkloadRecord};
+use crate::stats::{self, Interval};
+
+/// Names a cell. Workloads and variants stand in the order of their records.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    workload: usize,
+    variant: usize,
+    toggles: Toggles,
+    threads: u32,
+}
+
+/// A run's samples sorted into cells, those with a wrong answer left out.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    run: &'a Run,
+    cells: BTreeMap<Key, Vec<&'a SampleRecord>>,
+    pub(super) failures: BTreeMap<Key, CellFailure>,
+}
+
+/// The samples of one cell.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell<'c, 'a> {
+    key: &'c Key,
+    run: &'a Run,
+    samples: &'c [&'a SampleRecord],
+}
+
+impl<'a> Cells<'a> {
+    /// Sorts the samples. A sample whose answer is not the workload's makes its cell a failure.
+    pub fn new(run: &'a Run) -> Self {
+        let mut found = Self {
+            run,
+            cells: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        };
+        for failure in &run.failures {
+            let Some(key) = found.key(
+                &failure.workload,
+                &failure.variant,
+                &failure.toggles,
+                failure.threads,
+            ) else {
+                continue;
+            };
+            found.fail(key, &failure.error, failure.wrong);
+        }
+        for sample in &run.samples {
+            let Some(key) = found.key(
+                &sample.workload,
+                &sample.variant,
+                &sample.toggles,
+                sample.threads,
+            ) else {
+                continue;
+            };
+            let expected = run.workloads[key.workload].expected;
+            if sample.answer != expected {
+                let error = format!(
+                    "wrong answer: {} rows with checksum {}, not {} with {}",
+                    sample.answer.rows, sample.answer.checksum, expected.rows, expected.checksum
+                );
+                found.fail(key, &error, true);
+            } else {
+                found.cells.entry(key).or_default().push(sample);
+            }
+        }
+        let wrong: Vec<Key> = found
+            .failures
+            .iter()
+            .filter(|(_, failure)| failure.wrong)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in wrong {
+            found.cells.remove(&key);
+        }
+        found
+    }
+
+    fn key(&self, workload: &str, variant: &str, toggles: &Toggles, threads: u32) -> Option<Key> {
+        Some(Key {
+            workload: self.run.workloads.iter().position(|w| w.name == workload)?,
+            variant: self.run.variants.iter().position(|v| v.name == variant)?,
+            toggles: toggles.clone(),
+            threads,
+        })
+    }
+
+    fn fail(&mut self, key: Key, error: &str, wrong: bool) {
+        let workload = self.run.workloads[key.workload].name.clone();
+        let variant = self.run.variants[key.variant].name.clone();
+        let (toggles, threads) = (key.toggles.clone(), key.threads);
+        let failure = self.failures.entry(key).or_insert_with(|| CellFailure {
+            workload,
+            variant,
+            toggles,
+            threads,
+            times: 0,
+            wrong: false,
+            error: error.to_owned(),
+        });
+        failure.times += 1;
+        if wrong && !failure.wrong {
+            failure.wrong = true;
+            failure.error = error.to_owned();
+        }
+    }
+
+    /// All cells, by workload, variant, toggles, threads.
+    pub fn iter(&self) -> impl Iterator<Item = Cell<'_, 'a>> {
+        self.cells.iter().map(|(key, samples)| Cell {
+            key,
+            run: self.run,
+            samples,
+        })
+    }
+
+    /// The cell of a variant in the default configuration.
+    pub fn default_of(&self, workload: &str, variant: &str, threads: u32) -> Option<Cell<'_, 'a>> {
+        let key = self.key(workload, variant, &Toggles::new(), threads)?;
+        let (key, samples) = self.cells.get_key_value(&key)?;
+        Some(Cell {
+            key,
+            run: self.run,
+            samples,
+        })
+    }
+}
+
+impl<'c, 'a> Cell<'c, 'a> {
+    /// The workload.
+    pub fn workload(&self) -> &'a WorkloadRecord {
+        &self.run.workloads[self.key.workload]
+    }
+
+    /// The variant's name.
+    pub fn variant(&self) -> &'a str {
+        &self.run.variants[self.key.variant].name
+    }
+
+    /// What differs from the default configuration.
+    pub fn toggles(&self) -> &'c Toggles {
+        &self.key.toggles
+    }
+
+    /// Threads of the join.
+    pub fn threads(&self) -> u32 {
+        self.key.threads
+    }
+
+    /// The samples that count: those without a label, or under the control's first name where
+    /// there are no others.
+    pub fn samples(&self) -> impl Iterator<Item = &'a SampleRecord> + use<'c, 'a> {
+        let plain = self.samples.iter().any(|s| s.label.is_none());
+        let wanted = if plain { None } else { Some(CONTROL_A) };
+        self.samples
+            .iter()
+            .copied()
+            .filter(move |s| s.label.as_deref() == wanted)
+    }
+
+    /// Seconds of a sample by round.
+    pub fn rounds(&self) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
+        self.samples().map(|s| (s.round, s.seconds))
+    }
+
+    /// Time of this cell over time of `under`, paired within rounds.
+    pub fn over(&self, under: &Cell<'_, '_>) -> Option<Interval> {
+        let name = format!("{} over {}", self.name(), under.name());
+        stats::paired_ratio(self.rounds(), under.rounds(), &name)
+    }
+
+    /// A name that no other cell of the run has.
+    pub fn name(&self) -> String {
+        let toggles: Vec<String> = self
+            .key
+            .toggles
+            .iter()
+            .map(|(toggle, setting)| format!("{toggle}={setting}"))
+            .collect();
+        format!(
+            "{}/{}/{}/{}",
+            self.workload().name,
+            self.variant(),
+            toggles.join(","),
+            self.key.threads
+        )
+    }
+
+    /// Seconds of the build alone, by round: the phases before the first whose name has `probe`.
+    pub fn build_rounds(&self) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
+        self.samples().map(|s| {
+            let build = s.phases.iter().take_while(|p| !p.name.contains("probe"));
+            (s.round, build.map(|p| p.seconds).sum())
+        })
+    }
+
+    pub(super) fn labelled(
+        &self,
+        label: &'static str,
+    ) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
+        self.samples
+            .iter()
+            .filter(move |s| s.label.as_deref() == Some(label))
+            .map(|s| (s.round, s.seconds))
+    }
+
+    pub(super) fn is_peer(&self) -> bool {
+        self.samples.iter().any(|s| s.source == Source::Peer)
+    }
+}
