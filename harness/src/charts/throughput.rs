@@ -107,7 +107,10 @@ fn measured<'a>(data: &Data<'a>) -> Vec<&'a str> {
         .collect()
 }
 
-/// Groups for the panels: a panel with more than a dozen lines cannot be read.
+/// Lines that a panel may hold and still be read.
+const MOST_LINES: usize = 12;
+
+/// Groups for the panels: families, small ones together with the one before.
 fn families<'a>(data: &Data<'a>, names: &[&'a str]) -> Vec<(String, Vec<&'a str>)> {
     let mut families: Vec<(String, Vec<&str>)> = Vec::new();
     for name in names {
@@ -119,7 +122,19 @@ fn families<'a>(data: &Data<'a>, names: &[&'a str]) -> Vec<(String, Vec<&'a str>
             None => families.push((variant.family.clone(), vec![name])),
         }
     }
-    families
+    let mut panels: Vec<(String, Vec<&str>)> = Vec::new();
+    for (family, members) in families {
+        match panels.last_mut() {
+            Some((title, lines))
+                if members.len() < 3 && lines.len() + members.len() <= MOST_LINES =>
+            {
+                *title += &format!(" and {family}");
+                lines.extend(members);
+            }
+            _ => panels.push((family, members)),
+        }
+    }
+    panels
 }
 
 fn series(data: &Data<'_>, variant: &str, threads: u32) -> Series {
