@@ -1,7 +1,6 @@
 //! The table of cases.
 
 use super::keys::{CaseKey, Keys, ODD_FILLS, Random, column};
-use super::small;
 use crate::join::{Aggregate, JoinInput, Pair, Sink};
 use crate::key::Key;
 use crate::oracle;
@@ -155,11 +154,18 @@ impl Cases {
     }
 }
 
-/// All cases, for both key types.
-pub(super) fn cases() -> Vec<Case> {
+/// All cases, for both key types, the large ones only if wanted.
+pub(super) fn cases(large: bool) -> Vec<Case> {
+    fn of<K: CaseKey>(cases: &mut Cases, large: bool) {
+        all_of::<K>(cases);
+        if large {
+            large_of::<K>(cases, 0);
+            large_of::<K>(cases, 10);
+        }
+    }
     let mut cases = Cases(Vec::new());
-    all_of::<i32>(&mut cases);
-    all_of::<i64>(&mut cases);
+    of::<i32>(&mut cases, large);
+    of::<i64>(&mut cases, large);
     cases.0
 }
 
@@ -259,10 +265,6 @@ fn all_of<K: CaseKey>(cases: &mut Cases) {
             cases.add::<K>("odd pages", build, probe);
         }
     }
-    if !small() {
-        large_of::<K>(cases, 0);
-        large_of::<K>(cases, 10);
-    }
 }
 
 fn spread_of<K: CaseKey>(cases: &mut Cases, build: usize, probe: usize, all: &[Keys]) {
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn both_oracles_agree() {
-        for case in cases().iter().chain(&few_cases()) {
+        for case in cases(true).iter().chain(&few_cases()) {
             let input = case.input();
             let merged: Bag = oracle::sort_merge_pairs(&input).into_iter().collect();
             assert_eq!(merged.digest, case.expected.digest, "{}", case.name);
@@ -303,7 +305,7 @@ mod tests {
 
     #[test]
     fn cases_are_what_they_say() {
-        let cases = cases();
+        let cases = cases(true);
         let any = |what: &str, holds: &dyn Fn(&Case) -> bool| {
             assert!(cases.iter().any(holds), "no case {what}");
         };

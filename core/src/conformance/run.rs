@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crossbeam::queue::SegQueue;
 
-use super::cases::{Bag, Case, large_case};
+use super::cases::{Bag, Case, few_cases, large_case};
 use super::small;
 use crate::join::{
     Consumer, Context, Join, JoinError, JoinInput, Outcome, Pair, PairConsumer, PairPlacement,
@@ -16,6 +16,8 @@ use crate::parallel::{Team, ThreadStart};
 /// Teams of one to eight threads, started either way, that use all their threads however few rows there are.
 pub(super) struct Suite {
     teams: Vec<Team>,
+    /// Whether there are large cases.
+    pub large: bool,
 }
 
 /// What becomes of the matches, by a name that a message can hold.
@@ -44,7 +46,7 @@ impl PairConsumer for Kept {
 }
 
 impl Suite {
-    pub fn new() -> Self {
+    pub fn new(large: bool) -> Self {
         let threads: &[usize] = if small() { &[2, 3] } else { &[2, 3, 8] };
         let parallel = threads.iter().flat_map(|&threads| {
             [ThreadStart::Fresh, ThreadStart::Pool].map(|start| Team::new(threads, start))
@@ -54,6 +56,7 @@ impl Suite {
                 .chain(parallel)
                 .map(|team| team.parallel_from(0))
                 .collect(),
+            large: large && !small(),
         }
     }
 
@@ -98,35 +101,22 @@ impl Suite {
 
     /// The same join a hundred times over: whatever depends on who comes first must not show.
     pub fn repeats(&self, join: &dyn Join) {
-        let case = large_case();
-        let (all, of_large) = if small() { (10, 2) } else { (100, 10) };
-        let few = super::cases::few_cases();
-        let team = |nth: usize| &self.teams[nth % self.teams.len()];
-        for nth in 0..of_large {
-            check(
-                join,
-                &case.input(),
-                &case.expected,
-                team(nth),
-                Wanted::Aggregate,
-                &case.name,
-            );
-        }
+        let repeat = |case: &Case, times: usize| {
+            for nth in 0..times {
+                let team = &self.teams[nth % self.teams.len()];
+                let wanted = WITH_PAIRS[nth % WITH_PAIRS.len()];
+                let name = format_args!("time {nth}: {}", case.name);
+                check(join, &case.input(), &case.expected, team, wanted, &name);
+            }
+        };
+        let few = few_cases();
         let case = few
             .iter()
             .find(|case| case.expected.pairs.len() > 500)
             .expect("a case with some hundred pairs");
-        for nth in 0..all {
-            let wanted = WITH_PAIRS[nth % WITH_PAIRS.len()];
-            let name = format_args!("time {nth}: {}", case.name);
-            check(
-                join,
-                &case.input(),
-                &case.expected,
-                team(nth),
-                wanted,
-                &name,
-            );
+        repeat(case, if small() { 10 } else { 100 });
+        if self.large {
+            repeat(&large_case(), 10);
         }
     }
 }

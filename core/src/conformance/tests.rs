@@ -146,7 +146,7 @@ fn a_build_that_doubles_fails() {
 #[test]
 #[should_panic(expected = "no memory")]
 fn a_build_that_panics_without_memory_fails() {
-    Suite::new().failures(&joined(
+    Suite::new(true).failures(&joined(
         &Faulty(Fault::PanicsWithoutMemory),
         InputMode::ZeroCopy,
         Kernel::SCALAR,
@@ -156,13 +156,13 @@ fn a_build_that_panics_without_memory_fails() {
 #[test]
 #[should_panic(expected = "bytes still held")]
 fn a_build_that_leaks_fails() {
-    Suite::new().dropped(&Faulty(Fault::Leaks));
+    Suite::new(true).dropped(&Faulty(Fault::Leaks));
 }
 
 #[test]
 #[should_panic(expected = "the panic was swallowed")]
 fn a_build_that_swallows_panics_fails() {
-    Suite::new().broken_streams(&Faulty(Fault::Swallows));
+    Suite::new(true).broken_streams(&Faulty(Fault::Swallows));
 }
 
 /// Answers with sums whatever was wanted.
