@@ -7,7 +7,7 @@ use join_core::key::Key;
 use join_core::parallel::{MorselSize, Sharing};
 
 /// A probe that reads a key column once, in input order.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PipelinedProbe {
     /// How the probe side's keys are read (R1.2).
     pub input: InputMode,

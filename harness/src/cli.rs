@@ -1,0 +1,137 @@
+//! The command line: what can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::limits;
+use crate::record::Size;
+
+/// A workbench for in-memory hash joins.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, about, max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to measure
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// Something else to do
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// `--sweep` and `--ablate`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct MeasureArgs {
+    /// Measure variants over workloads and draw a report
+    #[arg(long)]
+    pub sweep: bool,
+    /// Change one toggle at a time against the default configuration; all toggles if none is named
+    #[arg(long, value_name = "TOGGLE", num_args = 0..)]
+    pub ablate: Option<Vec<String>>,
+    /// Small workloads: within a minute on two cores
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+    /// Workloads of full size, for as long as it takes
+    #[arg(long)]
+    pub full: bool,
+    /// Only workloads and variants whose names match: a part of the name, or all of it with `*`; `|` between
+    /// alternatives; the path of a workload file of your own
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub only: Vec<String>,
+    /// Thread counts [default: 1, 2 and all]
+    #[arg(long, value_delimiter = ',', value_name = "N,N")]
+    pub threads: Vec<u32>,
+    /// Samples of each cell, instead of as many as there is time for
+    #[arg(long, value_name = "N")]
+    pub samples: Option<u32>,
+    /// Seed of the synthetic data and of the order of measurements
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Other engines to measure beside the variants
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub peers: Vec<String>,
+    /// Folder of the report [default: reports/<time and a random part>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with an interrupted run of the same command line
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub resume: Option<PathBuf>,
+    /// Measure in an unoptimised build
+    #[arg(long)]
+    pub allow_unoptimised: bool,
+}
+
+impl MeasureArgs {
+    /// The size asked for.
+    pub fn size(&self) -> Size {
+        match (self.quick, self.full) {
+            (true, _) => Size::Quick,
+            (_, true) => Size::Full,
+            _ => Size::Default,
+        }
+    }
+}
+
+/// What else can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List what there is
+    List {
+        /// Of what
+        #[arg(value_enum)]
+        what: Listed,
+    },
+    /// Check every variant, toggle and workload once, without timing
+    Verify {
+        /// Only workloads and variants whose names match, as for `--sweep`
+        #[arg(long, value_name = "PATTERN", num_args = 1..)]
+        only: Vec<String>,
+    },
+    /// Measure what this machine's memory can do
+    Limits(limits::Args),
+    /// Draw a run's charts and pages again from its samples
+    Report {
+        /// The run's folder
+        run: PathBuf,
+    },
+    /// Measure the peak memory of variants, one process each
+    #[command(name = "__memory", hide = true)]
+    Memory(MemoryArgs),
+}
+
+/// Of what to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Listed {
+    /// Joins
+    Variants,
+    /// Toggles of the ablation and their settings
+    Toggles,
+    /// Workloads
+    Workloads,
+    /// Other engines
+    Peers,
+}
+
+/// Arguments of the process that measures peak memory.
+#[derive(Debug, Clone, Args)]
+pub struct MemoryArgs {
+    /// The workload's name or file
+    #[arg(long)]
+    pub workload: String,
+    /// The rung's name, where the file is a ladder
+    #[arg(long)]
+    pub name: String,
+    /// `quick`, `default` or `full`
+    #[arg(long)]
+    pub size: String,
+    /// Seed of synthetic data
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Threads of the joins
+    #[arg(long)]
+    pub threads: u32,
+    /// The variants
+    #[arg(long, value_delimiter = ',')]
+    pub variants: Vec<String>,
+}

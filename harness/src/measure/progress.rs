@@ -1,0 +1,81 @@
+//! How far a run has come, on standard error: a bar with an estimate on a terminal, plain lines otherwise.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Progress in seconds of estimated work.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    started: Instant,
+    /// Estimated seconds of the workloads that are done.
+    done: f64,
+    /// Estimated seconds of the workload at hand.
+    share: f64,
+    workload: String,
+    number: usize,
+    workloads: usize,
+}
+
+impl Progress {
+    /// Starts with an estimate of `seconds` for so many workloads.
+    pub fn new(seconds: f64, workloads: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new((seconds * 1000.0) as u64);
+            let style = "{bar:32} {percent:>3} %  {elapsed} elapsed, {eta} left  {msg}";
+            bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Self {
+            bar,
+            started: Instant::now(),
+            done: 0.0,
+            share: 0.0,
+            workload: String::new(),
+            number: 0,
+            workloads,
+        }
+    }
+
+    /// A workload begins, which is estimated to take `seconds`.
+    pub fn workload(&mut self, name: &str, seconds: f64) {
+        self.done += self.share;
+        self.share = seconds;
+        self.number += 1;
+        self.workload = format!("[{}/{}] {name}", self.number, self.workloads);
+        self.step(0.0, "data and warm-up");
+    }
+
+    /// `part` (0 to 1) of the workload is done, and `what` goes on.
+    pub fn step(&self, part: f64, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(((self.done + self.share * part) * 1000.0) as u64);
+            bar.set_message(format!("{}: {what}", self.workload));
+        }
+    }
+
+    /// A sentence that stays.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// The workload is done: `what` was measured.
+    pub fn done(&self, what: &str) {
+        if self.bar.is_none() {
+            let elapsed = self.started.elapsed().as_secs_f64();
+            eprintln!("{elapsed:7.1} s  {}: {what}", self.workload);
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! A run: workload after workload, round after round, every sample in the file before the next one starts.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use join_core::join::JoinInput;
+use join_core::memory::process;
+
+use super::rounds::{self, Budget};
+use super::sample::{Bench, Failed, Measured};
+use super::{Cell, Data, Progress, key, tags};
+use crate::record::{
+    FailureRecord, NoteRecord, PlanRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
+    Source,
+};
+
+/// Why a run ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Someone pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// The samples cannot be written.
+    #[error("{0}; what was measured before is kept")]
+    Records(#[from] RecordError),
+    /// The key columns of a workload cannot be joined.
+    #[error("workload {0}: {1}")]
+    Workload(String, String),
+}
+
+/// A run under way.
+pub struct Runner<'a> {
+    writer: RecordWriter,
+    /// What a run that goes on has measured before.
+    before: Option<Run>,
+    bench: Bench,
+    budget: Budget,
+    seed: u64,
+    interrupted: &'a AtomicBool,
+    progress: Progress,
+    /// Seconds of the budget that workloads before have used.
+    used: f64,
+    wrong: usize,
+    failed: usize,
+}
+
+impl<'a> Runner<'a> {
+    /// A run that writes to `writer`, going on from `before`.
+    pub fn new(
+        writer: RecordWriter,
+        before: Option<Run>,
+        bench: Bench,
+        budget: Budget,
+        seed: u64,
+        interrupted: &'a AtomicBool,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            writer,
+            before,
+            bench,
+            budget,
+            seed,
+            interrupted,
+            progress,
+            used: 0.0,
+            wrong: 0,
+            failed: 0,
+        }
+    }
+
+    /// What was measured before this run went on.
+    pub fn before(&self) -> Option<&Run> {
+        self.before.as_ref()
+    }
+
+    /// Whether someone pressed Ctrl-C.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// The progress.
+    pub fn progress(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    /// Wrong answers so far, those of before included.
+    pub fn wrong(&self) -> usize {
+        let before = self.before.as_ref().map_or(&[][..], |run| &run.failures);
+        self.wrong + before.iter().filter(|failure| failure.wrong).count()
+    }
+
+    /// Failures so far that are no wrong answers.
+    pub fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// Counts `seconds` that something else than samples took against the budget.
+    pub fn spend(&mut self, seconds: f64) {
+        self.used += seconds;
+    }
+
+    /// Seconds that workloads of `weight` out of `left` may use of what is left.
+    pub fn share(&self, weight: f64, left: f64) -> f64 {
+        match self.budget {
+            Budget::Seconds(seconds) => {
+                ((seconds - self.used) * weight / left.max(weight)).max(0.0)
+            }
+            Budget::Samples(_) => f64::INFINITY,
+        }
+    }
+
+    /// Writes a record, unless `known` finds it in what was recorded before.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn record(
+        &mut self,
+        record: &Record,
+        known: impl FnOnce(&Run) -> bool,
+    ) -> Result<(), Stop> {
+        if !self.before.as_ref().is_some_and(known) {
+            self.writer.write(record)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a sentence for the report, once.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn note(&mut self, text: String) -> Result<(), Stop> {
+        let note = Record::Note(NoteRecord { text: text.clone() });
+        self.record(&note, |before| before.notes.contains(&text))
+    }
+
+    /// Whether every sample that was planned of a workload, if it was, is there.
+    pub fn is_measured(&self, workload: &str) -> bool {
+        let Some(before) = &self.before else {
+            return false;
+        };
+        let Some(plan) = before.plans.iter().find(|plan| plan.workload == workload) else {
+            return false;
+        };
+        let done = Done::of(before, workload);
+        plan.cells.iter().all(|cell| {
+            done.failed.contains(&key(cell))
+                || (1..=cell.rounds).all(|round| done.samples.contains(&(round, key(cell))))
+        })
+    }
+
+    /// Counts a workload that was measured before against the budget.
+    pub fn skip(&mut self, workload: &str) {
+        if let Some(plan) = self.plan_of_before(workload) {
+            self.used += plan.seconds;
+        }
+    }
+
+    fn plan_of_before(&self, workload: &str) -> Option<PlanRecord> {
+        let before = self.before.as_ref()?;
+        let mut plans = before.plans.iter();
+        plans.find(|plan| plan.workload == workload).cloned()
+    }
+
+    /// Measures a workload's cells within `share` seconds, of which `spent` are gone for making its data and `extra`
+    /// will be for what comes after.
+    ///
+    /// # Errors
+    /// Ctrl-C, a full disk, columns that cannot be joined. A cell that fails is recorded and left out.
+    pub fn workload(
+        &mut self,
+        data: &Data<'_>,
+        mut cells: Vec<Cell>,
+        share: f64,
+        spent: f64,
+    ) -> Result<(), Stop> {
+        let workload = &data.record;
+        let name = &workload.name;
+        let input = JoinInput::new(data.build, data.probe)
+            .map_err(|error| Stop::Workload(name.clone(), error.to_string()))?;
+        self.record(&Record::Workload(workload.clone()), |before| {
+            before.workload(name).is_some()
+        })?;
+        let plan = match self.plan_of_before(name) {
+            Some(plan) => plan,
+            None => self.warm_up(data, &input, &mut cells, share, spent)?,
+        };
+        self.used += plan.seconds;
+        let done = self.before.as_ref().map(|before| Done::of(before, name));
+        let done = done.unwrap_or_default();
+        for cell in &mut cells {
+            let wanted = key(&cell.name);
+            let planned = plan.cells.iter().find(|other| key(other) == wanted);
+            cell.name.rounds = planned.map_or(0, |planned| planned.rounds);
+            if done.failed.contains(&wanted) {
+                cell.name.rounds = 0;
+            }
+        }
+        let rounds = cells.iter().map(|cell| cell.name.rounds).max().unwrap_or(0);
+        let total: u32 = cells.iter().map(|cell| cell.name.rounds).sum();
+        let mut samples = 0;
+        for round in 1..=rounds {
+            let order = rounds::order(cells.len(), self.seed, name, round);
+            for (place, &index) in order.iter().enumerate() {
+                let cell = &mut cells[index];
+                if cell.name.rounds < round {
+                    continue;
+                }
+                samples += 1;
+                if done.samples.contains(&(round, key(&cell.name))) {
+                    continue;
+                }
+                if self.interrupted() {
+                    return Err(Stop::Interrupted);
+                }
+                let part = f64::from(samples) / f64::from(total.max(1));
+                self.progress
+                    .step(part, &format!("round {round} of {rounds}"));
+                match self
+                    .bench
+                    .sample(cell, &input, data.pairs, &workload.expected)
+                {
+                    Ok(measured) => {
+                        let sample = sample(name, cell, round, place as u32, measured);
+                        self.writer.write(&Record::Sample(sample))?;
+                    }
+                    Err(failure) => self.fail(name, cell, round, &failure)?,
+                }
+            }
+        }
+        process::trim();
+        self.progress.done(&format!(
+            "{} cells, {samples} samples in {rounds} rounds",
+            cells.len()
+        ));
+        Ok(())
+    }
+
+    /// Counts what each tag scheme lets through.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn tags(&mut self, data: &Data<'_>) -> Result<(), Stop> {
+        let name = &data.record.name;
+        let mut before = self.before.iter().flat_map(|run| &run.tags);
+        let Ok(input) = JoinInput::new(data.build, data.probe) else {
+            return Ok(());
+        };
+        if before.any(|tags| tags.workload == *name) {
+            return Ok(());
+        }
+        for record in tags::count(data, &input) {
+            self.writer.write(&Record::Tags(record))?;
+        }
+        Ok(())
+    }
+
+    /// Round 0: checks every cell's answer and decides from its time how often it is measured.
+    fn warm_up(
+        &mut self,
+        data: &Data<'_>,
+        input: &JoinInput<'_>,
+        cells: &mut [Cell],
+        share: f64,
+        spent: f64,
+    ) -> Result<PlanRecord, Stop> {
+        let name = &data.record.name;
+        let start = Instant::now();
+        let mut costs = vec![None; cells.len()];
+        for index in rounds::order(cells.len(), self.seed, name, 0) {
+            if self.interrupted() {
+                return Err(Stop::Interrupted);
+            }
+            let cell = &mut cells[index];
+            let start = Instant::now();
+            match self
+                .bench
+                .sample(cell, input, data.pairs, &data.record.expected)
+            {
+                // With what surrounds the sample, such as freeing its results.
+                Ok(_) => costs[index] = Some(start.elapsed().as_secs_f64()),
+                Err(failure) => self.fail(name, cell, 0, &failure)?,
+            }
+        }
+        let spent = spent + start.elapsed().as_secs_f64();
+        let rounds = rounds::divide(&costs, share - spent, self.budget.samples());
+        for (cell, &rounds) in cells.iter_mut().zip(&rounds) {
+            cell.name.rounds = rounds;
+        }
+        let sampling = costs
+            .iter()
+            .zip(&rounds)
+            .filter_map(|(cost, &rounds)| Some((*cost)? * f64::from(rounds)));
+        let plan = PlanRecord {
+            workload: name.clone(),
+            seconds: spent + sampling.sum::<f64>(),
+            cells: cells.iter().map(|cell| cell.name.clone()).collect(),
+        };
+        self.writer.write(&Record::Plan(plan.clone()))?;
+        Ok(plan)
+    }
+
+    /// Records a failure; the cell is not measured again.
+    fn fail(
+        &mut self,
+        workload: &str,
+        cell: &mut Cell,
+        round: u32,
+        failure: &Failed,
+    ) -> Result<(), Stop> {
+        let wrong = matches!(failure, Failed::Wrong(_));
+        self.wrong += usize::from(wrong);
+        self.failed += usize::from(!wrong);
+        cell.name.rounds = 0;
+        let name = &cell.name;
+        let toggles: String = name
+            .toggles
+            .iter()
+            .map(|(toggle, setting)| format!(" {toggle}={setting}"))
+            .collect();
+        self.progress.say(&format!(
+            "{workload}: {}{toggles} with {} threads: {failure}",
+            name.variant, name.threads
+        ));
+        self.writer.write(&Record::Failure(FailureRecord {
+            round,
+            workload: workload.to_owned(),
+            variant: name.variant.clone(),
+            toggles: name.toggles.clone(),
+            threads: name.threads,
+            error: failure.to_string(),
+            wrong,
+        }))?;
+        Ok(())
+    }
+}
+
+fn sample(workload: &str, cell: &Cell, round: u32, order: u32, measured: Measured) -> SampleRecord {
+    SampleRecord {
+        round,
+        order,
+        workload: workload.to_owned(),
+        variant: cell.name.variant.clone(),
+        toggles: cell.name.toggles.clone(),
+        label: cell.name.label.clone(),
+        threads: cell.name.threads,
+        seconds: measured.seconds,
+        phases: measured.phases,
+        answer: measured.answer,
+        bytes: Some(measured.bytes),
+        source: Source::Variant,
+    }
+}
+
+/// What of a workload is in the file already.
+#[derive(Default)]
+struct Done {
+    samples: HashSet<(u32, String)>,
+    failed: HashSet<String>,
+}
+
+impl Done {
+    fn of(before: &Run, workload: &str) -> Self {
+        let samples = before
+            .samples
+            .iter()
+            .filter(|sample| sample.workload == workload);
+        let failures = before
+            .failures
+            .iter()
+            .filter(|failure| failure.workload == workload);
+        let cell = |variant: &str, toggles, label: Option<&String>, threads| {
+            key(&crate::record::PlannedCell {
+                variant: variant.to_owned(),
+                toggles,
+                label: label.cloned(),
+                threads,
+                rounds: 0,
+            })
+        };
+        Self {
+            samples: samples
+                .map(|s| {
+                    (
+                        s.round,
+                        cell(&s.variant, s.toggles.clone(), s.label.as_ref(), s.threads),
+                    )
+                })
+                .collect(),
+            failed: failures
+                .map(|f| cell(&f.variant, f.toggles.clone(), None, f.threads))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! One sample: a join on a fresh table, timed and checked.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use join_core::join::{
+    Aggregate, CacheSizes, Consumer, Context, JoinInput, Pair, PairConsumer, PairPlacement, Sink,
+};
+use join_core::memory::{Memory, process};
+use join_core::parallel::{Team, ThreadStart};
+
+use super::Cell;
+use crate::machine;
+use crate::record::{Answer, Checksum, Environment, Phase};
+use crate::registry::Merge;
+
+/// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
+const UNNAMED: f64 = 0.02;
+
+/// A sample with a right answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Wall time of the join.
+    pub seconds: f64,
+    /// By phase, in order; together `seconds` within 2 %.
+    pub phases: Vec<Phase>,
+    /// The answer.
+    pub answer: Answer,
+    /// Bytes of the finished table.
+    pub bytes: u64,
+}
+
+/// Why there is no sample.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// The join answered wrongly.
+    #[error("wrong answer: {0}")]
+    Wrong(String),
+    /// The join gave up.
+    #[error("{0}")]
+    Error(String),
+}
+
+/// What samples are taken with: threads, memory, caches.
+pub struct Bench {
+    teams: Vec<((u32, ThreadStart), Team)>,
+    memory: Memory,
+    caches: CacheSizes,
+}
+
+impl Bench {
+    /// The bench of this machine.
+    pub fn new(environment: &Environment) -> Self {
+        let cache = |level| {
+            let cache = environment.caches.iter().find(|cache| cache.level == level);
+            cache.map(|cache| cache.bytes as usize)
+        };
+        let usual = CacheSizes::default();
+        Self {
+            teams: Vec::new(),
+            // A join that asks for more than the machine has is to fail, not to have the process killed.
+            memory: match machine::available_bytes() {
+                Some(bytes) => Memory::limited((bytes / 10 * 9) as usize),
+                None => Memory::unlimited(),
+            },
+            caches: CacheSizes {
+                l1: cache(1).unwrap_or(usual.l1),
+                l2: cache(2).unwrap_or(usual.l2),
+            },
+        }
+    }
+
+    /// Runs a cell once and compares its answer. What it leaves is dropped after the clock has stopped.
+    ///
+    /// # Errors
+    /// A wrong answer, or none: memory ran out, the keys cannot be joined, or the variant panicked.
+    pub fn sample(
+        &mut self,
+        cell: &Cell,
+        input: &JoinInput<'_>,
+        pairs: bool,
+        expected: &Answer,
+    ) -> Result<Measured, Failed> {
+        let configuration = &cell.configuration;
+        let wanted = (cell.name.threads, configuration.thread_start);
+        if !self.teams.iter().any(|(team, _)| *team == wanted) {
+            let team = Team::new(wanted.0 as usize, wanted.1);
+            self.teams.push((wanted, team));
+        }
+        let (_, team) = self
+            .teams
+            .iter()
+            .find(|(team, _)| *team == wanted)
+            .expect("made above where it was missing");
+        process::set(configuration.source, configuration.huge_pages);
+        let summed = Summed::new(team.threads());
+        let consumer = match (pairs, configuration.merge) {
+            (false, _) => Consumer::Aggregate,
+            (true, Merge::Parallel) => Consumer::Pairs(PairPlacement::Parallel),
+            (true, Merge::Serial) => Consumer::Pairs(PairPlacement::Serial),
+            (true, Merge::Chunks) => Consumer::Pairs(PairPlacement::Chunks),
+            (true, Merge::AsProduced) => Consumer::Stream(&summed),
+        };
+        let context = Context {
+            caches: self.caches,
+            ..Context::new(team, &self.memory).with_consumer(consumer)
+        };
+        let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
+            let start = Instant::now();
+            let result = cell.join.join(input, &context);
+            (result, start.elapsed().as_secs_f64())
+        }))
+        .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
+        let outcome = result.map_err(|error| Failed::Error(error.to_string()))?;
+        let aggregate = outcome
+            .results
+            .aggregate()
+            .unwrap_or_else(|| summed.aggregate());
+        let answer = answer(&aggregate);
+        if answer != *expected {
+            return Err(Failed::Wrong(format!(
+                "{} rows with checksum {}, not {} with {}",
+                answer.rows, answer.checksum, expected.rows, expected.checksum
+            )));
+        }
+        let mut phases: Vec<Phase> = outcome
+            .phases
+            .list()
+            .iter()
+            .map(|phase| Phase {
+                name: phase.name.to_owned(),
+                seconds: phase.seconds,
+            })
+            .collect();
+        let unnamed = seconds - outcome.phases.total();
+        if unnamed > seconds * UNNAMED {
+            phases.push(Phase {
+                name: "outside phases".to_owned(),
+                seconds: unnamed,
+            });
+        }
+        Ok(Measured {
+            seconds,
+            phases,
+            answer,
+            bytes: outcome.table_bytes as u64,
+        })
+    }
+}
+
+/// The answer of a join as records hold it.
+pub(crate) fn answer(aggregate: &Aggregate) -> Answer {
+    Answer {
+        rows: aggregate.rows,
+        sum_build: aggregate.sum_build,
+        sum_probe: aggregate.sum_probe,
+        checksum: Checksum(aggregate.checksum().0),
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+/// One worker's rows and sums, on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Sums([AtomicU64; 3]);
+
+/// A consumer that counts and sums the pairs as they are produced.
+struct Summed(Vec<Sums>);
+
+impl Summed {
+    fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| Sums::default()).collect())
+    }
+
+    fn aggregate(&self) -> Aggregate {
+        let mut all = Aggregate::default();
+        for Sums(sums) in &self.0 {
+            let [rows, sum_build, sum_probe] =
+                [0, 1, 2].map(|index: usize| sums[index].load(Ordering::Relaxed));
+            all.merge(&Aggregate {
+                rows,
+                sum_build,
+                sum_probe,
+            });
+        }
+        all
+    }
+}
+
+impl PairConsumer for Summed {
+    fn consume(&self, worker: usize, pairs: &[Pair]) {
+        let mut sums = Aggregate::default();
+        for pair in pairs {
+            sums.emit(pair.build, pair.probe);
+        }
+        let add = [sums.rows, sums.sum_build, sums.sum_probe];
+        let Sums(totals) = &self.0[worker % self.0.len()];
+        for (total, add) in totals.iter().zip(add) {
+            total.fetch_add(add, Ordering::Relaxed);
+        }
+    }
+}

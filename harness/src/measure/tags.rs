@@ -1,0 +1,104 @@
+//! How many probe keys without a match each tag scheme lets through.
+
+use join_core::directory::Sizing;
+use join_core::hash::{Fibonacci, KeyHash};
+use join_core::input::KeyColumn;
+use join_core::join::JoinInput;
+use join_core::key::Key;
+use join_core::tag::{BelowPrefix, MaskTable, SourceBits, TagScheme};
+use join_core::unchained::slot;
+
+use super::Data;
+use crate::record::TagsRecord;
+
+/// Directory slots a build tuple: that of the source, the default, and twice that.
+const SLOTS_PER_TUPLE: [f64; 3] = [0.125, 1.0, 2.0];
+
+/// Probe keys that are looked at; more would not change the share.
+const MOST_PROBES: usize = 1 << 20;
+
+/// Whether most of a workload's probe keys have no match, so that tags have something to do.
+pub fn matter(data: &Data<'_>) -> bool {
+    data.record.expected.rows < data.record.probe_rows / 2
+}
+
+/// Counts, for each scheme and directory size, the keys without a match that a slot's tag lets through; without tags,
+/// those whose slot is not empty.
+pub fn count(data: &Data<'_>, input: &JoinInput<'_>) -> Vec<TagsRecord> {
+    match input {
+        JoinInput::Int32(build, probe) => of_keys(data, build, probe),
+        JoinInput::Int64(build, probe) => of_keys(data, build, probe),
+    }
+}
+
+fn of_keys<K: Key>(
+    data: &Data<'_>,
+    build: &KeyColumn<'_, K>,
+    probe: &KeyColumn<'_, K>,
+) -> Vec<TagsRecord> {
+    let mut build: Vec<K> = keys(build).collect();
+    build.sort_unstable();
+    let misses: Vec<K> = keys(probe)
+        .take(MOST_PROBES)
+        .filter(|key| build.binary_search(key).is_err())
+        .collect();
+    let mut records = Vec::new();
+    for slots_per_tuple in SLOTS_PER_TUPLE {
+        let bits = Sizing::per_tuple(slots_per_tuple).bits(build.len());
+        let counted: [(&str, fn(u64, u32) -> u16); 4] = [
+            ("none", |_, _| 1),
+            ("source", SourceBits::tag),
+            ("below-prefix", BelowPrefix::tag),
+            ("mask-table", MaskTable::tag),
+        ];
+        for (scheme, tag) in counted {
+            records.push(TagsRecord {
+                scheme: scheme.to_owned(),
+                workload: data.record.name.clone(),
+                directory_slots_per_tuple: slots_per_tuple,
+                probes: misses.len() as u64,
+                false_positives: passed(&build, &misses, bits, tag),
+            });
+        }
+    }
+    records
+}
+
+fn keys<'a, K: Key>(column: &'a KeyColumn<'_, K>) -> impl Iterator<Item = K> + 'a {
+    column
+        .pages()
+        .iter()
+        .flat_map(|page| K::values(page).iter().copied())
+}
+
+/// How many of `misses` find all bits of their tag in their slot's.
+fn passed<K: Key>(build: &[K], misses: &[K], bits: u32, tag: impl Fn(u64, u32) -> u16) -> u64 {
+    let mut slots = vec![0_u16; 1 << bits];
+    for &key in build {
+        let hash = Fibonacci::hash(key);
+        slots[slot(hash, bits)] |= tag(hash, bits);
+    }
+    let passes = misses.iter().filter(|&&key| {
+        let hash = Fibonacci::hash(key);
+        tag(hash, bits) & !slots[slot(hash, bits)] == 0
+    });
+    passes.count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_let_fewer_through_than_no_tags_and_never_hold_back_a_match() {
+        let build: Vec<i32> = (0..10_000).map(|i| i * 7919).collect();
+        let misses: Vec<i32> = (0..10_000).map(|i| i * 7919 + 1).collect();
+        let bits = 14;
+        let none = passed(&build, &misses, bits, |_, _| 1);
+        let masks = passed(&build, &misses, bits, MaskTable::tag);
+        assert!(0 < masks && masks < none / 2, "{masks} {none}");
+        for tag in [SourceBits::tag, BelowPrefix::tag, MaskTable::tag] {
+            assert_eq!(passed(&build, &build, bits, tag), build.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a join can be made with, beside its variant: the settings that an ablation changes one at a time.
+
+use join_core::directory::{Packed, Sizing, Split};
+use join_core::hash::{Crc32, Fibonacci, Murmur};
+use join_core::input::InputMode;
+use join_core::join::{Build, BuildProbe, Join, Kernel};
+use join_core::memory::process::Source;
+use join_core::parallel::ThreadStart;
+use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
+use join_core::unchained::{Scheme, SchemeOf};
+use partitioned_build::Settings;
+use probe::PipelinedProbe;
+
+/// How keys are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hash {
+    /// [`join_core::hash::Fibonacci`]
+    Fibonacci,
+    /// [`join_core::hash::Crc32`]
+    Crc32,
+    /// [`join_core::hash::Murmur`]
+    Murmur,
+}
+
+/// Which bits of a hash make a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tags {
+    /// [`join_core::tag::MaskTable`]
+    MaskTable,
+    /// [`join_core::tag::BelowPrefix`]
+    BelowPrefix,
+    /// [`join_core::tag::SourceBits`]
+    LowBits,
+    /// [`join_core::tag::NoTags`]
+    Off,
+}
+
+/// How a directory entry is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Directory {
+    /// [`join_core::directory::Packed`]
+    Packed,
+    /// [`join_core::directory::Split`]
+    Split,
+}
+
+/// What an entry of a partition's list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListEntry {
+    /// [`partitioned_build::Plain`]
+    Tuple,
+    /// [`partitioned_build::Tagged`]
+    TupleAndTag,
+}
+
+/// How a join's pairs become one result, where the consumer wants pairs (R8.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// Each worker copies its own to the place that a prefix sum gives it.
+    Parallel,
+    /// One thread copies all, as in the source.
+    Serial,
+    /// Not at all: the workers' chunks are the result.
+    Chunks,
+    /// Handed to the consumer as produced, which counts and sums them.
+    AsProduced,
+}
+
+/// All settings of a join. What a variant has no use for, it ignores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Configuration {
+    /// The unchained table's hash.
+    pub hash: Hash,
+    /// The unchained table's tags.
+    pub tags: Tags,
+    /// The unchained table's directory.
+    pub directory: Directory,
+    /// The directory's size (serial and partitioned), and how tuples are partitioned.
+    pub build: Settings,
+    /// What lists of the partitioned build hold.
+    pub list_entry: ListEntry,
+    /// How the build side's keys are read.
+    pub build_input: InputMode,
+    /// How the probe side's keys are read, shared and looked up.
+    pub probe: PipelinedProbe,
+    /// How the threads of a phase come to be.
+    pub thread_start: ThreadStart,
+    /// Level 1 of allocation: where large blocks come from.
+    pub source: Source,
+    /// Whether large blocks ask for huge pages.
+    pub huge_pages: bool,
+    /// How pairs are merged.
+    pub merge: Merge,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            hash: Hash::Fibonacci,
+            tags: Tags::MaskTable,
+            directory: Directory::Packed,
+            build: Settings::default(),
+            list_entry: ListEntry::Tuple,
+            build_input: InputMode::default(),
+            probe: PipelinedProbe::default(),
+            thread_start: ThreadStart::default(),
+            source: Source::Pool,
+            huge_pages: true,
+            merge: Merge::Parallel,
+        }
+    }
+}
+
+impl Configuration {
+    /// Keys that a batched probe works on together.
+    pub const BATCH: usize = 64;
+
+    /// The kernel that looks up batches of `keys`.
+    pub const fn batched(keys: usize) -> Kernel {
+        Kernel::batched(keys)
+    }
+
+    /// The settings of the source: one eighth of a slot a tuple and at most 2^18 slots.
+    pub fn source_sizing(&mut self) {
+        self.build.sizing = Sizing::SOURCE;
+    }
+}
+
+/// A combination of settings that no variant was compiled for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no table is compiled for hash {0:?} with tags {1:?} and a {2:?} directory; change one of them at a time"
+)]
+pub struct NotCompiled(Hash, Tags, Directory);
+
+/// Makes a join, once the table's scheme is known as a type.
+pub trait WithScheme {
+    /// The join on a table of scheme `S`.
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join>;
+}
+
+/// Turns the scheme of `configuration` into a type: the default, and whatever differs from it in one place.
+///
+/// # Errors
+/// The scheme differs in two places: compiling all of them would take minutes.
+pub fn with_scheme(
+    configuration: &Configuration,
+    maker: impl WithScheme,
+) -> Result<Box<dyn Join>, NotCompiled> {
+    let Configuration {
+        hash,
+        tags,
+        directory,
+        ..
+    } = *configuration;
+    Ok(match (hash, tags, directory) {
+        (Hash::Fibonacci, Tags::MaskTable, Directory::Packed) => {
+            maker.make::<SchemeOf<Fibonacci, MaskTable, Packed>>(configuration)
+        }
+        (Hash::Fibonacci, Tags::BelowPrefix, Directory::Packed) => {
+            maker.make::<SchemeOf<Fibonacci, BelowPrefix, Packed>>(configuration)
+        }
+        (Hash::Fibonacci, Tags::LowBits, Directory::Packed) => {
+            maker.make::<SchemeOf<Fibonacci, SourceBits, Packed>>(configuration)
+        }
+        (Hash::Fibonacci, Tags::Off, Directory::Packed) => {
+            maker.make::<SchemeOf<Fibonacci, NoTags, Packed>>(configuration)
+        }
+        (Hash::Fibonacci, Tags::MaskTable, Directory::Split) => {
+            maker.make::<SchemeOf<Fibonacci, MaskTable, Split>>(configuration)
+        }
+        (Hash::Crc32, Tags::MaskTable, Directory::Packed) => {
+            maker.make::<SchemeOf<Crc32, MaskTable, Packed>>(configuration)
+        }
+        (Hash::Murmur, Tags::MaskTable, Directory::Packed) => {
+            maker.make::<SchemeOf<Murmur, MaskTable, Packed>>(configuration)
+        }
+        _ => return Err(NotCompiled(hash, tags, directory)),
+    })
+}
+
+/// The join of `build` and the probe of `configuration`.
+pub fn joined(build: impl Build + 'static, configuration: &Configuration) -> Box<dyn Join> {
+    Box::new(BuildProbe {
+        build_input: configuration.build_input,
+        build,
+        probe: configuration.probe,
+    })
+}

@@ -1,0 +1,112 @@
+//! The registry: which variants, toggles and settings there are, by name.
+
+mod configuration;
+pub mod toggles;
+mod variants;
+
+use join_core::join::Join;
+
+pub use configuration::{Configuration, Merge, NotCompiled};
+pub use toggles::{Part, Setting, TOGGLES, Toggle};
+pub use variants::DEFAULT;
+
+use variants::{BUILDS, JOINS, Make, PROBES};
+
+/// A join that can be measured: a build and a probe, or a join of its own.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// Unique: `build+probe`, or the join's own name.
+    pub name: String,
+    /// Its group in charts.
+    pub family: &'static str,
+    /// The build's name.
+    pub build: Option<&'static str>,
+    /// The probe's name.
+    pub probe: Option<&'static str>,
+    /// One sentence.
+    pub description: String,
+    /// Whether a sweep measures it when it is not told which.
+    pub curated: bool,
+    /// Its configuration before any toggle.
+    pub base: Configuration,
+    parts: &'static [Part],
+    make: Make,
+}
+
+impl Variant {
+    /// The join under a configuration.
+    ///
+    /// # Errors
+    /// Nothing was compiled for this combination.
+    pub fn join(&self, configuration: &Configuration) -> Result<Box<dyn Join>, NotCompiled> {
+        (self.make)(configuration)
+    }
+
+    /// Whether it has the part that a toggle changes.
+    pub fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_test(name: &str, make: Make) -> Self {
+        Self {
+            name: name.to_owned(),
+            family: "test",
+            build: None,
+            probe: None,
+            description: String::new(),
+            curated: true,
+            base: Configuration::default(),
+            parts: &[],
+            make,
+        }
+    }
+}
+
+/// All variants: every build with every probe, then the joins of their own.
+pub fn variants() -> Vec<Variant> {
+    let combined = BUILDS.iter().flat_map(|build| {
+        PROBES.iter().map(move |probe| {
+            let mut base = Configuration::default();
+            (probe.choose)(&mut base);
+            Variant {
+                name: format!("{}+{}", build.name, probe.name),
+                family: build.family,
+                build: Some(build.name),
+                probe: Some(probe.name),
+                description: format!("{}; {}", build.description, probe.description),
+                curated: build.probes.contains(&probe.name),
+                base,
+                parts: build.parts,
+                make: build.make,
+            }
+        })
+    });
+    let own = JOINS.iter().map(|join| Variant {
+        name: join.name.to_owned(),
+        family: join.family,
+        build: None,
+        probe: None,
+        description: join.description.to_owned(),
+        curated: true,
+        base: Configuration::default(),
+        parts: &[Part::Process, Part::Merge],
+        make: join.make,
+    });
+    combined.chain(own).collect()
+}
+
+/// The variant that an ablation changes.
+///
+/// # Panics
+/// If there is no variant of the name [`DEFAULT`], which a test rules out.
+pub fn default_variant() -> Variant {
+    let mut all = variants().into_iter();
+    all.find(|variant| variant.name == DEFAULT)
+        .expect("the default variant is registered")
+}
+
+/// The toggle of that name.
+pub fn toggle(name: &str) -> Option<&'static Toggle> {
+    TOGGLES.iter().find(|toggle| toggle.name == name)
+}

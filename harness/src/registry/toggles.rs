@@ -1,0 +1,301 @@
+//! The toggles of an ablation: settings of the default configuration that can be changed one at a time.
+
+use join_core::directory::Sizing;
+use join_core::input::InputMode;
+use join_core::join::{Compare, Kernel};
+use join_core::memory::process::Source;
+use join_core::parallel::{MorselSize, Sharing, ThreadStart};
+use partitioned_build::{ChunkSize, Collect, FanOut};
+
+use super::configuration::{Configuration, Directory, Hash, ListEntry, Merge, Tags};
+
+/// Which part of a join a toggle changes; a variant without that part is not ablated by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The unchained table.
+    Table,
+    /// The partitioning of the build side.
+    Partitions,
+    /// How keys are read, shared among threads and looked up.
+    Probe,
+    /// Threads and memory, of every variant.
+    Process,
+    /// The placing of result pairs, where the consumer wants pairs.
+    Merge,
+}
+
+/// A toggle.
+#[derive(Debug)]
+pub struct Toggle {
+    /// Its name on the command line and in records.
+    pub name: &'static str,
+    /// What it switches.
+    pub sentence: &'static str,
+    /// What it changes.
+    pub part: Part,
+    /// Its settings.
+    pub settings: &'static [Setting],
+}
+
+/// A setting of a toggle.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in records.
+    pub name: &'static str,
+    apply: fn(&mut Configuration),
+}
+
+impl Setting {
+    const fn new(name: &'static str, apply: fn(&mut Configuration)) -> Self {
+        Self { name, apply }
+    }
+
+    /// `base` with this setting.
+    pub fn of(&self, base: &Configuration) -> Configuration {
+        let mut configuration = *base;
+        (self.apply)(&mut configuration);
+        configuration
+    }
+}
+
+/// All toggles (design: "ablation toggles that we want from the start").
+pub static TOGGLES: &[Toggle] = &[
+    Toggle {
+        name: "bloom",
+        sentence: "16-bit Bloom tags in the directory",
+        part: Part::Table,
+        settings: &[
+            Setting::new("on", |c| c.tags = Tags::MaskTable),
+            Setting::new("off", |c| c.tags = Tags::Off),
+        ],
+    },
+    Toggle {
+        name: "tags",
+        sentence: "which bits of the hash make a tag: low ones (as in the source), those below the directory prefix, or a table of 4-of-16 masks",
+        part: Part::Table,
+        settings: &[
+            Setting::new("mask-table", |c| c.tags = Tags::MaskTable),
+            Setting::new("below-prefix", |c| c.tags = Tags::BelowPrefix),
+            Setting::new("low-bits", |c| c.tags = Tags::LowBits),
+        ],
+    },
+    Toggle {
+        name: "directory",
+        sentence: "END and tag of a slot in one 64-bit word, or in two arrays",
+        part: Part::Table,
+        settings: &[
+            Setting::new("packed", |c| c.directory = Directory::Packed),
+            Setting::new("split", |c| c.directory = Directory::Split),
+        ],
+    },
+    Toggle {
+        name: "slots-per-tuple",
+        sentence: "directory slots a build tuple: an eighth and at most 2^18 (as in the source), one, or two",
+        part: Part::Table,
+        settings: &[
+            Setting::new("1", |c| c.build.sizing = Sizing::per_tuple(1.0)),
+            Setting::new("2", |c| c.build.sizing = Sizing::per_tuple(2.0)),
+            Setting::new("1/8-capped", |c| c.build.sizing = Sizing::SOURCE),
+        ],
+    },
+    Toggle {
+        name: "hash",
+        sentence: "how keys are hashed",
+        part: Part::Table,
+        settings: &[
+            Setting::new("fibonacci", |c| c.hash = Hash::Fibonacci),
+            Setting::new("crc32c", |c| c.hash = Hash::Crc32),
+            Setting::new("murmur", |c| c.hash = Hash::Murmur),
+        ],
+    },
+    Toggle {
+        name: "input",
+        sentence: "keys read from the pages, copied first, or copied only where there are NULLs (as in the source)",
+        part: Part::Probe,
+        settings: &[
+            Setting::new("zero-copy", |c| input(c, InputMode::ZeroCopy)),
+            Setting::new("materialised", |c| input(c, InputMode::Materialised)),
+            Setting::new("source-rule", |c| input(c, InputMode::Source)),
+        ],
+    },
+    Toggle {
+        name: "probe",
+        sentence: "probe keys looked up in batches with software prefetch, or one by one",
+        part: Part::Probe,
+        settings: &[
+            Setting::new("batched", |c| batch(c, Configuration::BATCH)),
+            Setting::new("scalar", |c| c.probe.kernel.group = Kernel::SCALAR.group),
+        ],
+    },
+    Toggle {
+        name: "batch-length",
+        sentence: "keys of a batch",
+        part: Part::Probe,
+        settings: &[
+            Setting::new("16", |c| batch(c, 16)),
+            Setting::new("64", |c| batch(c, 64)),
+            Setting::new("256", |c| batch(c, 256)),
+        ],
+    },
+    Toggle {
+        name: "compare",
+        sentence: "a slot's first two tuples compared without a branch, or in a loop",
+        part: Part::Probe,
+        settings: &[
+            Setting::new("branch-free", |c| {
+                c.probe.kernel.compare = Compare::BranchFree
+            }),
+            Setting::new("loop", |c| c.probe.kernel.compare = Compare::Loop),
+        ],
+    },
+    Toggle {
+        name: "sharing",
+        sentence: "how threads share the probe side: an atomic counter, crossbeam deques, or static ranges",
+        part: Part::Probe,
+        settings: &[
+            Setting::new("counter", |c| c.probe.sharing = Sharing::Counter),
+            Setting::new("deques", |c| c.probe.sharing = Sharing::Deques),
+            Setting::new("static", |c| c.probe.sharing = Sharing::Static),
+        ],
+    },
+    Toggle {
+        name: "steal-block",
+        sentence: "probe rows that a thread takes at a time; the source's rule is max(256, rows / (threads × 16))",
+        part: Part::Probe,
+        settings: &[
+            Setting::new("64k", |c| c.probe.morsel = MorselSize::Units(1 << 16)),
+            Setting::new("1k", |c| c.probe.morsel = MorselSize::Units(1 << 10)),
+            Setting::new("8k", |c| c.probe.morsel = MorselSize::Units(1 << 13)),
+            Setting::new("source-rule", |c| c.probe.morsel = MorselSize::Source),
+        ],
+    },
+    Toggle {
+        name: "thread-start",
+        sentence: "the threads of a phase woken in a rayon pool, or started for it (as in the source)",
+        part: Part::Process,
+        settings: &[
+            Setting::new("pool", |c| c.thread_start = ThreadStart::Pool),
+            Setting::new("fresh", |c| c.thread_start = ThreadStart::Fresh),
+        ],
+    },
+    Toggle {
+        name: "fan-out",
+        sentence: "partitions of the build side: sized for L2, a fixed number, or one a directory slot under the source's directory",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("cache", |c| c.build.fan_out = FanOut::Cache),
+            Setting::new("2^4", |c| c.build.fan_out = FanOut::Bits(4)),
+            Setting::new("2^8", |c| c.build.fan_out = FanOut::Bits(8)),
+            Setting::new("2^12", |c| c.build.fan_out = FanOut::Bits(12)),
+            Setting::new("slots", |c| {
+                c.source_sizing();
+                c.build.fan_out = FanOut::Slots;
+            }),
+        ],
+    },
+    Toggle {
+        name: "write-combining",
+        sentence: "tuples gathered to a cache line before they are written to their partition",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("off", |c| c.build.write_combining = false),
+            Setting::new("on", |c| c.build.write_combining = true),
+        ],
+    },
+    Toggle {
+        name: "chunk-capacity",
+        sentence: "tuples that a chunk of a partition's list holds: by what is expected, or fixed (256 in the source)",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("expected", |c| c.build.chunk = ChunkSize::Expected),
+            Setting::new("64", |c| c.build.chunk = ChunkSize::Entries(64)),
+            Setting::new("256", |c| c.build.chunk = ChunkSize::Entries(256)),
+            Setting::new("4096", |c| c.build.chunk = ChunkSize::Entries(4096)),
+        ],
+    },
+    Toggle {
+        name: "list-entry",
+        sentence: "lists hold the tuple, or the tuple and its tag (as in the source)",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("tuple", |c| c.list_entry = ListEntry::Tuple),
+            Setting::new("tuple-and-tag", |c| c.list_entry = ListEntry::TupleAndTag),
+        ],
+    },
+    Toggle {
+        name: "process-allocator",
+        sentence: "level 1: large blocks from a pool of touched memory, from mimalloc, or afresh from the system",
+        part: Part::Process,
+        settings: &[
+            Setting::new("pool", |c| c.source = Source::Pool),
+            Setting::new("mimalloc", |c| c.source = Source::Mimalloc),
+            Setting::new("system", |c| c.source = Source::System),
+        ],
+    },
+    Toggle {
+        name: "thread-allocator",
+        sentence: "level 2: list chunks carved from a bump arena a thread, or allocated one by one",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("arena", |c| c.build.collect = Collect::Arena),
+            Setting::new("none", |c| c.build.collect = Collect::Boxes),
+        ],
+    },
+    Toggle {
+        name: "partition-lists",
+        sentence: "level 3: lists of chunks in one pass, or a counting pass and exact places",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("lists", |c| c.build.collect = Collect::Arena),
+            Setting::new("two-passes", |c| c.build.collect = Collect::Exact),
+        ],
+    },
+    Toggle {
+        name: "huge-pages",
+        sentence: "huge pages asked for by madvise",
+        part: Part::Process,
+        settings: &[
+            Setting::new("on", |c| c.huge_pages = true),
+            Setting::new("off", |c| c.huge_pages = false),
+        ],
+    },
+    Toggle {
+        name: "result-merge",
+        sentence: "result pairs placed in parallel by prefix sums, copied by one thread (as in the source), left in the threads' chunks, or handed on as produced",
+        part: Part::Merge,
+        settings: &[
+            Setting::new("parallel", |c| c.merge = Merge::Parallel),
+            Setting::new("serial", |c| c.merge = Merge::Serial),
+            Setting::new("chunks", |c| c.merge = Merge::Chunks),
+            Setting::new("as-produced", |c| c.merge = Merge::AsProduced),
+        ],
+    },
+];
+
+fn input(configuration: &mut Configuration, mode: InputMode) {
+    configuration.build_input = mode;
+    configuration.probe.input = mode;
+}
+
+fn batch(configuration: &mut Configuration, keys: usize) {
+    configuration.probe.kernel.group = Kernel::batched(keys).group;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_toggle_has_one_default_and_settings_that_differ() {
+        let mut base = Configuration::default();
+        base.probe.kernel = Kernel::batched(Configuration::BATCH);
+        for toggle in TOGGLES {
+            let made: Vec<Configuration> = toggle.settings.iter().map(|s| s.of(&base)).collect();
+            let defaults = made.iter().filter(|&c| *c == base).count();
+            assert_eq!(defaults, 1, "{}", toggle.name);
+            for (index, one) in made.iter().enumerate() {
+                assert!(!made[..index].contains(one), "{}", toggle.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The variants, one line each.
+//!
+//! To add one: a dependency in `Cargo.toml` and a line in [`BUILDS`] (it then combines with every probe of [`PROBES`])
+//! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
+
+use baselines::{BucketChaining, Hashbrown, PartitionedChaining, StdHashMap};
+use join_core::directory::{Packed, Sizing};
+use join_core::hash::Fibonacci;
+use join_core::input::InputMode;
+use join_core::join::{Join, Kernel};
+use join_core::tag::SourceBits;
+use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
+use partitioned_build::{PartitionedBuild, Plain, Settings, Tagged};
+use serial_build::SerialBuild;
+
+use super::configuration::{
+    Configuration, ListEntry, NotCompiled, WithScheme, joined, with_scheme,
+};
+use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Table};
+
+/// Makes a join under a configuration.
+pub type Make = fn(&Configuration) -> Result<Box<dyn Join>, NotCompiled>;
+
+/// A way of building a table, combined with every probe.
+pub struct BuildVariant {
+    pub(super) name: &'static str,
+    pub(super) family: &'static str,
+    pub(super) description: &'static str,
+    /// The parts that it has, and so the toggles that change it.
+    pub(super) parts: &'static [Part],
+    /// The probes that a sweep measures it with when it is not told.
+    pub(super) probes: &'static [&'static str],
+    pub(super) make: Make,
+}
+
+/// A way of probing a table.
+pub struct ProbeVariant {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) choose: fn(&mut Configuration),
+}
+
+/// A join that is not a build and then a probe.
+pub struct JoinVariant {
+    pub(super) name: &'static str,
+    pub(super) family: &'static str,
+    pub(super) description: &'static str,
+    pub(super) make: Make,
+}
+
+const UNCHAINED: &[Part] = &[Table, Probe, Process, Merge];
+const PARTITIONED: &[Part] = &[Table, Partitions, Probe, Process, Merge];
+const ANY: &[Part] = &[Probe, Process, Merge];
+const EVERY_PROBE: &[&str] = &["zero-copy", "materialised", "batched"];
+
+/// The build variants.
+#[rustfmt::skip] // a line a variant
+pub static BUILDS: &[BuildVariant] = &[
+    BuildVariant { name: "serial", family: "unchained", description: "unchained table built by one thread in five phases", parts: UNCHAINED, probes: EVERY_PROBE, make: |c| with_scheme(c, Serial) },
+    BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, count and tag, copy", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
+    BuildVariant { name: "serial-source", family: "source", description: "the serial build with the source's directory and tags", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(SerialBuild::<SourceScheme>::new(Sizing::SOURCE), c)) },
+    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(PartitionedBuild::<SourceScheme, Tagged>::new(Settings::SOURCE), c)) },
+    BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(StdHashMap, c)) },
+    BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown, in shards that fit the cache", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(Hashbrown::default(), c)) },
+    BuildVariant { name: "bucket-chaining", family: "baseline", description: "bucket chaining, built by atomic exchanges", parts: ANY, probes: &["batched"], make: |c| Ok(joined(BucketChaining::default(), c)) },
+    BuildVariant { name: "partitioned-chaining", family: "baseline", description: "chaining with tags, built partition by partition, as the contest's winners shipped it", parts: ANY, probes: &["batched"], make: |c| Ok(joined(PartitionedChaining::default(), c)) },
+];
+
+/// The probe variants.
+#[rustfmt::skip] // a line a variant
+pub static PROBES: &[ProbeVariant] = &[
+    ProbeVariant { name: "zero-copy", description: "probe keys read from the pages and looked up one by one", choose: |c| c.probe.kernel = Kernel::SCALAR },
+    ProbeVariant { name: "materialised", description: "probe keys copied first, then looked up one by one", choose: |c| { c.probe.input = InputMode::Materialised; c.probe.kernel = Kernel::SCALAR } },
+    ProbeVariant { name: "batched", description: "probe keys read from the pages and looked up in batches with software prefetch", choose: |c| c.probe.kernel = Kernel::batched(Configuration::BATCH) },
+];
+
+/// The joins that see both sides before they match anything.
+#[rustfmt::skip] // a line a variant
+pub static JOINS: &[JoinVariant] = &[];
+
+/// The variant that an ablation changes.
+pub const DEFAULT: &str = "partitioned+batched";
+
+/// Hash, tags and directory of the source.
+type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
+
+struct Serial;
+
+impl WithScheme for Serial {
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
+        joined(
+            SerialBuild::<S>::new(configuration.build.sizing),
+            configuration,
+        )
+    }
+}
+
+fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompiled> {
+    match configuration.list_entry {
+        ListEntry::Tuple => with_scheme(configuration, Partitioned),
+        // Compiled for the default scheme alone.
+        ListEntry::TupleAndTag => Ok(joined(
+            PartitionedBuild::<DefaultScheme, Tagged>::new(configuration.build),
+            configuration,
+        )),
+    }
+}
+
+struct Partitioned;
+
+impl WithScheme for Partitioned {
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
+        let build = PartitionedBuild::<S, Plain>::new(configuration.build);
+        joined(build, configuration)
+    }
+}

@@ -1,0 +1,135 @@
+//! `harness list`: what there is, by name.
+
+use std::io::{self, Write};
+
+use super::Ending;
+use crate::cli::Listed;
+use crate::record::Size;
+use crate::registry::{TOGGLES, default_variant, variants};
+use crate::workload;
+
+/// Prints a table of what was asked for.
+pub(super) fn run(what: Listed) -> Result<(), Ending> {
+    let rows = match what {
+        Listed::Variants => of_variants(),
+        Listed::Toggles => of_toggles(),
+        Listed::Workloads => of_workloads()?,
+        Listed::Peers => Vec::new(),
+    };
+    if rows.is_empty() {
+        eprintln!("no peers are known to this version");
+    }
+    match print(&rows) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::usage(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn of_variants() -> Vec<Vec<String>> {
+    let mut rows = vec![row(["variant", "family", "swept", "what it does"])];
+    rows.extend(variants().into_iter().map(|variant| {
+        let swept = if variant.curated { "yes" } else { "by name" };
+        row([&variant.name, variant.family, swept, &variant.description])
+    }));
+    rows
+}
+
+fn of_toggles() -> Vec<Vec<String>> {
+    let base = default_variant().base;
+    let mut rows = vec![row(["toggle", "settings", "what it switches"])];
+    rows.extend(TOGGLES.iter().map(|toggle| {
+        let settings: Vec<String> = toggle
+            .settings
+            .iter()
+            .map(|setting| {
+                let default = setting.of(&base) == base;
+                format!("{}{}", setting.name, if default { "*" } else { "" })
+            })
+            .collect();
+        row([toggle.name, &settings.join(" "), toggle.sentence])
+    }));
+    rows.push(row(["", "* default", ""]));
+    rows
+}
+
+fn of_workloads() -> Result<Vec<Vec<String>>, Ending> {
+    let mut rows = vec![row([
+        "workload",
+        "quick",
+        "default",
+        "full",
+        "what it shows",
+    ])];
+    let sizes = [Size::Quick, Size::Default, Size::Full];
+    let instances = sizes
+        .map(|size| workload::resolve(&[], size).map_err(Ending::usage))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut seen: Vec<&str> = Vec::new();
+    for instance in instances.iter().flatten() {
+        let name = instance.group.as_deref().unwrap_or(&instance.name);
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        let mut cells = vec![name.to_owned()];
+        for of_size in &instances {
+            let mut rungs = of_size
+                .iter()
+                .filter(|other| other.group.as_deref().unwrap_or(&other.name) == name);
+            let first = rungs.next();
+            let text = |instance: &workload::Instance| {
+                format!(
+                    "{} x {}",
+                    rows_text(instance.build_rows()),
+                    rows_text(instance.probe_rows())
+                )
+            };
+            cells.push(match (first, rungs.next_back()) {
+                (Some(first), Some(last)) => format!("{} … {}", text(first), text(last)),
+                (Some(only), None) => text(only),
+                _ => String::new(),
+            });
+        }
+        cells.push(instance.sentence.clone());
+        rows.push(cells);
+    }
+    Ok(rows)
+}
+
+/// A number of rows with the unit that leaves it short.
+fn rows_text(rows: u64) -> String {
+    match rows {
+        _ if rows >= 1 << 20 => format!("{:.3} M", rows as f64 / f64::from(1 << 20)),
+        _ if rows >= 1 << 10 => format!("{:.3} K", rows as f64 / f64::from(1 << 10)),
+        _ => rows.to_string(),
+    }
+    .replace(".000", "")
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// Prints rows with aligned columns; the last one is not padded.
+fn print(rows: &[Vec<String>]) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = io::stdout().lock();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let padding = width - cell.chars().count() + 2;
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', padding));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    out.flush()
+}

@@ -1,0 +1,85 @@
+//! The verbs of the command line, one file each.
+
+mod list;
+mod memory;
+mod select;
+mod sweep;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Verb};
+use crate::{limits, report};
+
+/// How a verb ended, where it did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Ending {
+    /// A variant answered wrongly. Exit status 1.
+    #[error("{0}")]
+    Wrong(String),
+    /// The call or an input was wrong. Exit status 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Someone pressed Ctrl-C. Exit status 130, as shells have it.
+    #[error("{0}")]
+    Interrupted(String),
+}
+
+impl Ending {
+    /// The call or an input was wrong.
+    pub fn usage(error: impl ToString) -> Self {
+        Self::Usage(error.to_string())
+    }
+
+    fn status(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Wrong(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Interrupted(_) => 130,
+        })
+    }
+}
+
+/// Does what the command line asks and says how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match cli.verb {
+        None => sweep::run(&cli.measure),
+        Some(Verb::List { what }) => list::run(what),
+        Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
+        Some(Verb::Report { run }) => report::draw(&run)
+            .map(|page| println!("{}", page.display()))
+            .map_err(Ending::usage),
+        Some(Verb::Verify { only }) => verify::run(&only),
+        Some(Verb::Memory(args)) => memory::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ending) => {
+            eprintln!("error: {ending}");
+            ending.status()
+        }
+    }
+}
+
+/// Answers a command line that clap did not take: help and version as they are, an error in one line.
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // A reader that has seen enough is no error.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let told: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .collect();
+    eprintln!("{}; `harness --help` shows the options", told.join("; "));
+    ExitCode::from(2)
+}

@@ -1,0 +1,202 @@
+//! `harness verify`: every variant, toggle and workload once, checked against the oracle, without timing.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use join_core::checksum::checksum_int64_row;
+use join_core::join::{
+    Consumer, Context, Join, JoinInput, Pair, PairConsumer, PairPlacement, Results,
+};
+use join_core::memory::{Memory, process};
+use join_core::oracle;
+use join_core::parallel::Team;
+use join_core::table::Column;
+
+use super::Ending;
+use super::select::select;
+use crate::measure::Cells;
+use crate::record::Size;
+use crate::registry::{Configuration, Merge, TOGGLES, Variant, variants};
+use crate::workload::Instance;
+
+/// Pages of each side that are joined.
+const PAGES: (usize, usize) = (12, 24);
+
+/// Thread counts: alone, and with others.
+const THREADS: [usize; 2] = [1, 3];
+
+/// A workload cut to a few pages, and its answer by the oracle.
+struct Small {
+    name: String,
+    build: Column,
+    probe: Column,
+    rows: u64,
+    /// Of all pairs of rows.
+    checksum: u64,
+}
+
+/// Checks everything that the patterns name.
+pub(super) fn run(only: &[String]) -> Result<(), Ending> {
+    let selection = select(only, Size::Quick)?;
+    let mut checked = variants();
+    if selection.variants_named {
+        checked.retain(|variant| {
+            let mut named = selection.variants.iter();
+            named.any(|other| other.name == variant.name)
+        });
+    }
+    let workloads = small(&selection.workloads)?;
+    let mut wrong = 0;
+    for variant in &checked {
+        let faults = check(variant, &workloads)?;
+        if faults.is_empty() {
+            println!("ok     {}", variant.name);
+        }
+        for fault in &faults {
+            println!("WRONG  {fault}");
+        }
+        wrong += faults.len();
+    }
+    match wrong {
+        0 => {
+            println!(
+                "{} variants and {} toggles agree with the oracle on {} workloads",
+                checked.len(),
+                TOGGLES.len(),
+                workloads.len()
+            );
+            Ok(())
+        }
+        _ => Err(Ending::Wrong(format!("{wrong} wrong answers"))),
+    }
+}
+
+/// The first pages of each workload; of a ladder, its last rung.
+fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
+    let mut found = Vec::new();
+    for (index, instance) in instances.iter().enumerate() {
+        let next = instances.get(index + 1);
+        let is_rung = instance.group.is_some();
+        if is_rung && next.is_some_and(|next| next.group == instance.group) {
+            continue;
+        }
+        let workload = instance
+            .generate(None, NonZeroUsize::MIN)
+            .map_err(Ending::usage)?;
+        let cut = |column: &Column, pages: usize| {
+            let pages = column.pages().iter().take(pages).cloned().collect();
+            Column::from_trusted_pages(column.data_type(), pages)
+        };
+        let (build, probe) = (cut(&workload.build, PAGES.0), cut(&workload.probe, PAGES.1));
+        let pairs =
+            oracle::sort_merge_pairs(&JoinInput::new(&build, &probe).map_err(Ending::usage)?);
+        found.push(Small {
+            name: instance.name.clone(),
+            rows: pairs.len() as u64,
+            checksum: pairs
+                .iter()
+                .fold(0, |sum, pair| sum.wrapping_add(hash(pair))),
+            build,
+            probe,
+        });
+    }
+    Ok(found)
+}
+
+/// What a variant answers wrongly, in its own configuration and in that of every toggle that it has.
+fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> {
+    let mut faults = Vec::new();
+    let mut cells = Cells::default();
+    cells.variant(variant, &[1]).map_err(Ending::usage)?;
+    let toggles: Vec<_> = TOGGLES.iter().collect();
+    for pairs in [false, true] {
+        cells
+            .ablation(variant, &toggles, pairs, &[1])
+            .map_err(Ending::usage)?;
+    }
+    for cell in cells.into_vec() {
+        let configuration = &cell.configuration;
+        process::set(configuration.source, configuration.huge_pages);
+        for threads in THREADS {
+            let team = Team::new(threads, configuration.thread_start).parallel_from(0);
+            for workload in workloads {
+                if let Err(fault) = check_one(&*cell.join, configuration, workload, &team) {
+                    let toggles = &cell.name.toggles;
+                    faults.push(format!(
+                        "{} {toggles:?} on {} with {threads} threads: {fault}",
+                        variant.name, workload.name
+                    ));
+                }
+            }
+        }
+    }
+    process::trim();
+    Ok(faults)
+}
+
+fn check_one(
+    join: &dyn Join,
+    configuration: &Configuration,
+    workload: &Small,
+    team: &Team,
+) -> Result<(), String> {
+    let input = JoinInput::new(&workload.build, &workload.probe).map_err(|e| e.to_string())?;
+    let memory = Memory::unlimited();
+    let context = Context::new(team, &memory);
+    let outcome = join.join(&input, &context).map_err(|e| e.to_string())?;
+    let rows = outcome.results.aggregate().map_or(0, |sums| sums.rows);
+    if rows != workload.rows {
+        return Err(format!("counted {rows} rows, not {}", workload.rows));
+    }
+    let streamed = Streamed::default();
+    let consumer = match configuration.merge {
+        Merge::Parallel => Consumer::Pairs(PairPlacement::Parallel),
+        Merge::Serial => Consumer::Pairs(PairPlacement::Serial),
+        Merge::Chunks => Consumer::Pairs(PairPlacement::Chunks),
+        Merge::AsProduced => Consumer::Stream(&streamed),
+    };
+    let outcome = join
+        .join(&input, &context.with_consumer(consumer))
+        .map_err(|e| e.to_string())?;
+    let (rows, checksum) = match outcome.results {
+        Results::Pairs(pairs) => (
+            pairs.iter().count() as u64,
+            pairs
+                .iter()
+                .fold(0, |sum: u64, pair| sum.wrapping_add(hash(&pair))),
+        ),
+        Results::Streamed => (
+            streamed.rows.load(Ordering::Relaxed),
+            streamed.checksum.load(Ordering::Relaxed),
+        ),
+        Results::Aggregate(_) => return Err("summed where pairs were wanted".to_owned()),
+    };
+    if (rows, checksum) != (workload.rows, workload.checksum) {
+        return Err(format!(
+            "{rows} pairs with checksum {checksum:016x}, not {} with {:016x}",
+            workload.rows, workload.checksum
+        ));
+    }
+    Ok(())
+}
+
+fn hash(pair: &Pair) -> u64 {
+    checksum_int64_row(&[i64::from(pair.build), i64::from(pair.probe)])
+}
+
+/// Count and checksum of pairs that are handed on.
+#[derive(Default)]
+struct Streamed {
+    rows: AtomicU64,
+    checksum: AtomicU64,
+}
+
+impl PairConsumer for Streamed {
+    fn consume(&self, _: usize, pairs: &[Pair]) {
+        let sum = pairs
+            .iter()
+            .fold(0, |sum: u64, pair| sum.wrapping_add(hash(pair)));
+        self.rows.fetch_add(pairs.len() as u64, Ordering::Relaxed);
+        self.checksum.fetch_add(sum, Ordering::Relaxed);
+    }
+}
