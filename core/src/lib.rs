@@ -16,6 +16,7 @@ pub mod memory;
 pub mod oracle;
 pub mod page;
 pub mod parallel;
+pub mod partition;
 pub mod prefetch;
 pub mod stream;
 mod sync;

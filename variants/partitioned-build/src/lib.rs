@@ -11,13 +11,7 @@
 //! the last two phases need no synchronisation (R5.2). Memory comes in three levels (R4.3): large blocks of the process
 //! ([`join_core::memory::process`]), a bump arena a thread, and fixed-capacity chunks a list; each can be switched off.
 
-mod combine;
-mod entry;
-mod exact;
-mod lists;
-mod segments;
-
-pub use entry::{Entry, Plain, Tagged};
+pub use join_core::partition::{ChunkSize, Collect, Entry, Plain, Tagged};
 
 use std::marker::PhantomData;
 
@@ -26,9 +20,8 @@ use join_core::input::KeySource;
 use join_core::join::{Build, CacheSizes, Context, JoinError, JoinTable, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
+use join_core::partition::{Partitioning, Segments};
 use join_core::unchained::{Scheme, UnchainedBuilder};
-
-use segments::Segments;
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,29 +33,6 @@ pub enum FanOut {
     Slots,
     /// 2^bits.
     Bits(u32),
-}
-
-/// How tuples are collected by partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Collect {
-    /// Lists of chunks carved from a bump arena a thread (levels 2 and 3).
-    #[default]
-    Arena,
-    /// Lists of chunks allocated one by one (level 2 off).
-    Boxes,
-    /// Two passes: a histogram gives every thread its exact place in one array (level 3 off). A stream, which cannot be
-    /// read twice, is collected as with [`Collect::Arena`].
-    Exact,
-}
-
-/// Capacity of a list's chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ChunkSize {
-    /// A fraction of what a list is expected to hold, so that little stays unused.
-    #[default]
-    Expected,
-    /// So many tuples; 256 in the source.
-    Tuples(usize),
 }
 
 /// The settings of a partitioned build.
@@ -95,7 +65,7 @@ impl Settings {
         sizing: Sizing::SOURCE,
         fan_out: FanOut::Slots,
         collect: Collect::Arena,
-        chunk: ChunkSize::Tuples(256),
+        chunk: ChunkSize::Entries(256),
         write_combining: false,
     };
 }
@@ -158,86 +128,29 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
         let settings = &self.settings;
         let rows = source.rows().unwrap_or(UNKNOWN_ROWS);
         let workers = context.team.workers_for(rows);
-        let plan = Plan {
-            prefix_bits: settings.sizing.bits(rows),
-            part_bits: settings.fan_out.bits::<K, S>(
-                rows,
-                settings.sizing.bits(rows),
-                context.caches,
-            ),
+        let prefix_bits = settings.sizing.bits(rows);
+        let plan = Partitioning {
+            part_bits: settings
+                .fan_out
+                .bits::<K, S>(rows, prefix_bits, context.caches),
+            prefix_bits,
             workers,
-            chunk: match settings.chunk {
-                ChunkSize::Tuples(tuples) => tuples.max(1),
-                ChunkSize::Expected => 0,
-            },
             rows,
+            collect: settings.collect,
+            chunk: settings.chunk,
+            write_combining: settings.write_combining,
         };
-        match settings.collect {
-            Collect::Exact if source.rows().is_some() => {
-                let entries =
-                    exact::partition::<K, S, E>(source, &plan, settings.write_combining, context)?;
-                phases.lap("partition");
-                finish::<K, S, E>(&entries.segments(), &plan, context, phases)
-            }
-            Collect::Boxes => {
-                let chunks = (0..workers).map(|_| lists::Boxes).collect();
-                let lists = lists::partition::<K, S, E, _>(
-                    source,
-                    chunks,
-                    &plan,
-                    settings.write_combining,
-                    context,
-                )?;
-                phases.lap("partition");
-                finish::<K, S, E>(&lists::segments(&lists), &plan, context, phases)
-            }
-            Collect::Arena | Collect::Exact => {
-                let mut arenas = lists::arenas(workers);
-                let chunks = arenas.iter_mut().map(lists::Arena).collect();
-                let lists = lists::partition::<K, S, E, _>(
-                    source,
-                    chunks,
-                    &plan,
-                    settings.write_combining,
-                    context,
-                )?;
-                phases.lap("partition");
-                finish::<K, S, E>(&lists::segments(&lists), &plan, context, phases)
-            }
-        }
-    }
-}
-
-/// The numbers of one build.
-struct Plan {
-    /// log2 of the slots.
-    prefix_bits: u32,
-    /// log2 of the partitions.
-    part_bits: u32,
-    workers: usize,
-    /// Tuples a chunk; 0 to choose from the rows.
-    chunk: usize,
-    /// Rows expected.
-    rows: usize,
-}
-
-impl Plan {
-    fn parts(&self) -> usize {
-        1 << self.part_bits
-    }
-
-    /// The partition of a hash.
-    #[inline(always)]
-    fn part(&self, hash: u64) -> usize {
-        // Two shifts, because a shift by 64 is none.
-        ((hash >> 1) >> (63 - self.part_bits)) as usize
+        plan.collect::<K, S, E, _>(source, context, |segments| {
+            phases.lap("partition");
+            finish::<K, S, E>(segments, &plan, context, phases)
+        })
     }
 }
 
 /// Phases 2 and 3 over the collected entries.
 fn finish<'t, K: Key, S: Scheme, E: Entry>(
     segments: &Segments<'_, E::Of<K>>,
-    plan: &Plan,
+    plan: &Partitioning,
     context: &Context<'_>,
     phases: &mut Phases,
 ) -> Result<Box<dyn JoinTable<K> + 't>, JoinError> {

@@ -1,6 +1,6 @@
 //! The partitioned build under the conformance suite, in every setting.
 
-use join_core::conformance::check_build;
+use join_core::conformance::{check_build, check_colliding_build};
 use join_core::directory::{Packed, Sizing, Split};
 use join_core::hash::{Colliding, Crc32, Fibonacci, Murmur};
 use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
@@ -36,7 +36,7 @@ fn the_sources_settings() {
 fn many_partitions_and_small_chunks() {
     default_scheme(Settings {
         fan_out: FanOut::Bits(5),
-        chunk: ChunkSize::Tuples(1),
+        chunk: ChunkSize::Entries(1),
         ..Settings::DEFAULT
     });
 }
@@ -77,7 +77,7 @@ fn other_schemes() {
         fan_out: FanOut::Bits(3),
         ..Settings::DEFAULT
     };
-    check_build(&PartitionedBuild::<
+    check_colliding_build(&PartitionedBuild::<
         SchemeOf<Colliding, MaskTable, Packed>,
         Plain,
     >::new(settings));

@@ -3,25 +3,25 @@
 use std::mem::MaybeUninit;
 use std::ops::DerefMut;
 
+use crate::input::KeySource;
+use crate::join::{Context, JoinError};
+use crate::key::Key;
+use crate::memory::{Memory, OutOfMemory, Reservation};
+use crate::parallel::{MorselSize, Sharing};
+use crate::stream::LINE;
+use crate::unchained::{HashedKeys, Scheme};
 use bumpalo::Bump;
 use bytemuck::Pod;
-use join_core::input::KeySource;
-use join_core::join::{Context, JoinError};
-use join_core::key::Key;
-use join_core::memory::{Memory, OutOfMemory, Reservation};
-use join_core::parallel::{MorselSize, Sharing};
-use join_core::stream::LINE;
-use join_core::unchained::{HashedKeys, Scheme};
 
-use crate::combine::Lines;
-use crate::segments::Segments;
-use crate::{Entry, Plan};
+use super::combine::Lines;
+use super::segments::Segments;
+use super::{ChunkSize, Entry, Partitioning};
 
 /// The first block of a thread's arena, as in the source; bumpalo doubles from there.
 const ARENA_BLOCK: usize = 4 << 20;
 
 /// Where chunks come from.
-pub(crate) trait Chunks<T>: Send {
+pub(super) trait Chunks<T>: Send {
     /// Room for entries.
     type Chunk: DerefMut<Target = [MaybeUninit<T>]> + Default + Send + Sync;
 
@@ -30,15 +30,15 @@ pub(crate) trait Chunks<T>: Send {
 }
 
 /// Level 2: a thread's bump arena, given back as a whole.
-pub(crate) struct Arena<'a>(pub(crate) &'a mut Bump);
+pub(super) struct Arena<'a>(pub(super) &'a mut Bump);
 
 /// Empty arenas. They take their first block when they are first asked.
-pub(crate) fn arenas(workers: usize) -> Vec<Bump> {
+pub(super) fn arenas(workers: usize) -> Vec<Bump> {
     (0..workers).map(|_| Bump::new()).collect()
 }
 
 /// Level 2 off: an allocation a chunk.
-pub(crate) struct Boxes;
+pub(super) struct Boxes;
 
 impl<'a, T: Pod + Send + Sync> Chunks<T> for Arena<'a> {
     type Chunk = &'a mut [MaybeUninit<T>];
@@ -78,7 +78,7 @@ struct List<C> {
 }
 
 /// One thread's lists.
-pub(crate) struct Lists<C> {
+pub(super) struct Lists<C> {
     lists: Vec<List<C>>,
     /// Full chunks and their partitions, in the order in which they filled.
     full: Vec<(u32, C)>,
@@ -121,7 +121,7 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
             return;
         }
         let list = &mut self.lists[part];
-        join_core::stream::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
+        crate::stream::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
         list.used += line.len();
     }
 
@@ -153,21 +153,19 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
 }
 
 /// Phase 1: every worker pushes the entries of its blocks onto its own lists (R3.2).
-pub(crate) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
+pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
     source: &dyn KeySource<K>,
     chunks: Vec<C>,
-    plan: &Plan,
-    write_combining: bool,
+    plan: &Partitioning,
     context: &Context<'_>,
 ) -> Result<Vec<Lists<C::Chunk>>, JoinError> {
     // A quarter of what a list should hold, in whole lines: an eighth of the memory stays unused on average.
     let expected = plan.rows / (plan.parts() * plan.workers) / 4;
     let chunk = match plan.chunk {
-        0 => expected
-            .clamp(64, 4096)
-            .next_multiple_of(Lines::<E::Of<K>>::ENTRIES),
-        chunk => chunk.next_multiple_of(Lines::<E::Of<K>>::ENTRIES),
-    };
+        ChunkSize::Expected => expected.clamp(64, 4096),
+        ChunkSize::Entries(entries) => entries.max(1),
+    }
+    .next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
     let cursors = source.cursors(plan.workers, Sharing::Counter, MorselSize::default());
     let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
     let lists = context.team.run(states, |_, (mut cursor, chunks)| {
@@ -188,7 +186,8 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
             error: None,
         };
         let mut hashed = HashedKeys::default();
-        let mut lines = write_combining
+        let mut lines = plan
+            .write_combining
             .then(|| Lines::new(plan.parts(), context.memory))
             .transpose()?;
         while let Some(block) = cursor.next_block() {
@@ -215,7 +214,7 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
             lines
                 .rest()
                 .for_each(|(part, entry)| writer.push(part, entry));
-            join_core::stream::fence();
+            crate::stream::fence();
         }
         match writer.error {
             Some(error) => Err(error),
@@ -230,7 +229,7 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
 }
 
 /// All threads' lists, by partition (R5.1).
-pub(crate) fn segments<T, C: DerefMut<Target = [MaybeUninit<T>]>>(
+pub(super) fn segments<T, C: DerefMut<Target = [MaybeUninit<T>]>>(
     lists: &[Lists<C>],
 ) -> Segments<'_, T> {
     let parts = lists.first().map_or(0, |lists| lists.lists.len());

@@ -3,8 +3,8 @@
 
 use std::mem::MaybeUninit;
 
+use crate::memory::{Buffer, Memory, OutOfMemory};
 use bytemuck::{Pod, Zeroable};
-use join_core::memory::{Buffer, Memory, OutOfMemory};
 
 /// Eight entries: a cache line of 8-byte tuples.
 const ENTRIES: usize = 8;
@@ -16,7 +16,7 @@ struct Line<T>([MaybeUninit<T>; ENTRIES]);
 unsafe impl<T: Pod> Zeroable for Line<T> {}
 
 /// A line of entries for each partition.
-pub(crate) struct Lines<T: Pod> {
+pub(super) struct Lines<T: Pod> {
     lines: Buffer<Line<T>>,
     /// Entries that have gone through each line.
     pushed: Buffer<u32>,
@@ -24,10 +24,10 @@ pub(crate) struct Lines<T: Pod> {
 
 impl<T: Pod> Lines<T> {
     /// Entries a line.
-    pub(crate) const ENTRIES: usize = ENTRIES;
+    pub(super) const ENTRIES: usize = ENTRIES;
 
     /// Empty lines for `parts` partitions.
-    pub(crate) fn new(parts: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
+    pub(super) fn new(parts: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
         Ok(Self {
             lines: memory.zeroed(parts)?,
             pushed: memory.zeroed(parts)?,
@@ -36,7 +36,7 @@ impl<T: Pod> Lines<T> {
 
     /// Adds an entry; the line, if that filled it.
     #[inline(always)]
-    pub(crate) fn push(&mut self, part: usize, entry: T) -> Option<&[T]> {
+    pub(super) fn push(&mut self, part: usize, entry: T) -> Option<&[T]> {
         let line = &mut self.lines[part];
         let at = self.pushed[part] as usize % ENTRIES;
         line.0[at].write(entry);
@@ -46,7 +46,7 @@ impl<T: Pod> Lines<T> {
     }
 
     /// What is left in lines that are not full.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = (usize, T)> + '_ {
+    pub(super) fn rest(&self) -> impl Iterator<Item = (usize, T)> + '_ {
         self.lines
             .iter()
             .zip(self.pushed.iter())

@@ -2,19 +2,19 @@
 
 use std::mem::MaybeUninit;
 
-use join_core::input::KeySource;
-use join_core::join::{Context, JoinError};
-use join_core::key::Key;
-use join_core::memory::{Buffer, OutOfMemory};
-use join_core::parallel::{MorselSize, Sharing};
-use join_core::unchained::{HashedKeys, Scheme};
+use crate::input::KeySource;
+use crate::join::{Context, JoinError};
+use crate::key::Key;
+use crate::memory::{Buffer, OutOfMemory};
+use crate::parallel::{MorselSize, Sharing};
+use crate::unchained::{HashedKeys, Scheme};
 
-use crate::combine::Lines;
-use crate::segments::Segments;
-use crate::{Entry, Plan};
+use super::combine::Lines;
+use super::segments::Segments;
+use super::{Entry, Partitioning};
 
 /// Entries ordered by partition.
-pub(crate) struct Partitioned<T> {
+pub(super) struct Partitioned<T> {
     entries: Buffer<T>,
     /// Where each partition ends.
     ends: Vec<usize>,
@@ -22,7 +22,7 @@ pub(crate) struct Partitioned<T> {
 
 impl<T> Partitioned<T> {
     /// The entries of each partition.
-    pub(crate) fn segments(&self) -> Segments<'_, T> {
+    pub(super) fn segments(&self) -> Segments<'_, T> {
         Segments::new(self.ends.len(), |part| {
             let start = part.checked_sub(1).map_or(0, |before| self.ends[before]);
             [&self.entries[start..self.ends[part]]]
@@ -30,11 +30,13 @@ impl<T> Partitioned<T> {
     }
 }
 
+/// One worker's place in each partition.
+type Places<'a, T> = Vec<&'a mut [MaybeUninit<T>]>;
+
 /// Phase 1 in two passes over the input; each worker sees the same rows in both.
-pub(crate) fn partition<K: Key, S: Scheme, E: Entry>(
+pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
     source: &dyn KeySource<K>,
-    plan: &Plan,
-    write_combining: bool,
+    plan: &Partitioning,
     context: &Context<'_>,
 ) -> Result<Partitioned<E::Of<K>>, JoinError> {
     let cursors = || source.cursors(plan.workers, Sharing::Static, MorselSize::default());
@@ -51,7 +53,7 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry>(
     let mut left: &mut [_] = &mut entries;
     let mut end = 0;
     let mut ends = Vec::with_capacity(plan.parts());
-    let mut places: Vec<Vec<&mut [MaybeUninit<E::Of<K>>]>> = (0..plan.workers)
+    let mut places: Vec<Places<'_, E::Of<K>>> = (0..plan.workers)
         .map(|_| Vec::with_capacity(plan.parts()))
         .collect();
     for part in 0..plan.parts() {
@@ -65,7 +67,8 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry>(
     let states: Vec<_> = cursors().into_iter().zip(places).collect();
     let done = context.team.run(states, |_, (mut cursor, mut places)| {
         let mut hashed = HashedKeys::default();
-        let mut lines = write_combining
+        let mut lines = plan
+            .write_combining
             .then(|| Lines::new(plan.parts(), context.memory))
             .transpose()?;
         let mut used = vec![0_usize; plan.parts()];
@@ -81,7 +84,7 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry>(
                     Some(lines) => {
                         if let Some(line) = lines.push(part, entry) {
                             let place = &mut places[part][used[part]..][..line.len()];
-                            join_core::stream::stream_copy(place, line);
+                            crate::stream::stream_copy(place, line);
                             used[part] += line.len();
                         }
                     }
@@ -93,7 +96,7 @@ pub(crate) fn partition<K: Key, S: Scheme, E: Entry>(
                 places[part][used[part]].write(entry);
                 used[part] += 1;
             }
-            join_core::stream::fence();
+            crate::stream::fence();
         }
         Ok(())
     });

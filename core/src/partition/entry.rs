@@ -1,10 +1,10 @@
 //! What a list holds of a tuple.
 
+use crate::hash::KeyHash;
+use crate::key::{Key, Tuple};
+use crate::tag::TagScheme;
+use crate::unchained::{Scheme, SlotPart};
 use bytemuck::Pod;
-use join_core::hash::KeyHash;
-use join_core::key::{Key, Tuple};
-use join_core::tag::TagScheme;
-use join_core::unchained::{Scheme, SlotPart};
 
 /// A kind of list entries.
 pub trait Entry: Send + Sync + 'static {

@@ -1,0 +1,101 @@
+//! Partitioning: the entries of a key source, divided by the top bits of their hash.
+//!
+//! Every worker collects entries of its own (R3.2), so that no push is synchronised; a partition is what all workers
+//! hold of it (R5.1). Both builds and joins partition with this: they differ in what they do with the partitions.
+
+mod combine;
+mod entry;
+mod exact;
+mod lists;
+mod segments;
+
+pub use entry::{Entry, Plain, Tagged, TaggedTuple};
+pub use segments::Segments;
+
+use crate::input::KeySource;
+use crate::join::{Context, JoinError};
+use crate::key::Key;
+use crate::unchained::Scheme;
+
+/// How entries are collected by partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Collect {
+    /// Lists of chunks carved from a bump arena a thread: levels 2 and 3 of the slab allocator (R4.3).
+    #[default]
+    Arena,
+    /// Lists of chunks allocated one by one: level 2 off.
+    Boxes,
+    /// Two passes: a histogram gives every thread its exact place in one array: level 3 off. A stream, which cannot be
+    /// read twice, is collected as with [`Collect::Arena`].
+    Exact,
+}
+
+/// Capacity of a list's chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChunkSize {
+    /// A quarter of what a list is expected to hold, so that little stays unused.
+    #[default]
+    Expected,
+    /// So many entries; 256 in the source.
+    Entries(usize),
+}
+
+/// What to partition into, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Partitioning {
+    /// log2 of the partitions.
+    pub part_bits: u32,
+    /// Hash bits that choose a slot of the table: what tags are taken below of.
+    pub prefix_bits: u32,
+    /// Threads that take part.
+    pub workers: usize,
+    /// Rows expected.
+    pub rows: usize,
+    /// How entries are collected.
+    pub collect: Collect,
+    /// Capacity of a chunk.
+    pub chunk: ChunkSize,
+    /// Whether entries are gathered to cache lines, which leave past the caches, before they are written to their
+    /// partition.
+    pub write_combining: bool,
+}
+
+impl Partitioning {
+    /// Number of partitions.
+    pub fn parts(&self) -> usize {
+        1 << self.part_bits
+    }
+
+    /// The partition of a hash.
+    #[inline(always)]
+    pub fn part(&self, hash: u64) -> usize {
+        // Two shifts, because a shift by 64 is none.
+        ((hash >> 1) >> (63 - self.part_bits)) as usize
+    }
+
+    /// Partitions the keys of `source` and calls `with` with the partitions, whose memory is given back afterwards.
+    pub fn collect<K: Key, S: Scheme, E: Entry, R>(
+        &self,
+        source: &dyn KeySource<K>,
+        context: &Context<'_>,
+        with: impl FnOnce(&Segments<'_, E::Of<K>>) -> Result<R, JoinError>,
+    ) -> Result<R, JoinError> {
+        match self.collect {
+            Collect::Exact if source.rows().is_some() => {
+                let entries = exact::partition::<K, S, E>(source, self, context)?;
+                with(&entries.segments())
+            }
+            Collect::Boxes => {
+                let chunks = (0..self.workers).map(|_| lists::Boxes).collect();
+                let lists = lists::partition::<K, S, E, _>(source, chunks, self, context)?;
+                with(&lists::segments(&lists))
+            }
+            Collect::Arena | Collect::Exact => {
+                let mut arenas = lists::arenas(self.workers);
+                let chunks = arenas.iter_mut().map(lists::Arena).collect();
+                let lists = lists::partition::<K, S, E, _>(source, chunks, self, context)?;
+                with(&lists::segments(&lists))
+            }
+        }
+    }
+}
