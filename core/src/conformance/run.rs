@@ -116,7 +116,7 @@ impl Suite {
             .expect("a case with some hundred pairs");
         repeat(case, if small() { 10 } else { 100 });
         if self.large {
-            repeat(&large_case(), 10);
+            repeat(&large_case(), 4);
         }
     }
 }

@@ -1,10 +1,8 @@
 //! A list of tasks, each taken by exactly one worker (R5.2).
 
-use std::cell::UnsafeCell;
-
 use crossbeam::utils::CachePadded;
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 
 /// Tasks that own what they write, such as a partition's slots and its range of the tuple store.
 ///
@@ -37,7 +35,7 @@ impl<T> Tasks<T> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let cell = self.tasks.get(index)?;
         // SAFETY: the counter gave this index to this call alone, so nobody else reads or writes the cell.
-        let task = unsafe { (*cell.get()).take() };
+        let task = cell.with_mut(|task| unsafe { (*task).take() });
         task.map(|task| (index, task))
     }
 
