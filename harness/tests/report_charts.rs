@@ -202,7 +202,7 @@ fn a_variant_with_a_wrong_answer_has_no_mark() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Interrupted runs, absurd times, missing records: charts may be left out, never broken.
     #[test]

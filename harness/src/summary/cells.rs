@@ -66,6 +66,9 @@ impl<'a> Cells<'a> {
                     sample.answer.rows, sample.answer.checksum, expected.rows, expected.checksum
                 );
                 found.fail(key, &error, true);
+            } else if !(sample.seconds > 0.0 && sample.seconds.is_finite()) {
+                // A clock that stood still: ratios with such a sample would not be numbers.
+                found.fail(key, "took no time that can be measured", false);
             } else {
                 found.cells.entry(key).or_default().push(sample);
             }
