@@ -276,9 +276,9 @@ impl DirectoryPart for SplitPart<'_> {
 pub struct Sizing {
     /// Slots wanted a tuple, before rounding up to a power of two.
     pub slots_per_tuple: f64,
-    /// log2 of the fewest slots.
+    /// log2 of the fewest slots, at least 1.
     pub min_bits: u32,
-    /// log2 of the most slots.
+    /// log2 of the most slots, at most 48.
     pub max_bits: u32,
 }
 

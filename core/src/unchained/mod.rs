@@ -85,7 +85,12 @@ pub struct UnchainedBuilder<K: Key, S: Scheme> {
 
 impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
     /// A table of 2^`prefix_bits` empty slots.
+    ///
+    /// # Panics
+    ///
+    /// Unless `prefix_bits` is 1 to 48: a hash is shifted by 64 − `prefix_bits`, and tags are taken from below.
     pub fn new(prefix_bits: u32, memory: &Memory) -> Result<Self, OutOfMemory> {
+        assert!((1..=48).contains(&prefix_bits), "2^{prefix_bits} slots");
         Ok(Self {
             directory: S::Directory::new(1 << prefix_bits, memory)?,
             tuples: None,
