@@ -80,7 +80,11 @@ impl LinePanel {
         }
         if let Some((label, points)) = &self.limit {
             let inside = points.iter().filter(|(_, v)| up.holds(*v));
-            let path: Vec<_> = inside.map(|(r, v)| (across.at(*r), up.at(*v))).collect();
+            let mut path: Vec<_> = inside.map(|(r, v)| (across.at(*r), up.at(*v))).collect();
+            if let [(at, height)] = path[..] {
+                // A lone point would draw nothing.
+                path.insert(0, (at - 30.0, height));
+            }
             canvas.line(&path, INK, 1.5, Some((6.0, 4.0)));
             if let Some((at, height)) = path.last() {
                 let near = (at - 4.0, (height - 9.0).max(top + 8.0));
