@@ -1,16 +1,16 @@
 //! The harness of Joinery: workloads, measurement, charts, reports.
 
-pub mod record;
-pub mod stats;
+pub mod charts;
+pub mod cli;
 pub mod limit_model;
-pub mod summary;
 pub mod limits;
 pub mod machine;
-pub mod charts;
-pub mod report;
-pub mod nearest;
-pub mod workload;
-pub mod cli;
 pub mod measure;
+pub mod nearest;
+pub mod record;
 pub mod registry;
+pub mod report;
+pub mod stats;
+pub mod summary;
 pub mod verbs;
+pub mod workload;
