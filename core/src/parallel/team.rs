@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use super::tasks::Tasks;
 
 /// How the threads of a phase come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,8 +90,8 @@ impl Team {
 
     /// Runs `work` once for each state, on a worker each, and returns what they returned, in order of the states.
     ///
-    /// The first state is worked on by the calling thread when threads are started afresh; a single state always is. A
-    /// worker's panic is carried on to the caller.
+    /// The calling thread works too when threads are started afresh, and alone on a single state. A worker's panic is
+    /// carried on to the caller.
     pub fn run<S, R, F>(&self, states: Vec<S>, work: F) -> Vec<R>
     where
         S: Send,
@@ -105,31 +105,37 @@ impl Team {
                 .map(|(worker, state)| work(worker, state))
                 .collect();
         }
+        let mut results: Vec<Option<R>> = states.iter().map(|_| None).collect();
+        let tasks = Tasks::new(states.into_iter().zip(&mut results));
+        self.start(tasks.len(), &|| {
+            if let Some((worker, (state, result))) = tasks.take() {
+                *result = Some(work(worker, state));
+            }
+        });
+        drop(tasks);
+        results
+            .into_iter()
+            .map(|result| result.expect("as many calls as states"))
+            .collect()
+    }
+
+    /// Calls `work` on so many workers and waits for all. Not generic, so that threads and pool are compiled once and
+    /// not for every phase of every variant.
+    fn start(&self, workers: usize, work: &(dyn Fn() + Sync)) {
         match &self.starter {
-            Starter::Pool(pool) => pool.install(|| {
-                states
-                    .into_par_iter()
-                    .with_max_len(1)
-                    .enumerate()
-                    .map(|(worker, state)| work(worker, state))
-                    .collect()
+            Starter::Pool(pool) => pool.scope(|scope| {
+                for _ in 0..workers {
+                    scope.spawn(|_| work());
+                }
             }),
             Starter::Fresh => std::thread::scope(|scope| {
-                let work = &work;
-                let mut states = states.into_iter().enumerate();
-                let first = states.next();
-                let others: Vec<_> = states
-                    .map(|(worker, state)| scope.spawn(move || work(worker, state)))
-                    .collect();
-                first
-                    .map(|(worker, state)| work(worker, state))
-                    .into_iter()
-                    .chain(others.into_iter().map(|other| {
-                        other
-                            .join()
-                            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                    }))
-                    .collect()
+                let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+                work();
+                for other in others {
+                    other
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                }
             }),
         }
     }
