@@ -14,7 +14,7 @@ use join_core::input::{KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::{MorselSize, Sharing, Tasks};
 use join_core::stream::{LINE, fence, stream_copy};
 
 /// What decides the partition of a key.
@@ -89,6 +89,17 @@ impl<K: Key> Partitioned<K> {
         (0..self.ends.len()).map(|part| &self.tuples[self.start(part)..self.ends[part]])
     }
 
+    /// The partitions, in order, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> impl Iterator<Item = &mut [Tuple<K>]> + '_ {
+        let mut start = 0;
+        let mut left: &mut [_] = &mut self.tuples;
+        self.ends.iter().map(move |&end| {
+            let part = left.split_off_mut(..end - start);
+            start = end;
+            part.expect("the partitions divide the tuples")
+        })
+    }
+
     fn start(&self, part: usize) -> usize {
         part.checked_sub(1).map_or(0, |before| self.ends[before])
     }
@@ -107,50 +118,110 @@ pub(crate) fn partition<K: Key, D: Digit<K>>(
     context: &Context<'_>,
 ) -> Result<Partitioned<K>, JoinError> {
     let cursors = || source.cursors(workers, Sharing::Static, MorselSize::default());
-    let histograms = context.team.run(cursors(), |_, mut cursor| {
-        let mut histogram = vec![0_usize; digit.parts()];
-        for_each(&mut *cursor, |tuple| histogram[digit.part(tuple.key)] += 1);
-        histogram
+    divide(&[workers], cursors, workers, digit, context)
+}
+
+impl<K: Key> Partitioned<K> {
+    /// Divides each partition by another digit: a second pass, for more partitions than one pass bears.
+    pub(crate) fn divided<D: Digit<K>>(
+        &self,
+        workers: usize,
+        digit: D,
+        context: &Context<'_>,
+    ) -> Result<Self, JoinError> {
+        // Long partitions are cut, so that one of them does not keep one worker busy and all others waiting.
+        let longest = (self.len() / self.ends.len() * 2).max(1 << 16);
+        let groups: Vec<usize> = self.lens().map(|len| len.div_ceil(longest)).collect();
+        let pieces = || self.parts().flat_map(|part| part.chunks(longest)).collect();
+        divide(&groups, pieces, workers, digit, context)
+    }
+}
+
+/// What is counted and then written in one go, by one worker each time.
+trait Share<K: Key>: Send {
+    /// Calls `each` with every tuple, the same each time.
+    fn for_each(self, each: impl FnMut(Tuple<K>));
+}
+
+impl<K: Key> Share<K> for Box<dyn KeyCursor<K> + '_> {
+    #[inline(always)]
+    fn for_each(mut self, mut each: impl FnMut(Tuple<K>)) {
+        while let Some(block) = self.next_block() {
+            block.for_each(|key, row| each(Tuple::new(key, row)));
+        }
+    }
+}
+
+impl<K: Key> Share<K> for &[Tuple<K>] {
+    #[inline(always)]
+    fn for_each(self, each: impl FnMut(Tuple<K>)) {
+        self.iter().copied().for_each(each);
+    }
+}
+
+/// Divides each group of shares into partitions, one group behind the other; `groups` are their numbers of shares.
+fn divide<K: Key, D: Digit<K>, S: Share<K>>(
+    groups: &[usize],
+    shares: impl Fn() -> Vec<S>,
+    workers: usize,
+    digit: D,
+    context: &Context<'_>,
+) -> Result<Partitioned<K>, JoinError> {
+    let parts = digit.parts();
+    let tasks = Tasks::new(shares());
+    let mut histograms = vec![Vec::new(); tasks.len()];
+    let counted = context.team.run(vec![(); workers], |_, ()| {
+        let mut counted = Vec::new();
+        while let Some((index, share)) = tasks.take() {
+            let mut histogram = vec![0_usize; parts];
+            share.for_each(|tuple| histogram[digit.part(tuple.key)] += 1);
+            counted.push((index, histogram));
+        }
+        counted
     });
+    for (index, histogram) in counted.into_iter().flatten() {
+        histograms[index] = histogram;
+    }
+
     let total = histograms.iter().flatten().sum();
     let mut tuples = context.memory.uninit::<Tuple<K>>(total)?;
     let mut left: &mut [_] = &mut tuples;
-    let mut end = 0;
-    let mut ends = Vec::with_capacity(digit.parts());
     let mut places: Vec<Vec<_>> = histograms
         .iter()
-        .map(|_| Vec::with_capacity(digit.parts()))
+        .map(|_| Vec::with_capacity(parts))
         .collect();
-    for part in 0..digit.parts() {
-        for (histogram, places) in histograms.iter().zip(&mut places) {
-            places.push(
-                left.split_off_mut(..histogram[part])
-                    .expect("the histograms add up"),
-            );
-            end += histogram[part];
+    let mut ends = Vec::with_capacity(groups.len() * parts);
+    let (mut first, mut end) = (0, 0);
+    for shares in groups {
+        let group = first..first + shares;
+        first = group.end;
+        for part in 0..parts {
+            for (histogram, places) in histograms[group.clone()]
+                .iter()
+                .zip(&mut places[group.clone()])
+            {
+                let place = left.split_off_mut(..histogram[part]);
+                places.push(place.expect("the histograms add up"));
+                end += histogram[part];
+            }
+            ends.push(end);
         }
-        ends.push(end);
     }
-    let states: Vec<_> = cursors().into_iter().zip(places).collect();
-    let done = context.team.run(states, |_, (mut cursor, places)| {
-        let mut scatter = Scatter::new(places, context.memory)?;
-        for_each(&mut *cursor, |tuple| {
-            scatter.push(digit.part(tuple.key), tuple);
-        });
-        scatter.finish();
+
+    let tasks = Tasks::new(shares().into_iter().zip(places));
+    let done = context.team.run(vec![(); workers], |_, ()| {
+        while let Some((_, (share, places))) = tasks.take() {
+            let mut scatter = Scatter::new(places, context.memory)?;
+            share.for_each(|tuple| scatter.push(digit.part(tuple.key), tuple));
+            scatter.finish();
+        }
         Ok(())
     });
+    drop(tasks);
     done.into_iter().collect::<Result<(), OutOfMemory>>()?;
     // SAFETY: the places divide the buffer, and each scatter has checked that all of its places were written.
     let tuples = unsafe { tuples.assume_init() };
     Ok(Partitioned { tuples, ends })
-}
-
-#[inline(always)]
-fn for_each<K: Key>(cursor: &mut dyn KeyCursor<K>, mut each: impl FnMut(Tuple<K>)) {
-    while let Some(block) = cursor.next_block() {
-        block.for_each(|key, row| each(Tuple::new(key, row)));
-    }
 }
 
 /// One worker's way of writing tuples to the places of many partitions.

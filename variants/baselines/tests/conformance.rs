@@ -1,7 +1,11 @@
 //! Every baseline against the conformance suite.
 
-use baselines::{BucketChaining, Hashbrown, PartitionedChaining, StdHashMap};
-use join_core::conformance::check_build;
+use baselines::{
+    BucketChaining, FanOut, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood,
+    SortMerge, StdHashMap,
+};
+use join_core::conformance::{check_build, check_join};
+use join_core::hash::Fibonacci;
 
 #[test]
 fn std_hash_map() {
@@ -21,4 +25,26 @@ fn bucket_chaining() {
 #[test]
 fn partitioned_chaining() {
     check_build(&PartitionedChaining::default());
+}
+
+#[test]
+fn linear_probing() {
+    check_build(&<LinearProbing>::default());
+}
+
+#[test]
+fn robin_hood() {
+    check_build(&<RobinHood>::default());
+}
+
+#[test]
+fn radix() {
+    check_join(&Radix::default());
+    check_join(&Radix::<Fibonacci>::new(FanOut::OnePass(5)));
+    check_join(&Radix::<Fibonacci>::new(FanOut::TwoPasses(3, 4)));
+}
+
+#[test]
+fn sort_merge() {
+    check_join(&SortMerge);
 }

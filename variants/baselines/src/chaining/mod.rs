@@ -44,23 +44,28 @@ struct Chains<K, H, T> {
 }
 
 impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
-    /// The head of the chain that may hold keys of this hash; 0 where there is none.
+    /// Whether the slot of a hash may hold its key, by its tag.
     #[inline(always)]
-    fn head(&self, hash: u64) -> u32 {
-        let slot = slot(hash, self.bits);
-        if T::ENABLED {
-            let tag = T::tag(hash, self.bits);
-            if tag & !self.tags[slot] != 0 {
-                return 0;
-            }
-        }
-        self.heads[slot]
+    fn passes(&self, hash: u64) -> bool {
+        let tag = T::tag(hash, self.bits);
+        tag & !self.tags[slot(hash, self.bits)] == 0
+    }
+
+    /// Asks for a node to be read soon.
+    #[inline(always)]
+    fn prefetch(&self, node: u32) {
+        let nodes = self.nodes.as_ptr();
+        prefetch_read(nodes.wrapping_add(node as usize).wrapping_sub(1));
     }
 
     #[inline(always)]
     fn scalar<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, sink: &mut S) {
         for (index, &key) in keys.iter().enumerate() {
-            let mut next = self.head(H::hash(key));
+            let hash = H::hash(key);
+            if T::ENABLED && !self.passes(hash) {
+                continue;
+            }
+            let mut next = self.heads[slot(hash, self.bits)];
             while next != 0 {
                 let node = &self.nodes[next as usize - 1];
                 if node.key == key {
@@ -76,29 +81,36 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
     #[inline(always)]
     fn batched<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, group: usize, sink: &mut S) {
         let mut hashes = [0_u64; MAX_GROUP];
+        // Keys whose tag did not say no.
+        let mut passed = [0_u32; MAX_GROUP];
         // Keys that are still on their way, and the nodes that they come to next.
         let mut walkers = [(0_u32, 0_u32); MAX_GROUP];
         let mut first = 0;
         for keys in keys.chunks(group.min(MAX_GROUP)) {
             H::hash_block(keys, &mut hashes);
             let hashes = &hashes[..keys.len()];
-            for &hash in hashes {
-                let slot = slot(hash, self.bits);
-                if T::ENABLED {
-                    prefetch_read(&raw const self.tags[slot]);
+            let mut passing = keys.len();
+            if T::ENABLED {
+                for &hash in hashes {
+                    prefetch_read(&raw const self.tags[slot(hash, self.bits)]);
                 }
-                prefetch_read(&raw const self.heads[slot]);
+                passing = 0;
+                for (index, &hash) in hashes.iter().enumerate() {
+                    passed[passing] = index as u32;
+                    passing += usize::from(self.passes(hash));
+                    prefetch_read(&raw const self.heads[slot(hash, self.bits)]);
+                }
+            } else {
+                for (index, (passed, &hash)) in passed.iter_mut().zip(hashes).enumerate() {
+                    *passed = index as u32;
+                    prefetch_read(&raw const self.heads[slot(hash, self.bits)]);
+                }
             }
             let mut walking = 0;
-            for (index, &hash) in hashes.iter().enumerate() {
-                let next = self.head(hash);
-                prefetch_read(
-                    self.nodes
-                        .as_ptr()
-                        .wrapping_add(next as usize)
-                        .wrapping_sub(1),
-                );
-                walkers[walking] = (index as u32, next);
+            for &index in &passed[..passing] {
+                let next = self.heads[slot(hashes[index as usize], self.bits)];
+                self.prefetch(next);
+                walkers[walking] = (index, next);
                 walking += usize::from(next != 0);
             }
             while walking > 0 {
@@ -108,12 +120,7 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
                     let node = &self.nodes[next as usize - 1];
                     let hit = node.key == keys[index as usize];
                     sink.emit_if(hit, node.row, rows.row(first + index as usize));
-                    prefetch_read(
-                        self.nodes
-                            .as_ptr()
-                            .wrapping_add(node.next as usize)
-                            .wrapping_sub(1),
-                    );
+                    self.prefetch(node.next);
                     walkers[still] = (index, node.next);
                     still += usize::from(node.next != 0);
                 }

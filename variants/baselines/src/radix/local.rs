@@ -1,0 +1,129 @@
+//! The table of one partition, in a worker's memory that is used for all of them.
+
+use bytemuck::Zeroable;
+use join_core::hash::KeyHash;
+use join_core::join::Sink;
+use join_core::key::{Key, Tuple};
+use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::parallel::Tasks;
+
+/// Room for the table of a partition.
+pub(super) struct LocalTable<K: Key> {
+    slots: Buffer<Tuple<K>>,
+    /// One more than the place of a chain's first tuple in the partition; 0 is an empty chain.
+    heads: Buffer<u32>,
+    /// The same of the tuple that follows each.
+    next: Buffer<u32>,
+}
+
+/// A partition of the build side and a piece of the probe side's.
+pub(super) type Task<'a, K> = (&'a [Tuple<K>], &'a [Tuple<K>]);
+
+impl<K: Key> LocalTable<K> {
+    /// Room for partitions of up to `longest` tuples.
+    pub(super) fn new(longest: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            slots: memory.zeroed(slots(longest))?,
+            heads: memory.zeroed(longest.next_power_of_two())?,
+            next: memory.zeroed(longest)?,
+        })
+    }
+
+    /// Takes tasks until none is left. Hashes are used below their top `skip` bits, which a partition shares.
+    #[inline(always)]
+    pub(super) fn join_all<H: KeyHash, S: Sink>(
+        &mut self,
+        tasks: &Tasks<Task<'_, K>>,
+        skip: u32,
+        sink: &mut S,
+    ) {
+        while let Some((_, (build, probe))) = tasks.take() {
+            if !self.linear::<H, S>(build, probe, skip, sink) {
+                self.chained::<H, S>(build, probe, skip, sink);
+            }
+        }
+    }
+
+    /// Joins by linear probing in packed slots; `false`, with nothing emitted, where the build keys are not unique: runs
+    /// of equal keys would make insertion quadratic.
+    #[inline(always)]
+    fn linear<H: KeyHash, S: Sink>(
+        &mut self,
+        build: &[Tuple<K>],
+        probe: &[Tuple<K>],
+        skip: u32,
+        sink: &mut S,
+    ) -> bool {
+        // A row field of one more than the row, so that 0 is an empty slot; a column has at most u32::MAX rows.
+        let slots = &mut self.slots[..slots(build.len())];
+        let (mask, bits) = (slots.len() - 1, slots.len().ilog2());
+        slots.fill(Zeroable::zeroed());
+        for tuple in build {
+            let mut at = home::<K, H>(tuple.key, skip, bits);
+            loop {
+                let slot = &mut slots[at & mask];
+                if slot.row_id() == 0 {
+                    *slot = Tuple::new(tuple.key, tuple.row_id() + 1);
+                    break;
+                }
+                if slot.key == tuple.key {
+                    return false;
+                }
+                at += 1;
+            }
+        }
+        for tuple in probe {
+            let mut at = home::<K, H>(tuple.key, skip, bits);
+            loop {
+                let slot = &slots[at & mask];
+                let (end, hit) = (slot.row_id() == 0, slot.key == tuple.key);
+                if end | hit {
+                    sink.emit_if(!end, slot.row_id().wrapping_sub(1), tuple.row_id());
+                    break;
+                }
+                at += 1;
+            }
+        }
+        true
+    }
+
+    /// Joins by chaining, which duplicates do not hurt.
+    #[inline(always)]
+    fn chained<H: KeyHash, S: Sink>(
+        &mut self,
+        build: &[Tuple<K>],
+        probe: &[Tuple<K>],
+        skip: u32,
+        sink: &mut S,
+    ) {
+        let bits = build.len().next_power_of_two().ilog2();
+        let heads = &mut self.heads[..1 << bits];
+        let next = &mut self.next[..build.len()];
+        heads.fill(0);
+        for (at, (tuple, next)) in (1..).zip(build.iter().zip(next.iter_mut())) {
+            let head = &mut heads[home::<K, H>(tuple.key, skip, bits)];
+            *next = std::mem::replace(head, at);
+        }
+        for tuple in probe {
+            let mut at = heads[home::<K, H>(tuple.key, skip, bits)];
+            while at != 0 {
+                let candidate = &build[at as usize - 1];
+                let hit = candidate.key == tuple.key;
+                sink.emit_if(hit, candidate.row_id(), tuple.row_id());
+                at = next[at as usize - 1];
+            }
+        }
+    }
+}
+
+/// Slots for so many tuples: at most 9/16 full.
+fn slots(tuples: usize) -> usize {
+    (tuples * 16 / 9 + 1).next_power_of_two()
+}
+
+/// The slot of a key among 2^`bits`.
+#[inline(always)]
+fn home<K: Key, H: KeyHash>(key: K, skip: u32, bits: u32) -> usize {
+    // In two shifts, since no bits at all is a shift by 64.
+    ((H::hash(key) << skip) >> 1 >> (63 - bits)) as usize
+}

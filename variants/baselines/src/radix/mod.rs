@@ -1,0 +1,191 @@
+//! The radix-partitioned join (Manegold, Boncz, Kersten, 2002; Balkesen et al., ICDE 2013): both sides are divided by
+//! hash bits until a partition of the build side and its table fit in the cache, then joined partition by partition.
+
+mod local;
+
+use std::marker::PhantomData;
+
+use join_core::hash::{Fibonacci, KeyHash};
+use join_core::input::{KeyColumn, KeySource};
+use join_core::join::{
+    Build, Context, JoinError, Kernel, Outcome, Phases, SinkRef, TypedJoin, consume,
+};
+use join_core::key::{Key, Tuple};
+use join_core::parallel::{MorselSize, Sharing, Tasks};
+
+use crate::open_addressing::LinearProbing;
+use crate::partition::{HashBits, Partitioned, partition};
+use local::LocalTable;
+
+/// log2 of the most partitions of one pass: a line each fits in L2, and an entry each in the second-level TLB.
+const MAX_PASS: u32 = 12;
+
+/// log2 of the tuples that a partition of the build side should have: with its table, half of an L2 cache of 1 MiB.
+const PARTITION: u32 = 14;
+
+/// Fewest probe tuples of a task.
+const MIN_PIECE: usize = 1 << 16;
+
+/// How many partitions a radix join makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FanOut {
+    /// So many that a partition of the build side has about 16384 tuples; none at all where one table fits in L2. Two
+    /// passes where that is more than 4096.
+    #[default]
+    BySize,
+    /// 2^bits in one pass.
+    OnePass(u32),
+    /// 2^bits in a first pass, and each of them again into 2^bits in a second one.
+    TwoPasses(u32, u32),
+}
+
+impl FanOut {
+    /// log2 of the partitions of the first and of the second pass.
+    fn bits<K: Key>(self, rows: usize, l2: usize) -> (u32, u32) {
+        // Beyond this a worker's lines alone are 4 MiB.
+        const MOST: u32 = 16;
+        match self {
+            Self::OnePass(bits) => (bits.min(MOST), 0),
+            Self::TwoPasses(first, second) => (first.min(MOST), second.min(MOST)),
+            Self::BySize if rows * 2 * size_of::<Tuple<K>>() <= l2 => (0, 0),
+            Self::BySize => {
+                let bits = rows
+                    .next_power_of_two()
+                    .ilog2()
+                    .saturating_sub(PARTITION)
+                    .max(1);
+                if bits <= MAX_PASS {
+                    (bits, 0)
+                } else {
+                    (bits.div_ceil(2), bits / 2)
+                }
+            }
+        }
+    }
+}
+
+/// The radix-partitioned join, with software write-combining and streaming stores, partitions of exact size, and a table
+/// a partition. A build side whose table fits in L2 is not partitioned: it is joined by [`LinearProbing`].
+pub struct Radix<H = Fibonacci> {
+    /// How many partitions.
+    pub fan_out: FanOut,
+    hash: PhantomData<fn() -> H>,
+}
+
+impl<H> Radix<H> {
+    /// A join with this many partitions.
+    pub fn new(fan_out: FanOut) -> Self {
+        Self {
+            fan_out,
+            hash: PhantomData,
+        }
+    }
+}
+
+impl Default for Radix {
+    fn default() -> Self {
+        Self::new(FanOut::default())
+    }
+}
+
+impl<H: KeyHash> TypedJoin for Radix<H> {
+    fn join_keys<K: Key>(
+        &self,
+        build: &KeyColumn<'_, K>,
+        probe: &KeyColumn<'_, K>,
+        context: &Context<'_>,
+    ) -> Result<Outcome, JoinError> {
+        let mut phases = Phases::start();
+        let rows = build.len();
+        let passes = self.fan_out.bits::<K>(rows, context.caches.l2);
+        if passes == (0, 0) {
+            return unpartitioned::<K, H>(build, probe, context, phases);
+        }
+        let workers = context.team.workers_for(rows.max(probe.len()));
+        let build = partitioned::<K, H>(build, passes, workers, context)?;
+        phases.lap("partition build");
+        let probe = partitioned::<K, H>(probe, passes, workers, context)?;
+        phases.lap("partition probe");
+        let bits = passes.0 + passes.1;
+        let table_bytes = build.bytes() + probe.bytes();
+
+        let mut tasks = Vec::with_capacity(1 << bits);
+        let average = probe.len() >> bits;
+        for (build, probe) in build.parts().zip(probe.parts()) {
+            if !build.is_empty() {
+                // A partition far larger than the others becomes several tasks, which build its table anew each.
+                let piece = MIN_PIECE.max(4 * average).max(4 * build.len());
+                tasks.extend(probe.chunks(piece).map(|probe| (build, probe)));
+            }
+        }
+        let tasks = Tasks::new(tasks);
+        let longest = build.lens().max().unwrap_or(0);
+        let tables = (0..workers).map(|_| LocalTable::new(longest, context.memory));
+        let tables = tables.collect::<Result<Vec<_>, _>>()?;
+        let results = consume(
+            tables,
+            context,
+            &mut phases,
+            "join",
+            |mut table, sink| match sink {
+                SinkRef::Aggregate(sink) => table.join_all::<H, _>(&tasks, bits, sink),
+                SinkRef::Pairs(sink) => table.join_all::<H, _>(&tasks, bits, sink),
+            },
+        )?;
+        drop(tasks);
+        drop((build, probe));
+        phases.lap("free");
+        Ok(Outcome {
+            results,
+            phases,
+            table_bytes,
+            notes: vec![match passes {
+                (first, 0) => format!("2^{first} partitions in one pass"),
+                (first, second) => format!("2^{first} × 2^{second} partitions in two passes"),
+            }],
+        })
+    }
+}
+
+/// A side in 2^(first + second) partitions by the top bits of the hash.
+fn partitioned<K: Key, H: KeyHash>(
+    side: &KeyColumn<'_, K>,
+    (first, second): (u32, u32),
+    workers: usize,
+    context: &Context<'_>,
+) -> Result<Partitioned<K>, JoinError> {
+    let partitions = partition(side, workers, HashBits::<H>::new(0, first), context)?;
+    if second == 0 {
+        return Ok(partitions);
+    }
+    partitions.divided(workers, HashBits::<H>::new(first, second), context)
+}
+
+/// The join by one table of the whole build side.
+fn unpartitioned<K: Key, H: KeyHash>(
+    build: &KeyColumn<'_, K>,
+    probe: &KeyColumn<'_, K>,
+    context: &Context<'_>,
+    mut phases: Phases,
+) -> Result<Outcome, JoinError> {
+    let table = LinearProbing::<H>::new().build(build, context, &mut phases)?;
+    let workers = context.team.workers_for(probe.len());
+    let cursors = probe.cursors(workers, Sharing::default(), MorselSize::default());
+    let results = consume(
+        cursors,
+        context,
+        &mut phases,
+        "probe",
+        |mut cursor, mut sink| {
+            while let Some(block) = cursor.next_block() {
+                table.probe(block, Kernel::SCALAR, sink.reborrow());
+            }
+        },
+    )?;
+    Ok(Outcome {
+        results,
+        table_bytes: table.bytes(),
+        phases,
+        notes: vec!["no partitions: the table fits in L2".into()],
+    })
+}
