@@ -243,15 +243,12 @@ impl<'a> Runner<'a> {
     /// The file system refuses.
     pub fn tags(&mut self, data: &Data<'_>) -> Result<(), Stop> {
         let name = &data.record.name;
-        let mut before = self.before.iter().flat_map(|run| &run.tags);
-        let Ok(input) = JoinInput::new(data.build, data.probe) else {
-            return Ok(());
-        };
-        if before.any(|tags| tags.workload == *name) {
-            return Ok(());
-        }
+        let input = JoinInput::new(data.build, data.probe)
+            .map_err(|error| Stop::Workload(name.clone(), error.to_string()))?;
         for record in tags::count(data, &input) {
-            self.writer.write(&Record::Tags(record))?;
+            self.record(&Record::Tags(record.clone()), |before| {
+                before.tags.contains(&record)
+            })?;
         }
         Ok(())
     }
@@ -392,5 +389,132 @@ impl Done {
                 .map(|f| cell(&f.variant, f.toggles.clone(), None, f.threads))
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use join_core::join::{Context, Join, JoinError, Outcome, Results};
+    use join_core::memory::Memory;
+    use join_core::oracle;
+    use join_core::table::Column;
+
+    use super::*;
+    use crate::machine;
+    use crate::measure::Cells;
+    use crate::measure::sample::answer;
+    use crate::record::{
+        Environment, RunRecord, SCHEMA, Size, VariantRecord, WorkloadRecord, read_run,
+    };
+    use crate::registry::{Variant, default_variant};
+    use crate::summary::summarise;
+
+    /// A join that spoils the outcome of the default variant, or has none.
+    struct Spoilt(fn(Outcome) -> Result<Outcome, JoinError>);
+
+    impl Join for Spoilt {
+        fn join(&self, input: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
+            let right = default_variant();
+            (self.0)(right.join(&right.base).unwrap().join(input, context)?)
+        }
+    }
+
+    fn lying() -> Box<dyn Join> {
+        Box::new(Spoilt(|mut outcome| {
+            if let Results::Aggregate(sums) = &mut outcome.results {
+                sums.sum_probe ^= 1;
+            }
+            Ok(outcome)
+        }))
+    }
+
+    fn starving() -> Box<dyn Join> {
+        Box::new(Spoilt(|_| Err(Memory::limited(0).refused(9).into())))
+    }
+
+    fn panicking() -> Box<dyn Join> {
+        Box::new(Spoilt(|_| panic!("a slip")))
+    }
+
+    fn run_record(environment: &Environment) -> Record {
+        Record::Run(RunRecord {
+            schema: SCHEMA,
+            id: "test".to_owned(),
+            started: "2026-01-01T00:00:00Z".to_owned(),
+            seed: 1,
+            size: Size::Quick,
+            modes: vec!["sweep".to_owned()],
+            command: Vec::new(),
+            threads: vec![1],
+            environment: environment.clone(),
+        })
+    }
+
+    #[test]
+    fn wrong_and_missing_answers_are_recorded_and_never_charted() {
+        let keys: Vec<i32> = (0..5000).map(|row| row * 77).collect();
+        let column = Column::from_i32(&keys);
+        let input = JoinInput::new(&column, &column).unwrap();
+        let data = Data {
+            record: WorkloadRecord {
+                name: "self".to_owned(),
+                group: None,
+                sentence: String::new(),
+                build_rows: 5000,
+                probe_rows: 5000,
+                key_type: "INT32".to_owned(),
+                build_bytes: 8192,
+                probe_bytes: 8192,
+                expected: answer(&oracle::sort_merge(&input)),
+            },
+            build: &column,
+            probe: &column,
+            pairs: false,
+        };
+        let variants = [
+            default_variant(),
+            Variant::of_test("lying", |_| Ok(lying())),
+            Variant::of_test("starving", |_| Ok(starving())),
+            Variant::of_test("panicking", |_| Ok(panicking())),
+        ];
+        let environment = machine::environment("test");
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = RecordWriter::create(folder.path()).unwrap();
+        writer.write(&run_record(&environment)).unwrap();
+        let mut cells = Cells::default();
+        for variant in &variants {
+            cells.variant(variant, &[1]).unwrap();
+            let record = VariantRecord {
+                name: variant.name.clone(),
+                family: variant.family.to_owned(),
+                build: None,
+                probe: None,
+                description: String::new(),
+            };
+            writer.write(&Record::Variant(record)).unwrap();
+        }
+        let interrupted = AtomicBool::new(false);
+        let mut runner = Runner::new(
+            writer,
+            None,
+            Bench::new(&environment),
+            Budget::Samples(3),
+            1,
+            &interrupted,
+            Progress::new(1.0, 1),
+        );
+        let cells = cells.into_vec();
+        runner.workload(&data, cells, f64::INFINITY, 0.0).unwrap();
+        assert_eq!((runner.wrong(), runner.failed()), (1, 2));
+
+        let run = read_run(folder.path()).unwrap();
+        assert_eq!(run.samples.len(), 3);
+        let failure = |variant: &str| run.failures.iter().find(|f| f.variant == variant).unwrap();
+        assert!(failure("lying").wrong && failure("lying").error.starts_with("wrong answer"));
+        assert!(!failure("starving").wrong && failure("starving").error.contains("out of memory"));
+        assert!(!failure("panicking").wrong && failure("panicking").error.contains("a slip"));
+        let summary = summarise(&run);
+        assert_eq!(summary.results.len(), 1);
+        assert_eq!(summary.results[0].variant, default_variant().name);
     }
 }

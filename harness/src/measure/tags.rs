@@ -88,11 +88,16 @@ fn passed<K: Key>(build: &[K], misses: &[K], bits: u32, tag: impl Fn(u64, u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use join_core::hash::Murmur;
 
     #[test]
     fn tags_let_fewer_through_than_no_tags_and_never_hold_back_a_match() {
-        let build: Vec<i32> = (0..10_000).map(|i| i * 7919).collect();
-        let misses: Vec<i32> = (0..10_000).map(|i| i * 7919 + 1).collect();
+        let keys = |from: i64| {
+            (from..from + 10_000)
+                .map(|i| Murmur::hash(i) as i64)
+                .collect()
+        };
+        let (build, misses): (Vec<i64>, Vec<i64>) = (keys(0), keys(1 << 40));
         let bits = 14;
         let none = passed(&build, &misses, bits, |_, _| 1);
         let masks = passed(&build, &misses, bits, MaskTable::tag);

@@ -77,6 +77,8 @@ pub struct Configuration {
     pub directory: Directory,
     /// The directory's size (serial and partitioned), and how tuples are partitioned.
     pub build: Settings,
+    /// Build rows under which the partitioned build hands over to the serial one (R3.1).
+    pub min_rows: usize,
     /// What lists of the partitioned build hold.
     pub list_entry: ListEntry,
     /// How the build side's keys are read.
@@ -100,6 +102,7 @@ impl Default for Configuration {
             tags: Tags::MaskTable,
             directory: Directory::Packed,
             build: Settings::default(),
+            min_rows: 0,
             list_entry: ListEntry::Tuple,
             build_input: InputMode::default(),
             probe: PipelinedProbe::default(),

@@ -194,6 +194,16 @@ pub static TOGGLES: &[Toggle] = &[
         ],
     },
     Toggle {
+        name: "min-rows",
+        sentence: "build rows under which the partitioned build hands over to the serial one",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("0", |c| c.min_rows = 0),
+            Setting::new("64k", |c| c.min_rows = 1 << 16),
+            Setting::new("16m", |c| c.min_rows = 1 << 24),
+        ],
+    },
+    Toggle {
         name: "write-combining",
         sentence: "tuples gathered to a cache line before they are written to their partition",
         part: Part::Partitions,

@@ -3,11 +3,14 @@
 //! To add one: a dependency in `Cargo.toml` and a line in [`BUILDS`] (it then combines with every probe of [`PROBES`])
 //! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
 
-use baselines::{BucketChaining, Hashbrown, PartitionedChaining, StdHashMap};
+use baselines::{
+    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
+    StdHashMap,
+};
 use join_core::directory::{Packed, Sizing};
 use join_core::hash::Fibonacci;
 use join_core::input::InputMode;
-use join_core::join::{Join, Kernel};
+use join_core::join::{Join, Kernel, Threshold};
 use join_core::tag::SourceBits;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use partitioned_build::{PartitionedBuild, Plain, Settings, Tagged};
@@ -64,6 +67,8 @@ pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown, in shards that fit the cache", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(Hashbrown::default(), c)) },
     BuildVariant { name: "bucket-chaining", family: "baseline", description: "bucket chaining, built by atomic exchanges", parts: ANY, probes: &["batched"], make: |c| Ok(joined(BucketChaining::default(), c)) },
     BuildVariant { name: "partitioned-chaining", family: "baseline", description: "chaining with tags, built partition by partition, as the contest's winners shipped it", parts: ANY, probes: &["batched"], make: |c| Ok(joined(PartitionedChaining::default(), c)) },
+    BuildVariant { name: "linear-probing", family: "baseline", description: "open addressing with linear probing, built range by range", parts: ANY, probes: &["batched"], make: |c| Ok(joined(LinearProbing::default(), c)) },
+    BuildVariant { name: "robin-hood", family: "baseline", description: "open addressing with Robin Hood hashing, built range by range", parts: ANY, probes: &["batched"], make: |c| Ok(joined(RobinHood::default(), c)) },
 ];
 
 /// The probe variants.
@@ -76,7 +81,10 @@ pub static PROBES: &[ProbeVariant] = &[
 
 /// The joins that see both sides before they match anything.
 #[rustfmt::skip] // a line a variant
-pub static JOINS: &[JoinVariant] = &[];
+pub static JOINS: &[JoinVariant] = &[
+    JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", make: |_| Ok(Box::new(Radix::default())) },
+    JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", make: |_| Ok(Box::new(SortMerge)) },
+];
 
 /// The variant that an ablation changes.
 pub const DEFAULT: &str = "partitioned+batched";
@@ -110,7 +118,11 @@ struct Partitioned;
 
 impl WithScheme for Partitioned {
     fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
-        let build = PartitionedBuild::<S, Plain>::new(configuration.build);
+        let build = Threshold {
+            min_rows: configuration.min_rows,
+            small: SerialBuild::<S>::new(configuration.build.sizing),
+            large: PartitionedBuild::<S, Plain>::new(configuration.build),
+        };
         joined(build, configuration)
     }
 }

@@ -99,14 +99,13 @@ fn of_workloads() -> Result<Vec<Vec<String>>, Ending> {
     Ok(rows)
 }
 
-/// A number of rows with the unit that leaves it short.
+/// A number of rows; in M (2^20) or K (2^10) where that is exact.
 fn rows_text(rows: u64) -> String {
     match rows {
-        _ if rows >= 1 << 20 => format!("{:.3} M", rows as f64 / f64::from(1 << 20)),
-        _ if rows >= 1 << 10 => format!("{:.3} K", rows as f64 / f64::from(1 << 10)),
+        _ if rows >= 1 << 20 && rows.is_multiple_of(1 << 20) => format!("{} M", rows >> 20),
+        _ if rows >= 1 << 10 && rows.is_multiple_of(1 << 10) => format!("{} K", rows >> 10),
         _ => rows.to_string(),
     }
-    .replace(".000", "")
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {

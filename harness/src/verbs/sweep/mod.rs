@@ -1,0 +1,76 @@
+//! `--sweep` and `--ablate`: measure, record, draw.
+
+mod folder;
+mod measure;
+mod request;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
+use super::Ending;
+use crate::cli::MeasureArgs;
+use crate::measure::{Bench, Progress, Runner, Stop};
+use crate::record::{EndRecord, Record};
+use crate::{machine, report};
+use request::Request;
+
+/// What records call the allocator.
+const ALLOCATOR: &str = "a pool of mapped blocks from 1 MiB on, mimalloc below";
+
+/// Measures and reports.
+pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
+    let environment = machine::environment(ALLOCATOR);
+    let request = Request::new(args, &environment)?;
+    let items = request.items();
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    let (folder, writer, before) = folder::open(args, &command, &request, &environment)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    // A second handler in one process is an error; then there is one already.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    let budget = request.budget();
+    let estimate = request.estimate(&items, budget)?;
+    eprintln!("{}", estimate.text);
+    let mut runner = Runner::new(
+        writer,
+        before,
+        Bench::new(&environment),
+        budget,
+        args.seed.unwrap_or(1),
+        &interrupted,
+        Progress::new(estimate.seconds, items.len()),
+    );
+    let result = request.measure(&mut runner, &items, estimate.seconds, &environment);
+    let complete = match &result {
+        Ok(()) => true,
+        Err(Stop::Interrupted) => false,
+        Err(_) => {
+            runner.progress().finish();
+            return result.map_err(Ending::usage);
+        }
+    };
+    let end = Record::End(EndRecord {
+        complete,
+        finished: Timestamp::now().to_string(),
+    });
+    runner.record(&end, |_| false).map_err(Ending::usage)?;
+    runner.progress().finish();
+    let page = report::draw(&folder).map_err(Ending::usage)?;
+    println!("{}", page.display());
+    if !complete {
+        return Err(Ending::Interrupted(format!(
+            "interrupted; what was measured is in {}, and --resume {} with the same options goes on",
+            page.display(),
+            folder.display()
+        )));
+    }
+    match runner.wrong() {
+        0 => Ok(()),
+        wrong => Err(Ending::Wrong(format!(
+            "{wrong} wrong answers; they are listed in {} and not charted",
+            page.display()
+        ))),
+    }
+}

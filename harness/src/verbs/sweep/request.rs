@@ -1,0 +1,255 @@
+//! What a run is asked to measure: workloads, variants, toggles, thread counts.
+
+use crate::cli::MeasureArgs;
+use crate::limits;
+use crate::measure::{Budget, Cell, Cells};
+use crate::nearest::did_you_mean;
+use crate::record::{Environment, Size};
+use crate::registry::{self, NotCompiled, Part, TOGGLES, Toggle, Variant, default_variant};
+use crate::verbs::Ending;
+use crate::verbs::select::{Selection, select};
+use crate::workload::Instance;
+
+/// More threads than this are a slip of the finger.
+const MOST_THREADS: u32 = 1024;
+
+/// The workloads of an ablation that is not told which: uniform, selective and skewed probes, duplicates, NULLs.
+const ABLATED: [&str; 5] = [
+    "pk-fk-16m",
+    "selective-16m",
+    "zipf-16m",
+    "n-m-4m",
+    "nulls-1m",
+];
+
+/// The workload whose pairs are written out when an ablation is not told which.
+const PAIRS: &str = "n-m-4m";
+
+/// One workload of the run, with its consumer.
+pub(super) struct Item {
+    pub(super) instance: Instance,
+    pub(super) pairs: bool,
+    pub(super) swept: bool,
+    pub(super) ablated: bool,
+}
+
+impl Item {
+    /// The name in records.
+    pub(super) fn name(&self) -> String {
+        let pairs = if self.pairs { "-pairs" } else { "" };
+        format!("{}{pairs}", self.instance.name)
+    }
+
+    /// Tuples that a cell touches.
+    pub(super) fn tuples(&self) -> f64 {
+        let instance = &self.instance;
+        // A build tuple is touched about three times as often as a probe tuple.
+        let touched = 3 * instance.build_rows() + instance.probe_rows();
+        (touched + instance.estimated_results() / 2) as f64
+    }
+}
+
+/// What a run measures.
+pub(super) struct Request<'a> {
+    pub(super) args: &'a MeasureArgs,
+    pub(super) selection: Selection,
+    pub(super) toggles: Vec<&'static Toggle>,
+    pub(super) threads: Vec<u32>,
+    /// Thread counts of the ablation.
+    pub(super) ablation_threads: Vec<u32>,
+    pub(super) ablated: Vec<Variant>,
+    /// Measured against itself.
+    pub(super) control: Variant,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(args: &'a MeasureArgs, environment: &Environment) -> Result<Self, Ending> {
+        if !args.sweep && args.ablate.is_none() {
+            return Err(Ending::usage(
+                "nothing to do: say --sweep, --ablate or a verb such as list; `harness --help` shows all",
+            ));
+        }
+        if !environment.optimised && !args.allow_unoptimised {
+            return Err(Ending::usage(limits::Error::Unoptimised));
+        }
+        if let Some(peer) = args.peers.first() {
+            return Err(Ending::Usage(format!(
+                "--peers {peer}: this version measures no other engines yet; leave --peers out"
+            )));
+        }
+        if args.samples == Some(0) {
+            return Err(Ending::usage(
+                "--samples 0 measures nothing; give 1 or more",
+            ));
+        }
+        let mut threads = args.threads.clone();
+        threads.sort_unstable();
+        threads.dedup();
+        if threads.is_empty() {
+            threads = limits::default_threads(environment.cores);
+        }
+        if let Some(&wrong) = threads.iter().find(|&&n| n == 0 || n > MOST_THREADS) {
+            return Err(Ending::usage(limits::Error::Threads(wrong)));
+        }
+        let toggles = toggles(args.ablate.as_deref())?;
+        let selection = select(&args.only, args.size())?;
+        let default = default_variant();
+        let ablated: Vec<Variant> = match selection.variants_named {
+            true => {
+                let named = selection.variants.iter();
+                named.filter(|v| v.has(Part::Table)).cloned().collect()
+            }
+            false => vec![default.clone()],
+        };
+        if args.ablate.is_some() && ablated.is_empty() {
+            return Err(Ending::usage(
+                "--only names no variant that has toggles; those of the families serial and partitioned have",
+            ));
+        }
+        let measured: &[Variant] = if args.sweep {
+            &selection.variants
+        } else {
+            &ablated
+        };
+        let named = measured.iter().find(|variant| variant.name == default.name);
+        let control = named.or(measured.first()).cloned().unwrap_or(default);
+        let ablation_threads = match (args.threads.is_empty(), threads.last()) {
+            (true, Some(&most)) => vec![most],
+            _ => threads.clone(),
+        };
+        Ok(Self {
+            args,
+            selection,
+            toggles,
+            threads,
+            ablation_threads,
+            ablated,
+            control,
+        })
+    }
+
+    pub(super) fn budget(&self) -> Budget {
+        match (self.args.samples, self.args.size()) {
+            (Some(samples), _) => Budget::Samples(samples),
+            (None, Size::Quick) => Budget::Seconds(48.0),
+            (None, Size::Default) => Budget::Seconds(270.0),
+            (None, Size::Full) => Budget::Samples(10),
+        }
+    }
+
+    /// The workloads, in order.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let ablate = !self.toggles.is_empty();
+        let merges = self.toggles.iter().any(|t| t.part == Part::Merge);
+        let named = self.selection.workloads_named;
+        let mut items = Vec::new();
+        for instance in &self.selection.workloads {
+            let name = instance.name.as_str();
+            let ablated = ablate && (named || ABLATED.contains(&name));
+            if self.args.sweep || ablated {
+                items.push(Item {
+                    instance: instance.clone(),
+                    pairs: false,
+                    swept: self.args.sweep,
+                    ablated,
+                });
+            }
+            if merges && (named || name == PAIRS) {
+                items.push(Item {
+                    instance: instance.clone(),
+                    pairs: true,
+                    swept: false,
+                    ablated: true,
+                });
+            }
+        }
+        items
+    }
+
+    /// The cells of a workload.
+    pub(super) fn cells(&self, item: &Item) -> Result<Vec<Cell>, NotCompiled> {
+        let mut cells = Cells::default();
+        let threads = match item.swept {
+            true => &self.threads,
+            false => &self.ablation_threads,
+        };
+        cells.control(&self.control, threads)?;
+        if item.swept {
+            for variant in &self.selection.variants {
+                cells.variant(variant, &self.threads)?;
+            }
+        }
+        if item.ablated {
+            for variant in &self.ablated {
+                cells.ablation(variant, &self.toggles, item.pairs, &self.ablation_threads)?;
+            }
+        }
+        Ok(cells.into_vec())
+    }
+
+    /// How much there is to do.
+    pub(super) fn estimate(&self, items: &[Item], budget: Budget) -> Result<Estimate, Ending> {
+        /// Seconds that one thread takes for a tuple, by and large.
+        const PER_TUPLE: f64 = 15e-9;
+        let (fewest, most) = budget.samples();
+        let (mut cells, mut least, mut longest) = (0, 0.0, 0.0);
+        for item in items {
+            let of_item = self.cells(item).map_err(Ending::usage)?;
+            let generating = item.instance.estimated_seconds();
+            let round: f64 = of_item
+                .iter()
+                .map(|cell| item.tuples() * PER_TUPLE / f64::from(cell.name.threads.clamp(1, 8)))
+                .sum();
+            cells += of_item.len();
+            least += generating + round * f64::from(1 + fewest);
+            longest += generating + round * f64::from(1 + most);
+        }
+        let seconds = match budget {
+            Budget::Seconds(seconds) => longest.min(seconds.max(least)),
+            Budget::Samples(_) => longest,
+        };
+        let samples = if fewest == most {
+            format!("{most} samples each")
+        } else {
+            format!("{fewest} to {most} samples each")
+        };
+        let time = match seconds {
+            _ if seconds > 5400.0 => format!("{:.1} hours", seconds / 3600.0),
+            _ if seconds > 90.0 => format!("{:.0} minutes", seconds / 60.0),
+            _ => format!("{seconds:.0} seconds"),
+        };
+        Ok(Estimate {
+            seconds,
+            text: format!(
+                "{} workloads, {cells} cells, {samples}: about {time}",
+                items.len()
+            ),
+        })
+    }
+}
+
+/// How much there is to do.
+pub(super) struct Estimate {
+    pub(super) seconds: f64,
+    pub(super) text: String,
+}
+
+/// The toggles that `--ablate` names, all if it names none.
+fn toggles(named: Option<&[String]>) -> Result<Vec<&'static Toggle>, Ending> {
+    match named {
+        None => Ok(Vec::new()),
+        Some([]) => Ok(TOGGLES.iter().collect()),
+        Some(names) => names
+            .iter()
+            .map(|name| {
+                registry::toggle(name).ok_or_else(|| {
+                    let names = TOGGLES.iter().map(|toggle| toggle.name);
+                    Ending::Usage(format!(
+                        "--ablate {name}: no toggle has this name{}; see `harness list toggles`",
+                        did_you_mean(name, names)
+                    ))
+                })
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,62 @@
+//! What the tests of the command line share: the program, and a workload that takes no time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A workload of two pages a side and more.
+pub const TINY: &str = r#"
+name = "tiny"
+sentence = "nothing but speed of testing"
+
+[build]
+rows = "5000"
+keys = "unique"
+
+[probe]
+rows = "20000"
+keys = "uniform"
+"#;
+
+/// The harness, working in `folder`.
+pub fn harness(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .env("XDG_CACHE_HOME", folder);
+    command
+}
+
+/// Runs it to its end.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    harness(folder, arguments)
+        .output()
+        .expect("the harness starts")
+}
+
+/// A folder with the tiny workload.
+pub fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    std::fs::write(folder.path().join("tiny.toml"), TINY).expect("it can be written");
+    folder
+}
+
+/// What was written to a stream.
+pub fn text(stream: &[u8]) -> String {
+    String::from_utf8(stream.to_vec()).expect("the harness writes UTF-8")
+}
+
+/// The run's folder, from the last line on standard output.
+pub fn run_folder(folder: &Path, output: &Output) -> PathBuf {
+    let out = text(&output.stdout);
+    let page = out.lines().last().unwrap_or_else(|| {
+        panic!("no report; standard error: {}", text(&output.stderr));
+    });
+    let page = folder.join(page);
+    assert!(
+        page.ends_with("index.html") && page.is_file(),
+        "{}",
+        page.display()
+    );
+    page.parent().expect("a page is in a folder").to_owned()
+}

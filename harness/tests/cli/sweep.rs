@@ -1,0 +1,259 @@
+//! Sweeps and ablations of a tiny workload, whole, interrupted, and gone on with.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::common::{folder, harness, run, run_folder, text};
+use harness::record::{Run, SAMPLES_FILE, read_run};
+
+const SWEEP: [&str; 8] = [
+    "--sweep",
+    "--only",
+    "tiny.toml|serial|partitioned",
+    "--threads",
+    "1,2",
+    "--samples",
+    "4",
+    "--quick",
+];
+
+/// Every sample's round and cell, as often as it is there.
+fn samples(run: &Run) -> Vec<String> {
+    let mut samples: Vec<String> = run
+        .samples
+        .iter()
+        .map(|s| {
+            format!(
+                "{} {} {} {:?} {:?} {}",
+                s.workload, s.round, s.variant, s.toggles, s.label, s.threads
+            )
+        })
+        .collect();
+    samples.sort();
+    samples
+}
+
+fn summary(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(folder.join("summary.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_sweep_leaves_a_complete_run() {
+    let folder = folder();
+    let output = run(folder.path(), &SWEEP);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let folder = run_folder(folder.path(), &output);
+    let run = read_run(&folder).unwrap();
+    assert!(run.complete && run.failures.is_empty());
+    assert!(!run.limits.is_empty());
+    let all = samples(&run);
+    assert_eq!(
+        all.iter().collect::<BTreeSet<_>>().len(),
+        all.len(),
+        "no sample twice"
+    );
+    if cfg!(target_os = "linux") {
+        let variants: BTreeSet<_> = run.memory.iter().map(|m| &m.variant).collect();
+        assert_eq!(
+            variants.len(),
+            run.variants.len(),
+            "a peak for every variant"
+        );
+        assert!(run.memory.iter().all(|m| m.peak_bytes > 5000 * 8));
+    }
+    let summary = summary(&folder);
+    assert_eq!(summary["run"]["complete"], true);
+    let results = summary["results"].as_array().unwrap();
+    assert_eq!(
+        results.len(),
+        run.variants.len() * 2,
+        "each variant at 1 and 2 threads"
+    );
+    for result in results {
+        assert_eq!(result["samples"], 4);
+        assert_eq!(result["checksum"], results[0]["checksum"]);
+        let phases = result["phases"].as_array().unwrap();
+        assert!(!phases.is_empty());
+    }
+    let controls = summary["noise_floor"]["controls"].as_array().unwrap();
+    assert_eq!(controls.len(), 2);
+}
+
+#[test]
+fn phases_add_up_to_the_sample() {
+    let folder = folder();
+    let output = run(folder.path(), &SWEEP);
+    let run = read_run(&run_folder(folder.path(), &output)).unwrap();
+    for sample in &run.samples {
+        let phases: f64 = sample.phases.iter().map(|phase| phase.seconds).sum();
+        assert!(
+            (phases - sample.seconds).abs() <= sample.seconds * 0.021,
+            "{sample:?}"
+        );
+    }
+}
+
+#[test]
+fn an_ablation_gives_every_toggle_a_ratio() {
+    let folder = folder();
+    let output = run(
+        folder.path(),
+        &[
+            "--ablate",
+            "--only",
+            "tiny.toml",
+            "--threads",
+            "2",
+            "--samples",
+            "3",
+        ],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary = summary(&run_folder(folder.path(), &output));
+    let ablations = summary["ablations"].as_array().unwrap();
+    for toggle in harness::registry::TOGGLES {
+        let of_toggle = ablations.iter().filter(|a| a["toggle"] == toggle.name);
+        assert_eq!(
+            of_toggle.count(),
+            toggle.settings.len() - 1,
+            "{}",
+            toggle.name
+        );
+    }
+}
+
+#[test]
+fn a_command_line_of_another_kind_is_not_gone_on_with() {
+    let folder = folder();
+    let output = run(folder.path(), &[&SWEEP[..], &["--out", "run"]].concat());
+    assert!(output.status.success());
+    for (arguments, what) in [
+        (
+            vec!["--sweep", "--only", "tiny.toml", "--resume", "run"],
+            "command line",
+        ),
+        ([&SWEEP[..], &["--resume", "run"]].concat(), "complete"),
+        ([&SWEEP[..], &["--out", "run"]].concat(), "--out"),
+    ] {
+        let output = run(folder.path(), &arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(what), "{error}");
+    }
+    // Of another commit.
+    let file = folder.path().join("run").join(SAMPLES_FILE);
+    let records = std::fs::read_to_string(&file).unwrap();
+    let commit = read_run(&folder.path().join("run"))
+        .unwrap()
+        .run
+        .environment
+        .commit;
+    let other = records.replacen(&commit, "0123456789", 1);
+    std::fs::write(&file, other).unwrap();
+    let output = run(folder.path(), &[&SWEEP[..], &["--resume", "run"]].concat());
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("commit") && error.contains("0123456789"),
+        "{error}"
+    );
+}
+
+/// Starts `arguments`, and sends `signal` once some samples are there.
+#[cfg(unix)]
+fn interrupt(
+    folder: &Path,
+    arguments: &[&str],
+    signal: i32,
+    samples: usize,
+) -> std::process::Output {
+    use std::process::Stdio;
+    let child = harness(folder, arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let file = folder.join("run").join(SAMPLES_FILE);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let count = || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.matches("\"kind\":\"sample\"").count()
+    };
+    while count() < samples && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // SAFETY: a signal to a child of this process that has not been waited for.
+    unsafe { libc::kill(child.id() as i32, signal) };
+    child.wait_with_output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_a_run_that_can_be_read_and_gone_on_with() {
+    let folder = folder();
+    let many = [
+        "--sweep",
+        "--only",
+        "tiny.toml|serial",
+        "--threads",
+        "1",
+        "--samples",
+        "400",
+    ];
+    let output = interrupt(
+        folder.path(),
+        &[&many[..], &["--out", "run"]].concat(),
+        libc::SIGINT,
+        20,
+    );
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let run_at = run_folder(folder.path(), &output);
+    let partial = read_run(&run_at).unwrap();
+    assert!(!partial.complete && partial.finished.is_some());
+    assert!(partial.samples.len() >= 20);
+    assert_eq!(summary(&run_at)["run"]["complete"], false);
+    let resumed = run(folder.path(), &[&many[..], &["--resume", "run"]].concat());
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    let whole = read_run(&run_at).unwrap();
+    assert!(whole.complete);
+    assert_eq!(whole.samples[..partial.samples.len()], partial.samples);
+    assert_eq!(whole.samples.len(), 400 * (whole.variants.len() + 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn killed_again_and_again_a_run_ends_with_the_same_samples() {
+    let folder = folder();
+    let call = [
+        "--sweep",
+        "--only",
+        "tiny.toml|serial",
+        "--threads",
+        "1,2",
+        "--samples",
+        "30",
+    ];
+    let whole = run(folder.path(), &[&call[..], &["--out", "whole"]].concat());
+    assert!(whole.status.success(), "{}", text(&whole.stderr));
+    let whole = read_run(&folder.path().join("whole")).unwrap();
+    let mut option = "--out";
+    for kills in 1..=4 {
+        let arguments = [&call[..], &[option, "run"]].concat();
+        interrupt(folder.path(), &arguments, libc::SIGKILL, kills * 40);
+        option = "--resume";
+    }
+    // A torn last line, as a crash of the machine leaves it.
+    let file = folder.path().join("run").join(SAMPLES_FILE);
+    let mut records = std::fs::read(&file).unwrap();
+    records.truncate(records.len() - 7);
+    std::fs::write(&file, records).unwrap();
+    let last = run(folder.path(), &[&call[..], &["--resume", "run"]].concat());
+    assert!(last.status.success(), "{}", text(&last.stderr));
+    let run = read_run(&folder.path().join("run")).unwrap();
+    assert!(run.complete);
+    assert_eq!(samples(&run), samples(&whole));
+    let limits = |run: &Run| run.limits.len();
+    assert_eq!(limits(&run), limits(&whole));
+    assert_eq!(run.memory.len(), whole.memory.len());
+}
