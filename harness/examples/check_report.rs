@@ -1,0 +1,116 @@
+//! Checks that a run's report is complete: `check_report RUN`. For CI, and for whoever keeps a run.
+//!
+//! Every curated variant on every canonical workload at every thread count of the run, one checksum a workload, no
+//! failure; every toggle's every setting with an interval where the run has an ablation; every chart in the page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+fn main() -> ExitCode {
+    let Some(run) = std::env::args().nth(1) else {
+        eprintln!("usage: check_report RUN, the folder of a run");
+        return ExitCode::from(2);
+    };
+    let faults = match check(Path::new(&run)) {
+        Ok(faults) => faults,
+        Err(error) => vec![format!("{run}: {error}")],
+    };
+    for fault in &faults {
+        eprintln!("{fault}");
+    }
+    if faults.is_empty() {
+        println!("{run}: complete");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn check(run: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let read = |name: &str| std::fs::read_to_string(run.join(name));
+    let summary: Value = serde_json::from_str(&read("summary.json")?)?;
+    let samples = harness::record::read_run(run)?;
+    let mut faults = Vec::new();
+    if summary["run"]["complete"] != true {
+        faults.push("the run is not complete".to_owned());
+    }
+    for failure in summary["failures"].as_array().into_iter().flatten() {
+        faults.push(format!("failure: {failure}"));
+    }
+    let modes = &samples.run.modes;
+    if modes.iter().any(|mode| mode == "sweep") {
+        let workloads = harness::workload::resolve(&[], samples.run.size)?;
+        let workloads: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
+        faults.extend(results(&summary, &workloads, &samples.run.threads));
+    }
+    if modes.iter().any(|mode| mode == "ablate") {
+        faults.extend(ablations(&summary));
+    }
+    let page = read("index.html")?;
+    let mut charts = 0;
+    for file in std::fs::read_dir(run)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            charts += 1;
+            let svg = std::fs::read_to_string(&path)?;
+            if !page.contains(svg.trim()) {
+                faults.push(format!("{} is not in the page", path.display()));
+            }
+        }
+    }
+    if charts == 0 {
+        faults.push("no charts".to_owned());
+    }
+    Ok(faults)
+}
+
+fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut cells = BTreeSet::new();
+    let mut checksums: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for result in summary["results"].as_array().into_iter().flatten() {
+        let text = |key: &str| result[key].as_str().unwrap_or_default();
+        cells.insert((text("workload"), text("variant"), result["threads"].as_u64()));
+        checksums.entry(text("workload")).or_default().insert(text("checksum"));
+        for key in ["samples", "tuples_per_second", "limit_ratio"] {
+            if result[key].as_f64().is_none_or(|value| value <= 0.0) {
+                faults.push(format!("{} on {}: no {key}", text("variant"), text("workload")));
+            }
+        }
+    }
+    for (workload, checksums) in &checksums {
+        if checksums.len() != 1 {
+            faults.push(format!("{workload}: several checksums: {checksums:?}"));
+        }
+    }
+    for workload in workloads {
+        for variant in harness::registry::variants().iter().filter(|variant| variant.curated) {
+            for &threads in threads {
+                if !cells.contains(&(*workload, &*variant.name, Some(u64::from(threads)))) {
+                    faults.push(format!("{} on {workload} with {threads} threads: no result", variant.name));
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn ablations(summary: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    let ablations: Vec<&Value> = summary["ablations"].as_array().into_iter().flatten().collect();
+    for toggle in harness::registry::TOGGLES {
+        let found = ablations.iter().any(|ablation| {
+            ablation["toggle"] == toggle.name
+                && ["median", "low", "high"]
+                    .iter()
+                    .all(|key| ablation["ratio"][key].as_f64().is_some_and(|ratio| ratio > 0.0))
+        });
+        if !found {
+            faults.push(format!("toggle {}: no ratio with an interval", toggle.name));
+        }
+    }
+    faults
+}
