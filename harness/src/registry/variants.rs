@@ -14,6 +14,7 @@ use join_core::join::{Join, Kernel, Threshold};
 use join_core::tag::SourceBits;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use partitioned_build::{PartitionedBuild, Plain, Settings, Tagged};
+use partitioned_join::PartitionedJoin;
 use serial_build::SerialBuild;
 
 use super::configuration::{
@@ -82,6 +83,7 @@ pub static PROBES: &[ProbeVariant] = &[
 /// The joins that see both sides before they match anything.
 #[rustfmt::skip] // a line a variant
 pub static JOINS: &[JoinVariant] = &[
+    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", make: |_| Ok(Box::new(PartitionedJoin::<DefaultScheme>::new(partitioned_join::Settings::DEFAULT))) },
     JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", make: |_| Ok(Box::new(Radix::default())) },
     JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", make: |_| Ok(Box::new(SortMerge)) },
 ];
