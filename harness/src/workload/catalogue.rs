@@ -1,6 +1,6 @@
 //! The canonical workloads, and how workloads are named on the command line.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::definition::Definition;
@@ -34,8 +34,7 @@ pub fn all() -> Result<Vec<Definition>, Error> {
         .collect()
 }
 
-/// The instances at a size that the patterns name, each once, in the order of the canonical workloads and then of the
-/// patterns; all canonical ones if there is no pattern. A pattern is the path of a workload file, or matches names as
+/// The instances at a size that the patterns name, each once, the canonical ones first; all canonical ones if there is no pattern. A pattern is the path of a workload file, or matches names as
 /// [`matches`] says; that of a ladder stands for all its rungs.
 ///
 /// # Errors
@@ -50,14 +49,17 @@ pub fn resolve(patterns: &[String], size: Size) -> Result<Vec<Instance>, Error> 
     }
     let (paths, names): (Vec<&String>, Vec<&String>) =
         patterns.iter().partition(|pattern| is_path(pattern));
-    for pattern in &names {
-        if !canonical.iter().any(|instance| instance.is_named(pattern)) {
+    let mut named = HashSet::new();
+    for pattern in names {
+        let found = find(pattern, &canonical);
+        if found.is_empty() {
             let names = canonical.iter().flat_map(Instance::names);
             return Err(Error::unknown(pattern, names));
         }
+        named.extend(found.into_iter().map(|instance| instance.name.clone()));
     }
-    canonical.retain(|instance| names.iter().any(|pattern| instance.is_named(pattern)));
-    for path in paths.iter().collect::<std::collections::BTreeSet<_>>() {
+    canonical.retain(|instance| named.contains(&instance.name));
+    for path in paths.into_iter().collect::<BTreeSet<_>>() {
         canonical.extend(Definition::open(Path::new(path))?.instances(size)?);
     }
     let mut seen = HashSet::new();
@@ -72,13 +74,28 @@ pub fn resolve(patterns: &[String], size: Size) -> Result<Vec<Instance>, Error> 
     }
 }
 
+/// The instances that have the pattern for a name, of themselves or of their ladder; where none has, those with a name
+/// that it [`matches`].
+fn find<'a>(pattern: &str, instances: &'a [Instance]) -> Vec<&'a Instance> {
+    let all = instances.iter();
+    let exactly: Vec<_> = all
+        .clone()
+        .filter(|instance| instance.names().any(|name| name == pattern))
+        .collect();
+    match exactly.is_empty() {
+        true => all.filter(|instance| instance.is_named(pattern)).collect(),
+        false => exactly,
+    }
+}
+
 impl Instance {
-    /// Whether a pattern matches this instance or the ladder that it is a rung of.
+    /// Whether a pattern [`matches`] a name of this instance.
     pub fn is_named(&self, pattern: &str) -> bool {
         self.names().any(|name| matches(pattern, name))
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
+    /// Its own name and that of its ladder.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         [Some(self.name.as_str()), self.group.as_deref()]
             .into_iter()
             .flatten()
@@ -112,6 +129,34 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::instance::Source;
+
+    #[test]
+    fn every_answer_is_recorded() {
+        for size in [Size::Quick, Size::Default, Size::Full] {
+            for instance in resolve(&[], size).unwrap() {
+                let recorded = instance.expected.iter().any(|expected| {
+                    let build = expected.build_rows == instance.build_rows();
+                    // How many rows `lineitem` has is only known when it has been made.
+                    let is_tpch = matches!(instance.source, Source::Tpch(_));
+                    build && (is_tpch || expected.probe_rows == instance.probe_rows())
+                });
+                assert!(recorded, "{} at size {size}", instance.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_itself_before_it_is_a_part_of_others() {
+        let text = "name = \"l\"\nsentence = \"A test.\"\nbuild = { keys = \"unique\" }\n\
+                    probe = { keys = \"even\" }\n[ladder]\nrungs = { from = 1, to = 10, step = 1 }\n\
+                    probe_factor = 1\nprobe_cap = 9\n";
+        let definition = Definition::parse("l.toml", Path::new(""), text).unwrap();
+        let rungs = definition.instances(Size::Quick).unwrap();
+        for (pattern, count) in [("l-2^1", 1), ("l-2^1*", 2), ("2^1", 2), ("l", 10), ("x", 0)] {
+            assert_eq!(find(pattern, &rungs).len(), count, "{pattern}");
+        }
+    }
 
     #[test]
     fn a_pattern_is_a_part_or_has_stars() {

@@ -49,22 +49,8 @@ pub enum Error {
     Table {
         /// The workload's file.
         file: String,
-        /// Where and what.
-        source: TableError,
-    },
-    /// A table without the key column.
-    #[error("{file}: the table {table} has no column {column:?}{suggestion}; it has: {columns}")]
-    NoColumn {
-        /// The workload's file.
-        file: String,
-        /// The table folder.
-        table: String,
-        /// The column asked for.
-        column: String,
-        /// Nearest names.
-        suggestion: String,
-        /// The names there are.
-        columns: String,
+        /// Where and what; boxed, because it is by far the largest part of any error.
+        source: Box<TableError>,
     },
     /// Two workloads of one name in one run.
     #[error("two workloads are named {name:?}; rename one in its TOML file")]
@@ -75,7 +61,7 @@ pub enum Error {
     /// Data that differs from what a workload's file has recorded.
     #[error(
         "{file}: {name} with {build_rows} build and {probe_rows} probe rows gives {found}, but the file expects \
-         {expected}; mend the [[expected]] entry if the data was meant to change"
+         {expected}; mend the entry of \"expected\" if the data was meant to change"
     )]
     Changed {
         /// The workload's file.
@@ -99,6 +85,13 @@ impl Error {
         Error::Unknown {
             pattern: pattern.to_owned(),
             suggestion: did_you_mean(pattern, names),
+        }
+    }
+
+    pub(super) fn table(file: &str, source: TableError) -> Error {
+        Error::Table {
+            file: file.to_owned(),
+            source: Box::new(source),
         }
     }
 

@@ -80,15 +80,15 @@ impl Instance {
         (pages(self.build_rows()) + pages(self.probe_rows())) * PAGE_BYTES as u64
     }
 
-    /// About how long [`Instance::generate`] takes on one thread; a table folder is only mapped, checked and sorted
-    /// for the answer.
+    /// About how many seconds of processor time [`Instance::generate`] takes. A table folder is only mapped, checked,
+    /// and sorted for the answer.
     pub fn estimated_seconds(&self) -> f64 {
-        let per_row = match &self.source {
-            Source::Synthetic(_) => 1e-8,
-            Source::Tpch(_) => 3e-7,
-            Source::Tables(..) => 1e-7,
+        let (build, probe) = match &self.source {
+            Source::Synthetic(synthetic) => synthetic.seconds_per_row(),
+            Source::Tpch(_) => (1e-9, 1.5e-7),
+            Source::Tables(..) => (1e-7, 1e-7),
         };
-        per_row * (self.build_rows() + self.probe_rows()) as f64
+        build * self.build_rows() as f64 + probe * self.probe_rows() as f64
     }
 
     /// Makes the data on `threads` threads; the same data for any number of them. A `seed` stands in for the file's;
@@ -125,12 +125,7 @@ impl Instance {
         build: &TableKeys,
         probe: &TableKeys,
     ) -> Result<(Column, Column, Aggregate), Error> {
-        let open = |keys: &TableKeys| {
-            keys.open().map_err(|source| Error::Table {
-                file: self.file.clone(),
-                source,
-            })
-        };
+        let open = |keys: &TableKeys| keys.open().map_err(|error| Error::table(&self.file, error));
         let (build, probe) = (open(build)?, open(probe)?);
         let input = JoinInput::new(&build, &probe)
             .map_err(|error| Error::invalid(&self.file, error.to_string()))?;

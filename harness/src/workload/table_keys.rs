@@ -25,19 +25,19 @@ impl TableKeys {
     /// # Errors
     /// If the description cannot be read or has no such column.
     pub fn find(file: &str, folder: &Path, key: &str) -> Result<TableKeys, Error> {
-        let mut meta = read_meta(&folder.join(TABLE_FILE)).map_err(|source| Error::Table {
-            file: file.to_owned(),
-            source,
-        })?;
+        let mut meta =
+            read_meta(&folder.join(TABLE_FILE)).map_err(|error| Error::table(file, error))?;
         let names = || meta.columns.iter().map(|column| column.name.as_str());
         let Some(number) = names().position(|name| name == key) else {
-            return Err(Error::NoColumn {
-                file: file.to_owned(),
-                table: folder.display().to_string(),
-                column: key.to_owned(),
-                suggestion: did_you_mean(key, names()),
-                columns: names().collect::<Vec<_>>().join(", "),
-            });
+            return Err(Error::invalid(
+                file,
+                format!(
+                    "the table {} has no column {key:?}{}; it has: {}",
+                    folder.display(),
+                    did_you_mean(key, names()),
+                    names().collect::<Vec<_>>().join(", ")
+                ),
+            ));
         };
         let column = meta.columns.swap_remove(number);
         let data_type = column.data_type;

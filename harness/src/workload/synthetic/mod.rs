@@ -62,6 +62,27 @@ impl Synthetic {
         results.max(0.0) as u64
     }
 
+    /// About how long a build row and a probe row take to make.
+    pub fn seconds_per_row(&self) -> (f64, f64) {
+        const PLAIN: f64 = 1e-8;
+        const NULLS: f64 = 8e-8;
+        const ZIPF: f64 = 4e-8;
+        const SUMMED: f64 = 6e-8;
+        let side = |nulls: f64| if nulls > 0.0 { NULLS } else { PLAIN };
+        let build = match self.build_keys {
+            BuildKeys::Unique => PLAIN,
+            BuildKeys::Duplicated { .. } | BuildKeys::Heavy { .. } => SUMMED,
+        };
+        let probe = match self.probe_keys {
+            ProbeKeys::Zipf { .. } => ZIPF,
+            _ => PLAIN,
+        };
+        (
+            build.max(side(self.build_nulls)),
+            probe.max(side(self.probe_nulls)),
+        )
+    }
+
     fn generate_keys<T: SyntheticKey>(
         &self,
         seed: u64,
