@@ -23,7 +23,7 @@ impl Progress {
     pub fn new(seconds: f64, workloads: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new((seconds * 1000.0) as u64);
-            let style = "{bar:32} {percent:>3} %  {elapsed} elapsed, {eta} left  {msg}";
+            let style = "{bar:24} {percent:>3} %, {eta} left  {wide_msg}";
             bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
             bar.enable_steady_tick(Duration::from_millis(250));
             bar

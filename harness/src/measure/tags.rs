@@ -45,7 +45,8 @@ fn of_keys<K: Key>(
     let mut records = Vec::new();
     for slots_per_tuple in SLOTS_PER_TUPLE {
         let bits = Sizing::per_tuple(slots_per_tuple).bits(build.len());
-        let counted: [(&str, fn(u64, u32) -> u16); 4] = [
+        type Tag = fn(u64, u32) -> u16;
+        let counted: [(&str, Tag); 4] = [
             ("none", |_, _| 1),
             ("source", SourceBits::tag),
             ("below-prefix", BelowPrefix::tag),

@@ -60,7 +60,8 @@ pub(super) fn open(
         size: args.size(),
         modes: modes
             .into_iter()
-            .filter_map(|(on, mode)| on.then(|| mode.to_owned()))
+            .filter(|(on, _)| *on)
+            .map(|(_, mode)| mode.to_owned())
             .collect(),
         command: command.to_vec(),
         threads: request.threads.clone(),
