@@ -132,6 +132,26 @@ unsafe impl<K: Key> KeySource<K> for KeyColumn<'_, K> {
     }
 }
 
+/// A column that does not tell its number of rows before it has been read: a stream (R4.1) of what is there already.
+#[derive(Debug, Clone, Copy)]
+pub struct Unannounced<'a, K>(pub &'a KeyColumn<'a, K>);
+
+// SAFETY: the source does not know its rows.
+unsafe impl<K: Key> KeySource<K> for Unannounced<'_, K> {
+    fn rows(&self) -> Option<usize> {
+        None
+    }
+
+    fn cursors<'s>(
+        &'s self,
+        workers: usize,
+        sharing: Sharing,
+        morsel: MorselSize,
+    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        self.0.cursors(workers, sharing, morsel)
+    }
+}
+
 /// Walks the pages under the morsels it gets; a block is what a page and a morsel share.
 struct PageCursor<'s, K> {
     column: &'s KeyColumn<'s, K>,

@@ -8,7 +8,7 @@ mod column;
 mod materialised;
 mod stream;
 
-pub use column::KeyColumn;
+pub use column::{KeyColumn, Unannounced};
 pub use materialised::Materialised;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 
@@ -87,6 +87,22 @@ pub unsafe trait KeySource<K: Key>: Sync {
     ) -> Vec<Box<dyn KeyCursor<K> + 's>>;
 }
 
+// SAFETY: the same source, behind a reference.
+unsafe impl<K: Key, S: KeySource<K>> KeySource<K> for &S {
+    fn rows(&self) -> Option<usize> {
+        (**self).rows()
+    }
+
+    fn cursors<'s>(
+        &'s self,
+        workers: usize,
+        sharing: Sharing,
+        morsel: MorselSize,
+    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        (**self).cursors(workers, sharing, morsel)
+    }
+}
+
 /// One worker's way through a [`KeySource`].
 pub trait KeyCursor<K: Key>: Send {
     /// The next block, of one to a few thousand keys.
@@ -103,6 +119,8 @@ pub enum InputMode {
     ZeroCopy,
     /// A dense copy of the keys (and of the row ids where there are NULLs) is made first.
     Materialised,
+    /// Zero-copy, without telling the number of rows before the end (R4.1).
+    Stream,
 }
 
 impl InputMode {
@@ -110,14 +128,28 @@ impl InputMode {
     pub fn copies(self, nulls: bool) -> bool {
         match self {
             Self::Source => nulls,
-            Self::ZeroCopy => false,
+            Self::ZeroCopy | Self::Stream => false,
             Self::Materialised => true,
+        }
+    }
+
+    /// The source of a column's keys in this mode, where `copy` is what [`Self::copies`] asked for.
+    pub fn source<'s, K: Key>(
+        self,
+        column: &'s KeyColumn<'s, K>,
+        copy: Option<&'s Materialised<K>>,
+    ) -> Box<dyn KeySource<K> + 's> {
+        match (self, copy) {
+            (Self::Stream, _) => Box::new(Unannounced(column)),
+            (_, Some(copy)) => Box::new(copy),
+            (_, None) => Box::new(column),
         }
     }
 
     /// What a report calls the choice for such a column.
     pub fn chosen(self, nulls: bool) -> &'static str {
         match (self.copies(nulls), nulls) {
+            _ if self == Self::Stream => "stream of unknown length",
             (true, _) => "materialised",
             (false, true) => "zero-copy by bitmap and rank",
             (false, false) => "zero-copy",

@@ -5,7 +5,7 @@ use super::context::{Consumer, Context, JoinError, Outcome, PairPlacement, Resul
 use super::phases::Phases;
 use super::sink::{Aggregate, Pair, PairBuffer, Pairs, SinkRef};
 use super::table::JoinTable;
-use crate::input::{InputMode, KeyColumn, KeySource, Materialised};
+use crate::input::{InputMode, KeyColumn, Materialised};
 use crate::key::Key;
 use crate::memory::{Buffer, Memory, OutOfMemory};
 use crate::parallel::{Tasks, Team};
@@ -52,16 +52,14 @@ impl<B: Build, P: Probe> TypedJoin for BuildProbe<B, P> {
         if copy.is_some() {
             phases.lap("materialise build keys");
         }
-        let source: &dyn KeySource<K> = match &copy {
-            Some(copy) => copy,
-            None => build,
-        };
-        let table = self.build.build(source, context, &mut phases)?;
+        let source = self.build_input.source(build, copy.as_ref());
+        let table = self.build.build(&*source, context, &mut phases)?;
         let table_bytes = table.bytes();
         let results = self
             .probe
             .probe(&*table, probe, context, &mut phases, &mut notes)?;
         drop(table);
+        drop(source);
         drop(copy);
         phases.lap("free");
         Ok(Outcome {

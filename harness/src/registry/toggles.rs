@@ -110,12 +110,13 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "input",
-        sentence: "keys read from the pages, copied first, or copied only where there are NULLs (as in the source)",
+        sentence: "keys read from the pages, copied first, copied only where there are NULLs (as in the source), or streamed without telling how many there are",
         part: Part::Probe,
         settings: &[
             Setting::new("zero-copy", |c| input(c, InputMode::ZeroCopy)),
             Setting::new("materialised", |c| input(c, InputMode::Materialised)),
             Setting::new("source-rule", |c| input(c, InputMode::Source)),
+            Setting::new("stream", |c| input(c, InputMode::Stream)),
         ],
     },
     Toggle {

@@ -1,7 +1,7 @@
 //! Probes of a finished table: keys zero-copy or materialised, one at a time or batched with software prefetch, work
 //! shared in three ways (R8.1 to R8.3).
 
-use join_core::input::{InputMode, KeyColumn, KeySource, Materialised};
+use join_core::input::{InputMode, KeyColumn, Materialised};
 use join_core::join::{Context, JoinError, JoinTable, Kernel, Phases, Probe, Results, consume};
 use join_core::key::Key;
 use join_core::parallel::{MorselSize, Sharing};
@@ -49,10 +49,7 @@ impl Probe for PipelinedProbe {
         if copy.is_some() {
             phases.lap("materialise probe keys");
         }
-        let source: &dyn KeySource<K> = match &copy {
-            Some(copy) => copy,
-            None => column,
-        };
+        let source = self.input.source(column, copy.as_ref());
         let workers = context.team.workers_for(column.len());
         let cursors = source.cursors(workers, self.sharing, self.morsel);
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
