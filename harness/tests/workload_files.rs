@@ -105,6 +105,12 @@ fn a_recorded_answer_is_held_against_the_data() {
         error.contains("rows = 5000") && error.contains("rows = 4999"),
         "{error}"
     );
+    let other_sums = expected(5000, "0123456789abcdef");
+    let error = other_sums
+        .generate(None, NonZeroUsize::MIN)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("0123456789abcdef"), "{error}");
     // The recorded answer is that of the file's seed.
     assert!(!wrong.generate(Some(2), NonZeroUsize::MIN).unwrap().recorded);
 }

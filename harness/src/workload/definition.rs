@@ -1,73 +1,17 @@
-//! A workload's TOML file: its form, and whether it makes sense. `docs/workloads.md` describes it to its authors.
+//! A workload's definition: whether its file makes sense, and its instances.
 
 use std::path::{Path, PathBuf};
 
-use join_core::checksum::Checksum;
 use join_core::page::DataType;
-use serde::Deserialize;
 
 use super::count::Count;
 use super::error::Error;
+use super::fields::{BuildKeys, Fields, ProbeKeys, Rungs, SideFields, SizeFields};
 use super::instance::{Instance, Source};
 use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
-use super::tpch::{Tpch, TpchJoin};
+use super::tpch::Tpch;
 use crate::record::Size;
-
-/// Which keys the rows of a build side have.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum BuildKeys {
-    /// Each row another one.
-    Unique,
-    /// Each key in `each` rows; where the rows do not divide evenly, in one fewer.
-    Duplicated {
-        /// Rows of a key.
-        each: u32,
-    },
-    /// One key in this share of the rows, each other key in one row.
-    Heavy {
-        /// The share of the heavy key.
-        share: f64,
-    },
-}
-
-impl BuildKeys {
-    /// How many different keys `rows` rows have.
-    pub fn distinct(self, rows: u64) -> u64 {
-        match self {
-            BuildKeys::Unique => rows,
-            BuildKeys::Duplicated { each } => rows.div_ceil(u64::from(each).max(1)),
-            BuildKeys::Heavy { share } => {
-                let heavy = (share * rows as f64).round() as u64;
-                rows - heavy.clamp(rows.min(1), rows) + rows.min(1)
-            }
-        }
-    }
-}
-
-/// Which keys the rows of a probe side have.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum ProbeKeys {
-    /// Each build key with the same probability.
-    Uniform,
-    /// In this share of the rows as `Uniform`, in the others keys that the build side does not have.
-    Match {
-        /// The share of rows with a build key.
-        share: f64,
-    },
-    /// Each build key in the same number of rows, as near as the rows allow.
-    Even,
-    /// The k-th most frequent build key in proportion to k^-exponent.
-    Zipf {
-        /// The exponent, at least 0.
-        exponent: f64,
-    },
-    /// The build side's first key, which is the heavy one if there is one, in one row; each other key with the same
-    /// probability in the other rows.
-    HeavyOnce,
-}
 
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
 #[derive(Clone, Debug)]
@@ -75,93 +19,6 @@ pub struct Definition {
     file: String,
     folder: PathBuf,
     fields: Fields,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    name: String,
-    sentence: String,
-    #[serde(default)]
-    analysis: String,
-    #[serde(default = "one")]
-    seed: u64,
-    key_type: Option<DataType>,
-    build: Option<SideFields<BuildKeys>>,
-    probe: Option<SideFields<ProbeKeys>>,
-    tpch: Option<TpchFields>,
-    ladder: Option<LadderFields>,
-    #[serde(default)]
-    quick: SizeFields,
-    #[serde(default)]
-    default: SizeFields,
-    #[serde(default)]
-    full: SizeFields,
-    #[serde(default)]
-    expected: Vec<Expected>,
-}
-
-fn one() -> u64 {
-    1
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SideFields<Keys> {
-    rows: Option<Count>,
-    keys: Option<Keys>,
-    #[serde(default)]
-    null_share: f64,
-    table: Option<PathBuf>,
-    key: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TpchFields {
-    join: TpchJoin,
-    scale_factor: f64,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LadderFields {
-    rungs: Rungs,
-    probe_factor: u32,
-    probe_cap: Count,
-}
-
-/// Build rows 2^from, 2^(from + step) … up to 2^to.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rungs {
-    from: u32,
-    to: u32,
-    step: u32,
-}
-
-/// What differs at one size.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SizeFields {
-    build_rows: Option<Count>,
-    probe_rows: Option<Count>,
-    scale_factor: Option<f64>,
-    rungs: Option<Rungs>,
-}
-
-/// A recorded answer: that of the file's seed at these sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expected {
-    /// Rows of the build side.
-    pub build_rows: u64,
-    /// Rows of the probe side.
-    pub probe_rows: u64,
-    /// Result rows.
-    pub rows: u64,
-    /// [`Aggregate::checksum`](join_core::join::Aggregate::checksum) of the answer.
-    pub checksum: Checksum,
 }
 
 impl Definition {

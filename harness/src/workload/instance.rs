@@ -7,8 +7,8 @@ use join_core::oracle;
 use join_core::page::{DataType, PAGE_BYTES, rows_per_full_page};
 use join_core::table::Column;
 
-use super::definition::Expected;
 use super::error::Error;
+use super::fields::Expected;
 use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;

@@ -7,12 +7,14 @@ mod catalogue;
 mod count;
 mod definition;
 mod error;
+mod fields;
 mod instance;
 mod synthetic;
 mod table_keys;
 mod tpch;
 
 pub use catalogue::{all, is_path, matches, resolve};
-pub use definition::{BuildKeys, Definition, Expected, ProbeKeys};
+pub use definition::Definition;
 pub use error::Error;
+pub use fields::{BuildKeys, Expected, ProbeKeys};
 pub use instance::{Instance, Workload};

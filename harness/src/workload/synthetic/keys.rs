@@ -4,7 +4,7 @@
 use super::draws::Stream;
 use super::permutation::Permutation;
 use super::zipf::Zipf;
-use crate::workload::definition::{BuildKeys, ProbeKeys};
+use crate::workload::fields::{BuildKeys, ProbeKeys};
 
 /// The series of draws of a seed. Their numbers are part of what a seed means.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub struct BuildSide {
 enum Layout {
     /// Row r has key r; which value a key stands for is random anyway.
     InTurn,
-    Repeated(Permutation),
+    Repeated(Permutation, u64),
     Heavy(Permutation, u64),
 }
 
@@ -56,7 +56,7 @@ impl BuildSide {
         let order = Permutation::through(rows.saturating_sub(1), Series::BuildOrder.of(seed));
         let layout = match keys {
             BuildKeys::Unique => Layout::InTurn,
-            BuildKeys::Duplicated { .. } => Layout::Repeated(order),
+            BuildKeys::Duplicated { each } => Layout::Repeated(order, each.max(1).into()),
             BuildKeys::Heavy { .. } => Layout::Heavy(order, rows.saturating_sub(distinct)),
         };
         BuildSide { distinct, layout }
@@ -72,7 +72,7 @@ impl BuildSide {
     pub fn key(&self, row: u64) -> u64 {
         match &self.layout {
             Layout::InTurn => row,
-            Layout::Repeated(order) => order.of(row) % self.distinct,
+            Layout::Repeated(order, each) => order.of(row) / each,
             // Key 0 has the first `repeats` + 1 places, each other key one.
             Layout::Heavy(order, repeats) => order.of(row).saturating_sub(*repeats),
         }

@@ -12,7 +12,7 @@ use join_core::join::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::table::Column;
 
-use super::definition::{BuildKeys, ProbeKeys};
+use super::fields::{BuildKeys, ProbeKeys};
 use answer::{BuildRows, SharedAnswer};
 use keys::{BuildSide, ProbeSide, Series};
 use permutation::Permutation;
