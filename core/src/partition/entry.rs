@@ -8,6 +8,9 @@ use bytemuck::Pod;
 
 /// A kind of list entries.
 pub trait Entry: Send + Sync + 'static {
+    /// Whether the tag is kept, and so the slots must be known before the tuples are.
+    const KEEPS_TAG: bool;
+
     /// The entry of a tuple with a key of type `K`.
     type Of<K: Key>: Pod + Send + Sync;
 
@@ -32,6 +35,8 @@ pub trait Entry: Send + Sync + 'static {
 pub struct Plain;
 
 impl Entry for Plain {
+    const KEEPS_TAG: bool = false;
+
     type Of<K: Key> = Tuple<K>;
 
     #[inline(always)]
@@ -68,6 +73,8 @@ unsafe impl<K: Key> bytemuck::Zeroable for TaggedTuple<K> {}
 unsafe impl<K: Key> Pod for TaggedTuple<K> {}
 
 impl Entry for Tagged {
+    const KEEPS_TAG: bool = true;
+
     type Of<K: Key> = TaggedTuple<K>;
 
     #[inline(always)]

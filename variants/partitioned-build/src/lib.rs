@@ -92,7 +92,7 @@ impl<S: Scheme, E: Entry> PartitionedBuild<S, E> {
     }
 }
 
-/// Rows that a stream is taken to have when nothing better is known.
+/// Rows that a stream is taken to have when partitions are chosen for it; slots can wait until it has ended.
 const UNKNOWN_ROWS: usize = 1 << 22;
 
 /// log2 of the most partitions that [`FanOut::Cache`] chooses: beyond, a pass misses the TLB at every push.
@@ -142,6 +142,11 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
         };
         plan.collect::<K, S, E, _>(source, context, |segments| {
             phases.lap("partition");
+            let mut plan = plan;
+            if source.rows().is_none() && !E::KEEPS_TAG {
+                let rows = (0..segments.parts()).map(|part| segments.len(part)).sum();
+                plan.prefix_bits = settings.sizing.bits(rows).max(plan.part_bits);
+            }
             finish::<K, S, E>(segments, &plan, context, phases)
         })
     }

@@ -19,9 +19,10 @@ fn defaults() {
 #[test]
 fn the_sources_settings() {
     let settings = Settings {
-        // The source's smallest directory has 2^10 slots and as many lists, of which most tests fill few.
+        // Between 2^10 and 2^18 in the source: as many lists, of which most tests would fill few.
         sizing: Sizing {
             min_bits: 6,
+            max_bits: 8,
             ..Sizing::SOURCE
         },
         ..Settings::SOURCE
