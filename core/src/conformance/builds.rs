@@ -2,27 +2,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::cases::large_case;
-use super::keys::ODD_FILLS;
-use super::run::Suite;
+use super::cases::{Case, large_case, typical};
+use super::failures::allocations_fail;
+use super::keys::odd_fills;
+use super::run::{Suite, Wanted, check};
 use super::simple::SimpleProbe;
 use crate::input::{KeyColumn, KeyStream, OwnedBlock, StreamSource};
 use crate::join::{
-    Build, Context, JoinError, JoinInput, Kernel, Outcome, Phases, Probe, TypedJoin,
+    Build, Context, JoinError, JoinInput, Kernel, Outcome, PairPlacement, Phases, Probe, TypedJoin,
 };
 use crate::key::Key;
 use crate::memory::Memory;
 
 /// The join of a build that reads its keys from a stream in blocks of so many keys, every fifth block empty.
-pub(super) struct FromStream<'a, B> {
+struct FromStream<'a, B> {
     build: &'a B,
     block: usize,
-}
-
-impl<'a, B> FromStream<'a, B> {
-    pub fn new(build: &'a B, block: usize) -> Self {
-        Self { build, block }
-    }
 }
 
 /// The keys of a column as a stream.
@@ -97,29 +92,48 @@ impl<B: Build> TypedJoin for FromStream<'_, B> {
 }
 
 impl Suite {
+    /// Streams in blocks of every odd size, a third of the cases each, by one thread and by a team in turn; and with
+    /// every allocation failing.
+    pub fn streams(&self, build: &impl Build, cases: &[Case]) {
+        let teams = self.teams();
+        for (nth, &block) in odd_fills().iter().enumerate() {
+            let join = FromStream { build, block };
+            for case in cases.iter().skip(nth % 3).step_by(3) {
+                for team in [&teams[0], &teams[nth % teams.len()]] {
+                    let name = format_args!("from a stream in blocks of {block}: {}", case.name);
+                    let wanted = Wanted::Pairs(PairPlacement::Chunks);
+                    check(&join, &case.input(), &case.expected, team, wanted, &name);
+                }
+            }
+        }
+        let join = FromStream { build, block: 50 };
+        for team in &teams[..2] {
+            allocations_fail(&join, typical(cases), team, Wanted::Aggregate);
+        }
+    }
+
     /// A stream that panics: the panic reaches the caller, and nothing is left behind.
     pub fn broken_streams(&self, build: &impl Build) {
-        for team in self.teams() {
-            for block in ODD_FILLS {
-                for broken in [0, 1, 9] {
-                    let memory = Memory::unlimited();
-                    let context = Context::new(team, &memory);
-                    let source = StreamSource(Blocks {
-                        keys: (0..2000).map(|row| (row as i32 / 3, row)).collect(),
-                        block,
-                        broken: Some(broken),
-                    });
-                    let caught = catch_unwind(AssertUnwindSafe(|| {
-                        build
-                            .build(&source, &context, &mut Phases::start())
-                            .map(drop)
-                    }));
-                    let place = || {
-                        format!("a stream that panics in block {broken} of {block} keys; {team:?}")
-                    };
-                    assert!(caught.is_err(), "the panic was swallowed: {}", place());
-                    assert_eq!(memory.used(), 0, "bytes still held after: {}", place());
-                }
+        let teams = self.teams();
+        for (nth, &block) in odd_fills().iter().enumerate() {
+            for broken in [0, 1, 9] {
+                let team = &teams[(nth + broken) % teams.len()];
+                let memory = Memory::unlimited();
+                let context = Context::new(team, &memory);
+                let source = StreamSource(Blocks {
+                    keys: (0..2000).map(|row| (row as i32 / 3, row)).collect(),
+                    block,
+                    broken: Some(broken),
+                });
+                let caught = catch_unwind(AssertUnwindSafe(|| {
+                    build
+                        .build(&source, &context, &mut Phases::start())
+                        .map(drop)
+                }));
+                let place =
+                    || format!("a stream that panics in block {broken} of {block} keys; {team:?}");
+                assert!(caught.is_err(), "the panic was swallowed: {}", place());
+                assert_eq!(memory.used(), 0, "bytes still held after: {}", place());
             }
         }
     }

@@ -192,6 +192,14 @@ pub(super) fn few_cases() -> Vec<Case> {
     cases.0
 }
 
+/// The first of some hundred pairs.
+pub(super) fn typical(cases: &[Case]) -> &Case {
+    cases
+        .iter()
+        .find(|case| (500..5000).contains(&case.expected.pairs.len()))
+        .expect("a case of some hundred pairs")
+}
+
 /// One case of many rows.
 pub(super) fn large_case() -> Case {
     let mut cases = Cases(Vec::new());

@@ -1,11 +1,17 @@
 //! Keys of the cases, and columns of hand-filled pages.
 
+use super::small;
 use crate::key::Key;
 use crate::page::{Fixed, FixedWriter, Page};
 use crate::table::Column;
 
 /// Rows of a page, or keys of a block, that catch what round numbers hide.
 pub(super) const ODD_FILLS: [usize; 7] = [1, 2, 7, 49, 50, 51, 100];
+
+/// [`ODD_FILLS`], or two of them where the suite is thinned.
+pub(super) fn odd_fills() -> &'static [usize] {
+    if small() { &[7, 51] } else { &ODD_FILLS }
+}
 
 /// A key type with what the cases need to know of it.
 pub(super) trait CaseKey: Key + Fixed {

@@ -21,7 +21,6 @@ pub use tags::check_tags;
 
 use crate::input::InputMode;
 use crate::join::{Build, BuildProbe, Join, Kernel, Probe};
-use builds::FromStream;
 use cases::{cases, few_cases};
 use run::Suite;
 use simple::Lent;
@@ -92,10 +91,7 @@ impl Suite {
             &joined(build, InputMode::Materialised, Kernel::batched(7)),
             &few,
         );
-        for block in keys::ODD_FILLS {
-            self.answers(&FromStream::new(build, block), &few);
-        }
-        self.failures(&FromStream::new(build, 50));
+        self.streams(build, &few);
         self.broken_streams(build);
         self.dropped(build);
     }
