@@ -13,6 +13,9 @@ use clap::error::ErrorKind;
 use crate::cli::{Cli, Verb};
 use crate::{limits, report};
 
+/// Exit status after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 /// How a verb ended, where it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Ending {
@@ -22,7 +25,7 @@ pub enum Ending {
     /// The call or an input was wrong. Exit status 2.
     #[error("{0}")]
     Usage(String),
-    /// Someone pressed Ctrl-C. Exit status 130, as shells have it.
+    /// Someone pressed Ctrl-C. Exit status 130.
     #[error("{0}")]
     Interrupted(String),
 }
@@ -37,7 +40,7 @@ impl Ending {
         ExitCode::from(match self {
             Self::Wrong(_) => 1,
             Self::Usage(_) => 2,
-            Self::Interrupted(_) => 130,
+            Self::Interrupted(_) => INTERRUPTED,
         })
     }
 }
@@ -50,7 +53,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
         Some(Verb::Report { run }) => report::draw(&run)
             .map(|page| println!("{}", page.display()))
-            .map_err(Ending::usage),
+            .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run"))),
         Some(Verb::Verify { only }) => verify::run(&only),
         Some(Verb::Memory(args)) => memory::run(&args),
     };

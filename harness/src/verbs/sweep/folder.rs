@@ -21,8 +21,9 @@ pub(super) fn open(
     environment: &Environment,
 ) -> Result<(PathBuf, RecordWriter, Option<Run>), Ending> {
     if let Some(folder) = &args.resume {
-        let before =
-            read_run(folder).map_err(|error| Ending::Usage(format!("--resume {error}")))?;
+        let before = read_run(folder).map_err(|error| {
+            Ending::Usage(format!("--resume: {error}; name the folder of a run"))
+        })?;
         same_run(folder, &before, command, environment)?;
         let writer = RecordWriter::append(folder).map_err(Ending::usage)?;
         return Ok((folder.clone(), writer, Some(before)));

@@ -66,6 +66,9 @@ impl Request<'_> {
                 self.memory(runner, item)?;
                 runner.spend(start.elapsed().as_secs_f64());
             }
+            if runner.interrupted() {
+                return Err(Stop::Interrupted);
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
-use super::Ending;
+use super::{Ending, INTERRUPTED};
 use crate::cli::MeasureArgs;
 use crate::measure::{Bench, Progress, Runner, Stop};
 use crate::record::{EndRecord, Record};
@@ -29,7 +29,12 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
     // A second handler in one process is an error; then there is one already.
-    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    let _ = ctrlc::set_handler(move || {
+        // The first time the sample at hand is finished; who cannot wait for that presses again.
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    });
     let budget = request.budget();
     let estimate = request.estimate(&items, budget)?;
     eprintln!("{}", estimate.text);
