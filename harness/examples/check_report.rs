@@ -43,7 +43,10 @@ fn check(run: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let modes = &samples.run.modes;
     if modes.iter().any(|mode| mode == "sweep") {
         let workloads = harness::workload::resolve(&[], samples.run.size)?;
-        let workloads: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
+        let workloads: Vec<&str> = workloads
+            .iter()
+            .map(|workload| workload.name.as_str())
+            .collect();
         faults.extend(results(&summary, &workloads, &samples.run.threads));
     }
     if modes.iter().any(|mode| mode == "ablate") {
@@ -73,11 +76,22 @@ fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> 
     let mut checksums: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for result in summary["results"].as_array().into_iter().flatten() {
         let text = |key: &str| result[key].as_str().unwrap_or_default();
-        cells.insert((text("workload"), text("variant"), result["threads"].as_u64()));
-        checksums.entry(text("workload")).or_default().insert(text("checksum"));
+        cells.insert((
+            text("workload"),
+            text("variant"),
+            result["threads"].as_u64(),
+        ));
+        checksums
+            .entry(text("workload"))
+            .or_default()
+            .insert(text("checksum"));
         for key in ["samples", "tuples_per_second", "limit_ratio"] {
             if result[key].as_f64().is_none_or(|value| value <= 0.0) {
-                faults.push(format!("{} on {}: no {key}", text("variant"), text("workload")));
+                faults.push(format!(
+                    "{} on {}: no {key}",
+                    text("variant"),
+                    text("workload")
+                ));
             }
         }
     }
@@ -87,10 +101,16 @@ fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> 
         }
     }
     for workload in workloads {
-        for variant in harness::registry::variants().iter().filter(|variant| variant.curated) {
+        for variant in harness::registry::variants()
+            .iter()
+            .filter(|variant| variant.curated)
+        {
             for &threads in threads {
                 if !cells.contains(&(*workload, &*variant.name, Some(u64::from(threads)))) {
-                    faults.push(format!("{} on {workload} with {threads} threads: no result", variant.name));
+                    faults.push(format!(
+                        "{} on {workload} with {threads} threads: no result",
+                        variant.name
+                    ));
                 }
             }
         }
@@ -100,13 +120,19 @@ fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> 
 
 fn ablations(summary: &Value) -> Vec<String> {
     let mut faults = Vec::new();
-    let ablations: Vec<&Value> = summary["ablations"].as_array().into_iter().flatten().collect();
+    let ablations: Vec<&Value> = summary["ablations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
     for toggle in harness::registry::TOGGLES {
         let found = ablations.iter().any(|ablation| {
             ablation["toggle"] == toggle.name
-                && ["median", "low", "high"]
-                    .iter()
-                    .all(|key| ablation["ratio"][key].as_f64().is_some_and(|ratio| ratio > 0.0))
+                && ["median", "low", "high"].iter().all(|key| {
+                    ablation["ratio"][key]
+                        .as_f64()
+                        .is_some_and(|ratio| ratio > 0.0)
+                })
         });
         if !found {
             faults.push(format!("toggle {}: no ratio with an interval", toggle.name));

@@ -118,9 +118,8 @@ impl Reservation {
 
     /// Adds `bytes` to the reservation.
     pub fn grow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        let more = self.memory.reserve(bytes)?;
-        self.bytes += more.bytes;
-        std::mem::forget(more);
+        let mut more = self.memory.reserve(bytes)?;
+        self.bytes += std::mem::take(&mut more.bytes);
         Ok(())
     }
 }
@@ -128,5 +127,35 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.memory.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_gets_back_what_it_gave() {
+        let memory = Memory::limited(100);
+        let mut first = memory.reserve(40).unwrap();
+        let second = memory.reserve(50).unwrap();
+        let refused = memory.reserve(11).unwrap_err();
+        assert_eq!(
+            (refused.requested, refused.available, refused.limit),
+            (11, 10, 100)
+        );
+        assert!(first.grow(11).is_err());
+        first.grow(10).unwrap();
+        assert_eq!((first.bytes(), memory.used()), (50, 100));
+        drop(second);
+        assert_eq!(memory.used(), 50);
+        drop(first);
+        assert_eq!((memory.used(), memory.peak()), (0, 100));
+        assert_eq!(
+            Arc::strong_count(&memory.0),
+            1,
+            "reservations let go of the budget"
+        );
+        assert!(memory.reserve(usize::MAX).is_err());
     }
 }

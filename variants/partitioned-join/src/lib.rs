@@ -109,18 +109,35 @@ impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
                 phases.lap("partition probe");
                 let workers = context.team.workers_for(build.len().max(probe.len()));
                 let tasks = task::divide(builds, probes, workers);
-                let largest = tasks.iter().map(|task| builds.len(task.part)).max().unwrap_or(0);
+                let largest = tasks
+                    .iter()
+                    .map(|task| builds.len(task.part))
+                    .max()
+                    .unwrap_or(0);
                 let tables = (0..workers)
-                    .map(|_| LocalTable::<K, S>::new(largest, part_bits, self.settings.slots_per_tuple, context.memory))
+                    .map(|_| {
+                        LocalTable::<K, S>::new(
+                            largest,
+                            part_bits,
+                            self.settings.slots_per_tuple,
+                            context.memory,
+                        )
+                    })
                     .collect::<Result<Vec<_>, _>>()?;
                 table_bytes = tables.iter().map(LocalTable::bytes).sum();
                 let tasks = Tasks::new(tasks);
-                consume(tables, context, &mut phases, "join", |mut table, mut sink| {
-                    while let Some((_, task)) = tasks.take() {
-                        table.build(builds, task.part);
-                        table.probe(&task.probes, sink.reborrow());
-                    }
-                })
+                consume(
+                    tables,
+                    context,
+                    &mut phases,
+                    "join",
+                    |mut table, mut sink| {
+                        while let Some((_, task)) = tasks.take() {
+                            table.build(builds, task.part);
+                            table.probe(&task.probes, sink.reborrow());
+                        }
+                    },
+                )
             })
         })?;
         phases.lap("free");

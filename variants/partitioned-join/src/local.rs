@@ -28,7 +28,12 @@ pub(crate) struct LocalTable<K: Key, S> {
 
 impl<K: Key, S: Scheme> LocalTable<K, S> {
     /// Room for partitions of up to `largest` tuples.
-    pub(crate) fn new(largest: usize, part_bits: u32, slots_per_tuple: f64, memory: &Memory) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(
+        largest: usize,
+        part_bits: u32,
+        slots_per_tuple: f64,
+        memory: &Memory,
+    ) -> Result<Self, OutOfMemory> {
         let slots = 1_usize << slot_bits(largest, slots_per_tuple);
         Ok(Self {
             ends: memory.zeroed(slots + 1)?,
@@ -90,12 +95,26 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
         for probe in probes.iter().copied().flatten() {
             let slot = Self::slot(S::Hash::hash(probe.key), part_bits, slot_bits);
             // SAFETY: a hash shifted by 64 − slot_bits is below 2^slot_bits, and there is one entry more.
-            let (start, end) = unsafe { (*ends.get_unchecked(slot) as usize, *ends.get_unchecked(slot + 1) as usize) };
+            let (start, end) = unsafe {
+                (
+                    *ends.get_unchecked(slot) as usize,
+                    *ends.get_unchecked(slot + 1) as usize,
+                )
+            };
             debug_assert!(start <= end && end <= self.len);
             // SAFETY: ENDs are at most `len`, and two more tuples stand behind it.
-            let (first, second) = unsafe { (tuples.get_unchecked(start), tuples.get_unchecked(start + 1)) };
-            sink.emit_if((start < end) & (first.key == probe.key), first.row_id(), probe.row_id());
-            sink.emit_if((start + 1 < end) & (second.key == probe.key), second.row_id(), probe.row_id());
+            let (first, second) =
+                unsafe { (tuples.get_unchecked(start), tuples.get_unchecked(start + 1)) };
+            sink.emit_if(
+                (start < end) & (first.key == probe.key),
+                first.row_id(),
+                probe.row_id(),
+            );
+            sink.emit_if(
+                (start + 1 < end) & (second.key == probe.key),
+                second.row_id(),
+                probe.row_id(),
+            );
             for place in start + 2..end {
                 // SAFETY: below an END.
                 let tuple = unsafe { tuples.get_unchecked(place) };

@@ -15,7 +15,11 @@ pub(crate) struct Task<'a, T> {
 ///
 /// A partition with more probes than a fair share of a sixteenth a worker is divided; each task builds the table anew, so a
 /// part has at least as many probes as the partition has build entries.
-pub(crate) fn divide<'a, T>(builds: &Segments<'_, T>, probes: &Segments<'a, T>, workers: usize) -> Vec<Task<'a, T>> {
+pub(crate) fn divide<'a, T>(
+    builds: &Segments<'_, T>,
+    probes: &Segments<'a, T>,
+    workers: usize,
+) -> Vec<Task<'a, T>> {
     let total: usize = (0..probes.parts()).map(|part| probes.len(part)).sum();
     let share = (total / (workers * 16)).max(1 << 14);
     let mut tasks = Vec::with_capacity(probes.parts());
@@ -23,14 +27,29 @@ pub(crate) fn divide<'a, T>(builds: &Segments<'_, T>, probes: &Segments<'a, T>, 
         if probes.len(part) == 0 || builds.len(part) == 0 {
             continue;
         }
-        let most = if workers == 1 { usize::MAX } else { share.max(builds.len(part)) };
-        let mut task = Task { part, probes: Vec::new(), len: 0 };
+        let most = if workers == 1 {
+            usize::MAX
+        } else {
+            share.max(builds.len(part))
+        };
+        let mut task = Task {
+            part,
+            probes: Vec::new(),
+            len: 0,
+        };
         for mut slice in probes.slices(part).iter().copied() {
             while task.len + slice.len() > most {
                 let (now, later) = slice.split_at(most - task.len);
                 task.probes.push(now);
                 task.len = most;
-                tasks.push(std::mem::replace(&mut task, Task { part, probes: Vec::new(), len: 0 }));
+                tasks.push(std::mem::replace(
+                    &mut task,
+                    Task {
+                        part,
+                        probes: Vec::new(),
+                        len: 0,
+                    },
+                ));
                 slice = later;
             }
             task.len += slice.len();

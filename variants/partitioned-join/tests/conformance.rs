@@ -15,7 +15,11 @@ fn defaults() {
 
 #[test]
 fn many_partitions_however_collected() {
-    for (collect, write_combining) in [(Collect::Arena, false), (Collect::Boxes, true), (Collect::Exact, true)] {
+    for (collect, write_combining) in [
+        (Collect::Arena, false),
+        (Collect::Boxes, true),
+        (Collect::Exact, true),
+    ] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
             part_bits: Some(5),
             collect,
@@ -32,5 +36,7 @@ fn other_hashes() {
         ..Settings::DEFAULT
     };
     check_join(&PartitionedJoin::<SchemeOf<Colliding, NoTags, Packed>>::new(settings));
-    check_join(&PartitionedJoin::<SchemeOf<Crc32, NoTags, Packed>>::new(settings));
+    check_join(&PartitionedJoin::<SchemeOf<Crc32, NoTags, Packed>>::new(
+        settings,
+    ));
 }
