@@ -15,47 +15,73 @@ use join_core::memory::{OutOfMemory, Reservation};
 use join_core::parallel::Tasks;
 
 use crate::collect::Replayable;
-use crate::multimap::{Links, Rows, map_bytes};
+use crate::multimap::{Gathered, Links, Rows, map_buckets, map_bytes};
 use crate::partition::{Digit, HashBits, partition};
 
-/// A hash whose top seven bits hashbrown keeps in its control bytes and whose low bits are the bucket; the bits in
-/// between choose the shard.
+/// Hash bits that no shard is chosen by: hashbrown keeps the top seven in its control bytes.
 const SKIP: u32 = 8;
 
-/// log2 of the most shards.
-const MAX_SHARDS: u32 = 12;
+/// log2 of the most ranges of buckets.
+const MAX_FAN_OUT: u32 = 10;
 
-/// A multimap on hashbrown. A large build side becomes many maps, each of a partition by hash bits, so that each is
-/// built in the cache by one thread; a probe picks the map first.
+/// log2 of the most shards.
+const MAX_SHARDS: u32 = 8;
+
+/// Smallest map whose insertions are put in order, in caches of L2's size.
+const ORDERED_FROM: usize = 4;
+
+/// A multimap on hashbrown: a map a thread, of which a probe picks one by hash bits. The tuples of a large build side are
+/// partitioned first and inserted in the order of their buckets, so that insertion stays in the cache.
 pub struct Hashbrown<H = Murmur> {
-    /// Whether a large build side becomes many maps; one map is built by one thread.
-    pub sharded: bool,
     hash: PhantomData<fn() -> H>,
 }
 
 impl<H> Hashbrown<H> {
-    /// One map, or many where the build side is large.
-    pub fn new(sharded: bool) -> Self {
-        Self {
-            sharded,
-            hash: PhantomData,
-        }
+    /// A build.
+    pub const fn new() -> Self {
+        Self { hash: PhantomData }
     }
 }
 
 impl Default for Hashbrown {
     fn default() -> Self {
-        Self::new(true)
+        Self::new()
     }
 }
 
-struct Shard<K> {
-    map: HashTable<(K, Rows)>,
-    links: Links,
-    _reservation: Reservation,
+/// The shard of a key, and within it the range of buckets that it comes to lie in.
+struct BucketRange<H> {
+    shards: HashBits<H>,
+    buckets: HashBits<H>,
 }
 
-impl<K: Key> Shard<K> {
+impl<H> Clone for BucketRange<H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H> Copy for BucketRange<H> {}
+
+impl<K: Key, H: KeyHash> Digit<K> for BucketRange<H> {
+    fn parts(self) -> usize {
+        Digit::<K>::parts(self.shards) * Digit::<K>::parts(self.buckets)
+    }
+
+    #[inline(always)]
+    fn part(self, key: K) -> usize {
+        self.shards.part(key) * Digit::<K>::parts(self.buckets) + self.buckets.part(key)
+    }
+}
+
+/// A map that is being built.
+struct Growing<K> {
+    map: HashTable<(K, Rows)>,
+    links: Links,
+    reservation: Reservation,
+}
+
+impl<K: Key> Growing<K> {
     /// A map with room for `capacity` keys.
     fn new(capacity: usize, context: &Context<'_>) -> Result<Self, OutOfMemory> {
         let bytes = map_bytes(capacity, size_of::<(K, Rows)>());
@@ -66,7 +92,7 @@ impl<K: Key> Shard<K> {
         Ok(Self {
             map,
             links: Links::new(context.memory)?,
-            _reservation: reservation,
+            reservation,
         })
     }
 
@@ -84,6 +110,22 @@ impl<K: Key> Shard<K> {
             Entry::Occupied(mut entry) => self.links.add(&mut entry.get_mut().1, row),
         }
     }
+
+    fn finish(mut self, context: &Context<'_>) -> Result<Shard<K>, OutOfMemory> {
+        let all = self.map.iter_mut().map(|entry| &mut entry.1);
+        Ok(Shard {
+            rest: self.links.gather(all, context.memory)?,
+            map: self.map,
+            _reservation: self.reservation,
+        })
+    }
+}
+
+/// A finished map.
+struct Shard<K> {
+    map: HashTable<(K, Rows)>,
+    rest: Gathered,
+    _reservation: Reservation,
 }
 
 struct Table<K, H> {
@@ -100,16 +142,10 @@ impl<H: KeyHash> Build for Hashbrown<H> {
         phases: &mut Phases,
     ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
-        let all = map_bytes(source.rows(), size_of::<(K, Rows)>());
-        let shards = if self.sharded {
-            all.div_ceil(context.caches.l2 / 2)
-        } else {
-            1
-        };
-        let bits = shards.max(1).next_power_of_two().ilog2().min(MAX_SHARDS);
-        let digit = HashBits::<H>::new(SKIP, bits);
-        if bits == 0 {
-            let mut shard = Shard::new(source.rows(), context)?;
+        let rows = source.rows();
+        let bytes = map_bytes(rows, size_of::<(K, Rows)>());
+        if bytes < ORDERED_FROM * context.caches.l2 {
+            let mut shard = Growing::new(rows, context)?;
             let mut tuples = 0;
             for mut cursor in source
                 .source()
@@ -128,32 +164,54 @@ impl<H: KeyHash> Build for Hashbrown<H> {
             }
             phases.lap("insert");
             return Ok(Box::new(Table {
-                shards: vec![shard],
-                digit,
+                shards: vec![shard.finish(context)?],
+                digit: HashBits::<H>::new(SKIP, 0),
                 tuples,
             }));
         }
-        let workers = context.team.workers_for(source.rows());
+        let workers = context.team.workers_for(rows);
+        let shard_bits = workers.next_power_of_two().ilog2().min(MAX_SHARDS);
+        let shards = HashBits::<H>::new(SKIP, shard_bits);
+        // The bucket is the hash's low bits; the highest of them put insertions in order.
+        let bucket_bits = map_buckets(rows >> shard_bits).ilog2();
+        let range_bits = bytes
+            .div_ceil(context.caches.l2 / 2)
+            .next_power_of_two()
+            .ilog2();
+        let range_bits = range_bits
+            .saturating_sub(shard_bits)
+            .min(MAX_FAN_OUT)
+            .min(bucket_bits);
+        let digit = BucketRange {
+            shards,
+            buckets: HashBits::<H>::new(64 - bucket_bits, range_bits),
+        };
         let partitions = partition(source.source(), workers, digit, context)?;
+        drop(source);
         phases.lap("partition");
-        let mut shards: Vec<Option<Shard<K>>> = Vec::new();
-        shards.resize_with(1 << bits, || None);
-        let tasks = Tasks::new(partitions.parts().zip(&mut shards));
-        let done = context.team.run(vec![(); workers], |_, ()| {
-            while let Some((_, (tuples, shard))) = tasks.take() {
-                let shard = shard.insert(Shard::new(tuples.len(), context)?);
-                for tuple in tuples {
+        let parts: Vec<_> = partitions.parts().collect();
+        let tasks = Tasks::new(parts.chunks(1 << range_bits));
+        let shards = context.team.run(vec![(); workers], |_, ()| {
+            let mut shards = Vec::new();
+            while let Some((index, parts)) = tasks.take() {
+                let mut shard = Growing::new(parts.iter().map(|part| part.len()).sum(), context)?;
+                for tuple in parts.iter().copied().flatten() {
                     shard.insert::<H>(tuple.key, tuple.row_id())?;
                 }
+                shards.push((index, shard.finish(context)?));
             }
-            Ok(())
+            Ok(shards)
         });
+        let shards = shards
+            .into_iter()
+            .collect::<Result<Vec<_>, OutOfMemory>>()?;
+        let mut shards: Vec<_> = shards.into_iter().flatten().collect();
+        shards.sort_unstable_by_key(|&(index, _)| index);
         drop(tasks);
-        done.into_iter().collect::<Result<(), OutOfMemory>>()?;
         phases.lap("insert");
         Ok(Box::new(Table {
-            shards: shards.into_iter().flatten().collect(),
-            digit,
+            shards: shards.into_iter().map(|(_, shard)| shard).collect(),
+            digit: digit.shards,
             tuples: partitions.len(),
         }))
     }
@@ -164,7 +222,7 @@ impl<K: Key, H: KeyHash> ProbeTable<K> for Table<K, H> {
         for (index, &key) in keys.iter().enumerate() {
             let shard = &self.shards[self.digit.part(key)];
             if let Some(&(_, found)) = shard.map.find(H::hash(key), |entry| entry.0 == key) {
-                shard.links.emit(found, rows.row(index), sink);
+                shard.rest.emit(found, rows.row(index), sink);
             }
         }
     }
@@ -176,7 +234,7 @@ impl<K: Key, H: KeyHash> ProbeTable<K> for Table<K, H> {
     fn bytes(&self) -> usize {
         self.shards
             .iter()
-            .map(|shard| size_of::<Shard<K>>() + shard.map.allocation_size() + shard.links.bytes())
+            .map(|shard| size_of::<Shard<K>>() + shard.map.allocation_size() + shard.rest.bytes())
             .sum()
     }
 }

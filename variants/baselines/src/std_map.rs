@@ -11,7 +11,7 @@ use join_core::key::Key;
 use join_core::memory::Reservation;
 use join_core::parallel::{MorselSize, Sharing};
 
-use crate::multimap::{Links, Rows, map_bytes};
+use crate::multimap::{Gathered, Links, Rows, map_bytes};
 
 /// A multimap on `std::collections::HashMap` with its default hasher, built by one thread and with room for all rows
 /// from the start where their number is known.
@@ -20,7 +20,7 @@ pub struct StdHashMap;
 
 struct Table<K> {
     map: HashMap<K, Rows>,
-    links: Links,
+    rest: Gathered,
     tuples: usize,
     reservation: Reservation,
 }
@@ -50,9 +50,10 @@ impl Build for StdHashMap {
         context: &Context<'_>,
         phases: &mut Phases,
     ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+        let mut links = Links::new(context.memory)?;
         let mut table = Table {
             map: HashMap::new(),
-            links: Links::new(context.memory)?,
+            rest: Gathered::new(context.memory)?,
             tuples: 0,
             reservation: context.memory.reserve(0)?,
         };
@@ -66,7 +67,7 @@ impl Build for StdHashMap {
                         entry.insert(Rows::one(row));
                     }
                     Entry::Occupied(mut entry) => {
-                        if let Err(error) = table.links.add(entry.get_mut(), row) {
+                        if let Err(error) = links.add(entry.get_mut(), row) {
                             full = Err(error);
                         }
                     }
@@ -76,6 +77,9 @@ impl Build for StdHashMap {
             }
         }
         phases.lap("insert");
+        table.rest = links.gather(table.map.values_mut(), context.memory)?;
+        drop(links);
+        phases.lap("gather duplicates");
         Ok(Box::new(table))
     }
 }
@@ -84,7 +88,7 @@ impl<K: Key> ProbeTable<K> for Table<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, key) in keys.iter().enumerate() {
             if let Some(&found) = self.map.get(key) {
-                self.links.emit(found, rows.row(index), sink);
+                self.rest.emit(found, rows.row(index), sink);
             }
         }
     }
@@ -94,6 +98,6 @@ impl<K: Key> ProbeTable<K> for Table<K> {
     }
 
     fn bytes(&self) -> usize {
-        self.reservation.bytes() + self.links.bytes()
+        self.reservation.bytes() + self.rest.bytes()
     }
 }

@@ -4,8 +4,12 @@ use baselines::{
     BucketChaining, FanOut, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood,
     SortMerge, StdHashMap,
 };
-use join_core::conformance::{check_build, check_join};
-use join_core::hash::Fibonacci;
+use join_core::conformance::{
+    check_build, check_colliding_build, check_colliding_join, check_join,
+};
+use join_core::directory::Sizing;
+use join_core::hash::{Colliding, Fibonacci};
+use join_core::tag::NoTags;
 
 #[test]
 fn std_hash_map() {
@@ -47,4 +51,12 @@ fn radix() {
 #[test]
 fn sort_merge() {
     check_join(&SortMerge);
+}
+
+#[test]
+fn all_hashes_collide() {
+    check_colliding_build(&PartitionedChaining::<Colliding, NoTags>::new(
+        Sizing::SOURCE,
+    ));
+    check_colliding_join(&Radix::<Colliding>::new(FanOut::OnePass(3)));
 }

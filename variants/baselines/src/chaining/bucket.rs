@@ -38,8 +38,9 @@ impl<H> BucketChaining<H> {
 }
 
 impl Default for BucketChaining {
+    /// Two slots a tuple: without tags, what shortens chains pays.
     fn default() -> Self {
-        Self::new(Sizing::default())
+        Self::new(Sizing::per_tuple(2.0))
     }
 }
 

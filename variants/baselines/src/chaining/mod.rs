@@ -51,11 +51,12 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
         tag & !self.tags[slot(hash, self.bits)] == 0
     }
 
-    /// Asks for a node to be read soon.
+    /// Asks for a node to be read soon: both its ends, since one in six nodes of 12 bytes lies across two lines.
     #[inline(always)]
     fn prefetch(&self, node: u32) {
-        let nodes = self.nodes.as_ptr();
-        prefetch_read(nodes.wrapping_add(node as usize).wrapping_sub(1));
+        let end = self.nodes.as_ptr().wrapping_add(node as usize);
+        prefetch_read(end.wrapping_sub(1));
+        prefetch_read(end.cast::<u8>().wrapping_sub(1));
     }
 
     #[inline(always)]

@@ -336,6 +336,7 @@ impl<K: Key, P: Placement, H: KeyHash> Table<K, P, H> {
             for (of, &key) in homes.iter_mut().zip(keys) {
                 *of = home::<K, H>(key, self.bits);
                 prefetch_read(&raw const self.slots[*of]);
+                prefetch_read(self.slots.as_ptr().wrapping_add(*of + 2));
             }
             for (index, (&home, &key)) in homes.iter().zip(keys).enumerate() {
                 self.find::<UNIQUE, S>(home, key, rows.row(first + index), sink);

@@ -10,10 +10,8 @@ use join_core::parallel::Tasks;
 /// Room for the table of a partition.
 pub(super) struct LocalTable<K: Key> {
     slots: Buffer<Tuple<K>>,
-    /// One more than the place of a chain's first tuple in the partition; 0 is an empty chain.
-    heads: Buffer<u32>,
-    /// The same of the tuple that follows each.
-    next: Buffer<u32>,
+    /// Where each slot's group of tuples ends.
+    ends: Buffer<u32>,
 }
 
 /// A partition of the build side and a piece of the probe side's.
@@ -24,8 +22,7 @@ impl<K: Key> LocalTable<K> {
     pub(super) fn new(longest: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
         Ok(Self {
             slots: memory.zeroed(slots(longest))?,
-            heads: memory.zeroed(longest.next_power_of_two())?,
-            next: memory.zeroed(longest)?,
+            ends: memory.zeroed(longest.next_power_of_two())?,
         })
     }
 
@@ -39,7 +36,7 @@ impl<K: Key> LocalTable<K> {
     ) {
         while let Some((_, (build, probe))) = tasks.take() {
             if !self.linear::<H, S>(build, probe, skip, sink) {
-                self.chained::<H, S>(build, probe, skip, sink);
+                self.grouped::<H, S>(build, probe, skip, sink);
             }
         }
     }
@@ -87,9 +84,10 @@ impl<K: Key> LocalTable<K> {
         true
     }
 
-    /// Joins by chaining, which duplicates do not hurt.
+    /// Joins by grouping the tuples of a slot side by side, which duplicates do not hurt (the histogram join of Kim et
+    /// al., VLDB 2009).
     #[inline(always)]
-    fn chained<H: KeyHash, S: Sink>(
+    fn grouped<H: KeyHash, S: Sink>(
         &mut self,
         build: &[Tuple<K>],
         probe: &[Tuple<K>],
@@ -97,20 +95,32 @@ impl<K: Key> LocalTable<K> {
         sink: &mut S,
     ) {
         let bits = build.len().next_power_of_two().ilog2();
-        let heads = &mut self.heads[..1 << bits];
-        let next = &mut self.next[..build.len()];
-        heads.fill(0);
-        for (at, (tuple, next)) in (1..).zip(build.iter().zip(next.iter_mut())) {
-            let head = &mut heads[home::<K, H>(tuple.key, skip, bits)];
-            *next = std::mem::replace(head, at);
+        let ends = &mut self.ends[..1 << bits];
+        let groups = &mut self.slots[..build.len()];
+        ends.fill(0);
+        for tuple in build {
+            ends[home::<K, H>(tuple.key, skip, bits)] += 1;
         }
+        let mut end = 0;
+        for count in ends.iter_mut() {
+            end += *count;
+            *count = end;
+        }
+        // From the last place of a group to its first, so that what was its end becomes its start.
+        for tuple in build {
+            let place = &mut ends[home::<K, H>(tuple.key, skip, bits)];
+            *place -= 1;
+            groups[*place as usize] = *tuple;
+        }
+        let starts = ends;
         for tuple in probe {
-            let mut at = heads[home::<K, H>(tuple.key, skip, bits)];
-            while at != 0 {
-                let candidate = &build[at as usize - 1];
+            let slot = home::<K, H>(tuple.key, skip, bits);
+            let end = starts
+                .get(slot + 1)
+                .map_or(groups.len(), |&next| next as usize);
+            for candidate in &groups[starts[slot] as usize..end] {
                 let hit = candidate.key == tuple.key;
                 sink.emit_if(hit, candidate.row_id(), tuple.row_id());
-                at = next[at as usize - 1];
             }
         }
     }

@@ -26,6 +26,9 @@ const PARTITION: u32 = 14;
 /// Fewest probe tuples of a task.
 const MIN_PIECE: usize = 1 << 16;
 
+/// Keys that are prefetched together where there are no partitions.
+const GROUP: usize = 64;
+
 /// How many partitions a radix join makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FanOut {
@@ -169,6 +172,12 @@ fn unpartitioned<K: Key, H: KeyHash>(
     mut phases: Phases,
 ) -> Result<Outcome, JoinError> {
     let table = LinearProbing::<H>::new().build(build, context, &mut phases)?;
+    // Beyond L1, misses are worth overlapping.
+    let kernel = if table.bytes() > context.caches.l1 {
+        Kernel::batched(GROUP)
+    } else {
+        Kernel::SCALAR
+    };
     let workers = context.team.workers_for(probe.len());
     let cursors = probe.cursors(workers, Sharing::default(), MorselSize::default());
     let results = consume(
@@ -178,7 +187,7 @@ fn unpartitioned<K: Key, H: KeyHash>(
         "probe",
         |mut cursor, mut sink| {
             while let Some(block) = cursor.next_block() {
-                table.probe(block, Kernel::SCALAR, sink.reborrow());
+                table.probe(block, kernel, sink.reborrow());
             }
         },
     )?;

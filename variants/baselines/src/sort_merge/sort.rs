@@ -8,8 +8,9 @@ use super::ordered;
 /// Bits a pass: 256 places to write to, each in a line of L1.
 const DIGIT: u32 = 8;
 
-/// Passes from which on a comparison sort is faster.
-const MAX_PASSES: u32 = 5;
+/// Bits that are sorted by digits: three passes. What is equal in them is rare where keys are wide, and sorted by
+/// comparison.
+const DIGITS: u32 = 3 * DIGIT;
 
 /// Tuples below which a comparison sort is faster.
 const MIN_LEN: usize = 256;
@@ -29,17 +30,18 @@ impl<K: Key> Sorter<K> {
 
     /// Sorts tuples whose keys span less than 2^`bits`.
     pub(super) fn sort(&mut self, tuples: &mut [Tuple<K>], bits: u32) {
-        // The keys of a partition differ from the first key of all by a multiple of 2^bits and a rest below it, so only
-        // relative to their own minimum are they below 2^bits.
-        let passes = bits.div_ceil(DIGIT);
-        if passes > MAX_PASSES || tuples.len() < MIN_LEN {
+        if tuples.len() < MIN_LEN {
             tuples.sort_unstable_by_key(|tuple| tuple.key);
             return;
         }
+        // A partition's keys start at a multiple of 2^bits from the first key of all, so only relative to their own
+        // minimum are they below 2^bits.
         let least = tuples.iter().map(|tuple| ordered(tuple.key)).min();
         let least = least.unwrap_or(0);
+        let skipped = bits.saturating_sub(DIGITS);
+        let passes = (bits - skipped).div_ceil(DIGIT);
         let digit = |tuple: &Tuple<K>, pass: u32| {
-            ((ordered(tuple.key) - least) >> (pass * DIGIT)) as usize & ((1 << DIGIT) - 1)
+            ((ordered(tuple.key) - least) >> (skipped + pass * DIGIT)) as usize & ((1 << DIGIT) - 1)
         };
         let spare = &mut self.spare[..tuples.len()];
         for pass in 0..passes {
@@ -65,6 +67,14 @@ impl<K: Key> Sorter<K> {
         }
         if passes % 2 == 1 {
             tuples.copy_from_slice(spare);
+        }
+        if skipped > 0 {
+            let digits = |tuple: &Tuple<K>| (ordered(tuple.key) - least) >> skipped;
+            for equal in tuples.chunk_by_mut(|a, b| digits(a) == digits(b)) {
+                if equal.len() > 1 {
+                    equal.sort_unstable_by_key(|tuple| tuple.key);
+                }
+            }
         }
     }
 }
