@@ -335,8 +335,10 @@ impl<K: Key, P: Placement, H: KeyHash> Table<K, P, H> {
         for keys in keys.chunks(group.min(MAX_GROUP)) {
             for (of, &key) in homes.iter_mut().zip(keys) {
                 *of = home::<K, H>(key, self.bits);
-                prefetch_read(&raw const self.slots[*of]);
-                prefetch_read(self.slots.as_ptr().wrapping_add(*of + 2));
+                // A search goes on for a slot or two: one in four begins so near the end of its line that it needs the next.
+                let slots = self.slots.as_ptr();
+                prefetch_read(slots.wrapping_add(*of));
+                prefetch_read(slots.wrapping_add(*of + 2));
             }
             for (index, (&home, &key)) in homes.iter().zip(keys).enumerate() {
                 self.find::<UNIQUE, S>(home, key, rows.row(first + index), sink);
