@@ -253,7 +253,8 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Round 0: checks every cell's answer and decides from its time how often it is measured.
+    /// Round 0: checks answers, and decides from the times how often each cell is measured. A variant is run at the
+    /// most threads alone, the control once: the other cells' times follow well enough.
     fn warm_up(
         &mut self,
         data: &Data<'_>,
@@ -264,10 +265,20 @@ impl<'a> Runner<'a> {
     ) -> Result<PlanRecord, Stop> {
         let name = &data.record.name;
         let start = Instant::now();
-        let mut costs = vec![None; cells.len()];
-        for index in rounds::order(cells.len(), self.seed, name, 0) {
+        let mut costs: Vec<Option<f64>> = vec![None; cells.len()];
+        let order = rounds::order(cells.len(), self.seed, name, 0);
+        let (first, others): (Vec<usize>, Vec<usize>) = order
+            .into_iter()
+            .partition(|&index| stand_in(&cells[index], cells) == index);
+        for index in first.into_iter().chain(others) {
             if self.interrupted() {
                 return Err(Stop::Interrupted);
+            }
+            let of = stand_in(&cells[index], cells);
+            if let Some(cost) = costs[of] {
+                let threads = |cell: &Cell| f64::from(cell.name.threads);
+                costs[index] = Some(cost * threads(&cells[of]) / threads(&cells[index]));
+                continue;
             }
             let cell = &mut cells[index];
             let start = Instant::now();
@@ -348,6 +359,20 @@ fn sample(workload: &str, cell: &Cell, round: u32, order: u32, measured: Measure
         bytes: Some(measured.bytes),
         source: Source::Variant,
     }
+}
+
+/// The cell whose warm-up stands for that of `cell`: the same variant and toggles at the most threads, under the
+/// control's first name.
+fn stand_in(cell: &Cell, cells: &[Cell]) -> usize {
+    let same = |other: &&Cell| {
+        (&other.name.variant, &other.name.toggles) == (&cell.name.variant, &cell.name.toggles)
+    };
+    let threads = cells.iter().filter(same).map(|cell| cell.name.threads);
+    let most = threads.max().unwrap_or(cell.name.threads);
+    let mut found = cells.iter();
+    found
+        .position(|other| same(&other) && other.name.threads == most)
+        .unwrap_or(0)
 }
 
 /// What of a workload is in the file already.

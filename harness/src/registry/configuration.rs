@@ -1,9 +1,9 @@
 //! What a join can be made with, beside its variant: the settings that an ablation changes one at a time.
 
-use join_core::directory::{Packed, Sizing, Split};
+use join_core::directory::{Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{Build, BuildProbe, Join, Kernel};
+use join_core::join::{Build, BuildProbe, Join};
 use join_core::memory::process::Source;
 use join_core::parallel::ThreadStart;
 use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
@@ -117,16 +117,6 @@ impl Default for Configuration {
 impl Configuration {
     /// Keys that a batched probe works on together.
     pub const BATCH: usize = 64;
-
-    /// The kernel that looks up batches of `keys`.
-    pub const fn batched(keys: usize) -> Kernel {
-        Kernel::batched(keys)
-    }
-
-    /// The settings of the source: one eighth of a slot a tuple and at most 2^18 slots.
-    pub fn source_sizing(&mut self) {
-        self.build.sizing = Sizing::SOURCE;
-    }
 }
 
 /// A combination of settings that no variant was compiled for.

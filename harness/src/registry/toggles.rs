@@ -189,7 +189,7 @@ pub static TOGGLES: &[Toggle] = &[
             Setting::new("2^8", |c| c.build.fan_out = FanOut::Bits(8)),
             Setting::new("2^12", |c| c.build.fan_out = FanOut::Bits(12)),
             Setting::new("slots", |c| {
-                c.source_sizing();
+                c.build.sizing = Sizing::SOURCE;
                 c.build.fan_out = FanOut::Slots;
             }),
         ],

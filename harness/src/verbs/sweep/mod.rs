@@ -71,6 +71,12 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             folder.display()
         )));
     }
+    if runner.failed() > 0 {
+        eprintln!(
+            "{} measurements failed; the report lists them",
+            runner.failed()
+        );
+    }
     match runner.wrong() {
         0 => Ok(()),
         wrong => Err(Ending::Wrong(format!(

@@ -55,8 +55,8 @@ pub(super) struct Request<'a> {
     pub(super) selection: Selection,
     pub(super) toggles: Vec<&'static Toggle>,
     pub(super) threads: Vec<u32>,
-    /// Thread counts of the ablation.
-    pub(super) ablation_threads: Vec<u32>,
+    /// Those of ablations and, at the default size, of ladders: the largest, unless counts were asked for.
+    pub(super) most_threads: Vec<u32>,
     pub(super) ablated: Vec<Variant>,
     /// Measured against itself.
     pub(super) control: Variant,
@@ -113,7 +113,7 @@ impl<'a> Request<'a> {
         };
         let named = measured.iter().find(|variant| variant.name == default.name);
         let control = named.or(measured.first()).cloned().unwrap_or(default);
-        let ablation_threads = match (args.threads.is_empty(), threads.last()) {
+        let most_threads = match (args.threads.is_empty(), threads.last()) {
             (true, Some(&most)) => vec![most],
             _ => threads.clone(),
         };
@@ -122,17 +122,19 @@ impl<'a> Request<'a> {
             selection,
             toggles,
             threads,
-            ablation_threads,
+            most_threads,
             ablated,
             control,
         })
     }
 
     pub(super) fn budget(&self) -> Budget {
+        // A sweep and an ablation in one run have the time of both.
+        let modes = f64::from(u8::from(self.args.sweep) + u8::from(self.args.ablate.is_some()));
         match (self.args.samples, self.args.size()) {
             (Some(samples), _) => Budget::Samples(samples),
-            (None, Size::Quick) => Budget::Seconds(48.0),
-            (None, Size::Default) => Budget::Seconds(270.0),
+            (None, Size::Quick) => Budget::Seconds(48.0 * modes),
+            (None, Size::Default) => Budget::Seconds(270.0 * modes),
             (None, Size::Full) => Budget::Samples(10),
         }
     }
@@ -169,19 +171,21 @@ impl<'a> Request<'a> {
     /// The cells of a workload.
     pub(super) fn cells(&self, item: &Item) -> Result<Vec<Cell>, NotCompiled> {
         let mut cells = Cells::default();
-        let threads = match item.swept {
+        // At the default size a ladder's time goes into its rungs.
+        let is_rung = item.instance.group.is_some() && self.args.size() == Size::Default;
+        let threads = match item.swept && !is_rung {
             true => &self.threads,
-            false => &self.ablation_threads,
+            false => &self.most_threads,
         };
         cells.control(&self.control, threads)?;
         if item.swept {
             for variant in &self.selection.variants {
-                cells.variant(variant, &self.threads)?;
+                cells.variant(variant, threads)?;
             }
         }
         if item.ablated {
             for variant in &self.ablated {
-                cells.ablation(variant, &self.toggles, item.pairs, &self.ablation_threads)?;
+                cells.ablation(variant, &self.toggles, item.pairs, &self.most_threads)?;
             }
         }
         Ok(cells.into_vec())
