@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use super::cases::{Case, large_case, typical};
 use super::failures::allocations_fail;
 use super::keys::odd_fills;
+use super::only_fresh;
 use super::run::{Suite, Wanted, check};
 use super::simple::SimpleProbe;
 use crate::input::{KeyColumn, KeyStream, OwnedBlock, StreamSource};
@@ -114,6 +115,9 @@ impl Suite {
 
     /// A stream that panics: the panic reaches the caller, and nothing is left behind.
     pub fn broken_streams(&self, build: &impl Build) {
+        if only_fresh() {
+            return;
+        }
         let teams = self.teams();
         for (nth, &block) in odd_fills().iter().enumerate() {
             for broken in [0, 1, 9] {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crossbeam::queue::SegQueue;
 
 use super::cases::{Bag, Case, few_cases, large_case, typical};
-use super::small;
+use super::{only_fresh, small};
 use crate::join::{
     Consumer, Context, Join, JoinError, JoinInput, Outcome, Pair, PairConsumer, PairPlacement,
     Results,
@@ -48,9 +48,14 @@ impl PairConsumer for Kept {
 impl Suite {
     pub fn new(large: bool) -> Self {
         let threads: &[usize] = if small() { &[2, 3] } else { &[2, 3, 8] };
-        let parallel = threads.iter().flat_map(|&threads| {
-            [ThreadStart::Fresh, ThreadStart::Pool].map(|start| Team::new(threads, start))
-        });
+        let starts: &[ThreadStart] = if only_fresh() {
+            &[ThreadStart::Fresh]
+        } else {
+            &[ThreadStart::Fresh, ThreadStart::Pool]
+        };
+        let parallel = threads
+            .iter()
+            .flat_map(|&threads| starts.iter().map(move |&start| Team::new(threads, start)));
         Self {
             teams: std::iter::once(Team::single())
                 .chain(parallel)
