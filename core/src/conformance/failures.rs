@@ -42,10 +42,10 @@ impl Suite {
 /// Raises the limit from 0 to what the allocation that failed had asked for, until the join succeeds.
 pub(super) fn allocations_fail(join: &dyn Join, case: &Case, team: &Team, wanted: Wanted) {
     // Workers that allocate at the same time fail in other places each time, so they need not end in few steps.
-    const STEPS: usize = 40;
+    let steps = if small() { 8 } else { 40 };
     let mut limit = 0;
     for step in 0.. {
-        if step == STEPS {
+        if step == steps {
             limit = usize::MAX;
         }
         let memory = Memory::limited(limit);
