@@ -27,7 +27,7 @@ fn the_sources_settings() {
         },
         ..Settings::SOURCE
     };
-    check_build(&PartitionedBuild::<
+    check_colliding_build(&PartitionedBuild::<
         SchemeOf<Fibonacci, SourceBits, Packed>,
         Tagged,
     >::new(settings));

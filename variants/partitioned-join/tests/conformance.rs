@@ -1,6 +1,6 @@
 //! The join with both sides partitioned under the conformance suite.
 
-use join_core::conformance::check_join;
+use join_core::conformance::{check_colliding_join, check_join};
 use join_core::directory::Packed;
 use join_core::hash::{Colliding, Crc32};
 use join_core::partition::Collect;
@@ -35,7 +35,7 @@ fn other_hashes() {
         part_bits: Some(3),
         ..Settings::DEFAULT
     };
-    check_join(&PartitionedJoin::<SchemeOf<Colliding, NoTags, Packed>>::new(settings));
+    check_colliding_join(&PartitionedJoin::<SchemeOf<Colliding, NoTags, Packed>>::new(settings));
     check_join(&PartitionedJoin::<SchemeOf<Crc32, NoTags, Packed>>::new(
         settings,
     ));
