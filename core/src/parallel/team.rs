@@ -31,6 +31,7 @@ impl fmt::Debug for Team {
         f.debug_struct("Team")
             .field("threads", &self.threads)
             .field("parallel_from", &self.parallel_from)
+            .field("pool", &matches!(self.starter, Starter::Pool(_)))
             .finish_non_exhaustive()
     }
 }
