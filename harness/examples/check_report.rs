@@ -101,7 +101,7 @@ fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> 
         }
     }
     for workload in workloads {
-        for variant in harness::registry::variants()
+        for variant in registry::variants()
             .iter()
             .filter(|variant| variant.curated)
         {
@@ -125,7 +125,7 @@ fn ablations(summary: &Value) -> Vec<String> {
         .into_iter()
         .flatten()
         .collect();
-    for toggle in harness::registry::TOGGLES {
+    for toggle in registry::TOGGLES {
         let found = ablations.iter().any(|ablation| {
             ablation["toggle"] == toggle.name
                 && ["median", "low", "high"].iter().all(|key| {

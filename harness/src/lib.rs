@@ -8,7 +8,6 @@ pub mod machine;
 pub mod measure;
 pub mod nearest;
 pub mod record;
-pub mod registry;
 pub mod report;
 pub mod stats;
 pub mod summary;

@@ -22,7 +22,7 @@ use join_core::join::Join;
 use join_core::table::Column;
 
 use crate::record::{CONTROL_A, CONTROL_B, PlannedCell, Toggles, WorkloadRecord};
-use crate::registry::{Configuration, NotCompiled, Part, Toggle, Variant};
+use registry::{Configuration, NotCompiled, Part, Toggle, Variant};
 
 /// A workload in memory.
 pub struct Data<'a> {

@@ -431,8 +431,8 @@ mod tests {
     use crate::record::{
         Environment, RunRecord, SCHEMA, Size, VariantRecord, WorkloadRecord, read_run,
     };
-    use crate::registry::{Variant, default_variant};
     use crate::summary::summarise;
+    use registry::{Variant, default_variant};
 
     /// A join that spoils the outcome of the default variant, or has none.
     struct Spoilt(fn(Outcome) -> Result<Outcome, JoinError>);
@@ -498,9 +498,9 @@ mod tests {
         };
         let variants = [
             default_variant(),
-            Variant::of_test("lying", |_| Ok(lying())),
-            Variant::of_test("starving", |_| Ok(starving())),
-            Variant::of_test("panicking", |_| Ok(panicking())),
+            Variant::unregistered("lying", |_| Ok(lying())),
+            Variant::unregistered("starving", |_| Ok(starving())),
+            Variant::unregistered("panicking", |_| Ok(panicking())),
         ];
         let environment = machine::environment("test");
         let folder = tempfile::tempdir().unwrap();

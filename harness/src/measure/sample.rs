@@ -13,7 +13,7 @@ use join_core::parallel::{Team, ThreadStart};
 use super::Cell;
 use crate::machine;
 use crate::record::{Answer, Checksum, Environment, Phase};
-use crate::registry::Merge;
+use registry::Merge;
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
 const UNNAMED: f64 = 0.02;

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::Ending;
 use crate::cli::Listed;
 use crate::record::Size;
-use crate::registry::{TOGGLES, default_variant, variants};
 use crate::workload;
+use registry::{TOGGLES, default_variant, variants};
 
 /// Prints a table of what was asked for.
 pub(super) fn run(what: Listed) -> Result<(), Ending> {

@@ -6,8 +6,8 @@ use super::Ending;
 use crate::cli::MemoryArgs;
 use crate::measure::{Cells, memory};
 use crate::record::Size;
-use crate::registry::variants;
 use crate::{machine, workload};
+use registry::variants;
 
 /// Prints a line for each variant.
 pub(super) fn run(args: &MemoryArgs) -> Result<(), Ending> {

@@ -3,8 +3,8 @@
 use super::Ending;
 use crate::nearest::did_you_mean;
 use crate::record::Size;
-use crate::registry::{Variant, variants};
 use crate::workload::{self, Instance, is_path, matches};
+use registry::{Variant, variants};
 
 /// The workloads and variants of a run.
 pub(super) struct Selection {

@@ -16,8 +16,8 @@ use super::Ending;
 use super::select::select;
 use crate::measure::Cells;
 use crate::record::Size;
-use crate::registry::{Configuration, Merge, TOGGLES, Variant, variants};
 use crate::workload::Instance;
+use registry::{Configuration, Merge, TOGGLES, Variant, variants};
 
 /// Pages of each side that are joined.
 const PAGES: (usize, usize) = (12, 24);

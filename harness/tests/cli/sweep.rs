@@ -112,7 +112,7 @@ fn an_ablation_gives_every_toggle_a_ratio() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let summary = summary(&run_folder(folder.path(), &output));
     let ablations = summary["ablations"].as_array().unwrap();
-    for toggle in harness::registry::TOGGLES {
+    for toggle in registry::TOGGLES {
         let of_toggle = ablations.iter().filter(|a| a["toggle"] == toggle.name);
         assert_eq!(
             of_toggle.count(),

@@ -7,8 +7,8 @@ use super::request::{Item, Request};
 use crate::limits::{self, Plan};
 use crate::measure::{Data, Runner, Stop, memory, tags};
 use crate::record::{Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord};
-use crate::registry::Variant;
 use crate::workload;
+use registry::Variant;
 
 impl Request<'_> {
     /// Measures everything, which is estimated to take `seconds`.

@@ -5,10 +5,10 @@ use crate::limits;
 use crate::measure::{Budget, Cell, Cells};
 use crate::nearest::did_you_mean;
 use crate::record::{Environment, Size};
-use crate::registry::{self, NotCompiled, Part, TOGGLES, Toggle, Variant, default_variant};
 use crate::verbs::Ending;
 use crate::verbs::select::{Selection, select};
 use crate::workload::Instance;
+use registry::{NotCompiled, Part, TOGGLES, Toggle, Variant, default_variant};
 
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: u32 = 1024;
