@@ -110,12 +110,12 @@ fn joined<B: Build>(
     }
 }
 
-/// Whether the suite is thinned.
-fn small() -> bool {
+/// Whether the suite is thinned, for a variant's own tests to be thinned with it.
+pub fn small() -> bool {
     only_fresh() || std::env::var("JOINERY_CONFORMANCE").is_ok_and(|value| value == "small")
 }
 
-/// Whether it does without pools and panics.
-fn only_fresh() -> bool {
+/// Whether it does without pools and panics; a variant's own tests then start threads afresh as well.
+pub fn only_fresh() -> bool {
     std::env::var("JOINERY_CONFORMANCE").is_ok_and(|value| value == "fresh")
 }

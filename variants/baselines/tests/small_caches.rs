@@ -4,7 +4,7 @@ use baselines::{
     BucketChaining, FanOut, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood,
     SortMerge, StdHashMap,
 };
-use join_core::conformance::SimpleProbe;
+use join_core::conformance::{SimpleProbe, only_fresh, small};
 use join_core::directory::Sizing;
 use join_core::hash::Colliding;
 use join_core::input::InputMode;
@@ -85,7 +85,12 @@ fn keys(most: usize) -> impl Strategy<Value = Vec<Option<i64>>> {
 
 fn check(input: &JoinInput<'_>, threads: usize) {
     let wanted = oracle::nested_loops(input);
-    let team = Team::new(threads, ThreadStart::Pool).parallel_from(0);
+    let start = if only_fresh() {
+        ThreadStart::Fresh
+    } else {
+        ThreadStart::Pool
+    };
+    let team = Team::new(threads, start).parallel_from(0);
     for (name, join) in joins() {
         let memory = Memory::unlimited();
         let mut context =
@@ -107,7 +112,7 @@ fn check(input: &JoinInput<'_>, threads: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if small() { 10 } else { 60 }, ..ProptestConfig::default() })]
 
     #[test]
     fn all_agree_with_nested_loops(build in keys(1500), probe in keys(300), threads in 1_usize..5) {
