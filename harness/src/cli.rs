@@ -95,6 +95,9 @@ pub enum Verb {
         /// The run's folder
         run: PathBuf,
     },
+    /// Whole join plans: execute, check or draw bundles
+    #[command(subcommand)]
+    Plan(crate::verbs::plan::Verb),
     /// Measure the peak memory of variants, one process each
     #[command(name = "__memory", hide = true)]
     Memory(MemoryArgs),

@@ -3,12 +3,14 @@
 //! A package of its own because this is where every join is compiled: the harness around it builds in seconds.
 
 mod configuration;
+mod plans;
 pub mod toggles;
 mod variants;
 
 use join_core::join::Join;
 
 pub use configuration::{Configuration, Merge, NotCompiled};
+pub use plans::{EXECUTORS, ExecutorVariant, PLAN_BUILDS, PlanBuild, PlanSettings};
 pub use toggles::{Part, Setting, TOGGLES, Toggle};
 pub use variants::{DEFAULT, Make};
 

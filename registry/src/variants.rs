@@ -92,7 +92,7 @@ pub static JOINS: &[JoinVariant] = &[
 pub const DEFAULT: &str = "partitioned+batched";
 
 /// Hash, tags and directory of the source.
-type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
+pub(super) type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
 
 struct Serial;
 

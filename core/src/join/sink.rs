@@ -188,6 +188,12 @@ impl<'a> SinkRef<'_, 'a> {
             Self::Pairs(pairs) => SinkRef::Pairs(pairs),
         }
     }
+
+    /// Whether memory has run out, so that further matches are dropped and a worker may as well stop.
+    #[inline]
+    pub fn is_exhausted(&self) -> bool {
+        matches!(self, Self::Pairs(pairs) if pairs.error.is_some())
+    }
 }
 
 /// The pairs of a join: one block after a merge, a worker's chunks each without one.

@@ -95,7 +95,8 @@ pub struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn new(data_type: DataType, pages: &'a [Page]) -> Values<'a> {
+    /// The rows of these pages, which follow the format. A long string must not go on beyond them.
+    pub fn new(data_type: DataType, pages: &'a [Page]) -> Values<'a> {
         Values {
             data_type,
             pages,

@@ -2,6 +2,7 @@
 
 mod list;
 mod memory;
+pub mod plan;
 mod select;
 mod sweep;
 mod verify;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> ExitCode {
             .map(|page| println!("{}", page.display()))
             .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run"))),
         Some(Verb::Verify { only }) => verify::run(&only),
+        Some(Verb::Plan(verb)) => plan::run(&verb),
         Some(Verb::Memory(args)) => memory::run(&args),
     };
     match result {

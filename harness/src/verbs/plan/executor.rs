@@ -1,0 +1,94 @@
+//! Executors, threads and memory, as the command line wants them.
+
+use join_core::memory::Memory;
+use join_core::parallel::{Team, ThreadStart};
+use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor};
+use registry::{EXECUTORS, PLAN_BUILDS, PlanSettings};
+
+use super::Common;
+use crate::machine;
+use crate::verbs::Ending;
+
+/// More threads than this are a slip of the finger.
+const MOST_THREADS: u32 = 1024;
+
+/// An executor and what it works with.
+pub(super) struct Bench {
+    pub name: &'static str,
+    pub threads: u32,
+    executor: Box<dyn Executor>,
+    team: Team,
+    limit: usize,
+}
+
+impl Bench {
+    /// The executor of that name.
+    pub fn new(name: &str, common: &Common) -> Result<Bench, Ending> {
+        let names = EXECUTORS.iter().map(|executor| executor.name);
+        let variant = EXECUTORS.iter().find(|executor| executor.name == name);
+        let variant = variant.ok_or_else(|| unknown("executor", name, names))?;
+        let build = match &common.build {
+            None => &PLAN_BUILDS[0],
+            Some(name) => {
+                let names = PLAN_BUILDS.iter().map(|build| build.name);
+                let build = PLAN_BUILDS.iter().find(|build| build.name == name);
+                build.ok_or_else(|| unknown("build", name, names))?
+            }
+        };
+        let threads = common.threads.unwrap_or_else(machine::cores);
+        if !(1..=MOST_THREADS).contains(&threads) {
+            return Err(Ending::Usage(format!(
+                "--threads {threads}: give a count from 1 to {MOST_THREADS}, such as --threads 2"
+            )));
+        }
+        Ok(Bench {
+            name: variant.name,
+            threads,
+            executor: variant.make(&PlanSettings { build }),
+            team: Team::new(threads as usize, ThreadStart::Pool),
+            limit: match &common.memory {
+                Some(text) => bytes(text)?,
+                None => machine::available_bytes().map_or(usize::MAX, |bytes| bytes as usize),
+            },
+        })
+    }
+
+    /// Executes a bundle; returns the most bytes that the execution held at a time, too.
+    pub fn execute(&self, bundle: &Bundle) -> Result<(Execution, usize), ExecuteError> {
+        let memory = Memory::limited(self.limit);
+        let context = Context {
+            team: &self.team,
+            memory: &memory,
+        };
+        let execution = self.executor.execute(bundle, &context)?;
+        Ok((execution, memory.peak()))
+    }
+}
+
+fn unknown(what: &str, name: &str, names: impl Iterator<Item = &'static str>) -> Ending {
+    let names: Vec<&str> = names.collect();
+    Ending::Usage(format!(
+        "there is no {what} {name:?}; name one of {}",
+        names.join(", ")
+    ))
+}
+
+/// A number of bytes, with K, M, G or T behind it or nothing.
+fn bytes(text: &str) -> Result<usize, Ending> {
+    let (number, shift) = match text.chars().last().map(|c| c.to_ascii_uppercase()) {
+        Some('K') => (&text[..text.len() - 1], 10),
+        Some('M') => (&text[..text.len() - 1], 20),
+        Some('G') => (&text[..text.len() - 1], 30),
+        Some('T') => (&text[..text.len() - 1], 40),
+        _ => (text, 0),
+    };
+    let bytes = number.parse::<usize>().ok();
+    bytes
+        .and_then(|bytes| bytes.checked_mul(1 << shift))
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| {
+            Ending::Usage(format!(
+                "--memory {text}: give a number of bytes, such as 512M or 8G"
+            ))
+        })
+}

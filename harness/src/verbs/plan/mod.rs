@@ -1,0 +1,77 @@
+//! `harness plan`: whole join plans.
+
+mod check;
+mod executor;
+mod folders;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Ending;
+
+/// What can be done with plan bundles.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Execute bundles and say what it took
+    Run(RunArgs),
+    /// Check executors: against the oracle on small bundles, against each other on large ones
+    Check(CheckArgs),
+}
+
+/// Which bundles, and what they are executed with.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Folders of bundles, or folders full of them
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub bundles: Vec<PathBuf>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u32>,
+    /// Memory that an execution may hold, such as 512M or 8G [default: what is available]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// The build variant, for executors that take one
+    #[arg(long, value_name = "NAME")]
+    pub build: Option<String>,
+}
+
+/// Arguments of `plan run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Bundles, threads, memory
+    #[command(flatten)]
+    pub common: Common,
+    /// The executor
+    #[arg(long, value_name = "NAME")]
+    pub executor: Option<String>,
+    /// Samples a bundle, after a first cold run
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub samples: u32,
+    /// Write times, answers and telemetry there as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Measure in an unoptimised build
+    #[arg(long)]
+    pub allow_unoptimised: bool,
+}
+
+/// Arguments of `plan check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Bundles, threads, memory
+    #[command(flatten)]
+    pub common: Common,
+    /// Rows of all tables together up to which the oracle is asked
+    #[arg(long, default_value_t = 1_000_000, value_name = "ROWS")]
+    pub oracle_up_to: u64,
+}
+
+/// Does what the command line asks.
+pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
+    match verb {
+        Verb::Run(args) => run::run(args),
+        Verb::Check(args) => check::run(args),
+    }
+}

@@ -1,0 +1,94 @@
+//! `plan.json`, as it stands in the file.
+
+use std::path::Path;
+
+use join_core::page::DataType;
+use join_core::table::{TableError, TableMeta, write_folder, write_pages};
+use serde::{Deserialize, Serialize};
+
+use super::{Bundle, BundleError, Join, Node, Operator, Output, PLAN_FILE, PlanError};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PlanFile {
+    pub name: String,
+    pub root: usize,
+    pub inputs: Vec<TableMeta>,
+    nodes: Vec<NodeLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NodeLine {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scan: Option<ScanLine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    join: Option<Join>,
+    output: Vec<(usize, DataType)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ScanLine {
+    base_table: usize,
+}
+
+impl PlanFile {
+    /// The nodes, each of which is one of the two.
+    pub fn nodes(&self) -> Result<Vec<Node>, PlanError> {
+        let lines = self.nodes.iter().enumerate();
+        lines
+            .map(|(node, line)| {
+                let operator = match (&line.scan, line.join) {
+                    (Some(scan), None) => Operator::Scan(scan.base_table),
+                    (None, Some(join)) => Operator::Join(join),
+                    (None, None) => {
+                        let found = "neither";
+                        return Err(PlanError::Operator { node, found });
+                    }
+                    (Some(_), Some(_)) => {
+                        let found = "both";
+                        return Err(PlanError::Operator { node, found });
+                    }
+                };
+                let output = line.output.iter();
+                Ok(Node {
+                    operator,
+                    output: output
+                        .map(|&(index, data_type)| Output { index, data_type })
+                        .collect(),
+                })
+            })
+            .collect()
+    }
+}
+
+pub(super) fn write(bundle: &Bundle, folder: &Path) -> Result<(), BundleError> {
+    write_folder(folder, |folder| {
+        let tables = bundle.tables.iter().enumerate();
+        let inputs = tables
+            .map(|(number, table)| write_pages(table, folder, &format!("{number}_")))
+            .collect::<Result<_, _>>()?;
+        let nodes = bundle.plan.nodes().iter().map(|node| {
+            let (scan, join) = match node.operator {
+                Operator::Scan(base_table) => (Some(ScanLine { base_table }), None),
+                Operator::Join(join) => (None, Some(join)),
+            };
+            let output = node.output.iter();
+            NodeLine {
+                scan,
+                join,
+                output: output.map(|o| (o.index, o.data_type)).collect(),
+            }
+        });
+        let file = PlanFile {
+            name: bundle.name.clone(),
+            root: bundle.plan.root(),
+            inputs,
+            nodes: nodes.collect(),
+        };
+        let path = folder.join(PLAN_FILE);
+        let text = serde_json::to_vec(&file).map_err(|source| BundleError::Json {
+            path: path.clone(),
+            source,
+        })?;
+        std::fs::write(&path, text).map_err(|e| TableError::io("write", &path)(e).into())
+    })
+}

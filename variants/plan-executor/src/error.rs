@@ -1,0 +1,52 @@
+//! Why a plan could not be executed.
+
+use join_core::join::JoinError;
+use join_core::memory::OutOfMemory;
+
+/// A plan that could not be executed. One line: what, where, and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// Memory ran out, or the limit was reached.
+    #[error("node {node}: {source}")]
+    Memory {
+        /// The node that was executed.
+        node: usize,
+        /// What was asked for.
+        source: OutOfMemory,
+    },
+    /// A join that failed.
+    #[error("node {node}: {source}")]
+    Join {
+        /// The node.
+        node: usize,
+        /// Why.
+        source: JoinError,
+    },
+    /// More rows than row ids.
+    #[error(
+        "node {node} yields {rows} rows; results hold at most {}, so make the inputs smaller",
+        u32::MAX
+    )]
+    TooManyRows {
+        /// The node.
+        node: usize,
+        /// Its rows, as far as they were counted.
+        rows: u64,
+    },
+}
+
+impl ExecuteError {
+    /// Says at which node memory ran out.
+    pub(crate) fn memory(node: usize) -> impl Fn(OutOfMemory) -> ExecuteError {
+        move |source| ExecuteError::Memory { node, source }
+    }
+
+    /// Says which node's join failed.
+    pub(crate) fn join(node: usize) -> impl Fn(JoinError) -> ExecuteError {
+        move |source| match source {
+            JoinError::OutOfMemory(source) => ExecuteError::Memory { node, source },
+            source => ExecuteError::Join { node, source },
+        }
+    }
+}

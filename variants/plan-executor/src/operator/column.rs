@@ -1,0 +1,177 @@
+//! Columns between two operators.
+
+use std::sync::Arc;
+
+use join_core::input::InputMode;
+use join_core::join::Phases;
+use join_core::memory::{Buffer, OutOfMemory};
+use join_core::page::{DataType, Fixed, Page};
+use join_core::table::{Column, PageOffsets};
+
+use super::OperatorAtATime;
+use super::gather::gather;
+use crate::telemetry::Step;
+use crate::{Bundle, Context, ExecuteError};
+
+/// What an operator passes on.
+pub(super) struct Relation<'a> {
+    pub rows: usize,
+    pub columns: Vec<ColumnData<'a>>,
+}
+
+/// A column between two operators. Clones share the data: a plan may want a column twice.
+#[derive(Clone)]
+pub(super) enum ColumnData<'a> {
+    /// As it lies in the pages of a base table.
+    Pages(Arc<PagedColumn<'a>>),
+    /// INT32 values.
+    Int32(Arc<Values<i32>>),
+    /// INT64 values, or FP64 values by their bits.
+    Wide(DataType, Arc<Values<i64>>),
+    /// Strings, as references into these pages.
+    Strings(Arc<Buffer<StringRef>>, &'a [Page]),
+}
+
+/// A base column and the way from its rows to its pages.
+pub(super) struct PagedColumn<'a> {
+    pub column: &'a Column,
+    pub offsets: PageOffsets,
+    pub nulls: bool,
+}
+
+/// Values of fixed width, and for each whether it is one, unless all are.
+pub(super) struct Values<T> {
+    pub values: Buffer<T>,
+    pub valid: Option<Buffer<bool>>,
+}
+
+/// A page and a slot in it; the column that holds the reference knows table and column (R1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct StringRef(u64);
+
+impl StringRef {
+    pub const NULL: StringRef = StringRef(u64::MAX);
+
+    pub fn new(page: usize, slot: usize) -> StringRef {
+        StringRef((page as u64) << 16 | slot as u64)
+    }
+
+    /// Page and slot, unless NULL.
+    pub fn place(self) -> Option<(usize, usize)> {
+        (self != Self::NULL).then_some(((self.0 >> 16) as usize, (self.0 & 0xffff) as usize))
+    }
+}
+
+impl<'a> ColumnData<'a> {
+    pub fn data_type(&self) -> DataType {
+        match self {
+            ColumnData::Pages(pages) => pages.column.data_type(),
+            ColumnData::Int32(_) => DataType::Int32,
+            ColumnData::Wide(data_type, _) => *data_type,
+            ColumnData::Strings(..) => DataType::Varchar,
+        }
+    }
+
+    /// Bytes of buffers.
+    pub fn bytes(&self) -> usize {
+        fn of<T>(values: &Values<T>) -> usize {
+            values.values.bytes() + values.valid.as_ref().map_or(0, Buffer::bytes)
+        }
+        match self {
+            ColumnData::Pages(_) => 0,
+            ColumnData::Int32(values) => of(values),
+            ColumnData::Wide(_, values) => of(values),
+            ColumnData::Strings(refs, _) => refs.bytes(),
+        }
+    }
+}
+
+impl<'a> PagedColumn<'a> {
+    pub fn new(column: &'a Column) -> PagedColumn<'a> {
+        PagedColumn {
+            column,
+            offsets: column.offsets(),
+            nulls: column.has_nulls(),
+        }
+    }
+
+    /// The value of a row.
+    pub fn fixed<T: Fixed>(&self, row: u32) -> Option<T> {
+        let (page, slot) = self.offsets.locate(row);
+        let page = &self.column.pages()[page];
+        if !page.has_nulls() {
+            return Some(page.fixed::<T>()[slot]);
+        }
+        let validity = page.validity();
+        validity
+            .is_valid(slot)
+            .then(|| page.fixed::<T>()[validity.rank(slot)])
+    }
+
+    /// The reference to a row's string.
+    pub fn string(&self, row: u32) -> StringRef {
+        let (page, slot) = self.offsets.locate(row);
+        let in_page = &self.column.pages()[page];
+        if in_page.has_nulls() && !in_page.validity().is_valid(slot) {
+            return StringRef::NULL;
+        }
+        StringRef::new(page, slot)
+    }
+}
+
+impl OperatorAtATime {
+    /// Passes the columns of a table on, copied where the input mode says so.
+    pub(super) fn scan<'a>(
+        &self,
+        bundle: &'a Bundle,
+        node: usize,
+        table: usize,
+        context: &Context<'_>,
+    ) -> Result<(Relation<'a>, Step), ExecuteError> {
+        let mut phases = Phases::start();
+        let table = &bundle.tables()[table];
+        let mut columns: Vec<(usize, ColumnData<'_>)> = Vec::new();
+        for output in &bundle.plan().nodes()[node].output {
+            let read = columns.iter().find(|(index, _)| *index == output.index);
+            let column = match read {
+                Some((_, column)) => column.clone(),
+                None => self
+                    .read(&table.columns()[output.index].column, context)
+                    .map_err(ExecuteError::memory(node))?,
+            };
+            columns.push((output.index, column));
+        }
+        let columns: Vec<_> = columns.into_iter().map(|(_, column)| column).collect();
+        phases.lap("read");
+        let step = Step {
+            name: format!("scan {node}"),
+            detail: table.name().to_owned(),
+            rows_in: table.num_rows() as u64,
+            rows_out: table.num_rows() as u64,
+            bytes: columns.iter().map(|column| column.bytes() as u64).sum(),
+            ..Step::default()
+        };
+        let rows = table.num_rows();
+        Ok((Relation { rows, columns }, step.timed(&phases)))
+    }
+
+    fn read<'a>(
+        &self,
+        column: &'a Column,
+        context: &Context<'_>,
+    ) -> Result<ColumnData<'a>, OutOfMemory> {
+        let paged = PagedColumn::new(column);
+        let copied = match self.input {
+            // The source copies strings, as references, and whatever has NULLs.
+            InputMode::Source => paged.nulls || column.data_type() == DataType::Varchar,
+            mode => mode.copies(paged.nulls),
+        };
+        let rows = column.row_count() as usize;
+        let pages = ColumnData::Pages(Arc::new(paged));
+        if copied {
+            gather(&pages, rows, |row| row as u32, context)
+        } else {
+            Ok(pages)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Random plans, every executor against the oracle (R9.1, R9.2).
+
+mod common;
+
+use common::{Sorted, random_bundle};
+use join_core::input::InputMode;
+use join_core::join::Kernel;
+use join_core::memory::Memory;
+use join_core::parallel::{Team, ThreadStart};
+use plan_executor::{Context, Executor, OperatorAtATime, oracle};
+
+const PLANS: u64 = 10_000;
+
+#[test]
+fn executors_agree_with_the_oracle() {
+    let teams = [
+        Team::single(),
+        Team::new(3, ThreadStart::Pool).parallel_from(0),
+    ];
+    let operators = [
+        InputMode::Source,
+        InputMode::ZeroCopy,
+        InputMode::Materialised,
+    ]
+    .map(|input| {
+        OperatorAtATime::new(Box::new(Sorted), "sorted")
+            .input(input)
+            .kernel(Kernel::SCALAR)
+    });
+    let (mut rows_seen, mut empty) = (0, 0);
+    for seed in 0..PLANS {
+        let bundle = random_bundle(seed);
+        let expected = oracle::execute(&bundle);
+        let want = (expected.len() as u64, oracle::checksum(&expected));
+        rows_seen += want.0;
+        empty += u64::from(want.0 == 0);
+        let memory = Memory::unlimited();
+        let team = &teams[usize::from(seed % 8 == 0)];
+        let context = Context {
+            team,
+            memory: &memory,
+        };
+        let executors: [&dyn Executor; 1] = [&operators[seed as usize % operators.len()]];
+        for executor in executors {
+            let execution = executor
+                .execute(&bundle, &context)
+                .expect("memory suffices");
+            let result = &execution.result;
+            let got = (result.rows(), result.checksum());
+            assert_eq!(got, want, "seed {seed}: {bundle:?}");
+            drop(execution);
+            assert_eq!(memory.used(), 0, "seed {seed}: memory is given back");
+        }
+    }
+    // The plans are worth something: most have rows, and not only a few.
+    assert!(empty < PLANS / 2, "{empty} of {PLANS} results are empty");
+    assert!(rows_seen > 20 * PLANS, "{rows_seen} rows in all");
+}
