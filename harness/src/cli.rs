@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::limits;
 use crate::record::Size;
+use crate::verbs::table;
 
 /// A workbench for in-memory hash joins.
 #[derive(Debug, Parser)]
@@ -90,6 +91,12 @@ pub enum Verb {
     },
     /// Measure what this machine's memory can do
     Limits(limits::Args),
+    /// Your own data: Parquet and CSV files to table folders and back
+    Table {
+        /// What to do
+        #[command(subcommand)]
+        what: table::Args,
+    },
     /// Draw a run's charts and pages again from its samples
     Report {
         /// The run's folder

@@ -19,12 +19,7 @@ pub(super) fn run(what: Listed) -> Result<(), Ending> {
     if rows.is_empty() {
         eprintln!("no peers are known to this version");
     }
-    match print(&rows) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::usage(format!(
-            "cannot write to standard output: {error}"
-        ))),
-        _ => Ok(()),
-    }
+    print(&rows)
 }
 
 fn of_variants() -> Vec<Vec<String>> {
@@ -113,7 +108,17 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
 }
 
 /// Prints rows with aligned columns; the last one is not padded.
-fn print(rows: &[Vec<String>]) -> io::Result<()> {
+pub(super) fn print(rows: &[Vec<String>]) -> Result<(), Ending> {
+    match write(rows) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::usage(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn write(rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

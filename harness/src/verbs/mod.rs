@@ -5,6 +5,7 @@ mod memory;
 pub mod plan;
 mod select;
 mod sweep;
+pub mod table;
 mod verify;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Report { run }) => report::draw(&run)
             .map(|page| println!("{}", page.display()))
             .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run"))),
+        Some(Verb::Table { what }) => table::run(&what),
         Some(Verb::Verify { only }) => verify::run(&only),
         Some(Verb::Plan(verb)) => plan::run(&verb),
         Some(Verb::Memory(args)) => memory::run(&args),

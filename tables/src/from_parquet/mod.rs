@@ -179,11 +179,14 @@ fn read_chunk(
     }
 }
 
+/// Takes a value or what is wrong with it.
+type Out<'a> = dyn FnMut(Result<Value<'_>, String>) -> Result<(), String> + 'a;
+
 /// Hands the values of a column chunk to `out`, each as `convert` has it; there must be `rows` of them with the NULLs.
 fn each<T: DataType>(
     mut chunk: ColumnReaderImpl<T>,
     rows: u64,
-    out: &mut dyn FnMut(Result<Value<'_>, String>) -> Result<(), String>,
+    out: &mut Out<'_>,
     convert: impl Fn(&T::T) -> Result<Value<'_>, String>,
 ) -> Result<(), String> {
     let (mut values, mut levels) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
