@@ -73,28 +73,31 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
             .transpose()?;
         let mut used = vec![0_usize; plan.parts()];
         while let Some(block) = cursor.next_block() {
-            hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                let part = plan.part(hash);
-                let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
-                match &mut lines {
-                    None => {
-                        places[part][used[part]].write(entry);
-                        used[part] += 1;
-                    }
-                    Some(lines) => {
-                        if let Some(line) = lines.push(part, entry) {
-                            let place = &mut places[part][used[part]..][..line.len()];
-                            crate::stream::stream_copy(place, line);
-                            used[part] += line.len();
-                        }
-                    }
+            match &mut lines {
+                None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    let part = plan.part(hash);
+                    places[part][used[part]].write(E::new::<K, S>(hash, tuple, plan.prefix_bits));
+                    used[part] += 1;
+                }),
+                Some(lines) => {
+                    let mut pusher = lines.pusher();
+                    let mut full = |part: usize, entries: &[_]| {
+                        let place = &mut places[part][used[part]..][..entries.len()];
+                        crate::stream::stream_copy(place, entries);
+                        used[part] += entries.len();
+                    };
+                    hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                        let part = plan.part(hash);
+                        let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                        // SAFETY: a hash has one of the plan's partitions.
+                        unsafe { pusher.push(part, entry, |entries| full(part, entries)) };
+                    });
                 }
-            });
+            }
         }
         if let Some(lines) = &lines {
-            for (part, entry) in lines.rest() {
-                places[part][used[part]].write(entry);
-                used[part] += 1;
+            for (part, rest) in lines.rest() {
+                places[part][used[part]..].write_copy_of_slice(rest);
             }
             crate::stream::fence();
         }

@@ -89,6 +89,9 @@ struct Writer<T, S: Chunks<T>> {
     source: S,
     lists: Vec<List<S::Chunk>>,
     full: Vec<(u32, S::Chunk)>,
+    /// Entries of a list's first chunk.
+    first_chunk: usize,
+    /// Entries of each later one.
     chunk: usize,
     reservation: Reservation,
     memory: Memory,
@@ -114,9 +117,10 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
         }
     }
 
-    /// Appends a line of entries past the caches; chunks hold whole lines.
-    #[inline(always)]
-    fn push_line(&mut self, part: usize, line: &[T]) {
+    /// Appends lines of entries past the caches; chunks hold whole fillings of [`Lines`]. Kept out of the loop over
+    /// tuples, which then fits into registers.
+    #[inline(never)]
+    fn push_lines(&mut self, part: usize, line: &[T]) {
         if self.lists[part].used == self.lists[part].chunk.len() && !self.next(part) {
             return;
         }
@@ -127,12 +131,14 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
 
     /// Begins the next chunk of a list; `false` once memory has run out.
     fn next(&mut self, part: usize) -> bool {
-        let refused = self.memory.clone();
-        let grown = self.reservation.grow(self.chunk * size_of::<T>());
+        let entries = match self.lists[part].used {
+            0 => self.first_chunk,
+            _ => self.chunk,
+        };
+        let grown = self.reservation.grow(entries * size_of::<T>());
         let chunk = grown.and_then(|()| {
-            self.source
-                .chunk(self.chunk)
-                .ok_or_else(|| refused.refused(self.chunk * size_of::<T>()))
+            let chunk = self.source.chunk(entries);
+            chunk.ok_or_else(|| self.memory.refused(entries * size_of::<T>()))
         });
         match chunk {
             Ok(chunk) => {
@@ -159,13 +165,15 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
     plan: &Partitioning,
     context: &Context<'_>,
 ) -> Result<Vec<Lists<C::Chunk>>, JoinError> {
-    // A quarter of what a list should hold, in whole lines: an eighth of the memory stays unused on average.
-    let expected = plan.rows / (plan.parts() * plan.workers) / 4;
-    let chunk = match plan.chunk {
-        ChunkSize::Expected => expected.clamp(64, 4096),
-        ChunkSize::Entries(entries) => entries.max(1),
-    }
-    .next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
+    let (first_chunk, chunk) = match plan.chunk {
+        ChunkSize::Expected => {
+            let expected = plan.rows / (plan.parts() * plan.workers);
+            (expected + expected / 16, expected / 4)
+        }
+        ChunkSize::Entries(entries) => (entries, entries),
+    };
+    // Whole lines, so that lines need not be divided.
+    let lines = |entries: usize| entries.max(1).next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
     let cursors = source.cursors(plan.workers, Sharing::Counter, MorselSize::default());
     let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
     let lists = context.team.run(states, |_, (mut cursor, chunks)| {
@@ -178,7 +186,8 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
                 })
                 .collect(),
             full: Vec::new(),
-            chunk,
+            first_chunk: lines(first_chunk),
+            chunk: lines(chunk),
             reservation: context
                 .memory
                 .reserve(plan.parts() * size_of::<List<C::Chunk>>())?,
@@ -201,19 +210,21 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
                         E::new::<K, S>(hash, tuple, plan.prefix_bits),
                     );
                 }),
-                Some(lines) => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    let part = plan.part(hash);
-                    let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
-                    if let Some(line) = lines.push(part, entry) {
-                        writer.push_line(part, line);
-                    }
-                }),
+                Some(lines) => {
+                    let mut pusher = lines.pusher();
+                    hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                        let part = plan.part(hash);
+                        let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                        // SAFETY: a hash has one of the plan's partitions.
+                        unsafe { pusher.push(part, entry, |full| writer.push_lines(part, full)) };
+                    });
+                }
             }
         }
         if let Some(lines) = &lines {
-            lines
-                .rest()
-                .for_each(|(part, entry)| writer.push(part, entry));
+            for (part, rest) in lines.rest() {
+                rest.iter().for_each(|&entry| writer.push(part, entry));
+            }
             crate::stream::fence();
         }
         match writer.error {

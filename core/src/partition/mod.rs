@@ -33,7 +33,8 @@ pub enum Collect {
 /// Capacity of a list's chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChunkSize {
-    /// A quarter of what a list is expected to hold, so that little stays unused.
+    /// First what a list is expected to hold and a sixteenth more, so that it is read from one place; where that does not
+    /// do, a quarter of it.
     #[default]
     Expected,
     /// So many entries; 256 in the source.
