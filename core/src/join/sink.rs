@@ -1,5 +1,7 @@
 //! Where matches go: sums, or pairs of row ids.
 
+use std::mem::MaybeUninit;
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::checksum::{Checksum, checksum_int64_row};
@@ -112,6 +114,26 @@ impl<'a> PairBuffer<'a> {
             consumer: Some((consumer, worker)),
             ..Self::keeping(memory)?
         })
+    }
+
+    /// Room for `pairs` more pairs, at most 2^11: for callers that write several at once and then say how many count.
+    #[inline(always)]
+    pub fn room(&mut self, pairs: usize) -> &mut [MaybeUninit<Pair>] {
+        if self.chunk.len() - self.len < pairs {
+            self.flush();
+        }
+        &mut self.chunk[self.len..]
+    }
+
+    /// Takes the first `pairs` pairs of the room.
+    ///
+    /// # Safety
+    ///
+    /// They have been written to the room that [`Self::room`] gave last, and no pair has been taken since.
+    #[inline(always)]
+    pub unsafe fn take(&mut self, pairs: usize) {
+        debug_assert!(pairs <= self.chunk.len() - self.len);
+        self.len += pairs;
     }
 
     #[cold]

@@ -2,48 +2,68 @@
 //!
 //! An unchained table probed in input order touches two random lines a match beyond the caches. Here the probe side is
 //! partitioned by the same hash prefix as the build side, so that the directory and the tuples of one partition sit in
-//! L2 while all of its probes come by (Boncz, Manegold, Kersten: VLDB 1999; write-combining: Balkesen et al., ICDE 2013).
+//! the cache while all of its probes come by (Boncz, Manegold, Kersten: VLDB 1999; write-combining: Balkesen et al., ICDE
+//! 2013).
 //!
 //! 1. *partition build*, 2. *partition probe*: every worker collects entries of its own, through write-combining lines
-//! 3. *join*: a worker takes a partition, builds its table in memory of its own that stays in L2, and probes it
+//! 3. *join*: a worker takes a partition, builds its table in memory of its own that stays in the cache, and probes it
+//!
+//! A build side whose table fits in L2 is not partitioned: 1. *build*: one worker makes the table; 2. *probe*: all look up
+//! keys where they lie.
 //!
 //! Partitions of very different size (skew) are divided: a partition with many probes is several tasks, each with a part
 //! of the probes and a table of its own.
 
+mod entries;
 mod local;
+mod ranges;
 mod task;
 
 use std::marker::PhantomData;
 
-use join_core::input::KeyColumn;
+use join_core::input::{BlockRows, KeyColumn, KeySource};
 use join_core::join::{Context, JoinError, Outcome, Phases, TypedJoin, consume};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::Tasks;
+use join_core::parallel::{MorselSize, Sharing, Tasks};
 use join_core::partition::{ChunkSize, Collect, Partitioning, Plain};
 use join_core::unchained::Scheme;
 
+use entries::Part;
 use local::LocalTable;
+
+/// How many partitions a join makes of each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FanOut {
+    /// So many that a partition's table fits in L1; none at all where the whole table fits in L2.
+    #[default]
+    Cache,
+    /// 2^bits.
+    Bits(u32),
+}
 
 /// The settings of a join with both sides partitioned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// Directory slots a tuple.
     pub slots_per_tuple: f64,
-    /// log2 of the partitions; chosen from the rows and L2 where there is none.
-    pub part_bits: Option<u32>,
+    /// How many partitions.
+    pub fan_out: FanOut,
     /// How entries are collected.
     pub collect: Collect,
     /// Whether they are gathered to cache lines first.
     pub write_combining: bool,
+    /// Whether tuples are compared four at a time, where the machine has the instructions.
+    pub simd: bool,
 }
 
 impl Settings {
     /// What measurements chose.
     pub const DEFAULT: Self = Self {
-        slots_per_tuple: 2.0,
-        part_bits: None,
+        slots_per_tuple: 1.0,
+        fan_out: FanOut::Cache,
         collect: Collect::Arena,
         write_combining: true,
+        simd: true,
     };
 }
 
@@ -56,7 +76,8 @@ impl Default for Settings {
 /// log2 of the most partitions of one pass: beyond, the lines of a worker leave its L2 and its pages the TLB.
 const MAX_PART_BITS: u32 = 12;
 
-/// The join, on tables of scheme `S` (whose directory layout is not used: partitions have one of their own).
+/// The join, on tables of scheme `S` (whose tags and directory layout are not used: partitions have a directory of their
+/// own).
 pub struct PartitionedJoin<S> {
     settings: Settings,
     scheme: PhantomData<S>,
@@ -71,13 +92,71 @@ impl<S: Scheme> PartitionedJoin<S> {
         }
     }
 
-    /// log2 of the partitions for a build side of `rows` keys: a partition's directory and tuples take a quarter of L2.
-    fn part_bits<K: Key>(&self, rows: usize, l2: usize) -> u32 {
-        self.settings.part_bits.unwrap_or_else(|| {
-            let tuple = size_of::<Tuple<K>>() as f64 + self.settings.slots_per_tuple * 4.0;
-            let partition = (l2 / 4) as f64;
-            let parts = (rows as f64 * tuple / partition).ceil().max(1.0) as usize;
-            parts.next_power_of_two().ilog2().min(MAX_PART_BITS)
+    /// log2 of the partitions for a build side of `rows` keys.
+    fn part_bits<K: Key>(&self, rows: usize, context: &Context<'_>) -> u32 {
+        match self.settings.fan_out {
+            FanOut::Bits(bits) => bits,
+            FanOut::Cache => {
+                let tuple = size_of::<Tuple<K>>() as f64 + self.settings.slots_per_tuple * 4.0;
+                let table = (rows as f64 * tuple) as usize;
+                if table <= context.caches.l2 {
+                    return 0;
+                }
+                let parts = table.div_ceil(context.caches.l1);
+                parts.next_power_of_two().ilog2().min(MAX_PART_BITS)
+            }
+        }
+    }
+
+    /// The join of a build side that needs no partitions.
+    fn join_whole<K: Key>(
+        &self,
+        build: &KeyColumn<'_, K>,
+        probe: &KeyColumn<'_, K>,
+        context: &Context<'_>,
+    ) -> Result<Outcome, JoinError> {
+        let mut phases = Phases::start();
+        let slots = self.settings.slots_per_tuple;
+        let mut table = LocalTable::<K, S>::new(build.len(), 0, slots, context.memory)?;
+        table.build(build);
+        phases.lap("build");
+        let table_bytes = table.bytes();
+        let ranges = table.ranges();
+        let simd = self.settings.simd;
+        let workers = context.team.workers_for(probe.len());
+        let cursors = probe.cursors(workers, Sharing::Counter, MorselSize::default());
+        let results = consume(
+            cursors,
+            context,
+            &mut phases,
+            "probe",
+            |mut cursor, mut sink| {
+                while let Some(block) = cursor.next_block() {
+                    let keys = block.keys.iter();
+                    let sink = sink.reborrow();
+                    match block.rows {
+                        BlockRows::From(row) => {
+                            let probes = (row..).zip(keys).map(|(row, &key)| Tuple::new(key, row));
+                            ranges.probe(probes, simd, sink);
+                        }
+                        BlockRows::List(rows) => {
+                            let probes = rows
+                                .iter()
+                                .zip(keys)
+                                .map(|(&row, &key)| Tuple::new(key, row));
+                            ranges.probe(probes, simd, sink);
+                        }
+                    }
+                }
+            },
+        )?;
+        drop(table);
+        phases.lap("free");
+        Ok(Outcome {
+            results,
+            phases,
+            table_bytes,
+            notes: vec!["no partitions: the table fits in L2".to_owned()],
         })
     }
 }
@@ -89,11 +168,14 @@ impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
         probe: &KeyColumn<'_, K>,
         context: &Context<'_>,
     ) -> Result<Outcome, JoinError> {
+        let part_bits = self.part_bits::<K>(build.len(), context);
+        if part_bits == 0 {
+            return self.join_whole(build, probe, context);
+        }
         let mut phases = Phases::start();
-        let part_bits = self.part_bits::<K>(build.len(), context.caches.l2);
         let side = |rows: usize| Partitioning {
             part_bits,
-            prefix_bits: part_bits.max(1),
+            prefix_bits: part_bits,
             workers: context.team.workers_for(rows),
             rows,
             collect: self.settings.collect,
@@ -109,15 +191,11 @@ impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
                 phases.lap("partition probe");
                 let workers = context.team.workers_for(build.len().max(probe.len()));
                 let tasks = task::divide(builds, probes, workers);
-                let largest = tasks
-                    .iter()
-                    .map(|task| builds.len(task.part))
-                    .max()
-                    .unwrap_or(0);
+                let largest = tasks.iter().map(|task| builds.len(task.part)).max();
                 let tables = (0..workers)
                     .map(|_| {
                         LocalTable::<K, S>::new(
-                            largest,
+                            largest.unwrap_or(0),
                             part_bits,
                             self.settings.slots_per_tuple,
                             context.memory,
@@ -133,8 +211,12 @@ impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
                     "join",
                     |mut table, mut sink| {
                         while let Some((_, task)) = tasks.take() {
-                            table.build(builds, task.part);
-                            table.probe(&task.probes, sink.reborrow());
+                            table.build(&Part(builds, task.part));
+                            let ranges = table.ranges();
+                            for probes in &task.probes {
+                                let probes = probes.iter().copied();
+                                ranges.probe(probes, self.settings.simd, sink.reborrow());
+                            }
                         }
                     },
                 )

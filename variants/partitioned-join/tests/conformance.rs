@@ -6,7 +6,7 @@ use join_core::hash::{Colliding, Crc32};
 use join_core::partition::Collect;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
-use partitioned_join::{PartitionedJoin, Settings};
+use partitioned_join::{FanOut, PartitionedJoin, Settings};
 
 #[test]
 fn defaults() {
@@ -21,7 +21,7 @@ fn many_partitions_however_collected() {
         (Collect::Exact, true),
     ] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            part_bits: Some(5),
+            fan_out: FanOut::Bits(5),
             collect,
             write_combining,
             ..Settings::DEFAULT
@@ -30,9 +30,31 @@ fn many_partitions_however_collected() {
 }
 
 #[test]
+fn compared_one_by_one() {
+    for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
+        check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+            fan_out,
+            simd: false,
+            ..Settings::DEFAULT
+        }));
+    }
+}
+
+#[test]
+fn few_slots_and_so_long_ranges() {
+    for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
+        check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+            fan_out,
+            slots_per_tuple: 0.1,
+            ..Settings::DEFAULT
+        }));
+    }
+}
+
+#[test]
 fn other_hashes() {
     let settings = Settings {
-        part_bits: Some(3),
+        fan_out: FanOut::Bits(3),
         ..Settings::DEFAULT
     };
     check_colliding_join(&PartitionedJoin::<SchemeOf<Colliding, NoTags, Packed>>::new(settings));

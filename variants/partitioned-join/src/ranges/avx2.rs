@@ -1,0 +1,180 @@
+//! Four tuples with INT32 keys compared by one instruction.
+
+use std::arch::x86_64::*;
+
+use join_core::hash::KeyHash;
+use join_core::join::{Aggregate, PairBuffer};
+use join_core::key::{Key, Tuple};
+
+use super::{PADDING, Ranges};
+
+/// Tuples of a register: key in the low half of each 64-bit lane, row in the high half.
+const LANES: usize = 4;
+
+const _: () = assert!(LANES <= PADDING);
+
+/// Whether [`probe`] may be called: the machine has AVX2, and tuples of such keys are 64 bits wide.
+#[inline]
+pub(super) fn serves<K: Key>() -> bool {
+    size_of::<Tuple<K>>() == 8 && is_x86_feature_detected!("avx2")
+}
+
+/// A sink of four comparisons at a time.
+pub(super) trait Lanes {
+    /// What is kept in registers between two [`Self::end`]s.
+    type Kept: Copy;
+
+    /// Nothing kept yet.
+    ///
+    /// # Safety
+    ///
+    /// The machine has AVX2, here and below.
+    unsafe fn start() -> Self::Kept;
+
+    /// Takes a match of `probe` (the same tuple in all lanes) with each of `tuples` where all bits of `hits` are set.
+    ///
+    /// # Safety
+    ///
+    /// As above. Lanes of `hits` are all ones or all zeroes.
+    unsafe fn take(
+        &mut self,
+        kept: &mut Self::Kept,
+        hits: __m256i,
+        tuples: __m256i,
+        probe: __m256i,
+    );
+
+    /// Takes what was kept.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    unsafe fn end(&mut self, kept: Self::Kept);
+}
+
+/// Finds the matches of the probes.
+///
+/// # Safety
+///
+/// [`serves`] says so.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn probe<K: Key, H: KeyHash, O: Lanes>(
+    ranges: &Ranges<'_, K, H>,
+    probes: impl Iterator<Item = Tuple<K>>,
+    sink: &mut O,
+) {
+    let numbers = _mm256_setr_epi64x(0, 1, 2, 3);
+    let keys = _mm256_set1_epi64x(0xFFFF_FFFF);
+    // SAFETY: AVX2 is there.
+    let mut kept = unsafe { O::start() };
+    for probe in probes {
+        let (mut start, end) = ranges.range(probe.key);
+        let probe = _mm256_set1_epi64x(bytemuck::cast(probe));
+        loop {
+            let place = ranges.tuples.as_ptr().wrapping_add(start);
+            // SAFETY: `start` is at most `end`, from where four tuples of 64 bits can be read. AVX2 is there.
+            unsafe {
+                let tuples = _mm256_loadu_si256(place.cast());
+                let left = _mm256_set1_epi64x((end - start) as i64);
+                let inside = _mm256_cmpgt_epi64(left, numbers);
+                let differ = _mm256_and_si256(_mm256_xor_si256(tuples, probe), keys);
+                let equal = _mm256_cmpeq_epi64(differ, _mm256_setzero_si256());
+                let hits = _mm256_and_si256(inside, equal);
+                sink.take(&mut kept, hits, tuples, probe);
+            }
+            start += LANES;
+            if start >= end {
+                break;
+            }
+        }
+    }
+    // SAFETY: AVX2 is there.
+    unsafe { sink.end(kept) }
+}
+
+impl Lanes for Aggregate {
+    /// By lane: negative count, sum of build rows, sum of probe rows.
+    type Kept = [__m256i; 3];
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn start() -> Self::Kept {
+        [_mm256_setzero_si256(); 3]
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn take(
+        &mut self,
+        kept: &mut Self::Kept,
+        hits: __m256i,
+        tuples: __m256i,
+        probe: __m256i,
+    ) {
+        let [rows, build, probes] = kept;
+        let row = |tuple| _mm256_srli_epi64::<32>(_mm256_and_si256(hits, tuple));
+        *rows = _mm256_add_epi64(*rows, hits);
+        *build = _mm256_add_epi64(*build, row(tuples));
+        *probes = _mm256_add_epi64(*probes, row(probe));
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn end(&mut self, kept: Self::Kept) {
+        let [rows, sum_build, sum_probe] = kept.map(|lanes| {
+            // SAFETY: four lanes of 64 bits are a register of 256.
+            let lanes: [u64; LANES] = unsafe { std::mem::transmute(lanes) };
+            lanes.into_iter().fold(0, u64::wrapping_add)
+        });
+        self.merge(&Aggregate {
+            rows: rows.wrapping_neg(),
+            sum_build,
+            sum_probe,
+        });
+    }
+}
+
+/// For each set of lanes the 32-bit halves that move those lanes to the front, in order.
+static TO_THE_FRONT: [[u32; 8]; 16] = {
+    let mut halves = [[0; 8]; 16];
+    let mut set = 0;
+    while set < 16 {
+        let (mut lane, mut front) = (0, 0);
+        while lane < 4 {
+            if set >> lane & 1 == 1 {
+                halves[set][front] = lane * 2;
+                halves[set][front + 1] = lane * 2 + 1;
+                front += 2;
+            }
+            lane += 1;
+        }
+        set += 1;
+    }
+    halves
+};
+
+impl Lanes for PairBuffer<'_> {
+    type Kept = ();
+
+    unsafe fn start() {}
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn take(&mut self, _: &mut (), hits: __m256i, tuples: __m256i, probe: __m256i) {
+        // A pair is the build row below the probe row.
+        let pairs = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(tuples), probe);
+        let set = _mm256_movemask_pd(_mm256_castsi256_pd(hits)) as usize;
+        let room = self.room(LANES);
+        debug_assert!(room.len() >= LANES);
+        // SAFETY: a set of four lanes is below 16; there is room for four pairs of 64 bits, and the hits among them are
+        // written to its front.
+        unsafe {
+            let order = _mm256_loadu_si256(TO_THE_FRONT[set].as_ptr().cast());
+            let pairs = _mm256_permutevar8x32_epi32(pairs, order);
+            _mm256_storeu_si256(room.as_mut_ptr().cast(), pairs);
+            PairBuffer::take(self, set.count_ones() as usize);
+        }
+    }
+
+    unsafe fn end(&mut self, (): ()) {}
+}
