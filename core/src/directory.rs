@@ -24,6 +24,11 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     where
         Self: 'a;
 
+    /// Shared access to all slots.
+    type View<'a>: DirectoryView
+    where
+        Self: 'a;
+
     /// A directory of `slots` empty slots.
     fn new(slots: usize, memory: &Memory) -> Result<Self, OutOfMemory>;
 
@@ -39,18 +44,31 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     /// The tag of a slot.
     fn tag(&self, slot: usize) -> u16;
 
+    /// The directory as a probe sees it.
+    fn view(&self) -> Self::View<'_>;
+
+    /// Size in bytes.
+    fn bytes(&self) -> usize;
+}
+
+/// A finished directory: pointers that a probe keeps in registers, whatever it writes meanwhile.
+pub trait DirectoryView: Copy {
+    /// The range of a slot.
+    ///
+    /// # Safety
+    ///
+    /// `slot` is below [`DirectoryLayout::slots`].
+    unsafe fn range(self, slot: usize) -> Range<usize>;
+
     /// The range of a slot and whether its tag contains all bits of `tag`.
     ///
     /// # Safety
     ///
-    /// `slot` is below [`Self::slots`].
-    unsafe fn lookup(&self, slot: usize, tag: u16) -> (Range<usize>, bool);
+    /// As for [`Self::range`].
+    unsafe fn lookup(self, slot: usize, tag: u16) -> (Range<usize>, bool);
 
     /// Asks for the slot's cache line. Any slot number is allowed.
-    fn prefetch(&self, slot: usize);
-
-    /// Size in bytes.
-    fn bytes(&self) -> usize;
+    fn prefetch(self, slot: usize);
 }
 
 /// Exclusive access to consecutive slots of a directory while it is built. Slots are counted from the part's first.
@@ -81,6 +99,7 @@ impl DirectoryLayout for Packed {
     const SLOT_BYTES: usize = 8;
 
     type Part<'a> = PackedPart<'a>;
+    type View<'a> = PackedView<'a>;
 
     fn new(slots: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
         Ok(Self {
@@ -108,26 +127,39 @@ impl DirectoryLayout for Packed {
     }
 
     #[inline(always)]
-    unsafe fn lookup(&self, slot: usize, tag: u16) -> (Range<usize>, bool) {
-        debug_assert!(slot < self.slots());
+    fn view(&self) -> PackedView<'_> {
+        PackedView(&self.entries)
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.bytes()
+    }
+}
+
+/// View of a [`Packed`] directory.
+#[derive(Clone, Copy)]
+pub struct PackedView<'a>(&'a [u64]);
+
+impl DirectoryView for PackedView<'_> {
+    #[inline(always)]
+    unsafe fn range(self, slot: usize) -> Range<usize> {
+        // SAFETY: as the caller promises; every tag contains the one of no bits.
+        unsafe { self.lookup(slot, 0).0 }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, slot: usize, tag: u16) -> (Range<usize>, bool) {
+        debug_assert!(slot + 1 < self.0.len());
         // SAFETY: there is one entry more than slots, and the caller promises that `slot` is one of them.
-        let (previous, entry) = unsafe {
-            (
-                *self.entries.get_unchecked(slot),
-                *self.entries.get_unchecked(slot + 1),
-            )
-        };
+        let (previous, entry) =
+            unsafe { (*self.0.get_unchecked(slot), *self.0.get_unchecked(slot + 1)) };
         let range = (previous >> TAG_BITS) as usize..(entry >> TAG_BITS) as usize;
         (range, tag & !(entry as u16) == 0)
     }
 
     #[inline(always)]
-    fn prefetch(&self, slot: usize) {
-        prefetch_read(self.entries.as_ptr().wrapping_add(slot + 1));
-    }
-
-    fn bytes(&self) -> usize {
-        self.entries.bytes()
+    fn prefetch(self, slot: usize) {
+        prefetch_read(self.0.as_ptr().wrapping_add(slot + 1));
     }
 }
 
@@ -180,6 +212,7 @@ impl DirectoryLayout for Split {
     const SLOT_BYTES: usize = 6;
 
     type Part<'a> = SplitPart<'a>;
+    type View<'a> = SplitView<'a>;
 
     fn new(slots: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
         Ok(Self {
@@ -209,27 +242,53 @@ impl DirectoryLayout for Split {
     }
 
     #[inline(always)]
-    unsafe fn lookup(&self, slot: usize, tag: u16) -> (Range<usize>, bool) {
-        debug_assert!(slot < self.slots());
-        // SAFETY: there is one END more than slots, as many tags as slots, and the caller promises a valid slot.
+    fn view(&self) -> SplitView<'_> {
+        SplitView {
+            ends: &self.ends,
+            tags: &self.tags,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.ends.bytes() + self.tags.bytes()
+    }
+}
+
+/// View of a [`Split`] directory.
+#[derive(Clone, Copy)]
+pub struct SplitView<'a> {
+    ends: &'a [u32],
+    tags: &'a [u16],
+}
+
+impl DirectoryView for SplitView<'_> {
+    #[inline(always)]
+    unsafe fn range(self, slot: usize) -> Range<usize> {
+        debug_assert!(slot < self.tags.len());
+        // SAFETY: there is one END more than slots, and the caller promises a valid slot.
+        unsafe {
+            let start = *self.ends.get_unchecked(slot) as usize;
+            start..*self.ends.get_unchecked(slot + 1) as usize
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, slot: usize, tag: u16) -> (Range<usize>, bool) {
+        debug_assert!(slot < self.tags.len());
+        // SAFETY: there are as many tags as slots, and the caller promises a valid slot.
         unsafe {
             // A tag that says no spares the load of the ENDs; an empty range says the same.
             if tag & !*self.tags.get_unchecked(slot) != 0 {
                 return (0..0, false);
             }
-            let start = *self.ends.get_unchecked(slot) as usize;
-            (start..*self.ends.get_unchecked(slot + 1) as usize, true)
+            (self.range(slot), true)
         }
     }
 
     #[inline(always)]
-    fn prefetch(&self, slot: usize) {
+    fn prefetch(self, slot: usize) {
         prefetch_read(self.tags.as_ptr().wrapping_add(slot));
         prefetch_read(self.ends.as_ptr().wrapping_add(slot + 1));
-    }
-
-    fn bytes(&self) -> usize {
-        self.ends.bytes() + self.tags.bytes()
     }
 }
 
@@ -357,11 +416,13 @@ mod tests {
                 D::NAME
             );
             previous = range.end;
+            let (view, tag) = (directory.view(), directory.tag(slot));
             // SAFETY: a slot of this directory.
-            let (found, passed) = unsafe { directory.lookup(slot, directory.tag(slot)) };
-            assert!(passed && found == range);
-            // SAFETY: as above.
-            assert!(unsafe { !directory.lookup(slot, !directory.tag(slot)).1 });
+            unsafe {
+                assert_eq!(view.range(slot), range);
+                assert_eq!(view.lookup(slot, tag), (range, true));
+                assert!(!view.lookup(slot, !tag).1);
+            }
         }
     }
 

@@ -15,8 +15,8 @@ pub trait KeyHash: Copy + Send + Sync + 'static {
 
     /// The hashes of a block of keys; `hashes` is at least as long.
     #[inline(always)]
-    fn hash_block<K: Key>(keys: &[K], hashes: &mut [u64]) {
-        for (hash, &key) in hashes.iter_mut().zip(keys) {
+    fn hash_block<K: Key>(keys: impl Iterator<Item = K>, hashes: &mut [u64]) {
+        for (hash, key) in hashes.iter_mut().zip(keys) {
             *hash = Self::hash(key);
         }
     }
@@ -81,13 +81,13 @@ impl KeyHash for Crc32 {
     }
 
     #[inline]
-    fn hash_block<K: Key>(keys: &[K], hashes: &mut [u64]) {
+    fn hash_block<K: Key>(keys: impl Iterator<Item = K>, hashes: &mut [u64]) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("sse4.2") {
             // SAFETY: the feature has just been detected.
             return unsafe { crc32c_block(keys, hashes) };
         }
-        for (hash, &key) in hashes.iter_mut().zip(keys) {
+        for (hash, key) in hashes.iter_mut().zip(keys) {
             *hash = Self::hash(key);
         }
     }
@@ -98,9 +98,9 @@ impl KeyHash for Crc32 {
 /// The machine has SSE 4.2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-unsafe fn crc32c_block<K: Key>(keys: &[K], hashes: &mut [u64]) {
+unsafe fn crc32c_block<K: Key>(keys: impl Iterator<Item = K>, hashes: &mut [u64]) {
     use std::arch::x86_64::_mm_crc32_u64;
-    for (hash, &key) in hashes.iter_mut().zip(keys) {
+    for (hash, key) in hashes.iter_mut().zip(keys) {
         let [low, high] = CRC_SEEDS.map(|seed| _mm_crc32_u64(u64::from(seed), key.bits()) as u32);
         *hash = Crc32::mix(low, high);
     }
@@ -163,7 +163,7 @@ mod tests {
         fn blocks_agree_with_single_keys(keys in proptest::collection::vec(any::<i64>(), 0..200)) {
             fn agree<H: KeyHash, K: Key>(keys: &[K]) {
                 let mut hashes = vec![0; keys.len()];
-                H::hash_block(keys, &mut hashes);
+                H::hash_block(keys.iter().copied(), &mut hashes);
                 for (&hash, &key) in hashes.iter().zip(keys) {
                     assert_eq!(hash, H::hash(key), "{}", H::NAME);
                 }

@@ -18,6 +18,7 @@ pub mod page;
 pub mod parallel;
 pub mod partition;
 pub mod prefetch;
+pub mod simd;
 pub mod stream;
 mod sync;
 pub mod table;

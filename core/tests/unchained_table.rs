@@ -4,7 +4,7 @@
 use join_core::directory::{DirectoryLayout, Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::{BlockRows, KeyBlock};
-use join_core::join::{Aggregate, Compare, JoinTable, Kernel, SinkRef};
+use join_core::join::{Aggregate, Compare, JoinTable, Kernel, Schedule, SinkRef};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Memory;
 use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
@@ -106,9 +106,16 @@ fn probes_agree<K: Key, S: Scheme>(table: &Unchained<K, S>, keys: &[K]) {
     };
     let expected = probe(Kernel::SCALAR, BlockRows::From(10));
     assert!(expected.rows >= keys.len() as u64, "every key finds itself");
-    for group in [0, 1, 2, 7, 64, 256, 1000] {
-        for compare in [Compare::Loop, Compare::BranchFree] {
-            let kernel = Kernel { group, compare };
+    let schedules = [1, 2, 7, 64, 256, 1000].map(|keys| {
+        [
+            Schedule::Staged(keys),
+            Schedule::Interleaved(keys),
+            Schedule::BySize(keys),
+        ]
+    });
+    for &schedule in schedules.as_flattened().iter().chain([&Schedule::Direct]) {
+        for compare in Compare::ALL {
+            let kernel = Kernel { schedule, compare };
             assert_eq!(probe(kernel, BlockRows::From(10)), expected, "{kernel:?}");
             assert_eq!(
                 probe(kernel, BlockRows::List(&rows)),

@@ -2,7 +2,7 @@
 
 use join_core::directory::Sizing;
 use join_core::input::InputMode;
-use join_core::join::{Compare, Kernel};
+use join_core::join::{Compare, Kernel, Schedule};
 use join_core::memory::process::Source;
 use join_core::parallel::{MorselSize, Sharing, ThreadStart};
 use partitioned_build::{ChunkSize, Collect, FanOut};
@@ -121,28 +121,37 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "probe",
-        sentence: "probe keys looked up in batches with software prefetch, or one by one",
+        sentence: "probe keys looked up one by one in a table that fits into L2 and else in groups with software prefetch; always in groups; interleaved, each a state machine of its own; always one by one; or one by one with a branch on tag and tuple",
         part: Part::Probe,
         settings: &[
-            Setting::new("batched", |c| batch(c, Configuration::BATCH)),
-            Setting::new("scalar", |c| c.probe.kernel.group = Kernel::SCALAR.group),
+            Setting::new("batched", |c| {
+                schedule(c, Schedule::BySize(Configuration::BATCH))
+            }),
+            Setting::new("staged", |c| {
+                schedule(c, Schedule::Staged(Configuration::BATCH))
+            }),
+            Setting::new("interleaved", |c| schedule(c, Schedule::Interleaved(16))),
+            Setting::new("direct", |c| schedule(c, Schedule::Direct)),
+            Setting::new("scalar", |c| c.probe.kernel = Kernel::SCALAR),
         ],
     },
     Toggle {
         name: "batch-length",
-        sentence: "keys of a batch",
+        sentence: "keys of a group, where keys are looked up in groups",
         part: Part::Probe,
         settings: &[
-            Setting::new("16", |c| batch(c, 16)),
-            Setting::new("64", |c| batch(c, 64)),
-            Setting::new("256", |c| batch(c, 256)),
+            Setting::new("16", |c| schedule(c, Schedule::BySize(16))),
+            Setting::new("64", |c| schedule(c, Schedule::BySize(64))),
+            Setting::new("256", |c| schedule(c, Schedule::BySize(256))),
         ],
     },
     Toggle {
         name: "compare",
-        sentence: "a slot's first two tuples compared without a branch, or in a loop",
+        sentence: "a slot's tuples compared four at a time by AVX2, eight by AVX-512, two without a branch, or one by one in a loop",
         part: Part::Probe,
         settings: &[
+            Setting::new("avx2", |c| c.probe.kernel.compare = Compare::Avx2),
+            Setting::new("avx512", |c| c.probe.kernel.compare = Compare::Avx512),
             Setting::new("branch-free", |c| {
                 c.probe.kernel.compare = Compare::BranchFree
             }),
@@ -288,8 +297,8 @@ fn input(configuration: &mut Configuration, mode: InputMode) {
     configuration.probe.input = mode;
 }
 
-fn batch(configuration: &mut Configuration, keys: usize) {
-    configuration.probe.kernel.group = Kernel::batched(keys).group;
+fn schedule(configuration: &mut Configuration, schedule: Schedule) {
+    configuration.probe.kernel.schedule = schedule;
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub static BUILDS: &[BuildVariant] = &[
 pub static PROBES: &[ProbeVariant] = &[
     ProbeVariant { name: "zero-copy", description: "probe keys read from the pages and looked up one by one", choose: |c| c.probe.kernel = Kernel::SCALAR },
     ProbeVariant { name: "materialised", description: "probe keys copied first, then looked up one by one", choose: |c| { c.probe.input = InputMode::Materialised; c.probe.kernel = Kernel::SCALAR } },
-    ProbeVariant { name: "batched", description: "probe keys read from the pages and looked up in batches with software prefetch", choose: |c| c.probe.kernel = Kernel::batched(Configuration::BATCH) },
+    ProbeVariant { name: "batched", description: "probe keys read from the pages and looked up without a branch, in groups with software prefetch where the table exceeds L2", choose: |c| c.probe.kernel = Kernel::batched(Configuration::BATCH) },
 ];
 
 /// The joins that see both sides before they match anything.

@@ -1,7 +1,7 @@
 //! A tag may answer yes wrongly, never no wrongly.
 
 use super::keys::{CaseKey, Keys, Random};
-use crate::directory::{DirectoryLayout, Packed, Split};
+use crate::directory::{DirectoryLayout, DirectoryView, Packed, Split};
 use crate::hash::{Colliding, Crc32, Fibonacci, KeyHash, Murmur};
 use crate::key::{Key, Tuple};
 use crate::memory::Memory;
@@ -49,7 +49,7 @@ fn of_keys<K: CaseKey, S: Scheme>(keys: Keys, prefix_bits: u32, random: &mut Ran
         let hash = S::Hash::hash(key);
         let slot = table.slot(hash);
         // SAFETY: `slot` is the slot of a hash under this table's prefix.
-        let (range, passed) = unsafe { table.directory().lookup(slot, table.tag(hash)) };
+        let (range, passed) = unsafe { table.directory().view().lookup(slot, table.tag(hash)) };
         let place = || {
             format!(
                 "{key:?} ({}) of {keys:?}, {} tags, {} hash, {} directory of 2^{prefix_bits} slots",

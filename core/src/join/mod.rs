@@ -11,6 +11,7 @@ mod probe;
 mod sink;
 mod table;
 
+pub use crate::simd::Compare;
 pub use build::{Build, ErasedBuild, Threshold};
 pub use context::{
     CacheSizes, Consumer, Context, Join, JoinError, JoinInput, Outcome, PairPlacement, Results,
@@ -19,4 +20,4 @@ pub use context::{
 pub use phases::{Phase, Phases};
 pub use probe::{BuildProbe, Probe, consume};
 pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Pairs, Sink, SinkRef};
-pub use table::{Compare, JoinTable, Kernel, MAX_GROUP, ProbeTable, RowIds};
+pub use table::{JoinTable, Kernel, MAX_GROUP, ProbeTable, RowIds, Schedule};

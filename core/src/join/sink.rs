@@ -17,6 +17,13 @@ pub trait Sink {
     fn emit(&mut self, build_row: u32, probe_row: u32) {
         self.emit_if(true, build_row, probe_row);
     }
+
+    /// Takes a block of matches.
+    fn emit_block(&mut self, pairs: &[Pair]) {
+        for pair in pairs {
+            self.emit(pair.build, pair.probe);
+        }
+    }
 }
 
 /// The consumer `aggregate`: count of results and wrapping sums of both row ids, so that nothing can be skipped.
@@ -55,6 +62,15 @@ impl Sink for Aggregate {
         self.rows += u64::from(hit);
         self.sum_build = self.sum_build.wrapping_add(u64::from(build_row) & mask);
         self.sum_probe = self.sum_probe.wrapping_add(u64::from(probe_row) & mask);
+    }
+
+    fn emit_block(&mut self, pairs: &[Pair]) {
+        let sum = |row: fn(&Pair) -> u32| pairs.iter().map(|pair| u64::from(row(pair))).sum();
+        self.merge(&Self {
+            rows: pairs.len() as u64,
+            sum_build: sum(|pair| pair.build),
+            sum_probe: sum(|pair| pair.probe),
+        });
     }
 }
 
@@ -190,6 +206,19 @@ impl Sink for PairBuffer<'_> {
             probe: probe_row,
         });
         self.len += usize::from(hit);
+    }
+
+    fn emit_block(&mut self, mut pairs: &[Pair]) {
+        while !pairs.is_empty() {
+            if self.len == self.chunk.len() {
+                self.flush();
+            }
+            let room = &mut self.chunk[self.len..];
+            let (now, later) = pairs.split_at(pairs.len().min(room.len()));
+            room[..now.len()].write_copy_of_slice(now);
+            self.len += now.len();
+            pairs = later;
+        }
     }
 }
 

@@ -1,46 +1,87 @@
 //! What a build leaves and a probe reads.
 
+use std::fmt;
+
+use super::context::CacheSizes;
 use super::sink::{Sink, SinkRef};
 use crate::input::{BlockRows, KeyBlock};
 use crate::key::Key;
+use crate::simd::Compare;
 
 /// The longest group of keys that a batched probe works on at a time.
 pub const MAX_GROUP: usize = 256;
 
-/// How a probe compares the tuples of a slot with its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compare {
-    /// One after the other, to the end of the slot.
-    Loop,
-    /// The first two without a branch, the rest (rare at one slot a tuple and more) one after the other. Spares the
-    /// mispredictions that run lengths of 0, 1 and 2 cause.
-    #[default]
-    BranchFree,
+/// In what order a probe goes about the lookups of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// One key after the other, from its hash to its matches.
+    Direct,
+    /// Groups of so many keys, at most [`MAX_GROUP`], each stage over the whole group before the next one: hash and
+    /// prefetch the directory, test tags and prefetch tuples, compare (Chen et al., ICDE 2004).
+    Staged(usize),
+    /// So many lookups, at most [`MAX_GROUP`], each a state machine of its own, which start at the next key as they end
+    /// (asynchronous memory access chaining: Kocberber, Falsafi, Grot, VLDB 2015).
+    Interleaved(usize),
+    /// [`Self::Direct`] on a table that fits into a core's L2 cache, where staging costs more than it hides, otherwise
+    /// [`Self::Staged`] in groups of so many.
+    BySize(usize),
 }
 
 /// How a table is probed with a block of keys. A table without such a loop uses its plain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel {
-    /// Keys worked on together, stage by stage (hash, prefetch directory, test tags, prefetch tuples, compare), at
-    /// most [`MAX_GROUP`]; 0 is scalar, one key after the other.
-    pub group: usize,
+    /// The order of the lookups.
+    pub schedule: Schedule,
     /// How tuples are compared.
     pub compare: Compare,
 }
 
 impl Kernel {
-    /// One key after the other.
+    /// One key after the other, one tuple after the other.
     pub const SCALAR: Self = Self {
-        group: 0,
+        schedule: Schedule::Direct,
         compare: Compare::Loop,
     };
 
-    /// Groups of `group` keys with software prefetch.
-    pub const fn batched(group: usize) -> Self {
+    /// Groups of `group` keys with software prefetch, unless the table is in the cache.
+    pub fn batched(group: usize) -> Self {
         Self {
-            group,
-            compare: Compare::BranchFree,
+            schedule: Schedule::BySize(group),
+            compare: Compare::default(),
         }
+    }
+
+    /// The kernel for a table of so many bytes, its schedule chosen.
+    #[must_use]
+    pub fn for_table(self, bytes: usize, caches: CacheSizes) -> Self {
+        let schedule = match self.schedule {
+            Schedule::BySize(_) if bytes <= caches.l2 => Schedule::Direct,
+            Schedule::BySize(group) => Schedule::Staged(group),
+            chosen => chosen,
+        };
+        Self { schedule, ..self }
+    }
+
+    /// Keys that are worked on together, 1 to [`MAX_GROUP`].
+    pub fn group(self) -> usize {
+        match self.schedule {
+            Schedule::Direct => 1,
+            Schedule::Staged(keys) | Schedule::Interleaved(keys) | Schedule::BySize(keys) => {
+                keys.clamp(1, MAX_GROUP)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.schedule {
+            Schedule::Direct => write!(f, "keys one by one")?,
+            Schedule::Staged(_) => write!(f, "keys in groups of {}", self.group())?,
+            Schedule::Interleaved(_) => write!(f, "{} lookups interleaved", self.group())?,
+            Schedule::BySize(_) => write!(f, "keys one by one or in groups of {}", self.group())?,
+        }
+        write!(f, ", tuples compared by {}", self.compare.available())
     }
 }
 
@@ -60,6 +101,9 @@ pub trait JoinTable<K: Key>: Send + Sync {
 pub trait RowIds: Copy {
     /// The row of the block's key number `index`.
     fn row(&self, index: usize) -> u32;
+
+    /// All of them.
+    fn rows(&self) -> BlockRows<'_>;
 }
 
 /// Consecutive rows from this one on.
@@ -71,12 +115,22 @@ impl RowIds for From {
     fn row(&self, index: usize) -> u32 {
         self.0 + index as u32
     }
+
+    #[inline(always)]
+    fn rows(&self) -> BlockRows<'_> {
+        BlockRows::From(self.0)
+    }
 }
 
 impl RowIds for &[u32] {
     #[inline(always)]
     fn row(&self, index: usize) -> u32 {
         self[index]
+    }
+
+    #[inline(always)]
+    fn rows(&self) -> BlockRows<'_> {
+        BlockRows::List(self)
     }
 }
 

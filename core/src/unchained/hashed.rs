@@ -28,7 +28,7 @@ impl HashedKeys {
             return block.for_each(|key, row| each(H::hash(key), Tuple::new(key, row)));
         }
         for block in block.chunks(BLOCK) {
-            H::hash_block(block.keys, &mut self.0);
+            H::hash_block(block.keys.iter().copied(), &mut self.0);
             let mut hashes = self.0.iter();
             block.for_each(|key, row| {
                 let &hash = hashes.next().expect("a hash for every key");

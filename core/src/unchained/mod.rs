@@ -17,10 +17,11 @@ use std::mem::MaybeUninit;
 use crate::directory::{DirectoryLayout, DirectoryPart};
 use crate::key::{Key, Tuple};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
+use crate::simd::MAX_LANES;
 use crate::tag::TagScheme;
 
-/// Tuples behind the last one, so that a probe may read two tuples from any place without looking first.
-const PADDING: usize = 2;
+/// Tuples behind the last one, so that a probe may compare a vector of tuples from any place without looking first.
+const PADDING: usize = MAX_LANES;
 
 /// A finished unchained table.
 pub struct Unchained<K: Key, S: Scheme> {

@@ -10,7 +10,7 @@ use join_core::hash::Colliding;
 use join_core::input::InputMode;
 use join_core::join::{
     Build, BuildProbe, CacheSizes, Compare, Consumer, Context, Join, JoinInput, Kernel,
-    PairPlacement, Results,
+    PairPlacement, Results, Schedule,
 };
 use join_core::memory::Memory;
 use join_core::oracle;
@@ -24,7 +24,10 @@ fn join(build: impl Build + 'static, group: usize) -> Box<dyn Join> {
         build,
         probe: SimpleProbe {
             kernel: Kernel {
-                group,
+                schedule: match group {
+                    0 => Schedule::Direct,
+                    group => Schedule::Staged(group),
+                },
                 compare: Compare::Loop,
             },
         },

@@ -1,5 +1,5 @@
-//! Probes of a finished table: keys zero-copy or materialised, one at a time or batched with software prefetch, work
-//! shared in three ways (R8.1 to R8.3).
+//! Probes of a finished table: keys zero-copy or materialised, looked up one after the other, in groups with software
+//! prefetch or interleaved, work shared in three ways (R8.1 to R8.3).
 
 use join_core::input::{InputMode, KeyColumn, Materialised};
 use join_core::join::{Context, JoinError, JoinTable, Kernel, Phases, Probe, Results, consume};
@@ -11,7 +11,7 @@ use join_core::parallel::{MorselSize, Sharing};
 pub struct PipelinedProbe {
     /// How the probe side's keys are read (R1.2).
     pub input: InputMode,
-    /// Scalar or batched, and how tuples are compared.
+    /// In what order keys are looked up, and how tuples are compared.
     pub kernel: Kernel,
     /// How workers share the rows (R8.1, R8.2).
     pub sharing: Sharing,
@@ -50,11 +50,13 @@ impl Probe for PipelinedProbe {
             phases.lap("materialise probe keys");
         }
         let source = self.input.source(column, copy.as_ref());
+        let kernel = self.kernel.for_table(table.bytes(), context.caches);
+        notes.push(kernel.to_string());
         let workers = context.team.workers_for(column.len());
         let cursors = source.cursors(workers, self.sharing, self.morsel);
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
             while let Some(block) = cursor.next_block() {
-                table.probe(block, self.kernel, sink.reborrow());
+                table.probe(block, kernel, sink.reborrow());
             }
         })
     }

@@ -5,7 +5,8 @@ use join_core::directory::Sizing;
 use join_core::directory::Split;
 use join_core::hash::{Colliding, Crc32};
 use join_core::input::InputMode;
-use join_core::join::{BuildProbe, Compare, Join, Kernel};
+use join_core::join::Schedule::{BySize, Direct, Interleaved, Staged};
+use join_core::join::{BuildProbe, CacheSizes, Compare, Join, Kernel, Schedule};
 use join_core::parallel::{MorselSize, Sharing};
 use join_core::tag::BelowPrefix;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
@@ -40,51 +41,86 @@ fn inputs_and_sharing() {
 }
 
 /// Over the unchained table: how it is probed.
-fn join<S: Scheme>(group: usize, compare: Compare) -> impl Join {
+fn join<S: Scheme>(schedule: Schedule, compare: Compare) -> impl Join {
     BuildProbe {
         build_input: InputMode::ZeroCopy,
         build: SerialBuild::<S>::new(Sizing::default()),
         probe: PipelinedProbe {
-            kernel: Kernel { group, compare },
+            kernel: Kernel { schedule, compare },
             morsel: MorselSize::Units(300),
             ..PipelinedProbe::default()
         },
     }
 }
 
-fn kernels<S: Scheme>(groups: &[usize], compare: Compare) {
-    for &group in groups {
-        check_join(&join::<S>(group, compare));
+fn kernels<S: Scheme>(schedules: &[Schedule], compare: Compare) {
+    for &schedule in schedules {
+        check_join(&join::<S>(schedule, compare));
     }
 }
 
 #[test]
-fn scalar_and_batched_kernels() {
-    kernels::<DefaultScheme>(&[0, 1, 7], Compare::BranchFree);
+fn one_key_after_the_other() {
+    for compare in Compare::ALL {
+        kernels::<DefaultScheme>(&[Direct], compare);
+    }
 }
 
 #[test]
-fn kernels_that_compare_in_a_loop() {
-    kernels::<DefaultScheme>(&[0, 2, 256], Compare::Loop);
+fn groups_by_vectors() {
+    kernels::<DefaultScheme>(&[Staged(1), Staged(7), BySize(64)], Compare::Avx2);
+    kernels::<DefaultScheme>(&[Staged(33)], Compare::Avx512);
+}
+
+#[test]
+fn groups_without_vectors() {
+    kernels::<DefaultScheme>(&[Staged(2), Staged(256)], Compare::Loop);
+    kernels::<DefaultScheme>(&[Staged(7)], Compare::BranchFree);
+}
+
+#[test]
+fn interleaved_lookups() {
+    kernels::<DefaultScheme>(&[Interleaved(1), Interleaved(7)], Compare::Avx2);
+    kernels::<DefaultScheme>(&[Interleaved(2)], Compare::Loop);
 }
 
 #[test]
 fn kernels_that_hash_by_the_block() {
-    kernels::<SchemeOf<Crc32, BelowPrefix, Split>>(&[0, 64], Compare::BranchFree);
+    kernels::<SchemeOf<Crc32, BelowPrefix, Split>>(
+        &[Direct, Staged(64), Interleaved(5)],
+        Compare::BranchFree,
+    );
 }
 
 #[test]
 fn kernels_over_colliding_hashes() {
-    for group in [0, 7] {
-        let compare = Compare::BranchFree;
-        check_colliding_join(&join::<SchemeOf<Colliding, BelowPrefix, Split>>(
-            group, compare,
-        ));
+    for schedule in [Direct, Staged(7), Interleaved(3)] {
+        for compare in [Compare::BranchFree, Compare::Avx2, Compare::Avx512] {
+            check_colliding_join(&join::<SchemeOf<Colliding, BelowPrefix, Split>>(
+                schedule, compare,
+            ));
+        }
     }
 }
 
 /// A group longer than the longest is cut to it.
 #[test]
 fn a_group_too_long() {
-    kernels::<DefaultScheme>(&[100_000], Compare::Loop);
+    kernels::<DefaultScheme>(&[Staged(100_000), Interleaved(1000)], Compare::Loop);
+}
+
+/// A table in L2 is probed directly, and the join says so.
+#[test]
+fn the_size_of_a_table_chooses_the_schedule() {
+    let chosen = |schedule, bytes| {
+        let compare = Compare::Loop;
+        let caches = CacheSizes { l1: 10, l2: 100 };
+        Kernel { schedule, compare }
+            .for_table(bytes, caches)
+            .schedule
+    };
+    assert_eq!(chosen(BySize(64), 100), Direct);
+    assert_eq!(chosen(BySize(64), 101), Staged(64));
+    assert_eq!(chosen(Staged(64), 100), Staged(64));
+    assert_eq!(chosen(Interleaved(64), 100), Interleaved(64));
 }

@@ -87,8 +87,8 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
         // Keys that are still on their way, and the nodes that they come to next.
         let mut walkers = [(0_u32, 0_u32); MAX_GROUP];
         let mut first = 0;
-        for keys in keys.chunks(group.min(MAX_GROUP)) {
-            H::hash_block(keys, &mut hashes);
+        for keys in keys.chunks(group) {
+            H::hash_block(keys.iter().copied(), &mut hashes);
             let hashes = &hashes[..keys.len()];
             let mut passing = keys.len();
             if T::ENABLED {
@@ -134,8 +134,8 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
 
 impl<K: Key, H: KeyHash, T: TagScheme> ProbeTable<K> for Chains<K, H, T> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S) {
-        match kernel.group {
-            0 => self.scalar(keys, rows, sink),
+        match kernel.group() {
+            1 => self.scalar(keys, rows, sink),
             group => self.batched(keys, rows, group, sink),
         }
     }

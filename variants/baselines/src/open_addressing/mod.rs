@@ -332,7 +332,7 @@ impl<K: Key, P: Placement, H: KeyHash> Table<K, P, H> {
     ) {
         let mut homes = [0_usize; MAX_GROUP];
         let mut first = 0;
-        for keys in keys.chunks(group.min(MAX_GROUP)) {
+        for keys in keys.chunks(group) {
             for (of, &key) in homes.iter_mut().zip(keys) {
                 *of = home::<K, H>(key, self.bits);
                 // A search goes on for a slot or two: one in four begins so near the end of its line that it needs the next.
@@ -350,9 +350,9 @@ impl<K: Key, P: Placement, H: KeyHash> Table<K, P, H> {
 
 impl<K: Key, P: Placement, H: KeyHash> ProbeTable<K> for Table<K, P, H> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S) {
-        match (kernel.group, self.unique) {
-            (0, false) => self.scalar::<false, _, _>(keys, rows, sink),
-            (0, true) => self.scalar::<true, _, _>(keys, rows, sink),
+        match (kernel.group(), self.unique) {
+            (1, false) => self.scalar::<false, _, _>(keys, rows, sink),
+            (1, true) => self.scalar::<true, _, _>(keys, rows, sink),
             (group, false) => self.batched::<false, _, _>(keys, rows, group, sink),
             (group, true) => self.batched::<true, _, _>(keys, rows, group, sink),
         }

@@ -1,0 +1,98 @@
+//! Four tuples at a time with AVX2: one 32-byte vector of INT32 tuples, two of INT64 tuples.
+
+use std::arch::x86_64::*;
+
+use super::{Lanes, WithLanes};
+use crate::join::Pair;
+use crate::key::{Key, Tuple};
+
+#[derive(Clone, Copy)]
+pub(super) struct Avx2;
+
+/// Whether the machine has the instructions that [`run`] needs.
+#[inline]
+pub(super) fn available() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("popcnt")
+}
+
+/// Runs `work`, compiled for AVX2.
+///
+/// # Safety
+///
+/// The instructions are [`available`].
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn run(work: impl WithLanes) {
+    work.run::<Avx2>();
+}
+
+/// For each set of four 8-byte values the order of 4-byte halves that moves the set to the front: AVX2 lacks a
+/// compress instruction.
+static TO_FRONT: [[u32; 8]; 16] = {
+    let mut orders = [[0; 8]; 16];
+    let mut set = 0;
+    while set < 16 {
+        let mut next = 0;
+        let mut value = 0;
+        while value < 4 {
+            if set >> value & 1 == 1 {
+                orders[set][next] = 2 * value;
+                orders[set][next + 1] = 2 * value + 1;
+                next += 2;
+            }
+            value += 1;
+        }
+        set += 1;
+    }
+    orders
+};
+
+/// The upper halves of four 8-byte values.
+const ODD: i32 = 0b10_10_10_10;
+
+// SAFETY: the lanes that match are moved to the front and stored, and their number is returned.
+unsafe impl Lanes for Avx2 {
+    const TUPLES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn compare<K: Key>(
+        tuples: *const Tuple<K>,
+        len: usize,
+        key: K,
+        probe: u32,
+        pairs: *mut Pair,
+    ) -> usize {
+        let vectors = tuples.cast::<__m256i>();
+        debug_assert!(len <= Self::TUPLES);
+        // SAFETY: the caller promises the instructions, four tuples (32 bytes of INT32 ones, 64 of INT64 ones) and room
+        // for four 8-byte pairs; a set of four lanes is below 16.
+        unsafe {
+            let key = _mm256_set1_epi64x(key.bits() as i64);
+            let (keys, rows) = if size_of::<K>() == 4 {
+                let tuples = _mm256_loadu_si256(vectors);
+                (
+                    _mm256_blend_epi32::<ODD>(tuples, _mm256_setzero_si256()),
+                    _mm256_srli_epi64::<32>(tuples),
+                )
+            } else {
+                let (first, second) = (
+                    _mm256_loadu_si256(vectors),
+                    _mm256_loadu_si256(vectors.add(1)),
+                );
+                // Unpacking yields the tuples 0, 2, 1, 3.
+                (
+                    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_unpacklo_epi64(first, second)),
+                    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_unpackhi_epi64(first, second)),
+                )
+            };
+            let equal = _mm256_castsi256_pd(_mm256_cmpeq_epi64(keys, key));
+            let found = _bzhi_u32(_mm256_movemask_pd(equal) as u32, len as u32);
+            let both = _mm256_blend_epi32::<ODD>(rows, _mm256_set1_epi32(probe as i32));
+            let order = _mm256_loadu_si256(TO_FRONT[found as usize & 15].as_ptr().cast());
+            let front = _mm256_permutevar8x32_epi32(both, order);
+            _mm256_storeu_si256(pairs.cast(), front);
+            found.count_ones() as usize
+        }
+    }
+}

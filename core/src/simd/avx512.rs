@@ -1,0 +1,74 @@
+//! A 64-byte vector at a time with AVX-512: eight INT32 tuples, four INT64 tuples.
+
+use std::arch::x86_64::*;
+
+use super::{Lanes, WithLanes};
+use crate::join::Pair;
+use crate::key::{Key, Tuple};
+
+#[derive(Clone, Copy)]
+pub(super) struct Avx512;
+
+/// Whether the machine has the instructions that [`run`] needs.
+#[inline]
+pub(super) fn available() -> bool {
+    is_x86_feature_detected!("avx512f") && super::avx2::available()
+}
+
+/// Runs `work`, compiled for AVX-512.
+///
+/// # Safety
+///
+/// The instructions are [`available`].
+#[target_feature(enable = "avx512f,avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn run(work: impl WithLanes) {
+    work.run::<Avx512>();
+}
+
+// SAFETY: the lanes that match are compressed to the front and stored, and their number is returned.
+unsafe impl Lanes for Avx512 {
+    const TUPLES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn compare<K: Key>(
+        tuples: *const Tuple<K>,
+        len: usize,
+        key: K,
+        probe: u32,
+        pairs: *mut Pair,
+    ) -> usize {
+        debug_assert!(len <= Self::TUPLES);
+        // SAFETY: the caller promises the instructions, eight tuples and room for eight pairs.
+        unsafe {
+            let key = _mm512_set1_epi64(key.bits() as i64);
+            let row = _mm512_set1_epi64((u64::from(probe) << 32) as i64);
+            let len = len as u32;
+            if size_of::<K>() == 4 {
+                let tuples = _mm512_loadu_si512(tuples.cast());
+                let keys = _mm512_and_si512(tuples, _mm512_set1_epi64(0xFFFF_FFFF));
+                let found = _mm512_mask_cmpeq_epi64_mask(_bzhi_u32(0xFF, len) as u8, keys, key);
+                let found_pairs = _mm512_or_si512(_mm512_srli_epi64::<32>(tuples), row);
+                // Not the instruction that compresses to memory, which is slow on some machines.
+                let front = _mm512_maskz_compress_epi64(found, found_pairs);
+                _mm512_storeu_si512(pairs.cast(), front);
+                found.count_ones() as usize
+            } else {
+                // Keys stand in the even lanes, their rows in the odd ones.
+                let mut found_before = 0;
+                for half in 0..2 {
+                    let tuples = _mm512_loadu_si512(tuples.add(4 * half).cast());
+                    let asked = _bzhi_u32(0b01_01_01_01, 2 * len.saturating_sub(4 * half as u32));
+                    let found = _mm512_mask_cmpeq_epi64_mask(asked as u8, tuples, key);
+                    let front =
+                        _mm512_maskz_compress_epi64(found << 1, _mm512_or_si512(tuples, row));
+                    _mm256_storeu_si256(
+                        pairs.add(found_before).cast(),
+                        _mm512_castsi512_si256(front),
+                    );
+                    found_before += found.count_ones() as usize;
+                }
+                found_before
+            }
+        }
+    }
+}

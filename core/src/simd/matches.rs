@@ -1,0 +1,135 @@
+//! Where kernels put what they find.
+
+use std::mem::MaybeUninit;
+
+use super::{Lanes, MAX_LANES};
+use crate::input::BlockRows;
+use crate::join::{Pair, Sink};
+use crate::key::{Key, Tuple};
+
+/// Pairs that are kept before the sink gets them: 4 KiB, which stay in L1 beside a small table.
+const ROOM: usize = 512;
+
+/// Matches on their way to a sink, which gets them a block at a time: so a kernel is compiled once and not once a sink,
+/// and pays for each match one store.
+pub struct Matches<'s> {
+    pairs: [MaybeUninit<Pair>; ROOM],
+    end: usize,
+    rows: BlockRows<'s>,
+    sink: &'s mut dyn Sink,
+}
+
+impl<'s> Matches<'s> {
+    /// An empty buffer for the matches of a block's keys. Call [`Self::flush`] at the end.
+    #[inline]
+    pub fn new(rows: BlockRows<'s>, sink: &'s mut dyn Sink) -> Self {
+        Self {
+            pairs: [const { MaybeUninit::uninit() }; ROOM],
+            end: 0,
+            rows,
+            sink,
+        }
+    }
+
+    /// What the first of the block's keys is called, the second by one more and so on: its row, or 0 where rows are
+    /// listed and looked up as the sink gets the matches.
+    #[inline(always)]
+    pub fn first(&self) -> u32 {
+        match self.rows {
+            BlockRows::From(row) => row,
+            BlockRows::List(_) => 0,
+        }
+    }
+
+    /// Adds the matches of a key, called `probe`, among `len` tuples of `store` from `start` on.
+    ///
+    /// `end` is where the buffer ends, and the new end is returned: a kernel keeps it in a register from
+    /// [`Self::end`] to [`Self::set_end`], because a store and a load of it for every key would be its longest chain.
+    ///
+    /// # Safety
+    ///
+    /// `end` is the buffer's end, `store` goes on for [`MAX_LANES`] tuples at least behind `start + len`, and the
+    /// machine has the instructions of `L`.
+    #[inline(always)]
+    #[must_use]
+    pub unsafe fn extend<L: Lanes, K: Key>(
+        &mut self,
+        mut end: usize,
+        store: &[Tuple<K>],
+        start: usize,
+        len: usize,
+        key: K,
+        probe: u32,
+    ) -> usize {
+        debug_assert!(start + len + MAX_LANES <= store.len());
+        let (mut at, mut left) = (start, len);
+        while left > L::TUPLES {
+            // SAFETY: as the caller promises.
+            end = unsafe { self.compare::<L, K>(end, store, at, L::TUPLES, key, probe) };
+            at += L::TUPLES;
+            left -= L::TUPLES;
+        }
+        // SAFETY: as above.
+        unsafe { self.compare::<L, K>(end, store, at, left, key, probe) }
+    }
+
+    /// As [`Self::extend`], of `len` tuples that one comparison takes.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    unsafe fn compare<L: Lanes, K: Key>(
+        &mut self,
+        mut end: usize,
+        store: &[Tuple<K>],
+        at: usize,
+        len: usize,
+        key: K,
+        probe: u32,
+    ) -> usize {
+        if end > ROOM - MAX_LANES {
+            end = self.hand_on(end);
+        }
+        // SAFETY: the caller promises tuples and instructions; there is room for MAX_LANES pairs.
+        unsafe {
+            let pairs = self.pairs.as_mut_ptr().add(end).cast::<Pair>();
+            end + L::compare(store.as_ptr().add(at), len, key, probe, pairs)
+        }
+    }
+
+    /// Where the buffer ends.
+    #[inline(always)]
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Moves the end.
+    ///
+    /// # Safety
+    ///
+    /// It is what [`Self::extend`] returned last.
+    #[inline(always)]
+    pub unsafe fn set_end(&mut self, end: usize) {
+        self.end = end;
+    }
+
+    /// Hands all matches to the sink.
+    pub fn flush(&mut self) {
+        self.end = self.hand_on(self.end);
+    }
+
+    /// Hands the first `end` pairs to the sink. Returns the new end.
+    #[cold]
+    fn hand_on(&mut self, end: usize) -> usize {
+        // SAFETY: lanes write as many pairs as they say.
+        let pairs = unsafe { self.pairs[..end].assume_init_mut() };
+        if let BlockRows::List(rows) = self.rows {
+            for pair in &mut *pairs {
+                pair.probe = rows[pair.probe as usize];
+            }
+        }
+        self.sink.emit_block(pairs);
+        0
+    }
+}

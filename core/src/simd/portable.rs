@@ -1,0 +1,69 @@
+//! Lanes on any machine.
+
+use super::Lanes;
+use crate::join::Pair;
+use crate::key::{Key, Tuple};
+
+/// One tuple, with a branch: what a plain loop does.
+#[derive(Clone, Copy)]
+pub(super) struct One;
+
+/// Two tuples without a branch: at one slot a tuple, most ranges hold no more.
+#[derive(Clone, Copy)]
+pub(super) struct Two;
+
+// SAFETY: a match is written and counted.
+unsafe impl Lanes for One {
+    const TUPLES: usize = 1;
+    const BRANCHES: bool = true;
+
+    #[inline(always)]
+    unsafe fn compare<K: Key>(
+        tuples: *const Tuple<K>,
+        len: usize,
+        key: K,
+        probe: u32,
+        pairs: *mut Pair,
+    ) -> usize {
+        // SAFETY: the caller promises a tuple to read.
+        let tuple = unsafe { *tuples };
+        if len == 0 || tuple.key != key {
+            return 0;
+        }
+        // SAFETY: the caller promises room for a pair.
+        unsafe { pairs.write(pair(tuple, probe)) };
+        1
+    }
+}
+
+// SAFETY: each pair is written where the next match belongs, and stays if it is one.
+unsafe impl Lanes for Two {
+    const TUPLES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn compare<K: Key>(
+        tuples: *const Tuple<K>,
+        len: usize,
+        key: K,
+        probe: u32,
+        pairs: *mut Pair,
+    ) -> usize {
+        // SAFETY: the caller promises two tuples to read.
+        let (first, second) = unsafe { (*tuples, *tuples.add(1)) };
+        let hit = usize::from((len > 0) & (first.key == key));
+        // SAFETY: the caller promises room for two pairs; the second goes to the first or the second place.
+        unsafe {
+            pairs.write(pair(first, probe));
+            pairs.add(hit).write(pair(second, probe));
+        }
+        hit + usize::from((len > 1) & (second.key == key))
+    }
+}
+
+#[inline(always)]
+fn pair<K: Key>(tuple: Tuple<K>, probe: u32) -> Pair {
+    Pair {
+        build: tuple.row_id(),
+        probe,
+    }
+}

@@ -1,0 +1,149 @@
+//! All lanes against the one that compares tuple by tuple.
+
+use super::*;
+use crate::input::BlockRows;
+use crate::join::Sink;
+use proptest::prelude::*;
+
+#[derive(Default, Debug, PartialEq, Clone)]
+struct Found(Vec<Pair>);
+
+impl Sink for Found {
+    fn emit_if(&mut self, hit: bool, build: u32, probe: u32) {
+        if hit {
+            self.0.push(Pair { build, probe });
+        }
+    }
+}
+
+/// Looks all of `keys` up in the range of a store.
+struct Lookups<'a, 's, K: Key> {
+    store: &'a [Tuple<K>],
+    start: usize,
+    len: usize,
+    keys: &'a [K],
+    matches: &'a mut Matches<'s>,
+}
+
+impl<K: Key> WithLanes for Lookups<'_, '_, K> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self {
+            store, start, len, ..
+        } = self;
+        for (&key, probe) in self.keys.iter().zip(self.matches.first()..) {
+            let end = self.matches.end();
+            // SAFETY: the store is padded, and lanes were dispatched.
+            unsafe {
+                let end = self
+                    .matches
+                    .extend::<L, K>(end, store, start, len, key, probe);
+                self.matches.set_end(end);
+            }
+        }
+        self.matches.flush();
+    }
+}
+
+fn found<K: Key>(
+    compare: Compare,
+    (store, start, len): (&[Tuple<K>], usize, usize),
+    keys: &[K],
+    rows: BlockRows<'_>,
+) -> Found {
+    let mut sink = Found::default();
+    compare.dispatch(Lookups {
+        store,
+        start,
+        len,
+        keys,
+        matches: &mut Matches::new(rows, &mut sink),
+    });
+    sink
+}
+
+fn all_agree<K: Key>(tuples: &[K], start: usize, len: usize, keys: &[K]) {
+    // Padding that looks like a match: a lane that ignores the length would find it.
+    let padding = keys.first().copied().unwrap_or(K::zeroed());
+    let padded = tuples.iter().copied().chain([padding; MAX_LANES]);
+    // Exactly as long as it must be, so that AddressSanitizer sees a lane that reads further.
+    let store: Box<[_]> = (1000..)
+        .zip(padded)
+        .map(|(row, key)| Tuple::new(key, row))
+        .collect();
+    let rows: Vec<u32> = (0..keys.len() as u32).map(|index| 7 * index + 3).collect();
+    for rows in [
+        BlockRows::From(0),
+        BlockRows::From(u32::MAX - keys.len() as u32),
+        BlockRows::List(&rows),
+    ] {
+        let row = |index: usize| match rows {
+            BlockRows::From(first) => first + index as u32,
+            BlockRows::List(rows) => rows[index],
+        };
+        let mut expected = Found::default();
+        for (index, key) in keys.iter().enumerate() {
+            for tuple in &store[start..start + len] {
+                expected.emit_if(tuple.key == *key, tuple.row_id(), row(index));
+            }
+        }
+        for compare in Compare::ALL {
+            let found = found(compare, (&store, start, len), keys, rows);
+            assert_eq!(found, expected, "{compare:?} of {start}+{len} {rows:?}");
+        }
+    }
+}
+
+/// Keys of few different values, so that there are matches; some differ in the upper or the lower half alone.
+fn keys(len: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<i64>> {
+    let key = prop_oneof![
+        0_i64..4,
+        -2_i64..1,
+        any::<i64>(),
+        (0_i64..3).prop_map(|high| high << 32)
+    ];
+    proptest::collection::vec(key, len)
+}
+
+proptest! {
+    #[test]
+    fn every_kind_of_lanes_finds_the_same(
+        tuples in keys(0..80),
+        start: prop::sample::Index,
+        len: prop::sample::Index,
+        probes in keys(0..90),
+    ) {
+        let start = start.index(tuples.len() + 1);
+        let len = len.index(tuples.len() - start + 1);
+        all_agree(&tuples, start, len, &probes);
+        let narrow = |keys: &[i64]| keys.iter().map(|&key| key as i32).collect::<Vec<_>>();
+        all_agree(&narrow(&tuples), start, len, &narrow(&probes));
+    }
+}
+
+#[test]
+fn a_range_of_every_length_at_every_place() {
+    for len in 0..=20 {
+        for start in 0..=9 {
+            all_agree(&[7_i32; 29], start, len, &[7, 8]);
+            all_agree(&[7_i64; 29], start, len, &[7, 7 << 32]);
+        }
+    }
+}
+
+/// More matches than the buffer has room for.
+#[test]
+fn matches_reach_the_sink_in_blocks() {
+    all_agree(&[1_i32; 3000], 0, 3000, &[1; 3]);
+    all_agree(&[-1_i64; 700], 5, 600, &[-1; 40]);
+}
+
+#[test]
+fn what_a_machine_lacks_is_replaced_by_what_it_has() {
+    for compare in Compare::ALL {
+        let available = compare.available();
+        assert_eq!(available.available(), available);
+    }
+    assert_eq!(Compare::Loop.available(), Compare::Loop);
+    assert_eq!(Compare::BranchFree.available(), Compare::BranchFree);
+}
