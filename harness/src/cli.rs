@@ -105,6 +105,8 @@ pub enum Verb {
     /// Whole join plans: execute, check or draw bundles
     #[command(subcommand)]
     Plan(crate::verbs::plan::Verb),
+    /// Compare two runs: what is faster, slower, within noise, or not comparable
+    Compare(CompareArgs),
     /// Measure the peak memory of variants, one process each
     #[command(name = "__memory", hide = true)]
     Memory(MemoryArgs),
@@ -121,6 +123,23 @@ pub enum Listed {
     Workloads,
     /// Other engines
     Peers,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// The folder of the first run
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// The folder of the second run
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+    /// Exit with status 1 if anything is slower beyond noise and by more than this
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    pub fail_over: Option<f64>,
+    /// Folder of the comparison [default: reports/compare-<before>-<after>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Arguments of the process that measures peak memory.

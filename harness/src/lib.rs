@@ -2,6 +2,7 @@
 
 pub mod charts;
 pub mod cli;
+pub mod compare;
 pub mod limit_model;
 pub mod limits;
 pub mod machine;

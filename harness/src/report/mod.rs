@@ -9,9 +9,12 @@ use crate::charts::{self, Chart};
 use crate::record::{Environment, RecordError, RunRecord, Size, read_run};
 use crate::summary::{Cells, SUMMARY_FILE, summarise_cells};
 
-mod html;
+pub(crate) mod html;
 mod page;
 mod tables;
+
+/// The looks of every page.
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// The page of a run's folder.
 pub const PAGE_FILE: &str = "index.html";
@@ -66,14 +69,14 @@ fn environment(run: &RunRecord) -> EnvironmentFile<'_> {
     }
 }
 
-fn json(value: &impl Serialize) -> String {
+pub(crate) fn json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("string keys and plain values");
     text.push('\n');
     text
 }
 
 /// Writes beside the file, then puts it in its place.
-fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, RecordError> {
+pub(crate) fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, RecordError> {
     let path = dir.join(name);
     let beside = dir.join(format!(".{name}.part"));
     std::fs::write(&beside, text)

@@ -1,12 +1,11 @@
 //! `index.html`: findings first, then the charts, then what they rest on.
 
 use super::html::{escape, shell_word};
-use super::tables;
+use super::{STYLE, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::record::Run;
 use crate::summary::Summary;
 
-const STYLE: &str = include_str!("page.css");
 const METHOD: &str = include_str!("method.html");
 const GLOSSARY: &str = include_str!("glossary.html");
 

@@ -125,7 +125,18 @@ impl<'a> Cells<'a> {
 
     /// The cell of a variant in the default configuration.
     pub fn default_of(&self, workload: &str, variant: &str, threads: u32) -> Option<Cell<'_, 'a>> {
-        let key = self.key(workload, variant, &Toggles::new(), threads)?;
+        self.find(workload, variant, &Toggles::new(), threads)
+    }
+
+    /// A cell.
+    pub fn find(
+        &self,
+        workload: &str,
+        variant: &str,
+        toggles: &Toggles,
+        threads: u32,
+    ) -> Option<Cell<'_, 'a>> {
+        let key = self.key(workload, variant, toggles, threads)?;
         let (key, samples) = self.cells.get_key_value(&key)?;
         Some(Cell {
             key,

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each.
 
+mod compare;
 mod list;
 mod memory;
 pub mod plan;
@@ -21,7 +22,7 @@ const INTERRUPTED: u8 = 130;
 /// How a verb ended, where it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Ending {
-    /// A variant answered wrongly. Exit status 1.
+    /// A variant answered wrongly, or a comparison regressed. Exit status 1.
     #[error("{0}")]
     Wrong(String),
     /// The call or an input was wrong. Exit status 2.
@@ -57,6 +58,7 @@ pub fn run(cli: Cli) -> ExitCode {
             .map(|page| println!("{}", page.display()))
             .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run"))),
         Some(Verb::Table { what }) => table::run(&what),
+        Some(Verb::Compare(args)) => compare::run(&args),
         Some(Verb::Verify { only }) => verify::run(&only),
         Some(Verb::Plan(verb)) => plan::run(&verb),
         Some(Verb::Memory(args)) => memory::run(&args),

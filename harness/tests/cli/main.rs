@@ -1,5 +1,6 @@
 //! Tests of the command line, against the program itself.
 
 mod common;
+mod compare;
 mod errors;
 mod sweep;

@@ -1,0 +1,368 @@
+//! Two runs side by side: what is said of runs whose truth is known.
+
+use harness::compare::{Comparison, compare, draw};
+use harness::record::*;
+use harness::stats::Verdict;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+const VARIANTS: usize = 8;
+const WORKLOADS: usize = 6;
+
+/// How a made-up run is measured.
+#[derive(Debug, Clone, Copy)]
+struct Machine {
+    seed: u64,
+    /// Spread of single samples, as a share.
+    noise: f64,
+    /// Spread of what moves a whole workload, as a share.
+    drift: f64,
+    /// Samples of a cell.
+    rounds: u32,
+}
+
+const CALM: Machine = Machine {
+    seed: 1,
+    noise: 0.03,
+    drift: 0.0,
+    rounds: 9,
+};
+
+fn variant(number: usize) -> String {
+    format!("variant-{number}")
+}
+
+fn workload(number: usize) -> WorkloadRecord {
+    WorkloadRecord {
+        name: format!("workload-{number}"),
+        group: None,
+        sentence: String::new(),
+        build_rows: 1000,
+        probe_rows: 4000,
+        key_type: "INT32".into(),
+        build_bytes: 4000,
+        probe_bytes: 16000,
+        expected: Answer {
+            rows: 7,
+            sum_build: 8,
+            sum_probe: 9,
+            checksum: Checksum(number as u64),
+        },
+    }
+}
+
+/// A run whose cells take 1 ms times `effect(workload, variant)`.
+fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(machine.seed);
+    // Close enough to a normal distribution of variance 1.
+    let mut normal = move || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
+    let mut samples = Vec::new();
+    for at in 0..WORKLOADS {
+        let drift = (normal() * machine.drift).exp();
+        for round in 1..=machine.rounds {
+            for threads in [1, 2] {
+                for number in 0..VARIANTS {
+                    let labels: &[_] = match number {
+                        0 => &[Some(CONTROL_A), Some(CONTROL_B)],
+                        _ => &[None],
+                    };
+                    for label in labels {
+                        let noise = (normal() * machine.noise).exp();
+                        samples.push(SampleRecord {
+                            round,
+                            order: 0,
+                            workload: workload(at).name,
+                            variant: variant(number),
+                            toggles: Toggles::new(),
+                            label: label.map(str::to_owned),
+                            threads,
+                            seconds: 1e-3 * effect(at, number) * drift * noise,
+                            phases: Vec::new(),
+                            answer: workload(at).expected,
+                            bytes: None,
+                            source: Source::Variant,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    Run {
+        run: RunRecord {
+            schema: SCHEMA,
+            id: format!("run-{}", machine.seed),
+            started: "2026-11-21T03:15:00Z".into(),
+            seed: 1,
+            size: Size::Quick,
+            modes: vec!["sweep".into()],
+            command: vec!["--sweep".into()],
+            threads: vec![1, 2],
+            environment: Environment {
+                cpu: "a processor".into(),
+                cores: 2,
+                memory_bytes: 1 << 34,
+                caches: Vec::new(),
+                kernel: "Linux 6.1".into(),
+                huge_pages: "madvise".into(),
+                allocator: "a pool".into(),
+                rustc: "rustc 1.95.0".into(),
+                profile: "dev".into(),
+                optimised: true,
+                commit: "0123".into(),
+                dirty: false,
+                harness_version: "0.1.0".into(),
+                counters: "none".into(),
+            },
+        },
+        workloads: (0..WORKLOADS).map(workload).collect(),
+        variants: (0..VARIANTS)
+            .map(|number| VariantRecord {
+                name: variant(number),
+                family: "test".into(),
+                build: None,
+                probe: None,
+                description: String::new(),
+            })
+            .collect(),
+        plans: Vec::new(),
+        limits: Vec::new(),
+        samples,
+        failures: Vec::new(),
+        memory: Vec::new(),
+        tags: Vec::new(),
+        notes: Vec::new(),
+        finished: None,
+        complete: true,
+        torn: false,
+    }
+}
+
+fn alike(_: usize, _: usize) -> f64 {
+    1.0
+}
+
+/// Slower by half: variant 3.
+fn one_slower(_: usize, number: usize) -> f64 {
+    if number == 3 { 1.5 } else { 1.0 }
+}
+
+fn verdict_of(comparison: &Comparison, name: &str) -> Verdict {
+    let mut variants = comparison.variants.iter();
+    let found = variants.find(|v| v.variant == name).unwrap();
+    found.change.verdict
+}
+
+#[test]
+fn runs_of_the_same_code_are_within_noise() {
+    let (mut cells, mut within, mut variants_beyond) = (0, 0, 0);
+    for seed in 0..30 {
+        let machine = Machine {
+            seed: 2 * seed,
+            noise: [0.01, 0.05, 0.2][seed as usize % 3],
+            drift: [0.0, 0.02, 0.05][seed as usize / 3 % 3],
+            rounds: [3, 5, 15][seed as usize / 9 % 3],
+        };
+        let again = Machine {
+            seed: 2 * seed + 1,
+            ..machine
+        };
+        let found = compare(&run(machine, alike), &run(again, alike));
+        assert_eq!(found.cells.len(), WORKLOADS * VARIANTS * 2);
+        if found.counts.within_noise < found.cells.len() {
+            println!(
+                "seed {seed} {machine:?}: {:?}, common {:?}",
+                found.counts, found.common
+            );
+        }
+        cells += found.cells.len();
+        within += found.counts.within_noise;
+        let beyond = |v: &&_| {
+            let v: &harness::compare::VariantChange = v;
+            v.change.verdict != Verdict::WithinNoise
+        };
+        variants_beyond += found.variants.iter().filter(beyond).count();
+    }
+    assert!(within * 100 >= cells * 99, "{within} of {cells}");
+    assert!(variants_beyond <= 3, "{variants_beyond} variants");
+}
+
+#[test]
+fn a_slowed_variant_is_called_slower_and_no_other() {
+    for noise in [0.02, 0.08] {
+        let machine = Machine {
+            noise,
+            drift: 0.03,
+            ..CALM
+        };
+        let again = Machine { seed: 2, ..machine };
+        let found = compare(&run(machine, alike), &run(again, one_slower));
+        for number in 0..VARIANTS {
+            let expected = match number {
+                3 => Verdict::Slower,
+                _ => Verdict::WithinNoise,
+            };
+            assert_eq!(verdict_of(&found, &variant(number)), expected, "{number}");
+        }
+        let slower = |c: &&_| {
+            let c: &harness::compare::CellChange = c;
+            c.variant == variant(3) && c.change.verdict == Verdict::Slower
+        };
+        let cells = found.cells.iter().filter(slower).count();
+        assert!(cells >= WORKLOADS, "{cells} of {}", 2 * WORKLOADS);
+        assert!(
+            found
+                .common
+                .is_some_and(|c| c.verdict == Verdict::WithinNoise)
+        );
+        // The other way round it is an improvement.
+        let turned = compare(&run(again, one_slower), &run(machine, alike));
+        assert_eq!(verdict_of(&turned, &variant(3)), Verdict::Faster);
+    }
+}
+
+#[test]
+fn what_slows_all_joins_is_an_effect_and_what_a_machine_does_is_not() {
+    let again = Machine { seed: 2, ..CALM };
+    let slowed = compare(&run(CALM, alike), &run(again, |_, _| 1.3));
+    assert_eq!(slowed.common.unwrap().verdict, Verdict::Slower);
+    assert_eq!(slowed.total.unwrap().verdict, Verdict::Slower);
+    assert!(slowed.counts.slower > slowed.cells.len() / 2);
+    // Half of the workloads are hit by a neighbour for a while.
+    let hit = |at: usize, _| if at.is_multiple_of(2) { 1.15 } else { 0.98 };
+    let hit = compare(&run(CALM, alike), &run(again, hit));
+    assert_eq!(hit.counts.within_noise, hit.cells.len());
+}
+
+#[test]
+fn a_processor_with_two_states_is_no_effect() {
+    let mut before = run(CALM, alike);
+    let mut after = run(Machine { seed: 2, ..CALM }, alike);
+    // Slow for two rounds of nine before, for seven of nine after.
+    let slow = |run: &mut Run, rounds: std::ops::RangeInclusive<u32>| {
+        for sample in &mut run.samples {
+            if sample.variant == variant(5) && rounds.contains(&sample.round) {
+                sample.seconds *= 1.5;
+            }
+        }
+    };
+    slow(&mut before, 1..=2);
+    slow(&mut after, 1..=7);
+    let found = compare(&before, &after);
+    assert_eq!(found.counts.within_noise, found.cells.len());
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    type Spoil = fn(&mut Run);
+    let cases: [(Spoil, usize, &str); 9] = [
+        (
+            |run| run.run.environment.cores = 4,
+            usize::MAX,
+            "different machine: a-processor-2c-16g, then a-processor-4c-16g",
+        ),
+        (
+            |run| run.run.size = Size::Default,
+            usize::MAX,
+            "different size: quick, then default",
+        ),
+        (
+            |run| run.run.environment.optimised = false,
+            usize::MAX,
+            "not optimised",
+        ),
+        (
+            |run| run.workloads[0].build_rows += 1,
+            2 * VARIANTS,
+            "different size: 1000 ⋈ 4000 rows, then 1001",
+        ),
+        (
+            |run| {
+                run.workloads[0].expected.checksum = Checksum(99);
+                for sample in &mut run.samples {
+                    if sample.workload == "workload-0" {
+                        sample.answer.checksum = Checksum(99);
+                    }
+                }
+            },
+            2 * VARIANTS,
+            "different answers: checksum 0000000000000000, then 0000000000000063",
+        ),
+        (
+            |run| run.samples.retain(|s| s.variant != "variant-3"),
+            2 * WORKLOADS,
+            "not measured in the second run",
+        ),
+        (
+            |run| {
+                run.failures.push(FailureRecord {
+                    round: 1,
+                    workload: "workload-2".into(),
+                    variant: "variant-4".into(),
+                    toggles: Toggles::new(),
+                    threads: 2,
+                    error: "wrong answer: 3 rows".into(),
+                    wrong: true,
+                });
+            },
+            1,
+            "failed in the second run: wrong answer: 3 rows",
+        ),
+        (
+            |run| {
+                run.samples
+                    .retain(|s| s.variant != "variant-3" || s.round == 1)
+            },
+            2 * WORKLOADS,
+            "a single sample has no spread",
+        ),
+        (
+            |run| {
+                for name in run.variants.iter_mut().map(|v| &mut v.name) {
+                    if name == "variant-7" {
+                        *name = "new".into();
+                    }
+                }
+                for sample in &mut run.samples {
+                    if sample.variant == "variant-7" {
+                        sample.variant = "new".into();
+                    }
+                }
+            },
+            4 * WORKLOADS,
+            "not measured in the first run",
+        ),
+    ];
+    let before = run(CALM, alike);
+    let all = WORKLOADS * VARIANTS * 2;
+    for (spoil, count, reason) in cases {
+        let mut after = run(CALM, alike);
+        spoil(&mut after);
+        let found = compare(&before, &after);
+        assert_eq!(found.not_comparable.len(), count.min(all), "{reason}");
+        let reasons: Vec<&str> = found
+            .not_comparable
+            .iter()
+            .map(|c| c.reason.as_str())
+            .collect();
+        assert!(reasons.iter().any(|r| r.contains(reason)), "{reasons:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let page = std::fs::read_to_string(draw(folder.path(), &found).unwrap()).unwrap();
+        assert!(page.contains(reason.split(',').next().unwrap()), "{reason}");
+        assert_eq!(folder.path().join("compare.svg").exists(), count < all);
+    }
+}
+
+#[test]
+fn a_comparison_is_the_same_bytes_each_time() {
+    let (before, after) = (
+        run(CALM, alike),
+        run(Machine { seed: 2, ..CALM }, one_slower),
+    );
+    let files = || {
+        let folder = tempfile::tempdir().unwrap();
+        draw(folder.path(), &compare(&before, &after)).unwrap();
+        ["comparison.json", "compare.svg", "index.html"]
+            .map(|name| std::fs::read(folder.path().join(name)).unwrap())
+    };
+    assert!(files() == files());
+}
