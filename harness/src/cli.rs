@@ -49,7 +49,7 @@ pub struct MeasureArgs {
     /// Seed of the synthetic data and of the order of measurements
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Other engines to measure beside the variants
+    /// Other engines to measure beside the variants: names from `list peers`, or paths of folders of peers
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     pub peers: Vec<String>,
     /// Folder of the report [default: reports/<time and a random part>]

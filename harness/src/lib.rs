@@ -8,6 +8,7 @@ pub mod limits;
 pub mod machine;
 pub mod measure;
 pub mod nearest;
+pub mod peers;
 pub mod record;
 pub mod report;
 pub mod stats;

@@ -72,6 +72,11 @@ pub fn offers_huge_pages(environment: &Environment) -> bool {
     matches!(environment.huge_pages.as_str(), "always" | "madvise")
 }
 
+/// Whether only `madvise` gets huge pages, so that a program has them or not as it asks.
+pub fn huge_pages_on_request(environment: &Environment) -> bool {
+    environment.huge_pages == "madvise"
+}
+
 /// The first processor's model. A hypervisor often hides the marketing name, hence family and
 /// model, which it must not hide.
 fn cpu_name(cpuinfo: &str) -> Option<String> {

@@ -217,6 +217,16 @@ pub struct VariantRecord {
     pub description: String,
 }
 
+/// The family of peers.
+pub const PEER: &str = "peer";
+
+impl VariantRecord {
+    /// Whether it is another engine.
+    pub fn is_peer(&self) -> bool {
+        self.family == PEER
+    }
+}
+
 /// How often each cell of a workload is measured. Decided from the times of a warm-up round, so that a run that goes on
 /// later keeps to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

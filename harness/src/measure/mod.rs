@@ -21,6 +21,7 @@ use std::collections::HashSet;
 use join_core::join::Join;
 use join_core::table::Column;
 
+use crate::peers::Setup;
 use crate::record::{CONTROL_A, CONTROL_B, PlannedCell, Toggles, WorkloadRecord};
 use registry::{Configuration, NotCompiled, Part, Toggle, Variant};
 
@@ -40,13 +41,34 @@ pub struct Data<'a> {
 pub struct Cell {
     /// What records say of it; `rounds` is not decided yet.
     pub name: PlannedCell,
-    /// Its settings.
-    pub configuration: Configuration,
-    /// The join.
-    pub join: Box<dyn Join>,
+    /// What does it.
+    pub work: Work,
+}
+
+/// What does the work of a cell.
+pub enum Work {
+    /// A join of this process.
+    Join {
+        /// Its settings.
+        configuration: Configuration,
+        /// The join.
+        join: Box<dyn Join>,
+    },
+    /// Another engine.
+    Peer(Setup),
 }
 
 impl Cell {
+    /// Whether another engine does its work.
+    pub fn is_peer(&self) -> bool {
+        matches!(self.work, Work::Peer(_))
+    }
+
+    /// How much longer than a variant's its samples take, by and large.
+    pub fn slowness(&self) -> f64 {
+        if self.is_peer() { 5.0 } else { 1.0 }
+    }
+
     fn new(
         variant: &Variant,
         configuration: Configuration,
@@ -55,8 +77,10 @@ impl Cell {
         threads: u32,
     ) -> Result<Self, NotCompiled> {
         Ok(Self {
-            join: variant.join(&configuration)?,
-            configuration,
+            work: Work::Join {
+                join: variant.join(&configuration)?,
+                configuration,
+            },
             name: PlannedCell {
                 variant: variant.name.clone(),
                 toggles,
@@ -146,6 +170,22 @@ impl Cells {
             }
         }
         Ok(())
+    }
+
+    /// Adds a peer at each thread count.
+    pub fn peer(&mut self, setup: &Setup, threads: &[u32]) {
+        for &threads in threads {
+            self.push(Cell {
+                name: PlannedCell {
+                    variant: setup.name.clone(),
+                    toggles: Toggles::new(),
+                    label: None,
+                    threads,
+                    rounds: 0,
+                },
+                work: Work::Peer(setup.clone()),
+            });
+        }
     }
 
     /// The cells.

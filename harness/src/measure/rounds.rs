@@ -15,16 +15,24 @@ const MOST: u32 = 15;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Budget {
     /// So many samples of every cell.
-    Samples(u32),
+    Samples {
+        /// Of a variant.
+        variant: u32,
+        /// Of a peer.
+        peer: u32,
+    },
     /// So many seconds in all; 3 samples of every cell at least, 15 at most.
     Seconds(f64),
 }
 
 impl Budget {
     /// The fewest and the most samples of a cell.
-    pub fn samples(self) -> (u32, u32) {
+    pub fn samples(self, of_peer: bool) -> (u32, u32) {
         match self {
-            Self::Samples(samples) => (samples, samples),
+            Self::Samples { variant, peer } => {
+                let samples = if of_peer { peer } else { variant };
+                (samples, samples)
+            }
             Self::Seconds(_) => (LEAST, MOST),
         }
     }
@@ -32,16 +40,20 @@ impl Budget {
 
 /// Divides `seconds` among cells that cost `costs` seconds a sample: all cells get the same time, and at least the
 /// fewest and at most the most samples. A cell that failed its warm-up costs nothing and gets none.
-pub fn divide(costs: &[Option<f64>], seconds: f64, (fewest, most): (u32, u32)) -> Vec<u32> {
-    let rounds = |time: f64, cost: f64| ((time / cost.max(1e-9)) as u32).clamp(fewest, most);
+pub fn divide(costs: &[Option<f64>], seconds: f64, bounds: &[(u32, u32)]) -> Vec<u32> {
+    let cells = || costs.iter().zip(bounds);
+    let rounds = |time: f64, (cost, &(fewest, most)): (&Option<f64>, &(u32, u32))| {
+        cost.map_or(0, |cost| {
+            ((time / cost.max(1e-9)) as u32).clamp(fewest, most)
+        })
+    };
     let total = |time: f64| -> f64 {
-        let cells = costs.iter().flatten();
-        cells
-            .map(|&cost| cost * f64::from(rounds(time, cost)))
+        cells()
+            .map(|cell| cell.0.unwrap_or(0.0) * f64::from(rounds(time, cell)))
             .sum()
     };
-    let slowest = costs.iter().flatten().fold(0.0, |a: f64, &b| a.max(b));
-    let (mut low, mut high) = (0.0, slowest * f64::from(most));
+    let longest = cells().map(|(cost, &(_, most))| cost.unwrap_or(0.0) * f64::from(most));
+    let (mut low, mut high) = (0.0, longest.fold(0.0, f64::max));
     if total(high) <= seconds {
         low = high;
     }
@@ -53,8 +65,7 @@ pub fn divide(costs: &[Option<f64>], seconds: f64, (fewest, most): (u32, u32)) -
             high = middle;
         }
     }
-    let rounds = |cost: &Option<f64>| cost.map_or(0, |cost| rounds(low, cost));
-    costs.iter().map(rounds).collect()
+    cells().map(|cell| rounds(low, cell)).collect()
 }
 
 /// The order of `cells` things in a round: the same for the same seed, workload and round.
@@ -79,7 +90,7 @@ mod tests {
             costs in proptest::collection::vec(proptest::option::of(0.001_f64..2.0), 1..40),
             seconds in 0.0_f64..100.0,
         ) {
-            let rounds = divide(&costs, seconds, (LEAST, MOST));
+            let rounds = divide(&costs, seconds, &vec![(LEAST, MOST); costs.len()]);
             let mut spent = 0.0;
             for (cost, &rounds) in costs.iter().zip(&rounds) {
                 match cost {
@@ -97,9 +108,9 @@ mod tests {
 
     #[test]
     fn cheap_cells_get_more_samples() {
-        let rounds = divide(&[Some(0.01), Some(1.0)], 4.0, (LEAST, MOST));
+        let rounds = divide(&[Some(0.01), Some(1.0)], 4.0, &[(LEAST, MOST); 2]);
         assert_eq!(rounds, [15, 3]);
-        assert_eq!(divide(&[Some(1.0); 2], 0.0, (7, 7)), [7, 7]);
+        assert_eq!(divide(&[Some(1.0); 2], 0.0, &[(7, 7), (5, 5)]), [7, 5]);
     }
 
     #[test]

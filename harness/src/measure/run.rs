@@ -34,7 +34,7 @@ pub struct Runner<'a> {
     writer: RecordWriter,
     /// What a run that goes on has measured before.
     before: Option<Run>,
-    bench: Bench,
+    bench: Bench<'a>,
     budget: Budget,
     seed: u64,
     interrupted: &'a AtomicBool,
@@ -50,7 +50,7 @@ impl<'a> Runner<'a> {
     pub fn new(
         writer: RecordWriter,
         before: Option<Run>,
-        bench: Bench,
+        bench: Bench<'a>,
         budget: Budget,
         seed: u64,
         interrupted: &'a AtomicBool,
@@ -85,13 +85,16 @@ impl<'a> Runner<'a> {
         &mut self.progress
     }
 
-    /// Wrong answers so far, those of before included.
+    /// Wrong answers of variants so far, those of before included.
     pub fn wrong(&self) -> usize {
-        let before = self.before.as_ref().map_or(&[][..], |run| &run.failures);
-        self.wrong + before.iter().filter(|failure| failure.wrong).count()
+        let before = self.before.iter().flat_map(|run| {
+            let failures = run.failures.iter();
+            failures.filter(|f| f.wrong && run.variant(&f.variant).is_none_or(|v| !v.is_peer()))
+        });
+        self.wrong + before.count()
     }
 
-    /// Failures so far that are no wrong answers.
+    /// Failures so far that are no wrong answers of variants.
     pub fn failed(&self) -> usize {
         self.failed
     }
@@ -107,7 +110,7 @@ impl<'a> Runner<'a> {
             Budget::Seconds(seconds) => {
                 ((seconds - self.used) * weight / left.max(weight)).max(0.0)
             }
-            Budget::Samples(_) => f64::INFINITY,
+            Budget::Samples { .. } => f64::INFINITY,
         }
     }
 
@@ -182,13 +185,24 @@ impl<'a> Runner<'a> {
         self.record(&Record::Workload(workload.clone()), |before| {
             before.workload(name).is_some()
         })?;
+        let done = self.before.as_ref().map(|before| Done::of(before, name));
+        let done = done.unwrap_or_default();
+        let fit = |cell: &&Cell| !done.failed.contains(&key(&cell.name));
+        self.bench
+            .load(cells.iter().filter(fit), &input, &workload.expected);
         let plan = match self.plan_of_before(name) {
-            Some(plan) => plan,
+            Some(plan) => {
+                // Their processes are new. One that fails now fails its samples, too.
+                for cell in cells.iter().filter(fit).filter(|cell| cell.is_peer()) {
+                    let _ = self
+                        .bench
+                        .sample(cell, &input, data.pairs, &workload.expected);
+                }
+                plan
+            }
             None => self.warm_up(data, &input, &mut cells, share, spent)?,
         };
         self.used += plan.seconds;
-        let done = self.before.as_ref().map(|before| Done::of(before, name));
-        let done = done.unwrap_or_default();
         for cell in &mut cells {
             let wanted = key(&cell.name);
             let planned = plan.cells.iter().find(|other| key(other) == wanted);
@@ -225,6 +239,7 @@ impl<'a> Runner<'a> {
                         let sample = sample(name, cell, round, place as u32, measured);
                         self.writer.write(&Record::Sample(sample))?;
                     }
+                    Err(Failed::Interrupted) => return Err(Stop::Interrupted),
                     Err(failure) => self.fail(name, cell, round, &failure)?,
                 }
             }
@@ -254,7 +269,8 @@ impl<'a> Runner<'a> {
     }
 
     /// Round 0: checks answers, and decides from the times how often each cell is measured. A variant is run at the
-    /// most threads alone, the control once: the other cells' times follow well enough.
+    /// most threads alone, the control once: the other cells' times follow well enough. A peer has a process for each
+    /// number of threads, and each of them is to be warm.
     fn warm_up(
         &mut self,
         data: &Data<'_>,
@@ -288,11 +304,16 @@ impl<'a> Runner<'a> {
             {
                 // With what surrounds the sample, such as freeing its results.
                 Ok(_) => costs[index] = Some(start.elapsed().as_secs_f64()),
+                Err(Failed::Interrupted) => return Err(Stop::Interrupted),
                 Err(failure) => self.fail(name, cell, 0, &failure)?,
             }
         }
         let spent = spent + start.elapsed().as_secs_f64();
-        let rounds = rounds::divide(&costs, share - spent, self.budget.samples());
+        let bounds: Vec<(u32, u32)> = cells
+            .iter()
+            .map(|cell| self.budget.samples(cell.is_peer()))
+            .collect();
+        let rounds = rounds::divide(&costs, share - spent, &bounds);
         for (cell, &rounds) in cells.iter_mut().zip(&rounds) {
             cell.name.rounds = rounds;
         }
@@ -318,8 +339,11 @@ impl<'a> Runner<'a> {
         failure: &Failed,
     ) -> Result<(), Stop> {
         let wrong = matches!(failure, Failed::Wrong(_));
-        self.wrong += usize::from(wrong);
-        self.failed += usize::from(!wrong);
+        if wrong && !cell.is_peer() {
+            self.wrong += 1;
+        } else {
+            self.failed += 1;
+        }
         cell.name.rounds = 0;
         let name = &cell.name;
         let toggles: String = name
@@ -356,16 +380,20 @@ fn sample(workload: &str, cell: &Cell, round: u32, order: u32, measured: Measure
         seconds: measured.seconds,
         phases: measured.phases,
         answer: measured.answer,
-        bytes: Some(measured.bytes),
-        source: Source::Variant,
+        bytes: measured.bytes,
+        source: match cell.is_peer() {
+            true => Source::Peer,
+            false => Source::Variant,
+        },
     }
 }
 
 /// The cell whose warm-up stands for that of `cell`: the same variant and toggles at the most threads, under the
-/// control's first name.
+/// control's first name; of a peer the cell itself.
 fn stand_in(cell: &Cell, cells: &[Cell]) -> usize {
     let same = |other: &&Cell| {
         (&other.name.variant, &other.name.toggles) == (&cell.name.variant, &cell.name.toggles)
+            && (!cell.is_peer() || other.name.threads == cell.name.threads)
     };
     let threads = cells.iter().filter(same).map(|cell| cell.name.threads);
     let most = threads.max().unwrap_or(cell.name.threads);
@@ -522,8 +550,11 @@ mod tests {
         let mut runner = Runner::new(
             writer,
             None,
-            Bench::new(&environment),
-            Budget::Samples(3),
+            Bench::new(&environment, &interrupted),
+            Budget::Samples {
+                variant: 3,
+                peer: 3,
+            },
             1,
             &interrupted,
             Progress::new(1.0, 1),

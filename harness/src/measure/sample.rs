@@ -1,19 +1,21 @@
 //! One sample: a join on a fresh table, timed and checked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use join_core::join::{
-    Aggregate, CacheSizes, Consumer, Context, JoinInput, Pair, PairConsumer, PairPlacement, Sink,
+    Aggregate, CacheSizes, Consumer, Context, Join, JoinInput, Pair, PairConsumer, PairPlacement,
+    Sink,
 };
 use join_core::memory::{Memory, process};
 use join_core::parallel::{Team, ThreadStart};
 
-use super::Cell;
+use super::{Cell, Work};
 use crate::machine;
+use crate::peers::{Fault, Pool, Wanted};
 use crate::record::{Answer, Checksum, Environment, Phase};
-use registry::Merge;
+use registry::{Configuration, Merge};
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
 const UNNAMED: f64 = 0.02;
@@ -27,13 +29,16 @@ pub struct Measured {
     pub phases: Vec<Phase>,
     /// The answer.
     pub answer: Answer,
-    /// Bytes of the finished table.
-    pub bytes: u64,
+    /// Bytes of the finished table, where the join tells.
+    pub bytes: Option<u64>,
 }
 
 /// Why there is no sample.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
+    /// Someone pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// The join answered wrongly.
     #[error("wrong answer: {0}")]
     Wrong(String),
@@ -42,16 +47,17 @@ pub enum Failed {
     Error(String),
 }
 
-/// What samples are taken with: threads, memory, caches.
-pub struct Bench {
+/// What samples are taken with: threads, memory, caches, other engines.
+pub struct Bench<'a> {
     teams: Vec<((u32, ThreadStart), Team)>,
     memory: Memory,
     caches: CacheSizes,
+    peers: Pool<'a>,
 }
 
-impl Bench {
-    /// The bench of this machine.
-    pub fn new(environment: &Environment) -> Self {
+impl<'a> Bench<'a> {
+    /// The bench of this machine. A peer is not waited for once `interrupted` is set.
+    pub fn new(environment: &Environment, interrupted: &'a AtomicBool) -> Self {
         let cache = |level| {
             let cache = environment.caches.iter().find(|cache| cache.level == level);
             cache.map(|cache| cache.bytes as usize)
@@ -68,13 +74,25 @@ impl Bench {
                 l1: cache(1).unwrap_or(usual.l1),
                 l2: cache(2).unwrap_or(usual.l2),
             },
+            peers: Pool::new(interrupted),
         }
+    }
+
+    /// Has the peers among `cells` load a workload, so that they can be sampled.
+    pub fn load<'c>(
+        &mut self,
+        cells: impl Iterator<Item = &'c Cell>,
+        input: &JoinInput<'_>,
+        expected: &Answer,
+    ) {
+        let wanted: Vec<Wanted<'_>> = cells.filter_map(wanted).collect();
+        self.peers.load(&wanted, input, expected.rows);
     }
 
     /// Runs a cell once and compares its answer. What it leaves is dropped after the clock has stopped.
     ///
     /// # Errors
-    /// A wrong answer, or none: memory ran out, the keys cannot be joined, or the variant panicked.
+    /// A wrong answer, or none: memory ran out, the keys cannot be joined, the variant panicked, or the peer failed.
     pub fn sample(
         &mut self,
         cell: &Cell,
@@ -82,8 +100,53 @@ impl Bench {
         pairs: bool,
         expected: &Answer,
     ) -> Result<Measured, Failed> {
-        let configuration = &cell.configuration;
-        let wanted = (cell.name.threads, configuration.thread_start);
+        let measured = match &cell.work {
+            Work::Join {
+                configuration,
+                join,
+            } => self.join(configuration, &**join, cell.name.threads, input, pairs)?,
+            Work::Peer(_) => self.ask(cell, pairs)?,
+        };
+        let answer = measured.answer;
+        if answer != *expected {
+            return Err(Failed::Wrong(format!(
+                "{} rows with checksum {}, not {} with {}",
+                answer.rows, answer.checksum, expected.rows, expected.checksum
+            )));
+        }
+        Ok(measured)
+    }
+
+    fn ask(&mut self, cell: &Cell, pairs: bool) -> Result<Measured, Failed> {
+        let wanted = wanted(cell).expect("called for peers");
+        let joined = self
+            .peers
+            .join(wanted, pairs)
+            .map_err(|fault| match fault {
+                Fault::Interrupted => Failed::Interrupted,
+                Fault::Failed(error) => Failed::Error(error),
+            })?;
+        Ok(Measured {
+            seconds: joined.seconds,
+            phases: Vec::new(),
+            answer: answer(&Aggregate {
+                rows: joined.rows,
+                sum_build: joined.sum_build,
+                sum_probe: joined.sum_probe,
+            }),
+            bytes: None,
+        })
+    }
+
+    fn join(
+        &mut self,
+        configuration: &Configuration,
+        join: &dyn Join,
+        threads: u32,
+        input: &JoinInput<'_>,
+        pairs: bool,
+    ) -> Result<Measured, Failed> {
+        let wanted = (threads, configuration.thread_start);
         if !self.teams.iter().any(|(team, _)| *team == wanted) {
             let team = Team::new(wanted.0 as usize, wanted.1);
             self.teams.push((wanted, team));
@@ -108,7 +171,7 @@ impl Bench {
         };
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
             let start = Instant::now();
-            let result = cell.join.join(input, &context);
+            let result = join.join(input, &context);
             (result, start.elapsed().as_secs_f64())
         }))
         .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
@@ -117,13 +180,6 @@ impl Bench {
             .results
             .aggregate()
             .unwrap_or_else(|| summed.aggregate());
-        let answer = answer(&aggregate);
-        if answer != *expected {
-            return Err(Failed::Wrong(format!(
-                "{} rows with checksum {}, not {} with {}",
-                answer.rows, answer.checksum, expected.rows, expected.checksum
-            )));
-        }
         let mut phases: Vec<Phase> = outcome
             .phases
             .list()
@@ -143,9 +199,20 @@ impl Bench {
         Ok(Measured {
             seconds,
             phases,
-            answer,
-            bytes: outcome.table_bytes as u64,
+            answer: answer(&aggregate),
+            bytes: Some(outcome.table_bytes as u64),
         })
+    }
+}
+
+/// What a cell asks of the peers, if it does.
+fn wanted(cell: &Cell) -> Option<Wanted<'_>> {
+    match &cell.work {
+        Work::Peer(setup) => Some(Wanted {
+            setup,
+            threads: cell.name.threads,
+        }),
+        Work::Join { .. } => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Ending;
 use crate::cli::Listed;
+use crate::peers;
 use crate::record::Size;
 use crate::workload;
 use registry::{TOGGLES, default_variant, variants};
@@ -14,11 +15,8 @@ pub(super) fn run(what: Listed) -> Result<(), Ending> {
         Listed::Variants => of_variants(),
         Listed::Toggles => of_toggles(),
         Listed::Workloads => of_workloads()?,
-        Listed::Peers => Vec::new(),
+        Listed::Peers => of_peers()?,
     };
-    if rows.is_empty() {
-        eprintln!("no peers are known to this version");
-    }
     print(&rows)
 }
 
@@ -47,6 +45,23 @@ fn of_toggles() -> Vec<Vec<String>> {
     }));
     rows.push(row(["", "* default", ""]));
     rows
+}
+
+fn of_peers() -> Result<Vec<Vec<String>>, Ending> {
+    let folder = peers::folder();
+    let peers = peers::all(&folder).map_err(Ending::usage)?;
+    if peers.is_empty() {
+        eprintln!(
+            "there are no peers in {}; `--peers PATH` takes the folder of one",
+            folder.display()
+        );
+    }
+    let mut rows = vec![row(["peer", "version", "what it is, or how to install it"])];
+    rows.extend(peers.iter().map(|peer| match peer.version() {
+        Ok(version) => row([&peer.name, &version, &peer.description]),
+        Err(missing) => row([&peer.name, "none", &missing.install]),
+    }));
+    Ok(rows)
 }
 
 fn of_workloads() -> Result<Vec<Vec<String>>, Ending> {

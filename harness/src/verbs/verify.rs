@@ -14,7 +14,7 @@ use join_core::table::Column;
 
 use super::Ending;
 use super::select::select;
-use crate::measure::Cells;
+use crate::measure::{Cells, Work};
 use crate::record::Size;
 use crate::workload::Instance;
 use registry::{Configuration, Merge, TOGGLES, Variant, variants};
@@ -115,12 +115,18 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
             .map_err(Ending::usage)?;
     }
     for cell in cells.into_vec() {
-        let configuration = &cell.configuration;
+        let Work::Join {
+            configuration,
+            join,
+        } = &cell.work
+        else {
+            continue;
+        };
         process::set(configuration.source, configuration.huge_pages);
         for threads in THREADS {
             let team = Team::new(threads, configuration.thread_start).parallel_from(0);
             for workload in workloads {
-                if let Err(fault) = check_one(&*cell.join, configuration, workload, &team) {
+                if let Err(fault) = check_one(&**join, configuration, workload, &team) {
                     let toggles = &cell.name.toggles;
                     faults.push(format!(
                         "{} {toggles:?} on {} with {threads} threads: {fault}",

@@ -45,7 +45,7 @@ fn slips_of_the_command_line_say_what_is_right() {
     assert!(refused(&["--sweep", "--samples", "many"]).contains("--samples"));
     assert!(refused(&["--sweep", "--quick", "--full"]).contains("--full"));
     assert!(refused(&["--sweep", "--qick"]).contains("--quick"));
-    assert!(refused(&["--sweep", "--peers", "duckdb"]).contains("duckdb"));
+    assert!(refused(&["--sweep", "--peers", "duckbd"]).contains("duckdb"));
     assert!(refused(&["list", "variant"]).contains("variants"));
     assert!(refused(&["--ablate", "--only", "std-hashmap+zero-copy"]).contains("toggles"));
     assert!(refused(&["--sweep", "--only", "missing.toml"]).contains("missing.toml"));

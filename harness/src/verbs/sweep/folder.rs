@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::peers::Peers;
 use super::request::Request;
 use crate::cli::MeasureArgs;
 use crate::machine;
@@ -24,7 +25,7 @@ pub(super) fn open(
         let before = read_run(folder).map_err(|error| {
             Ending::Usage(format!("--resume: {error}; name the folder of a run"))
         })?;
-        same_run(folder, &before, command, environment)?;
+        same_run(folder, &before, command, request, environment)?;
         let writer = RecordWriter::append(folder).map_err(Ending::usage)?;
         return Ok((folder.clone(), writer, Some(before)));
     }
@@ -77,6 +78,7 @@ fn same_run(
     folder: &Path,
     before: &Run,
     command: &[String],
+    request: &Request<'_>,
     environment: &Environment,
 ) -> Result<(), Ending> {
     let refuse = |what: &str, then: &str, now: &str| {
@@ -104,6 +106,11 @@ fn same_run(
     }
     if machine::id(then) != machine::id(environment) {
         return refuse("machine", &machine::id(then), &machine::id(environment));
+    }
+    let (then, now) = (Peers::of(before), request.peers.names());
+    // Before the first plan not all of them may stand there.
+    if then != now && !before.plans.is_empty() {
+        return refuse("peers", &then, &now);
     }
     if before.complete {
         return Err(Ending::Usage(format!(

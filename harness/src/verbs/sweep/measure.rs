@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::request::{Item, Request};
 use crate::limits::{self, Plan};
-use crate::measure::{Data, Runner, Stop, memory, tags};
+use crate::measure::{Cell, Data, Runner, Stop, memory, tags};
 use crate::record::{Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord};
 use crate::workload;
 use registry::Variant;
@@ -46,11 +46,18 @@ impl Request<'_> {
             });
             runner.record(&record, |before| before.variant(&variant.name).is_some())?;
         }
+        for peer in self.peers.records() {
+            let record = Record::Variant(peer.clone());
+            runner.record(&record, |before| before.variant(&peer.name).is_some())?;
+        }
+        for note in &self.peers.notes {
+            runner.note(note.clone())?;
+        }
         let mut weights = Vec::new();
         for item in items {
             let cells = self.cells(item);
             let cells = cells.map_err(|error| Stop::Workload(item.name(), error.to_string()))?;
-            weights.push(item.tuples() * cells.len() as f64);
+            weights.push(item.tuples() * cells.iter().map(Cell::slowness).sum::<f64>());
         }
         for (index, item) in items.iter().enumerate() {
             let share = runner.share(weights[index], weights[index..].iter().sum());

@@ -2,6 +2,7 @@
 
 mod folder;
 mod measure;
+mod peers;
 mod request;
 
 use std::sync::Arc;
@@ -37,11 +38,14 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     });
     let budget = request.budget();
     let estimate = request.estimate(&items, budget)?;
+    for note in &request.peers.notes {
+        eprintln!("{note}");
+    }
     eprintln!("{}", estimate.text);
     let mut runner = Runner::new(
         writer,
         before,
-        Bench::new(&environment),
+        Bench::new(&environment, &interrupted),
         budget,
         args.seed.unwrap_or(1),
         &interrupted,

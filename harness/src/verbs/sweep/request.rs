@@ -1,5 +1,6 @@
 //! What a run is asked to measure: workloads, variants, toggles, thread counts.
 
+use super::peers::Peers;
 use crate::cli::MeasureArgs;
 use crate::limits;
 use crate::measure::{Budget, Cell, Cells};
@@ -60,6 +61,7 @@ pub(super) struct Request<'a> {
     pub(super) ablated: Vec<Variant>,
     /// Measured against itself.
     pub(super) control: Variant,
+    pub(super) peers: Peers,
 }
 
 impl<'a> Request<'a> {
@@ -71,11 +73,6 @@ impl<'a> Request<'a> {
         }
         if !environment.optimised && !args.allow_unoptimised {
             return Err(Ending::usage(limits::Error::Unoptimised));
-        }
-        if let Some(peer) = args.peers.first() {
-            return Err(Ending::Usage(format!(
-                "--peers {peer}: this version measures no other engines yet; leave --peers out"
-            )));
         }
         if args.samples == Some(0) {
             return Err(Ending::usage(
@@ -113,6 +110,7 @@ impl<'a> Request<'a> {
         };
         let named = measured.iter().find(|variant| variant.name == default.name);
         let control = named.or(measured.first()).cloned().unwrap_or(default);
+        let peers = Peers::find(&args.peers, environment)?;
         let most_threads = match (args.threads.is_empty(), threads.last()) {
             (true, Some(&most)) => vec![most],
             _ => threads.clone(),
@@ -125,17 +123,29 @@ impl<'a> Request<'a> {
             most_threads,
             ablated,
             control,
+            peers,
         })
     }
 
     pub(super) fn budget(&self) -> Budget {
-        // A sweep and an ablation in one run have the time of both.
-        let modes = f64::from(u8::from(self.args.sweep) + u8::from(self.args.ablate.is_some()));
+        // A sweep, an ablation and peers in one run have the time of all.
+        let modes = [
+            self.args.sweep,
+            self.args.ablate.is_some(),
+            !self.peers.setups.is_empty(),
+        ];
+        let modes = modes.into_iter().filter(|mode| *mode).count() as f64;
         match (self.args.samples, self.args.size()) {
-            (Some(samples), _) => Budget::Samples(samples),
+            (Some(samples), _) => Budget::Samples {
+                variant: samples,
+                peer: samples,
+            },
             (None, Size::Quick) => Budget::Seconds(48.0 * modes),
             (None, Size::Default) => Budget::Seconds(270.0 * modes),
-            (None, Size::Full) => Budget::Samples(10),
+            (None, Size::Full) => Budget::Samples {
+                variant: 10,
+                peer: 5,
+            },
         }
     }
 
@@ -188,6 +198,9 @@ impl<'a> Request<'a> {
                 cells.ablation(variant, &self.toggles, item.pairs, &self.most_threads)?;
             }
         }
+        for setup in &self.peers.setups {
+            cells.peer(setup, threads);
+        }
         Ok(cells.into_vec())
     }
 
@@ -195,22 +208,30 @@ impl<'a> Request<'a> {
     pub(super) fn estimate(&self, items: &[Item], budget: Budget) -> Result<Estimate, Ending> {
         /// Seconds that one thread takes for a tuple, by and large.
         const PER_TUPLE: f64 = 15e-9;
-        let (fewest, most) = budget.samples();
+        /// Seconds that a peer takes to load a tuple, and to be asked anything.
+        const PER_LOAD: (f64, f64) = (30e-9, 0.1);
+        let (fewest, most) = budget.samples(false);
         let (mut cells, mut least, mut longest) = (0, 0.0, 0.0);
         for item in items {
             let of_item = self.cells(item).map_err(Ending::usage)?;
             let generating = item.instance.estimated_seconds();
-            let round: f64 = of_item
-                .iter()
-                .map(|cell| item.tuples() * PER_TUPLE / f64::from(cell.name.threads.clamp(1, 8)))
-                .sum();
+            (least, longest) = (least + generating, longest + generating);
+            for cell in &of_item {
+                let threads = f64::from(cell.name.threads.clamp(1, 8));
+                let sample = item.tuples() * PER_TUPLE / threads * cell.slowness();
+                let load = match cell.is_peer() {
+                    true => item.tuples() * PER_LOAD.0 + PER_LOAD.1,
+                    false => 0.0,
+                };
+                let (fewest, most) = budget.samples(cell.is_peer());
+                least += load + sample * f64::from(1 + fewest);
+                longest += load + sample * f64::from(1 + most);
+            }
             cells += of_item.len();
-            least += generating + round * f64::from(1 + fewest);
-            longest += generating + round * f64::from(1 + most);
         }
         let seconds = match budget {
             Budget::Seconds(seconds) => longest.min(seconds.max(least)),
-            Budget::Samples(_) => longest,
+            Budget::Samples { .. } => longest,
         };
         let samples = if fewest == most {
             format!("{most} samples each")

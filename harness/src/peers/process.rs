@@ -1,0 +1,328 @@
+//! A peer's process: lines of JSON out and in, within a time limit. Whatever it does ends as an answer or as a fault,
+//! and it does not outlive what holds it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{KeyFiles, Side};
+
+/// How often a wait looks whether someone pressed Ctrl-C.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a process may take to end when it should.
+const END: Duration = Duration::from_secs(2);
+
+/// The longest line that is read.
+const LONGEST_LINE: u64 = 1 << 16;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Someone pressed Ctrl-C.
+    Interrupted,
+    /// It crashed, hung, or answered nonsense: one line.
+    Failed(String),
+}
+
+/// A line of work.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Request<'a> {
+    Load {
+        threads: u32,
+        build: &'a Side,
+        probe: &'a Side,
+    },
+    Join(&'a str),
+}
+
+#[derive(Debug, Deserialize)]
+struct Loaded {
+    loaded: bool,
+}
+
+/// What a peer says of a join.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Joined {
+    /// Wall time of the query alone.
+    pub seconds: f64,
+    /// Result rows.
+    pub rows: u64,
+    /// Wrapping sum of the build sides' row ids.
+    pub sum_build: u64,
+    /// Wrapping sum of the probe sides' row ids.
+    pub sum_probe: u64,
+}
+
+/// A peer that runs.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    input: ChildStdin,
+    answers: Receiver<String>,
+    errors: Option<JoinHandle<String>>,
+}
+
+impl Process {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The program cannot be started, in one line.
+    pub fn start(mut command: Command) -> Result<Self, String> {
+        group(&mut command);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| cannot(&command, &error))?;
+        expendable(&child);
+        let (send, answers) = sync_channel(1);
+        let output = child.stdout.take().expect("piped above");
+        std::thread::spawn(move || {
+            let mut output = BufReader::new(output);
+            while let Some(line) = line(&mut output) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let errors = child.stderr.take().expect("piped above");
+        Ok(Self {
+            input: child.stdin.take().expect("piped above"),
+            child,
+            answers,
+            errors: Some(std::thread::spawn(move || last_line(errors))),
+        })
+    }
+
+    /// Has it load a workload in place of the one before.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn load(
+        &mut self,
+        threads: u32,
+        files: &KeyFiles,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Fault> {
+        let request = Request::Load {
+            threads,
+            build: &files.build,
+            probe: &files.probe,
+        };
+        let loaded: Loaded = self.ask(&request, limit, interrupted)?;
+        match loaded.loaded {
+            true => Ok(()),
+            false => Err(Fault::Failed("did not load the keys".to_owned())),
+        }
+    }
+
+    /// Has it join what it loaded.
+    ///
+    /// # Errors
+    /// It did not, or in a time that cannot be.
+    pub fn join(
+        &mut self,
+        pairs: bool,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<Joined, Fault> {
+        let consumer = if pairs { "pairs" } else { "aggregate" };
+        let start = Instant::now();
+        let joined: Joined = self.ask(&Request::Join(consumer), limit, interrupted)?;
+        let passed = start.elapsed().as_secs_f64();
+        match joined.seconds {
+            seconds if seconds > 0.0 && seconds <= passed => Ok(joined),
+            seconds => Err(Fault::Failed(format!(
+                "says that it took {seconds} s, and answered after {passed:.6} s"
+            ))),
+        }
+    }
+
+    /// Sends a line and waits for the line that answers it. After a fault the process is of no more use.
+    fn ask<A: DeserializeOwned>(
+        &mut self,
+        request: &Request<'_>,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<A, Fault> {
+        let mut line = serde_json::to_string(request)
+            .map_err(|error| Fault::Failed(format!("cannot be asked: {error}")))?;
+        line.push('\n');
+        // One that has ended takes no line; that it answers none either says more.
+        let _ = self.input.write_all(line.as_bytes());
+        let start = Instant::now();
+        let answer = loop {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Fault::Interrupted);
+            }
+            match self.answers.recv_timeout(LOOK) {
+                Ok(answer) => break answer,
+                Err(RecvTimeoutError::Disconnected) => return Err(Fault::Failed(self.end())),
+                Err(RecvTimeoutError::Timeout) if start.elapsed() >= limit => {
+                    return Err(Fault::Failed(format!(
+                        "did not answer within {:.0} s",
+                        limit.as_secs_f64()
+                    )));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        };
+        if let Ok(Refused { error }) = serde_json::from_str(&answer) {
+            return Err(Fault::Failed(cut(&error)));
+        }
+        serde_json::from_str(&answer).map_err(|error| {
+            Fault::Failed(format!("answered nonsense ({error}): {}", cut(&answer)))
+        })
+    }
+
+    /// How it ended, with the last thing that it said of it.
+    fn end(&mut self) -> String {
+        let status = wait(&mut self.child, END);
+        let how = match status {
+            None => "closed its output".to_owned(),
+            Some(status) => ended(status),
+        };
+        let mut said = String::new();
+        if let Some(errors) = self.errors.take() {
+            let deadline = Instant::now() + END;
+            while !errors.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if errors.is_finished() {
+                said = errors.join().unwrap_or_default();
+            }
+        }
+        match said.is_empty() {
+            true => how,
+            false => format!("{how}: {}", cut(&said)),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        kill(&mut self.child);
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+}
+
+/// Runs a command to its end and returns what it printed, or in one line why it did not work.
+pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, String> {
+    group(command);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| cannot(command, &error))?;
+    let mut output = child.stdout.take().expect("piped above");
+    let printed = std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = (&mut output).take(LONGEST_LINE).read_to_string(&mut text);
+        text
+    });
+    let errors = child.stderr.take().expect("piped above");
+    let said = std::thread::spawn(move || last_line(errors));
+    let Some(status) = wait(&mut child, limit) else {
+        kill(&mut child);
+        let _ = child.wait();
+        return Err(format!("no answer within {:.0} s", limit.as_secs_f64()));
+    };
+    if status.success() {
+        return Ok(printed.join().unwrap_or_default());
+    }
+    let said = said.join().unwrap_or_default();
+    Err(match said.is_empty() {
+        true => ended(status),
+        false => cut(&said),
+    })
+}
+
+/// Gives a command a process group of its own: a Ctrl-C is the harness's to deal with, and all that the command starts
+/// can be ended with it.
+fn group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// When memory runs out the peer is to go, not the harness.
+fn expendable(child: &Child) {
+    // Where there is no such file, there is nobody who would choose.
+    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
+}
+
+fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    // SAFETY: a signal to the group of a child that has not been waited for, so that its id is still its own.
+    unsafe {
+        libc::kill(-(child.id() as i32), libc::SIGKILL);
+    }
+    let _ = child.kill();
+}
+
+fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            _ => return None,
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL) {
+        return "was killed (by the system where memory ran out)".to_owned();
+    }
+    format!("ended with {status}")
+}
+
+fn cannot(command: &Command, error: &std::io::Error) -> String {
+    format!(
+        "cannot start {}: {error}",
+        command.get_program().to_string_lossy()
+    )
+}
+
+/// A line, cut where it is longer than anyone has reason to write; none at the end.
+fn line(from: &mut impl BufRead) -> Option<String> {
+    let mut bytes = Vec::new();
+    let read = from.take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+    matches!(read, Ok(1..)).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The last line that is not empty.
+fn last_line(from: impl Read) -> String {
+    let mut from = BufReader::new(from);
+    let mut last = String::new();
+    while let Some(line) = line(&mut from) {
+        if !line.trim().is_empty() {
+            last = line;
+        }
+    }
+    last
+}
+
+/// The beginning of a text, in one line.
+fn cut(text: &str) -> String {
+    const MOST: usize = 300;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{} …", &text[..at]),
+        None => text,
+    }
+}

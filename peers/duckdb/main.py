@@ -1,0 +1,40 @@
+"""DuckDB: tables in memory, SQL."""
+
+import sys
+
+sys.path.insert(0, "..")
+import duckdb
+import peer
+import pyarrow as pa
+
+JOIN = "from probe join build on probe.key = build.key"
+
+
+class Engine:
+    def __init__(self, threads):
+        # Which order results have is free, so DuckDB need not keep it.
+        self.db = duckdb.connect(":memory:", config={"threads": threads, "preserve_insertion_order": False})
+
+    def load(self, build, probe):
+        for name, keys in [("build", build), ("probe", probe)]:
+            batches = pa.RecordBatchReader.from_batches(keys.schema, keys.batches(1 << 17))
+            self.db.register("batches", batches)
+            self.db.execute(f"create or replace table {name} as select key, row from batches")
+            self.db.unregister("batches")
+
+    def aggregate(self):
+        return self.db.execute(f"select count(*), sum(build.row), sum(probe.row) {JOIN}").fetchone()
+
+    def pairs(self):
+        self.db.execute(f"create temp table pairs as select build.row as build, probe.row as probe {JOIN}")
+
+    def sums(self, _):
+        sums = self.db.execute("select count(*), sum(build), sum(probe) from pairs").fetchone()
+        self.db.execute("drop table pairs")
+        return sums
+
+
+if "--version" in sys.argv:
+    print(duckdb.__version__)
+else:
+    peer.serve(Engine)

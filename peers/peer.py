@@ -1,0 +1,74 @@
+"""The protocol, for peers written in Python; README.md says what goes over standard input and output.
+
+A peer gives `serve` its engine, a class with
+
+    __init__(threads)     starts the engine with that many threads
+    load(build, probe)    takes two `Keys` into the engine's native form, in place of those before
+    aggregate()           answers (rows, sum of the build sides' row ids, sum of the probe sides')
+    pairs()               answers the engine's own result: both row ids of each pair
+    sums(pairs)           answers what `aggregate` does, from that result
+"""
+
+import json
+import os
+import sys
+import time
+
+import pyarrow as pa
+
+TYPES = {"INT32": pa.int32(), "INT64": pa.int64()}
+
+
+class Keys:
+    """One side of a join: a key a row, and the row's number from 0 as its id."""
+
+    def __init__(self, side):
+        self.rows = side["rows"]
+        buffers = [side["valid"] and read(side["valid"]), read(side["keys"])]
+        self.keys = pa.Array.from_buffers(TYPES[side["type"]], self.rows, buffers)
+        self.schema = pa.schema({"key": self.keys.type, "row": pa.uint32()})
+
+    def batches(self, rows):
+        """Arrow record batches of `key` and `row`, of so many rows."""
+        for start in range(0, self.rows, rows):
+            keys = self.keys.slice(start, rows)
+            ids = pa.arange(start, start + len(keys)).cast(pa.uint32())
+            yield pa.record_batch([keys, ids], schema=self.schema)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return pa.py_buffer(file.read())
+
+
+def answer(engine, consumer):
+    """Runs one join. The clock runs around the query alone."""
+    start = time.perf_counter()
+    result = engine.aggregate() if consumer == "aggregate" else engine.pairs()
+    seconds = time.perf_counter() - start
+    rows, build, probe = result if consumer == "aggregate" else engine.sums(result)
+    # In SQL a sum over no rows is NULL; and sums may be wider than the 64 bits that they wrap at.
+    build, probe = (int(total or 0) % 2**64 for total in (build, probe))
+    return {"seconds": seconds, "rows": rows, "sum_build": build, "sum_probe": probe}
+
+
+def serve(start):
+    """Answers line by line until there are no more; `start` makes the engine when the threads are known."""
+    # What else is printed must not come between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    engine = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if "load" in request:
+                load = request["load"]
+                engine = engine or start(load["threads"])
+                engine.load(Keys(load["build"]), Keys(load["probe"]))
+                pa.default_memory_pool().release_unused()
+                reply = {"loaded": True}
+            else:
+                reply = answer(engine, request["join"])
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply), file=answers, flush=True)
