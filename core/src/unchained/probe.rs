@@ -91,7 +91,13 @@ impl<K: Key, S: Scheme> Unchained<K, S> {
                 });
             }
             Schedule::Staged(_) | Schedule::BySize(_) => {
-                staged::probe(table, keys, kernel, matches);
+                let (group, matches) = (kernel.group(), &mut *matches);
+                kernel.compare.dispatch(staged::Staged {
+                    table,
+                    keys,
+                    group,
+                    matches,
+                });
             }
         }
         matches.flush();
