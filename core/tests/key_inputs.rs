@@ -146,6 +146,16 @@ fn check<K: Key + Fixed>(
         }
     }
     assert_eq!(sorted(&read(&stream, team, sharing, morsel)), expected);
+    let third = rows.len() / 3;
+    for range in [0..third, third..third, third..rows.len()] {
+        let slice = zero_copy.slice(range.clone());
+        assert_eq!(KeySource::<K>::rows(&slice), Some(range.len()));
+        let within = expected.iter().copied();
+        let within: Vec<_> = within
+            .filter(|(row, _)| range.contains(&(*row as usize)))
+            .collect();
+        assert_eq!(sorted(&read(&slice, team, sharing, morsel)), within);
+    }
 }
 
 proptest! {

@@ -101,10 +101,26 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         &self.offsets
     }
 
-    fn cursor(&self, morsels: Morsels) -> PageCursor<'_, K> {
+    /// The keys of these rows alone.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    pub fn slice(&self, rows: Range<usize>) -> KeyRows<'_, K> {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.len(),
+            "rows {rows:?} of {}",
+            self.len()
+        );
+        KeyRows { column: self, rows }
+    }
+
+    /// A cursor over morsels that are counted from row `first` on.
+    fn cursor(&self, morsels: Morsels, first: usize) -> PageCursor<'_, K> {
         PageCursor {
             column: self,
             morsels,
+            first,
             left: 0..0,
             page: 0,
             rows: Vec::new(),
@@ -124,11 +140,45 @@ unsafe impl<K: Key> KeySource<K> for KeyColumn<'_, K> {
         sharing: Sharing,
         morsel: MorselSize,
     ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let size = morsel.units(self.len(), workers);
-        morsels(self.len(), size, workers, sharing)
-            .into_iter()
-            .map(|morsels| Box::new(self.cursor(morsels)) as Box<dyn KeyCursor<K> + 's>)
-            .collect()
+        cursors(self, 0..self.len(), workers, sharing, morsel)
+    }
+}
+
+/// Cursors over some rows of a column.
+fn cursors<'s, K: Key>(
+    column: &'s KeyColumn<'_, K>,
+    rows: Range<usize>,
+    workers: usize,
+    sharing: Sharing,
+    morsel: MorselSize,
+) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+    let size = morsel.units(rows.len(), workers);
+    morsels(rows.len(), size, workers, sharing)
+        .into_iter()
+        .map(|morsels| Box::new(column.cursor(morsels, rows.start)) as Box<dyn KeyCursor<K> + 's>)
+        .collect()
+}
+
+/// Consecutive rows of a column.
+#[derive(Debug, Clone)]
+pub struct KeyRows<'a, K> {
+    column: &'a KeyColumn<'a, K>,
+    rows: Range<usize>,
+}
+
+// SAFETY: as for the column.
+unsafe impl<K: Key> KeySource<K> for KeyRows<'_, K> {
+    fn rows(&self) -> Option<usize> {
+        Some(self.rows.len())
+    }
+
+    fn cursors<'s>(
+        &'s self,
+        workers: usize,
+        sharing: Sharing,
+        morsel: MorselSize,
+    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        cursors(self.column, self.rows.clone(), workers, sharing, morsel)
     }
 }
 
@@ -156,6 +206,8 @@ unsafe impl<K: Key> KeySource<K> for Unannounced<'_, K> {
 struct PageCursor<'s, K> {
     column: &'s KeyColumn<'s, K>,
     morsels: Morsels,
+    /// Row that morsels are counted from.
+    first: usize,
     left: Range<usize>,
     page: usize,
     rows: Vec<u32>,
@@ -166,7 +218,8 @@ impl<K: Key> KeyCursor<K> for PageCursor<'_, K> {
         let column = self.column;
         loop {
             if self.left.is_empty() {
-                self.left = self.morsels.next()?;
+                let morsel = self.morsels.next()?;
+                self.left = morsel.start + self.first..morsel.end + self.first;
                 self.page = column.locate(self.left.start as u32).0;
             }
             let page = &column.pages[self.page];

@@ -8,7 +8,7 @@ mod column;
 mod materialised;
 mod stream;
 
-pub use column::{KeyColumn, Unannounced};
+pub use column::{KeyColumn, KeyRows, Unannounced};
 pub use materialised::Materialised;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 

@@ -126,6 +126,18 @@ impl<'a> Context<'a> {
     }
 }
 
+impl<'a> Context<'a> {
+    /// The context of one of several rounds, whose pairs are placed after the last one (by [`super::merge`]).
+    #[must_use]
+    pub fn round(&self) -> Context<'a> {
+        let consumer = match self.consumer {
+            Consumer::Pairs(_) => Consumer::Pairs(PairPlacement::Chunks),
+            other => other,
+        };
+        self.with_consumer(consumer)
+    }
+}
+
 /// The results of a join, as its consumer wanted them.
 #[derive(Debug)]
 pub enum Results {

@@ -18,6 +18,6 @@ pub use context::{
     TypedJoin,
 };
 pub use phases::{Phase, Phases};
-pub use probe::{BuildProbe, Probe, consume};
+pub use probe::{BuildProbe, Probe, consume, merge};
 pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Pairs, Sink, SinkRef};
 pub use table::{JoinTable, Kernel, MAX_GROUP, ProbeTable, RowIds, Schedule};

@@ -119,6 +119,33 @@ pub fn consume<S: Send>(
     }
 }
 
+/// Puts the results of several rounds of [`consume`] under [`Context::round`] together as the context's consumer wants
+/// them. Ends the phase `merge` where there is something to place.
+pub fn merge(
+    rounds: Vec<Results>,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Results, JoinError> {
+    let mut sums = Aggregate::default();
+    let mut chunks = Vec::new();
+    for round in rounds {
+        match round {
+            Results::Aggregate(round) => sums.merge(&round),
+            Results::Pairs(Pairs(round)) => chunks.push(round),
+            Results::Streamed => {}
+        }
+    }
+    Ok(match context.consumer {
+        Consumer::Aggregate => Results::Aggregate(sums),
+        Consumer::Stream(_) => Results::Streamed,
+        Consumer::Pairs(placement) => {
+            let pairs = place(chunks, placement, context.team, context.memory)?;
+            phases.lap("merge");
+            Results::Pairs(pairs)
+        }
+    })
+}
+
 /// Places the workers' chunks as one result.
 fn place(
     workers: Vec<Vec<Buffer<Pair>>>,

@@ -1,37 +1,57 @@
 //! Level 3 off: two passes, a histogram and then a scatter to exact places in one array.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use crate::input::KeySource;
 use crate::join::{Context, JoinError};
 use crate::key::Key;
-use crate::memory::{Buffer, OutOfMemory};
+use crate::memory::{OutOfMemory, UninitBuffer};
 use crate::parallel::{MorselSize, Sharing};
 use crate::unchained::{HashedKeys, Scheme};
+use bytemuck::Pod;
 
 use super::combine::Lines;
 use super::segments::Segments;
 use super::{Entry, Partitioning};
 
-/// Entries ordered by partition.
+/// Entries ordered by partition and worker.
 pub(super) struct Partitioned<T> {
-    entries: Buffer<T>,
-    /// Where each partition ends.
-    ends: Vec<usize>,
+    entries: UninitBuffer<T>,
+    /// Where each worker's entries of each partition are, worker by worker.
+    places: Vec<Vec<Range<usize>>>,
 }
 
-impl<T> Partitioned<T> {
+impl<T: Copy> Partitioned<T> {
     /// The entries of each partition.
     pub(super) fn segments(&self) -> Segments<'_, T> {
-        Segments::new(self.ends.len(), |part| {
-            let start = part.checked_sub(1).map_or(0, |before| self.ends[before]);
-            [&self.entries[start..self.ends[part]]]
+        let parts = self.places.first().map_or(0, Vec::len);
+        Segments::new(parts, |part| {
+            self.places.iter().map(move |places| {
+                // SAFETY: a partitioning is made once all places have been filled.
+                unsafe { self.entries[places[part].clone()].assume_init_ref() }
+            })
         })
     }
 }
 
-/// One worker's place in each partition.
-type Places<'a, T> = Vec<&'a mut [MaybeUninit<T>]>;
+/// What is left of one worker's place in each partition.
+struct Places<'a, T>(Vec<&'a mut [MaybeUninit<T>]>);
+
+impl<T: Pod> Places<'_, T> {
+    #[inline(always)]
+    fn push(&mut self, part: usize, entry: T) {
+        let place = self.0[part].split_off_first_mut();
+        place.expect("the histograms add up").write(entry);
+    }
+
+    /// Writes entries past the caches. Kept out of the loop over tuples, which then fits into registers.
+    #[inline(never)]
+    fn push_lines(&mut self, part: usize, entries: &[T]) {
+        let place = self.0[part].split_off_mut(..entries.len());
+        crate::stream::stream_copy(place.expect("the histograms add up"), entries);
+    }
+}
 
 /// Phase 1 in two passes over the input; each worker sees the same rows in both.
 pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
@@ -44,25 +64,33 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
         let mut histogram = vec![0_usize; plan.parts()];
         let mut hashed = HashedKeys::default();
         while let Some(block) = cursor.next_block() {
-            hashed.for_each::<S::Hash, K>(block, |hash, _| histogram[plan.part(hash)] += 1);
+            let counts = &mut histogram[..];
+            hashed.for_each::<S::Hash, K>(block, |hash, _| {
+                // SAFETY: a hash has one of the plan's partitions.
+                unsafe { *counts.get_unchecked_mut(plan.part(hash)) += 1 };
+            });
         }
         histogram
     });
-    let total = histograms.iter().flatten().sum();
+    // Places begin at a line, so that full lines can go past the caches.
+    let lines = |len: usize| len.next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
+    let total = histograms.iter().flatten().map(|&len| lines(len)).sum();
     let mut entries = context.memory.uninit::<E::Of<K>>(total)?;
     let mut left: &mut [_] = &mut entries;
-    let mut end = 0;
-    let mut ends = Vec::with_capacity(plan.parts());
+    let mut start = 0;
+    let mut ranges = vec![Vec::with_capacity(plan.parts()); plan.workers];
     let mut places: Vec<Places<'_, E::Of<K>>> = (0..plan.workers)
-        .map(|_| Vec::with_capacity(plan.parts()))
+        .map(|_| Places(Vec::with_capacity(plan.parts())))
         .collect();
     for part in 0..plan.parts() {
-        for (histogram, places) in histograms.iter().zip(&mut places) {
+        for (worker, histogram) in histograms.iter().enumerate() {
             let len = histogram[part];
-            places.push(left.split_off_mut(..len).expect("the histograms add up"));
-            end += len;
+            let place = left.split_off_mut(..lines(len));
+            let place = place.expect("the histograms add up");
+            places[worker].0.push(&mut place[..len]);
+            ranges[worker].push(start..start + len);
+            start += lines(len);
         }
-        ends.push(end);
     }
     let states: Vec<_> = cursors().into_iter().zip(places).collect();
     let done = context.team.run(states, |_, (mut cursor, mut places)| {
@@ -71,41 +99,38 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
             .write_combining
             .then(|| Lines::new(plan.parts(), context.memory))
             .transpose()?;
-        let mut used = vec![0_usize; plan.parts()];
         while let Some(block) = cursor.next_block() {
             match &mut lines {
                 None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    let part = plan.part(hash);
-                    places[part][used[part]].write(E::new::<K, S>(hash, tuple, plan.prefix_bits));
-                    used[part] += 1;
+                    let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                    places.push(plan.part(hash), entry);
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
-                    let mut full = |part: usize, entries: &[_]| {
-                        let place = &mut places[part][used[part]..][..entries.len()];
-                        crate::stream::stream_copy(place, entries);
-                        used[part] += entries.len();
-                    };
                     hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
                         let part = plan.part(hash);
                         let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
-                        unsafe { pusher.push(part, entry, |entries| full(part, entries)) };
+                        unsafe { pusher.push(part, entry, |full| places.push_lines(part, full)) };
                     });
                 }
             }
         }
         if let Some(lines) = &lines {
             for (part, rest) in lines.rest() {
-                places[part][used[part]..].write_copy_of_slice(rest);
+                rest.iter().for_each(|&entry| places.push(part, entry));
             }
             crate::stream::fence();
         }
+        assert!(
+            places.0.iter().all(|place| place.is_empty()),
+            "a source yields the same keys each time"
+        );
         Ok(())
     });
     done.into_iter().collect::<Result<(), OutOfMemory>>()?;
-    // SAFETY: the histograms counted exactly the entries that each worker then wrote, since a source yields the same
-    // keys each time and static shares are the same both times.
-    let entries = unsafe { entries.assume_init() };
-    Ok(Partitioned { entries, ends })
+    Ok(Partitioned {
+        entries,
+        places: ranges,
+    })
 }
