@@ -11,34 +11,46 @@
 //! A build side whose table fits in L2 is not partitioned: 1. *build*: one worker makes the table; 2. *probe*: all look up
 //! keys where they lie.
 //!
-//! Partitions of very different size (skew) are divided: a partition with many probes is several tasks, each with a part
+//! The table is of the smaller side, whichever that is. Partitions of very different size (skew) are divided: a partition with many probes is several tasks, each with a part
 //! of the probes and a table of its own.
 
+mod both;
 mod entries;
 mod local;
 mod ranges;
 mod task;
+mod whole;
 
 use std::marker::PhantomData;
 
-use join_core::input::{BlockRows, KeyColumn, KeySource};
-use join_core::join::{Context, JoinError, Outcome, Phases, TypedJoin, consume};
+use join_core::input::KeyColumn;
+use join_core::join::{Context, JoinError, Outcome, TypedJoin};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing, Tasks};
-use join_core::partition::{ChunkSize, Collect, Partitioning, Plain};
+use join_core::partition::Collect;
 use join_core::unchained::Scheme;
 
-use entries::Part;
-use local::LocalTable;
+use ranges::How;
 
 /// How many partitions a join makes of each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FanOut {
-    /// So many that a partition's table fits in L1; none at all where the whole table fits in L2.
+    /// So many that a partition's table takes an eighth of L2, but more than 2^10 only where it would not fit; none at all
+    /// where the whole table fits in L2.
     #[default]
     Cache,
     /// 2^bits.
     Bits(u32),
+}
+
+/// How much memory a join may take for its speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MemoryUse {
+    /// Both sides' partitions at once.
+    #[default]
+    Fast,
+    /// At most one and a half times what a table of the build side takes: the probe side is partitioned and joined a part
+    /// at a time, and the tables of partitions are built anew for each.
+    Low,
 }
 
 /// The settings of a join with both sides partitioned.
@@ -54,6 +66,10 @@ pub struct Settings {
     pub write_combining: bool,
     /// Whether tuples are compared four at a time, where the machine has the instructions.
     pub simd: bool,
+    /// Whether the table is of the probe side where that is the smaller one.
+    pub smaller_side: bool,
+    /// How much memory.
+    pub memory: MemoryUse,
 }
 
 impl Settings {
@@ -64,7 +80,33 @@ impl Settings {
         collect: Collect::Arena,
         write_combining: true,
         simd: true,
+        smaller_side: true,
+        memory: MemoryUse::Fast,
     };
+
+    /// Bytes that a table of `rows` keys takes.
+    fn table_bytes<K: Key>(&self, rows: usize) -> usize {
+        let tuple = size_of::<Tuple<K>>() as f64 + self.slots_per_tuple * size_of::<u32>() as f64;
+        (rows as f64 * tuple) as usize
+    }
+
+    /// log2 of the partitions for a table of `rows` keys.
+    fn part_bits<K: Key>(&self, rows: usize, l2: usize) -> u32 {
+        match self.fan_out {
+            FanOut::Bits(bits) => bits,
+            FanOut::Cache => {
+                let table = self.table_bytes::<K>(rows);
+                if table <= l2 {
+                    return 0;
+                }
+                let bits = |share: usize| {
+                    let parts = table.div_ceil(l2 / share);
+                    parts.next_power_of_two().ilog2()
+                };
+                bits(8).min(CHEAP_PART_BITS.max(bits(2))).min(MAX_PART_BITS)
+            }
+        }
+    }
 }
 
 impl Default for Settings {
@@ -73,8 +115,11 @@ impl Default for Settings {
     }
 }
 
+/// log2 of the partitions up to which a pass does not take longer for more of them.
+const CHEAP_PART_BITS: u32 = 10;
+
 /// log2 of the most partitions of one pass: beyond, the lines of a worker leave its L2 and its pages the TLB.
-const MAX_PART_BITS: u32 = 12;
+const MAX_PART_BITS: u32 = 13;
 
 /// The join, on tables of scheme `S` (whose tags and directory layout are not used: partitions have a directory of their
 /// own).
@@ -91,74 +136,13 @@ impl<S: Scheme> PartitionedJoin<S> {
             scheme: PhantomData,
         }
     }
+}
 
-    /// log2 of the partitions for a build side of `rows` keys.
-    fn part_bits<K: Key>(&self, rows: usize, context: &Context<'_>) -> u32 {
-        match self.settings.fan_out {
-            FanOut::Bits(bits) => bits,
-            FanOut::Cache => {
-                let tuple = size_of::<Tuple<K>>() as f64 + self.settings.slots_per_tuple * 4.0;
-                let table = (rows as f64 * tuple) as usize;
-                if table <= context.caches.l2 {
-                    return 0;
-                }
-                let parts = table.div_ceil(context.caches.l1);
-                parts.next_power_of_two().ilog2().min(MAX_PART_BITS)
-            }
-        }
-    }
-
-    /// The join of a build side that needs no partitions.
-    fn join_whole<K: Key>(
-        &self,
-        build: &KeyColumn<'_, K>,
-        probe: &KeyColumn<'_, K>,
-        context: &Context<'_>,
-    ) -> Result<Outcome, JoinError> {
-        let mut phases = Phases::start();
-        let slots = self.settings.slots_per_tuple;
-        let mut table = LocalTable::<K, S>::new(build.len(), 0, slots, context.memory)?;
-        table.build(build);
-        phases.lap("build");
-        let table_bytes = table.bytes();
-        let ranges = table.ranges();
-        let simd = self.settings.simd;
-        let workers = context.team.workers_for(probe.len());
-        let cursors = probe.cursors(workers, Sharing::Counter, MorselSize::default());
-        let results = consume(
-            cursors,
-            context,
-            &mut phases,
-            "probe",
-            |mut cursor, mut sink| {
-                while let Some(block) = cursor.next_block() {
-                    let keys = block.keys.iter();
-                    let sink = sink.reborrow();
-                    match block.rows {
-                        BlockRows::From(row) => {
-                            let probes = (row..).zip(keys).map(|(row, &key)| Tuple::new(key, row));
-                            ranges.probe(probes, simd, sink);
-                        }
-                        BlockRows::List(rows) => {
-                            let probes = rows
-                                .iter()
-                                .zip(keys)
-                                .map(|(&row, &key)| Tuple::new(key, row));
-                            ranges.probe(probes, simd, sink);
-                        }
-                    }
-                }
-            },
-        )?;
-        drop(table);
-        phases.lap("free");
-        Ok(Outcome {
-            results,
-            phases,
-            table_bytes,
-            notes: vec!["no partitions: the table fits in L2".to_owned()],
-        })
-    }
+/// The two sides as the join takes them: `table` is the one that tables are made of.
+struct Sides<'a, 'b, K> {
+    table: &'a KeyColumn<'b, K>,
+    probe: &'a KeyColumn<'b, K>,
+    how: How,
 }
 
 impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
@@ -168,66 +152,26 @@ impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
         probe: &KeyColumn<'_, K>,
         context: &Context<'_>,
     ) -> Result<Outcome, JoinError> {
-        let part_bits = self.part_bits::<K>(build.len(), context);
-        if part_bits == 0 {
-            return self.join_whole(build, probe, context);
-        }
-        let mut phases = Phases::start();
-        let side = |rows: usize| Partitioning {
-            part_bits,
-            prefix_bits: part_bits,
-            workers: context.team.workers_for(rows),
-            rows,
-            collect: self.settings.collect,
-            chunk: ChunkSize::Expected,
-            write_combining: self.settings.write_combining,
+        let swapped = self.settings.smaller_side && probe.len() < build.len();
+        let (table, probe) = if swapped {
+            (probe, build)
+        } else {
+            (build, probe)
         };
-        let builds = side(build.len());
-        let probes = side(probe.len());
-        let mut table_bytes = 0;
-        let results = builds.collect::<K, S, Plain, _>(build, context, |builds| {
-            phases.lap("partition build");
-            probes.collect::<K, S, Plain, _>(probe, context, |probes| {
-                phases.lap("partition probe");
-                let workers = context.team.workers_for(build.len().max(probe.len()));
-                let tasks = task::divide(builds, probes, workers);
-                let largest = tasks.iter().map(|task| builds.len(task.part)).max();
-                let tables = (0..workers)
-                    .map(|_| {
-                        LocalTable::<K, S>::new(
-                            largest.unwrap_or(0),
-                            part_bits,
-                            self.settings.slots_per_tuple,
-                            context.memory,
-                        )
-                    })
-                    .collect::<Result<Vec<_>, _>>()?;
-                table_bytes = tables.iter().map(LocalTable::bytes).sum();
-                let tasks = Tasks::new(tasks);
-                consume(
-                    tables,
-                    context,
-                    &mut phases,
-                    "join",
-                    |mut table, mut sink| {
-                        while let Some((_, task)) = tasks.take() {
-                            table.build(&Part(builds, task.part));
-                            let ranges = table.ranges();
-                            for probes in &task.probes {
-                                let probes = probes.iter().copied();
-                                ranges.probe(probes, self.settings.simd, sink.reborrow());
-                            }
-                        }
-                    },
-                )
-            })
-        })?;
-        phases.lap("free");
-        Ok(Outcome {
-            results,
-            phases,
-            table_bytes,
-            notes: vec![format!("2^{part_bits} partitions")],
-        })
+        let how = How {
+            simd: self.settings.simd,
+            swapped,
+        };
+        let sides = Sides { table, probe, how };
+        let part_bits = self.settings.part_bits::<K>(table.len(), context.caches.l2);
+        let mut outcome = match part_bits {
+            0 => whole::join::<K, S>(&sides, &self.settings, context)?,
+            _ => both::join::<K, S>(&sides, part_bits, &self.settings, context)?,
+        };
+        if swapped {
+            let note = "table of the probe side, which is the smaller one";
+            outcome.notes.push(note.to_owned());
+        }
+        Ok(outcome)
     }
 }

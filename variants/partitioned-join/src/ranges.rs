@@ -16,6 +16,20 @@ mod avx2;
 /// Tuples that stand behind the last one, so that four can be read from any place.
 pub(crate) const PADDING: usize = 4;
 
+/// How probes are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// Whether with AVX2, where the machine has it.
+    pub(crate) simd: bool,
+    /// Whether the probes are the join's build side, and the table is of its probe side.
+    pub(crate) swapped: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+use avx2::Lanes as LanesSink;
+#[cfg(not(target_arch = "x86_64"))]
+use join_core::join::Sink as LanesSink;
+
 /// A directory of ENDs and the tuples that it divides.
 pub(crate) struct Ranges<'t, K: Key, H> {
     /// Entry s + 1 is the END of slot s; entry 0 is directory[-1].
@@ -46,27 +60,34 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
         }
     }
 
-    /// Finds the matches of the probes, with AVX2 if `simd` and the machine has it.
+    /// Finds the matches of the probes.
     pub(crate) fn probe(
         &self,
         probes: impl Iterator<Item = Tuple<K>>,
-        simd: bool,
+        how: How,
         sink: SinkRef<'_, '_>,
     ) {
+        match (sink, how.swapped) {
+            (SinkRef::Aggregate(sink), false) => self.probe_with::<false, _>(probes, how, sink),
+            (SinkRef::Aggregate(sink), true) => self.probe_with::<true, _>(probes, how, sink),
+            (SinkRef::Pairs(sink), false) => self.probe_with::<false, _>(probes, how, sink),
+            (SinkRef::Pairs(sink), true) => self.probe_with::<true, _>(probes, how, sink),
+        }
+    }
+
+    #[inline]
+    fn probe_with<const SWAPPED: bool, O: LanesSink>(
+        &self,
+        probes: impl Iterator<Item = Tuple<K>>,
+        how: How,
+        sink: &mut O,
+    ) {
         #[cfg(target_arch = "x86_64")]
-        if simd && avx2::serves::<K>() {
+        if how.simd && avx2::serves::<K>() {
             // SAFETY: it has just said that it does.
-            unsafe {
-                return match sink {
-                    SinkRef::Aggregate(sink) => avx2::probe(self, probes, sink),
-                    SinkRef::Pairs(sink) => avx2::probe(self, probes, sink),
-                };
-            }
+            return unsafe { avx2::probe::<SWAPPED, K, H, O>(self, probes, sink) };
         }
-        match sink {
-            SinkRef::Aggregate(sink) => self.probe_scalar(probes, sink),
-            SinkRef::Pairs(sink) => self.probe_scalar(probes, sink),
-        }
+        self.probe_scalar::<SWAPPED, O>(probes, sink);
     }
 
     /// Start and end of a key's range: `start <= end`, and `PADDING` tuples can be read from `end`.
@@ -83,7 +104,19 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
         }
     }
 
-    fn probe_scalar<O: Sink>(&self, probes: impl Iterator<Item = Tuple<K>>, sink: &mut O) {
+    fn probe_scalar<const SWAPPED: bool, O: Sink>(
+        &self,
+        probes: impl Iterator<Item = Tuple<K>>,
+        sink: &mut O,
+    ) {
+        let mut emit = |hit: bool, tuple: &Tuple<K>, probe: &Tuple<K>| {
+            let (build, probe) = if SWAPPED {
+                (probe, tuple)
+            } else {
+                (tuple, probe)
+            };
+            sink.emit_if(hit, build.row_id(), probe.row_id());
+        };
         for probe in probes {
             let (start, end) = self.range(probe.key);
             // SAFETY: `PADDING` tuples stand behind every END.
@@ -94,14 +127,14 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
                 )
             };
             let hit = (start < end) & (first.key == probe.key);
-            sink.emit_if(hit, first.row_id(), probe.row_id());
+            emit(hit, first, &probe);
             let hit = (start + 1 < end) & (second.key == probe.key);
-            sink.emit_if(hit, second.row_id(), probe.row_id());
+            emit(hit, second, &probe);
             for place in start + 2..end {
                 // SAFETY: below an END.
                 let tuple = unsafe { self.tuples.get_unchecked(place) };
                 if tuple.key == probe.key {
-                    sink.emit(tuple.row_id(), probe.row_id());
+                    emit(true, tuple, &probe);
                 }
             }
         }

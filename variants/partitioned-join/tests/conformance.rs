@@ -6,7 +6,7 @@ use join_core::hash::{Colliding, Crc32};
 use join_core::partition::Collect;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
-use partitioned_join::{FanOut, PartitionedJoin, Settings};
+use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Settings};
 
 #[test]
 fn defaults() {
@@ -38,6 +38,26 @@ fn compared_one_by_one() {
             ..Settings::DEFAULT
         }));
     }
+}
+
+#[test]
+fn the_build_side_is_the_table_even_if_it_is_larger() {
+    for fan_out in [FanOut::Cache, FanOut::Bits(4)] {
+        check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+            fan_out,
+            smaller_side: false,
+            ..Settings::DEFAULT
+        }));
+    }
+}
+
+#[test]
+fn a_round_at_a_time() {
+    check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+        fan_out: FanOut::Bits(4),
+        memory: MemoryUse::Low,
+        ..Settings::DEFAULT
+    }));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use join_core::hash::KeyHash;
-use join_core::join::{Aggregate, PairBuffer};
+use join_core::join::{Aggregate, PairBuffer, Sink};
 use join_core::key::{Key, Tuple};
 
 use super::{PADDING, Ranges};
@@ -20,7 +20,7 @@ pub(super) fn serves<K: Key>() -> bool {
 }
 
 /// A sink of four comparisons at a time.
-pub(super) trait Lanes {
+pub(super) trait Lanes: Sink {
     /// What is kept in registers between two [`Self::end`]s.
     type Kept: Copy;
 
@@ -31,7 +31,7 @@ pub(super) trait Lanes {
     /// The machine has AVX2, here and below.
     unsafe fn start() -> Self::Kept;
 
-    /// Takes a match of `probe` (the same tuple in all lanes) with each of `tuples` where all bits of `hits` are set.
+    /// Takes a match of a build and a probe tuple in each lane where all bits of `hits` are set.
     ///
     /// # Safety
     ///
@@ -58,7 +58,7 @@ pub(super) trait Lanes {
 ///
 /// [`serves`] says so.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn probe<K: Key, H: KeyHash, O: Lanes>(
+pub(super) unsafe fn probe<const SWAPPED: bool, K: Key, H: KeyHash, O: Lanes>(
     ranges: &Ranges<'_, K, H>,
     probes: impl Iterator<Item = Tuple<K>>,
     sink: &mut O,
@@ -80,7 +80,12 @@ pub(super) unsafe fn probe<K: Key, H: KeyHash, O: Lanes>(
                 let differ = _mm256_and_si256(_mm256_xor_si256(tuples, probe), keys);
                 let equal = _mm256_cmpeq_epi64(differ, _mm256_setzero_si256());
                 let hits = _mm256_and_si256(inside, equal);
-                sink.take(&mut kept, hits, tuples, probe);
+                let (build, probe) = if SWAPPED {
+                    (probe, tuples)
+                } else {
+                    (tuples, probe)
+                };
+                sink.take(&mut kept, hits, build, probe);
             }
             start += LANES;
             if start >= end {
@@ -108,14 +113,14 @@ impl Lanes for Aggregate {
         &mut self,
         kept: &mut Self::Kept,
         hits: __m256i,
-        tuples: __m256i,
+        build: __m256i,
         probe: __m256i,
     ) {
-        let [rows, build, probes] = kept;
+        let [rows, sum_build, sum_probe] = kept;
         let row = |tuple| _mm256_srli_epi64::<32>(_mm256_and_si256(hits, tuple));
         *rows = _mm256_add_epi64(*rows, hits);
-        *build = _mm256_add_epi64(*build, row(tuples));
-        *probes = _mm256_add_epi64(*probes, row(probe));
+        *sum_build = _mm256_add_epi64(*sum_build, row(build));
+        *sum_probe = _mm256_add_epi64(*sum_probe, row(probe));
     }
 
     #[inline]
@@ -160,9 +165,9 @@ impl Lanes for PairBuffer<'_> {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn take(&mut self, _: &mut (), hits: __m256i, tuples: __m256i, probe: __m256i) {
+    unsafe fn take(&mut self, _: &mut (), hits: __m256i, build: __m256i, probe: __m256i) {
         // A pair is the build row below the probe row.
-        let pairs = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(tuples), probe);
+        let pairs = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(build), probe);
         let set = _mm256_movemask_pd(_mm256_castsi256_pd(hits)) as usize;
         let room = self.room(LANES);
         debug_assert!(room.len() >= LANES);

@@ -1,0 +1,128 @@
+//! The join of both sides by partition.
+
+use join_core::input::KeySource;
+use join_core::join::{Context, JoinError, Outcome, Phases, Results, consume, merge};
+use join_core::key::{Key, Tuple};
+use join_core::parallel::Tasks;
+use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
+use join_core::unchained::Scheme;
+
+use crate::entries::Part;
+use crate::local::LocalTable;
+use crate::ranges::How;
+use crate::task::divide;
+use crate::{MemoryUse, Settings, Sides};
+
+/// Fewest rows of a round.
+const MIN_ROUND: usize = 1 << 14;
+
+/// Partitions the side of the table, then rounds of the other one, and joins each round with it.
+pub(crate) fn join<K: Key, S: Scheme>(
+    sides: &Sides<'_, '_, K>,
+    part_bits: u32,
+    settings: &Settings,
+    context: &Context<'_>,
+) -> Result<Outcome, JoinError> {
+    let mut phases = Phases::start();
+    let partitioning = |rows: usize| Partitioning {
+        part_bits,
+        prefix_bits: part_bits,
+        workers: context.team.workers_for(rows),
+        rows,
+        // Lists are the faster, but have room left over.
+        collect: match settings.memory {
+            MemoryUse::Fast => settings.collect,
+            MemoryUse::Low => Collect::Exact,
+        },
+        chunk: ChunkSize::Expected,
+        write_combining: settings.write_combining,
+    };
+    let rows = sides.probe.len();
+    let (mut table_bytes, mut rounds) = (0, Vec::new());
+    let builds = partitioning(sides.table.len());
+    builds.collect::<K, S, Plain, _>(sides.table, context, |builds| {
+        phases.lap("partition build");
+        let most_rows = rows.max(sides.table.len());
+        let mut tables = tables::<K, S>(builds, part_bits, settings, most_rows, context)?;
+        let tuples: usize = (0..builds.parts()).map(|part| builds.len(part)).sum();
+        table_bytes = settings.table_bytes::<K>(tuples);
+        let round = match settings.memory {
+            MemoryUse::Fast => rows.max(1),
+            MemoryUse::Low => {
+                // What partitioning takes beside the entries does not grow with the rows.
+                let spare = (table_bytes + table_bytes / 2).saturating_sub(context.memory.used());
+                let beside = builds.parts() * 512 * context.team.threads();
+                (spare.saturating_sub(beside) / size_of::<Tuple<K>>()).max(MIN_ROUND)
+            }
+        };
+        for start in (0..rows).step_by(round) {
+            let source = sides
+                .probe
+                .slice(start..rows.min(start.saturating_add(round)));
+            let probes = partitioning(KeySource::<K>::rows(&source).unwrap_or(0));
+            rounds.push(
+                probes.collect::<K, S, Plain, _>(&source, context, |probes| {
+                    phases.lap("partition probe");
+                    let context = context.round();
+                    join_round(
+                        &mut tables,
+                        builds,
+                        probes,
+                        sides.how,
+                        &context,
+                        &mut phases,
+                    )
+                })?,
+            );
+        }
+        Ok(())
+    })?;
+    phases.lap("free");
+    let mut notes = vec![format!("2^{part_bits} partitions")];
+    if rounds.len() > 1 {
+        notes.push(format!("probe side in {} rounds", rounds.len()));
+    }
+    Ok(Outcome {
+        results: merge(rounds, context, &mut phases)?,
+        phases,
+        table_bytes,
+        notes,
+    })
+}
+
+/// A table for each worker, with room for the largest partition.
+fn tables<K: Key, S: Scheme>(
+    builds: &Segments<'_, Tuple<K>>,
+    part_bits: u32,
+    settings: &Settings,
+    rows: usize,
+    context: &Context<'_>,
+) -> Result<Vec<LocalTable<K, S>>, JoinError> {
+    let largest = (0..builds.parts()).map(|part| builds.len(part)).max();
+    let slots = settings.slots_per_tuple;
+    let table = |_| LocalTable::new(largest.unwrap_or(0), part_bits, slots, context.memory);
+    let workers = context.team.workers_for(rows);
+    Ok((0..workers).map(table).collect::<Result<_, _>>()?)
+}
+
+/// Joins all of the table's side with a part of the other one.
+fn join_round<K: Key, S: Scheme>(
+    tables: &mut [LocalTable<K, S>],
+    builds: &Segments<'_, Tuple<K>>,
+    probes: &Segments<'_, Tuple<K>>,
+    how: How,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Results, JoinError> {
+    let tasks = Tasks::new(divide(builds, probes, tables.len()));
+    let tables: Vec<_> = tables.iter_mut().collect();
+    consume(tables, context, phases, "join", |table, mut sink| {
+        while let Some((_, task)) = tasks.take() {
+            table.build(&Part(builds, task.part));
+            let ranges = table.ranges();
+            for probes in &task.probes {
+                ranges.probe(probes.iter().copied(), how, sink.reborrow());
+            }
+        }
+    })
+}
