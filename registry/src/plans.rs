@@ -3,7 +3,7 @@
 use join_core::join::ErasedBuild;
 use join_core::unchained::DefaultScheme;
 use partitioned_build::{PartitionedBuild, Plain, Settings};
-use plan_executor::{Executor, OperatorAtATime};
+use plan_executor::{Executor, OperatorAtATime, Options, Pipelined};
 use serial_build::SerialBuild;
 
 use super::variants::SourceScheme;
@@ -25,6 +25,8 @@ pub struct ExecutorVariant {
 pub struct PlanSettings {
     /// The build variant of [`PLAN_BUILDS`], for executors that take one.
     pub build: &'static PlanBuild,
+    /// The techniques of the pipelined executor.
+    pub options: Options,
 }
 
 /// A build variant that an executor can take.
@@ -42,15 +44,22 @@ impl ExecutorVariant {
     }
 }
 
-/// The executors.
-pub static EXECUTORS: &[ExecutorVariant] = &[ExecutorVariant {
-    name: "operator-at-a-time",
-    description: "the source's: scan, build, probe, materialise, all threads joined in between",
-    make: |settings| {
-        let build = (settings.build.make)();
-        Box::new(OperatorAtATime::new(build, settings.build.name))
+/// The executors; the first is the default.
+pub static EXECUTORS: &[ExecutorVariant] = &[
+    ExecutorVariant {
+        name: "pipelined",
+        description: "in an order of its own, with filters by key class",
+        make: |settings| Box::new(Pipelined::new(settings.options)),
     },
-}];
+    ExecutorVariant {
+        name: "operator-at-a-time",
+        description: "the source's: scan, build, probe, materialise, all threads joined in between",
+        make: |settings| {
+            let build = (settings.build.make)();
+            Box::new(OperatorAtATime::new(build, settings.build.name))
+        },
+    },
+];
 
 /// The builds that executors can take; the first is the default.
 #[rustfmt::skip] // a line a build

@@ -1,13 +1,14 @@
 //! Whole join plans: paged tables in, a paged table out (R9.1).
 //!
 //! A [`Bundle`] is a plan and its tables. An [`Executor`] runs it: [`OperatorAtATime`] one join after the other as the
-//! plan says, as the source does. [`oracle`] is what they are checked against.
+//! plan says, as the source does; [`Pipelined`] in an order of its own. [`oracle`] is what they are checked against.
 
 mod bundle;
 mod error;
 mod executor;
 mod operator;
 pub mod oracle;
+mod pipelined;
 mod result;
 mod telemetry;
 
@@ -15,5 +16,6 @@ pub use bundle::{Bundle, BundleError, Join, Node, Operator, Output, PLAN_FILE, P
 pub use error::ExecuteError;
 pub use executor::{Context, Execution, Executor};
 pub use operator::OperatorAtATime;
+pub use pipelined::{Options, Pipelined};
 pub use result::{ResultColumn, ResultTable};
 pub use telemetry::{FilterTelemetry, PhaseTelemetry, Step, Telemetry};

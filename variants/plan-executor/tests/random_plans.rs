@@ -7,7 +7,7 @@ use join_core::input::InputMode;
 use join_core::join::Kernel;
 use join_core::memory::Memory;
 use join_core::parallel::{Team, ThreadStart};
-use plan_executor::{Context, Executor, OperatorAtATime, oracle};
+use plan_executor::{Context, Executor, OperatorAtATime, Options, Pipelined, oracle};
 
 const PLANS: u64 = 10_000;
 
@@ -27,6 +27,7 @@ fn executors_agree_with_the_oracle() {
             .input(input)
             .kernel(Kernel::SCALAR)
     });
+    let pipelined = Pipelined::new(Options::default());
     let (mut rows_seen, mut empty) = (0, 0);
     for seed in 0..PLANS {
         let bundle = random_bundle(seed);
@@ -40,14 +41,27 @@ fn executors_agree_with_the_oracle() {
             team,
             memory: &memory,
         };
-        let executors: [&dyn Executor; 1] = [&operators[seed as usize % operators.len()]];
-        for executor in executors {
+        // All techniques, and all but one.
+        let (without, _) = Options::NAMES[seed as usize % Options::NAMES.len()];
+        let options = Options::default();
+        let ablated = Pipelined::new(options.without(without).expect("a technique"));
+        let executors: [&dyn Executor; 3] = [
+            &operators[seed as usize % operators.len()],
+            &pipelined,
+            &ablated,
+        ];
+        for (nth, executor) in executors.into_iter().enumerate() {
             let execution = executor
                 .execute(&bundle, &context)
                 .expect("memory suffices");
             let result = &execution.result;
             let got = (result.rows(), result.checksum());
-            assert_eq!(got, want, "seed {seed}: {bundle:?}");
+            assert_eq!(
+                got,
+                want,
+                "seed {seed}, executor {nth}: {:?}",
+                bundle.plan()
+            );
             drop(execution);
             assert_eq!(memory.used(), 0, "seed {seed}: memory is given back");
         }

@@ -2,7 +2,7 @@
 
 use join_core::memory::Memory;
 use join_core::parallel::{Team, ThreadStart};
-use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor};
+use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
 use registry::{EXECUTORS, PLAN_BUILDS, PlanSettings};
 
 use super::Common;
@@ -35,6 +35,12 @@ impl Bench {
                 build.ok_or_else(|| unknown("build", name, names))?
             }
         };
+        let mut options = Options::default();
+        for technique in &common.without {
+            let names = Options::NAMES.iter().map(|(name, _)| *name);
+            let without = options.without(technique);
+            options = without.ok_or_else(|| unknown("technique", technique, names))?;
+        }
         let threads = common.threads.unwrap_or_else(machine::cores);
         if !(1..=MOST_THREADS).contains(&threads) {
             return Err(Ending::Usage(format!(
@@ -44,7 +50,7 @@ impl Bench {
         Ok(Bench {
             name: variant.name,
             threads,
-            executor: variant.make(&PlanSettings { build }),
+            executor: variant.make(&PlanSettings { build, options }),
             team: Team::new(threads as usize, ThreadStart::Pool),
             limit: match &common.memory {
                 Some(text) => bytes(text)?,

@@ -35,6 +35,9 @@ pub struct Common {
     /// The build variant, for executors that take one
     #[arg(long, value_name = "NAME")]
     pub build: Option<String>,
+    /// Techniques that the pipelined executor is to do without, such as filters
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub without: Vec<String>,
 }
 
 /// Arguments of `plan run`.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use join_core::checksum::Checksum;
 use plan_executor::{Bundle, Telemetry};
+use registry::EXECUTORS;
 use serde::Serialize;
 
 use super::RunArgs;
@@ -15,9 +16,6 @@ use super::folders::bundles;
 use crate::stats::{Interval, interval};
 use crate::verbs::Ending;
 use crate::{limits, machine};
-
-/// The executor where none is named.
-const DEFAULT: &str = "operator-at-a-time";
 
 /// What was measured of one bundle.
 #[derive(Debug, Serialize)]
@@ -51,7 +49,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
     if args.samples == 0 {
         return Err(Ending::usage("--samples 0: give at least 1"));
     }
-    let bench = Bench::new(args.executor.as_deref().unwrap_or(DEFAULT), &args.common)?;
+    let name = args.executor.as_deref().unwrap_or(EXECUTORS[0].name);
+    let bench = Bench::new(name, &args.common)?;
     let mut all = Vec::new();
     line(&format!(
         "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",

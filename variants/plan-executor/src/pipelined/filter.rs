@@ -1,0 +1,182 @@
+//! Sets of keys that scans test before they read anything else of a row.
+
+use join_core::hash::{Fibonacci, KeyHash};
+use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::tag::{MaskTable, TagScheme};
+
+use super::keys::PlanKey;
+
+/// Key ranges up to this many bits are a bitmap whatever the number of keys: half of a usual L2 cache.
+const SMALL_BITMAP: u64 = 1 << 22;
+
+/// Bits that a bitmap may spend on a key: a tag spends 16 to 32 and is not exact.
+const BITS_A_KEY: u64 = 128;
+
+/// The keys that one class may still have.
+pub(super) enum Filter {
+    /// This one.
+    Equals(i64),
+    /// Those whose bit is set; exact.
+    Bitmap {
+        min: i64,
+        /// Bits; the one behind them is never set.
+        range: u64,
+        words: Buffer<u64>,
+    },
+    /// Those whose tag may be in its slot: a Bloom filter of one cache line a test.
+    Tags { prefix_bits: u32, tags: Buffer<u16> },
+}
+
+impl Filter {
+    /// The set of the keys that `each` yields, of which there are `count`, from `min` to `max`.
+    pub fn new<K: PlanKey>(
+        chunks: &[&[K]],
+        (min, max): (K, K),
+        constants: bool,
+        memory: &Memory,
+    ) -> Result<Filter, OutOfMemory> {
+        let (min, max) = (min.wide(), max.wide());
+        if constants && min == max {
+            return Ok(Filter::Equals(min));
+        }
+        let count: u64 = chunks.iter().map(|keys| keys.len() as u64).sum();
+        let range = max.wrapping_sub(min) as u64;
+        if range < SMALL_BITMAP.max(count.saturating_mul(BITS_A_KEY)) {
+            let range = range + 1;
+            let mut words: Buffer<u64> = memory.zeroed((range / 64 + 1) as usize)?;
+            for keys in chunks {
+                for &key in *keys {
+                    let bit = key.wide().wrapping_sub(min) as u64;
+                    words[(bit / 64) as usize] |= 1 << (bit % 64);
+                }
+            }
+            return Ok(Filter::Bitmap { min, range, words });
+        }
+        let prefix_bits = count.next_power_of_two().ilog2() + 1;
+        let mut tags: Buffer<u16> = memory.zeroed(1 << prefix_bits)?;
+        for keys in chunks {
+            for &key in *keys {
+                let hash = Fibonacci::hash(key);
+                tags[(hash >> (64 - prefix_bits)) as usize] |= MaskTable::tag(hash, prefix_bits);
+            }
+        }
+        Ok(Filter::Tags { prefix_bits, tags })
+    }
+
+    /// How many keys pass, where the set is exact.
+    pub fn keys(&self) -> Option<u64> {
+        match self {
+            Filter::Equals(_) => Some(1),
+            Filter::Bitmap { words, .. } => {
+                Some(words.iter().map(|word| u64::from(word.count_ones())).sum())
+            }
+            Filter::Tags { .. } => None,
+        }
+    }
+
+    /// A short name for telemetry.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Filter::Equals(_) => "=",
+            Filter::Bitmap { .. } => "bitmap",
+            Filter::Tags { .. } => "tags",
+        }
+    }
+
+    /// What a test costs, relative to the cheapest.
+    pub fn cost(&self) -> f64 {
+        match self {
+            Filter::Equals(_) => 1.0,
+            Filter::Bitmap { .. } => 3.0,
+            Filter::Tags { .. } => 5.0,
+        }
+    }
+}
+
+/// A test of keys, compiled into the loop that makes it.
+pub(super) trait Test<K>: Copy {
+    fn test(self, key: K) -> bool;
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Any;
+
+impl<K> Test<K> for Any {
+    #[inline(always)]
+    fn test(self, _: K) -> bool {
+        true
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Equals<K>(pub K);
+
+impl<K: PlanKey> Test<K> for Equals<K> {
+    #[inline(always)]
+    fn test(self, key: K) -> bool {
+        key == self.0
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct InBitmap<'a> {
+    pub min: i64,
+    pub range: u64,
+    pub words: &'a [u64],
+}
+
+impl<K: PlanKey> Test<K> for InBitmap<'_> {
+    #[inline(always)]
+    fn test(self, key: K) -> bool {
+        let bit = (key.distance(self.min)).min(self.range);
+        // SAFETY: a bitmap has range / 64 + 1 words, and `bit` is at most `range`.
+        let word = unsafe { *self.words.get_unchecked((bit / 64) as usize) };
+        word >> (bit % 64) & 1 != 0
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct InTags<'a> {
+    pub prefix_bits: u32,
+    pub tags: &'a [u16],
+}
+
+impl<K: PlanKey> Test<K> for InTags<'_> {
+    #[inline(always)]
+    fn test(self, key: K) -> bool {
+        let hash = Fibonacci::hash(key);
+        // SAFETY: there are 2^prefix_bits tags, and a hash has 64 bits.
+        let tag = unsafe {
+            *self
+                .tags
+                .get_unchecked((hash >> (64 - self.prefix_bits)) as usize)
+        };
+        MaskTable::tag(hash, self.prefix_bits) & !tag == 0
+    }
+}
+
+/// Something done with a test whose type is known.
+pub(super) trait WithTest<K> {
+    type Output;
+    fn with<T: Test<K>>(self, test: T) -> Self::Output;
+}
+
+impl Filter {
+    /// Does `work` with the test of this filter, [`Any`] where there is none.
+    #[inline(always)]
+    pub fn dispatch<K: PlanKey, W: WithTest<K>>(filter: Option<&Filter>, work: W) -> W::Output {
+        match filter {
+            None => work.with(Any),
+            Some(Filter::Equals(key)) => work.with(Equals(K::narrow(*key))),
+            Some(Filter::Bitmap { min, range, words }) => work.with(InBitmap {
+                min: *min,
+                range: *range,
+                words,
+            }),
+            Some(Filter::Tags { prefix_bits, tags }) => work.with(InTags {
+                prefix_bits: *prefix_bits,
+                tags,
+            }),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The two types of keys, and lists of them.
+
+use join_core::key::Key;
+use join_core::page::Fixed;
+
+/// A key as the pipelined executor handles it.
+pub(super) trait PlanKey: Key + Fixed + Default {
+    /// As 64 bits.
+    fn wide(self) -> i64;
+    /// The key of [`PlanKey::wide`]; any key where there is none.
+    fn narrow(wide: i64) -> Self;
+    /// How far above `min` the key is; huge where it is below.
+    fn distance(self, min: i64) -> u64;
+    /// The list of such keys.
+    fn of(list: &KeyList) -> &[Self];
+    /// The list of such keys, to be extended.
+    fn of_mut(list: &mut KeyList) -> &mut Vec<Self>;
+}
+
+/// Keys of one type.
+#[derive(Debug, Clone)]
+pub(super) enum KeyList {
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+}
+
+impl PlanKey for i32 {
+    #[inline(always)]
+    fn wide(self) -> i64 {
+        self.into()
+    }
+
+    #[inline(always)]
+    fn narrow(wide: i64) -> i32 {
+        wide as i32
+    }
+
+    #[inline(always)]
+    fn distance(self, min: i64) -> u64 {
+        // In 32 bits, which is enough: `min` is a key.
+        u64::from((self as u32).wrapping_sub(min as u32))
+    }
+
+    fn of(list: &KeyList) -> &[i32] {
+        match list {
+            KeyList::Int32(keys) => keys,
+            KeyList::Int64(_) => &[],
+        }
+    }
+
+    fn of_mut(list: &mut KeyList) -> &mut Vec<i32> {
+        match list {
+            KeyList::Int32(keys) => keys,
+            KeyList::Int64(_) => unreachable!("a class has one type"),
+        }
+    }
+}
+
+impl PlanKey for i64 {
+    #[inline(always)]
+    fn wide(self) -> i64 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(wide: i64) -> i64 {
+        wide
+    }
+
+    #[inline(always)]
+    fn distance(self, min: i64) -> u64 {
+        self.wrapping_sub(min) as u64
+    }
+
+    fn of(list: &KeyList) -> &[i64] {
+        match list {
+            KeyList::Int64(keys) => keys,
+            KeyList::Int32(_) => &[],
+        }
+    }
+
+    fn of_mut(list: &mut KeyList) -> &mut Vec<i64> {
+        match list {
+            KeyList::Int64(keys) => keys,
+            KeyList::Int32(_) => unreachable!("a class has one type"),
+        }
+    }
+}
+
+/// Runs `$work` with `$K` as the type of a class' keys.
+macro_rules! with_key {
+    ($data_type:expr, $K:ident => $work:expr) => {
+        match $data_type {
+            join_core::page::DataType::Int64 => {
+                type $K = i64;
+                $work
+            }
+            _ => {
+                type $K = i32;
+                $work
+            }
+        }
+    };
+}
+pub(super) use with_key;

@@ -1,0 +1,207 @@
+//! Tables: what is left of an input that other inputs are joined with, by its key.
+
+use join_core::memory::{Memory, OutOfMemory, Reservation};
+
+use super::index::{Index, bounds, direct_range};
+use super::keys::{KeyList, PlanKey};
+use super::options::Options;
+use super::resolve::{Children, Resolved};
+use join_core::memory::Buffer;
+
+/// An input whose rows are found by their key.
+pub(super) struct Table {
+    pub input: usize,
+    pub content: Content,
+    _reserved: Option<Reservation>,
+}
+
+/// What a table says of a key.
+pub(super) enum Content {
+    /// How many rows it stands for, and nothing else: key `min + i` for `counts[i]`; the last is 0.
+    Counts {
+        min: i64,
+        range: u64,
+        counts: Buffer<u32>,
+    },
+    /// The same of keys that are not dense.
+    HashedCounts {
+        index: Index,
+        weights: Option<Vec<u32>>,
+    },
+    /// Its rows.
+    Rows { index: Index, entries: Entries },
+}
+
+/// Rows of a table in the order of its index, of a root in the order of its scan.
+pub(super) struct Entries {
+    /// Row ids.
+    pub rows: Vec<u32>,
+    /// How many rows each stands for, unless one.
+    pub weights: Option<Vec<u32>>,
+    /// Of each table below that the result shows something of, the entries that each row is joined with.
+    pub children: Children,
+    /// How many result rows come of all entries before each, and of all; `None` where each makes one.
+    pub before: Option<Vec<u64>>,
+}
+
+impl Entries {
+    /// The rows of a root.
+    pub fn of_root(resolved: Resolved) -> Entries {
+        Entries {
+            rows: resolved.rows,
+            weights: resolved.weights,
+            children: resolved.children,
+            before: None,
+        }
+    }
+
+    /// Result rows that come of a range of entries.
+    #[inline(always)]
+    pub fn results(&self, start: u32, end: u32) -> u64 {
+        match &self.before {
+            None => u64::from(end - start),
+            Some(before) => before[end as usize] - before[start as usize],
+        }
+    }
+
+    /// Sums up how many result rows come of each.
+    pub fn sum(&mut self, tables: &[Table]) {
+        if self.weights.is_none() && self.children.is_empty() {
+            return;
+        }
+        let mut sum = 0_u64;
+        let mut before = Vec::with_capacity(self.rows.len() + 1);
+        before.push(0);
+        for entry in 0..self.rows.len() {
+            let mut results = self.weights.as_ref().map_or(1, |w| u64::from(w[entry]));
+            for (table, ranges) in &self.children {
+                let [start, end] = ranges[entry];
+                results = results.saturating_mul(tables[*table].entries().results(start, end));
+            }
+            // Beyond 2^32 the result is refused anyway; cut there, the sum of all entries cannot overflow.
+            sum += results.min(1 << 32);
+            before.push(sum);
+        }
+        self.before = Some(before);
+    }
+
+    pub fn bytes(&self) -> usize {
+        4 * self.rows.len()
+            + self.weights.as_ref().map_or(0, |weights| 4 * weights.len())
+            + self
+                .children
+                .iter()
+                .map(|(_, ranges)| 8 * ranges.len())
+                .sum::<usize>()
+            + self.before.as_ref().map_or(0, |before| 8 * before.len())
+    }
+}
+
+impl Table {
+    /// A table of resolved rows by their keys. With `payload`, the result shows something of them.
+    pub fn new(
+        input: usize,
+        resolved: Resolved,
+        payload: bool,
+        options: &Options,
+        tables: &[Table],
+        memory: &Memory,
+    ) -> Result<Table, OutOfMemory> {
+        let Resolved {
+            rows,
+            keys,
+            weights,
+            children,
+        } = resolved;
+        let keys = keys.expect("an input that is no root has a key");
+        let content = match &keys {
+            KeyList::Int32(keys) if !payload => counts(keys, weights, options, memory)?,
+            KeyList::Int64(keys) if !payload => counts(keys, weights, options, memory)?,
+            _ => {
+                let (index, order) = match &keys {
+                    KeyList::Int32(keys) => Index::new(keys, options.direct, options.tags, memory)?,
+                    KeyList::Int64(keys) => Index::new(keys, options.direct, options.tags, memory)?,
+                };
+                let pick = |list: &[u32]| order.iter().map(|&from| list[from as usize]).collect();
+                let mut entries = Entries {
+                    rows: pick(&rows),
+                    weights: weights.map(|weights| pick(&weights)),
+                    children: children
+                        .into_iter()
+                        .map(|(table, ranges)| {
+                            let ranges = order.iter().map(|&from| ranges[from as usize]);
+                            (table, ranges.collect())
+                        })
+                        .collect(),
+                    before: None,
+                };
+                entries.sum(tables);
+                Content::Rows { index, entries }
+            }
+        };
+        let mut table = Table {
+            input,
+            content,
+            _reserved: None,
+        };
+        if let Content::Rows { entries, .. } = &table.content {
+            table._reserved = Some(memory.reserve(entries.bytes())?);
+        }
+        Ok(table)
+    }
+
+    /// The rows of a table that has them.
+    pub fn entries(&self) -> &Entries {
+        match &self.content {
+            Content::Rows { entries, .. } => entries,
+            _ => unreachable!("only tables with rows are shown in the result"),
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Counts { counts, .. } => counts.bytes(),
+            Content::HashedCounts { index, weights } => {
+                index.bytes() + weights.as_ref().map_or(0, |weights| 4 * weights.len())
+            }
+            Content::Rows { index, entries } => index.bytes() + entries.bytes(),
+        }
+    }
+
+    pub fn name(&self) -> String {
+        match &self.content {
+            Content::Counts { .. } => "direct counts".to_owned(),
+            Content::HashedCounts { .. } => "hashed counts".to_owned(),
+            Content::Rows { index, .. } => format!("{} rows", index.name()),
+        }
+    }
+}
+
+fn counts<K: PlanKey>(
+    keys: &[K],
+    weights: Option<Vec<u32>>,
+    options: &Options,
+    memory: &Memory,
+) -> Result<Content, OutOfMemory> {
+    let bounds = bounds(keys).unwrap_or_default();
+    let Some(range) = direct_range(bounds, keys.len()).filter(|_| options.direct) else {
+        let (index, order) = Index::new(keys, false, options.tags, memory)?;
+        let pick = |weights: Vec<u32>| order.iter().map(|&from| weights[from as usize]).collect();
+        let weights = weights.map(pick);
+        return Ok(Content::HashedCounts { index, weights });
+    };
+    let min = bounds.0.wide();
+    let mut counts: Buffer<u32> = memory.zeroed(range as usize + 1)?;
+    let slot = |key: K| key.distance(min) as usize;
+    match weights {
+        None => keys.iter().for_each(|&key| counts[slot(key)] += 1),
+        Some(weights) => {
+            for (&key, weight) in keys.iter().zip(weights) {
+                let count = &mut counts[slot(key)];
+                // Beyond 2^32 the result is refused anyway.
+                *count = count.saturating_add(weight);
+            }
+        }
+    }
+    Ok(Content::Counts { min, range, counts })
+}

@@ -1,0 +1,208 @@
+//! Result pages, written from values where they lie.
+
+use join_core::memory::{Memory, OutOfMemory};
+use join_core::page::{DataType, HEADER_BYTES, LONG_NEXT, PAGE_BYTES, Page, WIDE_VALUES_AT};
+
+use super::{Cell, Run};
+
+/// Pages of a run.
+const RUN: usize = 32;
+
+/// Bytes that short strings are copied by: a fixed number is two moves, any number a call.
+const MOVE: usize = 16;
+
+/// One worker's pages of one column. Values wait as 8-byte references until a page of them is full, and are copied once.
+pub(crate) struct PageWriter<'a> {
+    data_type: DataType,
+    source: &'a [Page],
+    pending: Vec<Cell>,
+    values: usize,
+    chars: usize,
+    runs: Vec<Run>,
+    pages: Vec<Page>,
+    memory: &'a Memory,
+}
+
+impl<'a> PageWriter<'a> {
+    /// A writer of values that lie in the pages of `source`.
+    pub fn new(data_type: DataType, source: &'a [Page], memory: &'a Memory) -> PageWriter<'a> {
+        PageWriter {
+            data_type,
+            source,
+            pending: Vec::new(),
+            values: 0,
+            chars: 0,
+            runs: Vec::new(),
+            pages: Vec::new(),
+            memory,
+        }
+    }
+
+    /// Appends values, each as often as its weight says.
+    pub fn push(&mut self, cells: &[Cell], weights: Option<&[u32]>) -> Result<(), OutOfMemory> {
+        match self.data_type {
+            DataType::Int32 => self.push_as::<4>(cells, weights),
+            DataType::Int64 | DataType::Fp64 => self.push_as::<8>(cells, weights),
+            DataType::Varchar => self.push_as::<0>(cells, weights),
+        }
+    }
+
+    /// `WIDTH` is 0 for strings.
+    fn push_as<const WIDTH: usize>(
+        &mut self,
+        cells: &[Cell],
+        weights: Option<&[u32]>,
+    ) -> Result<(), OutOfMemory> {
+        match weights {
+            None => cells.iter().try_for_each(|&cell| self.one::<WIDTH>(cell)),
+            Some(weights) => cells.iter().zip(weights).try_for_each(|(&cell, &weight)| {
+                (0..weight).try_for_each(|_| self.one::<WIDTH>(cell))
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn one<const WIDTH: usize>(&mut self, cell: Cell) -> Result<(), OutOfMemory> {
+        let null = cell == Cell::NULL;
+        let length = usize::from(cell.length());
+        if WIDTH == 0 && !null && cell.length() == Cell::LONG {
+            return self.long(cell);
+        }
+        let chars = if WIDTH == 0 && !null { length } else { 0 };
+        let values = self.values + usize::from(!null);
+        let bitmap = (self.pending.len() + 1).div_ceil(8);
+        let end = match WIDTH {
+            0 => HEADER_BYTES + 2 * values + self.chars + chars,
+            4 => HEADER_BYTES + 4 * values,
+            _ => WIDE_VALUES_AT + 8 * values,
+        };
+        if end + bitmap > PAGE_BYTES {
+            self.flush::<WIDTH>()?;
+            self.chars = chars;
+            self.values = usize::from(!null);
+        } else {
+            self.chars += chars;
+            self.values = values;
+        }
+        self.pending.push(cell);
+        Ok(())
+    }
+
+    /// Room for `count` pages that lie together.
+    fn room(&mut self, count: usize) -> Result<&mut [Page], OutOfMemory> {
+        if self.pages.capacity() - self.pages.len() < count {
+            self.end_run();
+            // A first page may be the only one; after it runs grow.
+            let run = match self.runs.len() {
+                0 => 1,
+                1 => 4,
+                _ => RUN,
+            };
+            let capacity = run.max(count);
+            let reservation = self.memory.reserve(capacity * PAGE_BYTES)?;
+            self.pages = Vec::with_capacity(capacity);
+            self.runs.push(Run::new(Vec::new(), reservation));
+        }
+        let first = self.pages.len();
+        self.pages.resize(first + count, Page::EMPTY);
+        Ok(&mut self.pages[first..])
+    }
+
+    fn end_run(&mut self) {
+        if let Some(run) = self.runs.last_mut() {
+            run.pages = std::mem::take(&mut self.pages);
+        }
+    }
+
+    /// Copies the pages of a long string as they are.
+    #[cold]
+    fn long(&mut self, cell: Cell) -> Result<(), OutOfMemory> {
+        self.flush::<0>()?;
+        let first = cell.at() / PAGE_BYTES;
+        let source = &self.source[first..];
+        let following = source[1..]
+            .iter()
+            .take_while(|page| page.header().0 == LONG_NEXT);
+        let count = 1 + following.count();
+        self.room(count)?.copy_from_slice(&source[..count]);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn flush<const WIDTH: usize>(&mut self) -> Result<(), OutOfMemory> {
+        let rows = self.pending.len();
+        if rows == 0 {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let (values, source) = (self.values, self.source);
+        let source: &[u8] = bytemuck::cast_slice(source);
+        let page = &mut self.room(1)?[0];
+        page.set_header(rows as u16, values as u16);
+        let bytes = page.bytes_mut();
+        let cells = pending.iter().filter(|&&cell| cell != Cell::NULL);
+        if WIDTH == 0 {
+            let (ends, chars) = bytes[HEADER_BYTES..].split_at_mut(2 * values);
+            let mut end = 0;
+            for (cell, place) in cells.zip(ends.as_chunks_mut::<2>().0) {
+                let (at, length) = (cell.at(), usize::from(cell.length()));
+                copy(&mut chars[end..], &source[at..], length);
+                end += length;
+                *place = (end as u16).to_le_bytes();
+            }
+        } else {
+            let first = if WIDTH == 4 {
+                HEADER_BYTES
+            } else {
+                WIDE_VALUES_AT
+            };
+            let places = bytes[first..].as_chunks_mut::<WIDTH>().0;
+            for (cell, place) in cells.zip(places) {
+                place.copy_from_slice(&source[cell.at()..][..WIDTH]);
+            }
+        }
+        let bitmap = &mut bytes[PAGE_BYTES - rows.div_ceil(8)..];
+        if values == rows {
+            bitmap.fill(0xff);
+            if let (Some(last), used @ 1..) = (bitmap.last_mut(), rows % 8) {
+                *last = (1 << used) - 1;
+            }
+        } else {
+            for (bits, cells) in bitmap.iter_mut().zip(pending.chunks(8)) {
+                *bits = (0..8).zip(cells).fold(0, |bits, (bit, &cell)| {
+                    bits | u8::from(cell != Cell::NULL) << bit
+                });
+            }
+        }
+        self.pending = pending;
+        self.pending.clear();
+        self.values = 0;
+        self.chars = 0;
+        Ok(())
+    }
+
+    /// The pages; none if there was no row.
+    pub fn finish(mut self) -> Result<Vec<Run>, OutOfMemory> {
+        match self.data_type {
+            DataType::Int32 => self.flush::<4>()?,
+            DataType::Int64 | DataType::Fp64 => self.flush::<8>()?,
+            DataType::Varchar => self.flush::<0>()?,
+        }
+        self.end_run();
+        Ok(self.runs)
+    }
+}
+
+/// Copies `length` bytes; more where both sides have room for it, because the next string overwrites what is too much,
+/// and the bitmap comes last.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8], length: usize) {
+    if length <= 2 * MOVE && to.len() >= 2 * MOVE && from.len() >= 2 * MOVE {
+        to[..MOVE].copy_from_slice(&from[..MOVE]);
+        if length > MOVE {
+            to[MOVE..2 * MOVE].copy_from_slice(&from[MOVE..2 * MOVE]);
+        }
+    } else {
+        to[..length].copy_from_slice(&from[..length]);
+    }
+}
