@@ -1,0 +1,229 @@
+//! The reader of the framing against rows that the test encodes itself.
+
+mod common;
+
+use aligned_ingest::framing::{Event, Framing, FramingError, HEADER, Limits, RowEncoder, Rows};
+use common::{TestRow, encode, rows, stream};
+use proptest::prelude::*;
+
+/// Everything that a reader finds in a stream that comes in pieces: the ends of rows, or an error.
+fn read(bytes: &[u8], limits: Limits, pieces: &[usize]) -> Result<Vec<u64>, FramingError> {
+    let mut framing = Framing::new(limits);
+    let mut ends = Vec::new();
+    let mut rest = bytes;
+    let mut pieces = pieces.iter().cycle();
+    while !rest.is_empty() {
+        let length = pieces
+            .next()
+            .map_or(rest.len(), |&n| n.clamp(1, rest.len()));
+        let (mut piece, after) = rest.split_at(length);
+        rest = after;
+        while !piece.is_empty() {
+            let (taken, event) = framing.next(piece)?;
+            assert!(taken > 0);
+            assert!(event.is_some() || taken == piece.len());
+            piece = &piece[taken..];
+            if event == Some(Event::Row) {
+                ends.push(framing.offset());
+                assert_eq!(framing.row_offset(), framing.offset());
+            }
+        }
+    }
+    framing.finish()?;
+    Ok(ends)
+}
+
+fn fields(row: &aligned_ingest::framing::Row<'_>) -> TestRow {
+    row.fields()
+        .map(|field| field.map(<[u8]>::to_vec))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_end_where_they_were_encoded(
+        rows in rows(5, 30),
+        extension in prop::collection::vec(any::<u8>(), 0..40),
+        pieces in prop::collection::vec(1..50usize, 1..20),
+    ) {
+        let bytes = stream(&rows, &extension);
+        let mut at = 19 + extension.len() as u64;
+        let expected: Vec<u64> = rows.iter().map(|row| { at += encode(row).len() as u64; at }).collect();
+        for pieces in [&[usize::MAX][..], &[1], &pieces] {
+            prop_assert_eq!(read(&bytes, Limits::default(), pieces).unwrap(), expected.clone());
+        }
+    }
+
+    #[test]
+    fn rows_in_memory_are_the_fields_that_went_in(rows in rows(5, 30)) {
+        let bytes: Vec<u8> = rows.iter().flat_map(encode).collect();
+        let found: Vec<TestRow> = Rows::new(&bytes, Limits::default(), 0)
+            .map(|row| fields(&row.unwrap()))
+            .collect();
+        prop_assert_eq!(&found, &rows);
+
+        let mut encoder = RowEncoder::new();
+        for row in &rows {
+            row.iter().for_each(|field| encoder.field(field.as_deref()));
+            encoder.end_row();
+        }
+        prop_assert_eq!(encoder.rows(), bytes);
+    }
+
+    #[test]
+    fn a_stream_cut_off_anywhere_is_refused_at_its_end(rows in rows(3, 6), cut in any::<prop::sample::Index>()) {
+        let bytes = stream(&rows, b"ext");
+        let bytes = &bytes[..cut.index(bytes.len())];
+        for pieces in [&[usize::MAX][..], &[1], &[3]] {
+            let error = read(bytes, Limits::default(), pieces).unwrap_err();
+            let expected = bytes.len() as u64;
+            prop_assert!(matches!(error, FramingError::Truncated { at, .. } if at == expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn pieces_do_not_change_what_is_said_of_any_bytes(
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+        change in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        rows in rows(3, 5),
+        pieces in prop::collection::vec(1..7usize, 1..9),
+    ) {
+        let mut wrong = stream(&rows, &[]);
+        if let Some((at, byte)) = change {
+            let at = at.index(wrong.len());
+            wrong[at] = byte;
+        }
+        let limits = Limits { row_bytes: 5000, fields: None };
+        for bytes in [[&HEADER[..], &bytes].concat(), bytes, wrong] {
+            let whole = read(&bytes, limits, &[usize::MAX]);
+            prop_assert_eq!(&read(&bytes, limits, &[1]), &whole);
+            prop_assert_eq!(&read(&bytes, limits, &pieces), &whole);
+        }
+    }
+}
+
+/// The error of a stream made of a header and `rows`, however it comes.
+fn error_of(rows: &[u8], limits: Limits) -> FramingError {
+    let bytes = [&HEADER[..], rows].concat();
+    let error = read(&bytes, limits, &[usize::MAX]).unwrap_err();
+    for piece in [1, 2, 3, 5] {
+        assert_eq!(read(&bytes, limits, &[piece]).unwrap_err(), error);
+    }
+    assert!(!error.to_string().contains('\n'));
+    error
+}
+
+#[test]
+fn counts_and_lengths_that_lie_are_refused_where_they_stand() {
+    let two = encode(&vec![Some(vec![7; 4]), None]);
+    let limits = Limits {
+        row_bytes: 100,
+        fields: Some(2),
+    };
+    let count = |count: i16| error_of(&[&two[..], &count.to_be_bytes()].concat(), limits);
+    for wrong in [-2, i16::MIN, 0, 1, 3, i16::MAX] {
+        let (at, expected) = (19 + two.len() as u64, Some(2));
+        assert_eq!(
+            count(wrong),
+            FramingError::FieldCount {
+                at,
+                count: wrong,
+                expected
+            }
+        );
+    }
+    for length in [-2, i32::MIN] {
+        let row = [&[0, 2, 0, 0, 0, 0][..], &length.to_be_bytes()].concat();
+        assert_eq!(
+            error_of(&row, limits),
+            FramingError::FieldLength { at: 19 + 6, length }
+        );
+    }
+}
+
+#[test]
+fn a_row_beyond_the_limit_is_refused_before_its_bytes_come() {
+    let limits = Limits {
+        row_bytes: 100,
+        fields: None,
+    };
+    let of_length = |length: i32| [&[0, 1][..], &length.to_be_bytes()].concat();
+    let too_long = |at, bytes| FramingError::RowTooLong {
+        at,
+        bytes,
+        limit: 100,
+    };
+    assert_eq!(error_of(&of_length(95), limits), too_long(19, 101));
+    assert_eq!(
+        error_of(&of_length(i32::MAX), limits),
+        too_long(19, 6 + i32::MAX as u64)
+    );
+    assert_eq!(error_of(&[0, 25], limits), too_long(19, 102));
+    let fits = encode(&vec![Some(vec![0; 94])]);
+    assert_eq!(fits.len(), 100);
+    assert_eq!(
+        error_of(&[&fits[..], &of_length(95)].concat(), limits),
+        too_long(119, 101)
+    );
+}
+
+#[test]
+fn bytes_after_the_trailer_are_refused() {
+    let error = error_of(&[0xff, 0xff, 0], Limits::default());
+    assert_eq!(error, FramingError::Trailing { at: 21 });
+}
+
+#[test]
+fn rows_without_fields_are_rows() {
+    let bytes = stream(&[vec![], vec![], vec![]], &[]);
+    assert_eq!(read(&bytes, Limits::default(), &[1]).unwrap(), [21, 23, 25]);
+    assert_eq!(
+        read(&bytes, Limits::default(), &[usize::MAX]).unwrap(),
+        [21, 23, 25]
+    );
+}
+
+#[test]
+fn other_files_and_unknown_flags_are_refused() {
+    let of = |bytes: &[u8]| read(bytes, Limits::default(), &[4]).unwrap_err();
+    assert_eq!(of(b"PGCOPY\n\xff\n"), FramingError::Signature { at: 8 });
+    assert_eq!(of(b"1\t2\n"), FramingError::Signature { at: 0 });
+    let mut oids = HEADER;
+    oids[12] = 1;
+    assert_eq!(
+        of(&oids),
+        FramingError::Flags {
+            at: 11,
+            flags: 1 << 16
+        }
+    );
+    let mut ignorable = stream(&[vec![]], &[]);
+    ignorable[14] = 9;
+    assert_eq!(read(&ignorable, Limits::default(), &[4]).unwrap(), [21]);
+    let mut negative = HEADER;
+    negative[15] = 0x80;
+    assert_eq!(
+        of(&negative),
+        FramingError::Extension {
+            at: 15,
+            length: i32::MIN
+        }
+    );
+}
+
+#[test]
+fn a_trailer_inside_of_a_section_is_no_row() {
+    let rows = [encode(&vec![None]), vec![0xff, 0xff], encode(&vec![None])].concat();
+    let found: Vec<_> = Rows::new(&rows, Limits::default(), 100).collect();
+    assert_eq!(found.len(), 2);
+    assert!(matches!(
+        found[1],
+        Err(FramingError::FieldCount {
+            at: 106,
+            count: -1,
+            ..
+        })
+    ));
+}
