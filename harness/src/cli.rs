@@ -107,6 +107,9 @@ pub enum Verb {
     Plan(crate::verbs::plan::Verb),
     /// Compare two runs: what is faster, slower, within noise, or not comparable
     Compare(CompareArgs),
+    /// PostgreSQL's rows in aligned chunks, and on into joins
+    #[command(subcommand)]
+    Ingest(crate::verbs::ingest::Verb),
     /// Measure the peak memory of variants, one process each
     #[command(name = "__memory", hide = true)]
     Memory(MemoryArgs),

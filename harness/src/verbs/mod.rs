@@ -1,6 +1,7 @@
 //! The verbs of the command line, one file each.
 
 mod compare;
+pub mod ingest;
 mod list;
 mod memory;
 pub mod plan;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.verb {
         None => sweep::run(&cli.measure),
         Some(Verb::List { what }) => list::run(what),
+        Some(Verb::Ingest(verb)) => ingest::run(&verb),
         Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
         Some(Verb::Report { run }) => report::draw(&run)
             .map(|page| println!("{}", page.display()))

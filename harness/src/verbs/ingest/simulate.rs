@@ -1,0 +1,186 @@
+//! `harness ingest simulate`: the accounting of a load (S7).
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use aligned_ingest::PlacementKind;
+use aligned_ingest::account::{Account, Case, RowLengths, document, formula, simulate};
+
+use super::super::Ending;
+use super::size::text as size;
+use super::{Simulate, chart};
+use crate::charts::text::wrap;
+
+pub(super) fn run(args: &Simulate) -> Result<(), Ending> {
+    let case = Case {
+        bytes: args.bytes.0,
+        workers: args.workers,
+        chunks: args.chunks,
+        slot: args.slot.0,
+        rows: args.row.0,
+        uneven: args.uneven,
+        seed: args.seed,
+    };
+    case.check().map_err(Ending::usage)?;
+    print(&report(&case))?;
+    if let Some(folder) = &args.out {
+        let write = || {
+            std::fs::create_dir_all(folder)?;
+            for (name, svg) in chart::all(&case) {
+                std::fs::write(folder.join(name), svg)?;
+                println!("{}", folder.join(name).display());
+            }
+            io::Result::Ok(())
+        };
+        write().map_err(|error| {
+            Ending::Usage(format!(
+                "cannot write charts to {}: {error}",
+                folder.display()
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+fn print(text: &str) -> Result<(), Ending> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::usage(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn report(case: &Case) -> String {
+    let mut text = String::new();
+    let rows = match case.rows {
+        RowLengths::Fixed(bytes) => format!("{bytes} B"),
+        RowLengths::Uniform(low, high) => format!("{low} to {high} B"),
+        RowLengths::Exponential(mean) => format!("{mean} B on average (exponential)"),
+    };
+    let chunk = case.chunk_bytes() as f64;
+    let _ = writeln!(
+        text,
+        "{} in {} rows of {rows}; {} workers, {} chunks of {}, slots of {}\n",
+        size(case.bytes as f64),
+        count(case.row_count() as f64),
+        case.workers,
+        case.chunks,
+        size(chunk),
+        size(case.slot as f64),
+    );
+    let share = case.bytes as f64 / f64::from(case.workers);
+    let a_chunk = document::boundaries(chunk, case.workers, case.slot as f64);
+    let _ = writeln!(
+        text,
+        "a worker writes {}, {:.2} slots; of each chunk {}, {:.2} slots; a chunk takes {:.1} slots\n",
+        size(share),
+        share / case.slot as f64,
+        size(chunk / f64::from(case.workers)),
+        a_chunk.a_worker,
+        a_chunk.a_chunk,
+    );
+    table(case, &mut text);
+    text.push_str("\nThe document's figures:\n");
+    for claim in document::claims(case) {
+        let verdict = if claim.holds {
+            "holds"
+        } else {
+            "does not hold"
+        };
+        let _ = writeln!(
+            text,
+            "\n  {}: {verdict}\n    document: {}\n    right:    {}",
+            claim.what, claim.document, claim.right
+        );
+        // As wide as 100 characters are in the charts' font.
+        for line in wrap(&claim.why, 12.0, 620.0) {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    text
+}
+
+/// A row a placement, expected and simulated.
+fn table(case: &Case, text: &mut String) {
+    let heads = [
+        "placement",
+        "",
+        "flushes",
+        "rows split",
+        "middle flushes",
+        "last buffers",
+        "chunk ends",
+        "wasted",
+        "share",
+        "address space",
+    ];
+    let mut lines: Vec<[String; 10]> = vec![heads.map(str::to_owned)];
+    let mut sampled = false;
+    for placement in PlacementKind::ALL {
+        let simulated = simulate::simulate(case, placement);
+        sampled |= !simulated.all_drawn;
+        let expected = formula::expect(case, placement);
+        lines.push(line(case, placement.name(), "expected", expected));
+        lines.push(line(case, "", "simulated", simulated.account));
+    }
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].len())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; 10] = std::array::from_fn(width);
+    for line in &lines {
+        let cells = line
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(column, (cell, width))| {
+                if column < 2 {
+                    format!("{cell:width$}")
+                } else {
+                    format!("{cell:>width$}")
+                }
+            });
+        let cells: Vec<String> = cells.collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    }
+    if sampled {
+        text.push_str("(too many flushes to draw each: the first of a worker count as the mean)\n");
+    }
+    text.push_str(
+        "Bytes really used are the rows' own; where files have holes, the rest of the address space takes no room.\n",
+    );
+}
+
+fn line(case: &Case, name: &str, how: &str, account: Account) -> [String; 10] {
+    let bytes = case.bytes as f64;
+    let share = account.waste() / (bytes + account.waste()) * 100.0;
+    [
+        name.to_owned(),
+        how.to_owned(),
+        count(account.flushes),
+        count(account.split_rows),
+        size(account.middle_waste),
+        size(account.last_waste),
+        size(account.chunk_end_waste),
+        size(account.waste()),
+        format!("{share:.4} %"),
+        size(bytes + account.waste()),
+    ]
+}
+
+/// A whole number with commas.
+fn count(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
