@@ -1,8 +1,11 @@
 //! CSV files: what is read, and what is said of bad ones.
 
+mod common;
+
 use std::fs;
 use std::path::PathBuf;
 
+use common::shown;
 use join_core::page::DataType::{self, Fp64, Int32, Int64, Varchar};
 use join_core::table::Table;
 use tables::{CsvOptions, Options, read};
@@ -24,19 +27,6 @@ fn read_all(texts: &[&[u8]], options: &Options) -> Result<Table, String> {
 
 fn read_csv(text: impl AsRef<[u8]>, options: &Options) -> Result<Table, String> {
     read_all(&[text.as_ref()], options)
-}
-
-/// Types and rows, with `NULL` for NULL.
-fn shown(table: &Table) -> (Vec<DataType>, Vec<Vec<String>>) {
-    let types = table.columns().iter().map(|named| named.column.data_type());
-    let rows = (0..table.num_rows() as u32).map(|row| {
-        let values = table
-            .columns()
-            .iter()
-            .map(|named| named.column.value(row).to_string());
-        values.collect()
-    });
-    (types.collect(), rows.collect())
 }
 
 fn typed(types: &[(&str, DataType)]) -> Options {

@@ -1,6 +1,7 @@
 //! Parquet files to columns, one column at a time.
 
 mod convert;
+mod guard;
 mod schema;
 
 use std::fs::File;
@@ -13,6 +14,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::error::one_line;
 use crate::{Error, Options, Progress};
+use guard::guarded;
 use schema::Planned;
 
 /// Rows that are decoded at once.
@@ -89,8 +91,8 @@ pub fn read(
 impl Source {
     fn open(path: &Path, options: &Options) -> Result<Source, Error> {
         let file = File::open(path).map_err(Error::io("read", path))?;
-        let reader =
-            SerializedFileReader::new(file).map_err(|error| Error::file(path, broken(error)))?;
+        let reader = guarded(|| SerializedFileReader::new(file).map_err(broken))
+            .map_err(|what| Error::file(path, what))?;
         let columns = schema::plan(reader.metadata().file_metadata().schema_descr(), options)
             .map_err(|what| Error::file(path, what))?;
         Ok(Source {
@@ -121,12 +123,12 @@ impl Source {
                 .row_group(row_group)
                 .num_rows()
                 .max(0) as u64;
-            let chunks = self.reader.get_row_group(row_group);
-            chunks
-                .and_then(|chunks| chunks.get_column_reader(column.index))
-                .map_err(broken)
-                .and_then(|chunk| read_chunk(chunk, column, rows, builder))
-                .map_err(at)?;
+            guarded(|| {
+                let chunks = self.reader.get_row_group(row_group).map_err(broken)?;
+                let chunk = chunks.get_column_reader(column.index).map_err(broken)?;
+                read_chunk(chunk, column, rows, builder)
+            })
+            .map_err(at)?;
             done(rows);
         }
         Ok(())
