@@ -1,11 +1,9 @@
 //! CSV files: what is read, and what is said of bad ones.
 
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 
-use common::shown;
+use crate::common::shown;
 use join_core::page::DataType::{self, Fp64, Int32, Int64, Varchar};
 use join_core::table::Table;
 use tables::{CsvOptions, Options, read};

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use ::parquet::schema::parser::parse_message_type;
 use join_core::page::DataType;
 use join_core::table::Table;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
 
 /// Types and rows, with `NULL` for NULL.
 pub fn shown(table: &Table) -> (Vec<DataType>, Vec<Vec<String>>) {
@@ -23,7 +23,6 @@ pub fn shown(table: &Table) -> (Vec<DataType>, Vec<Vec<String>>) {
 }
 
 /// Writes a file of one row group, whose columns `fill` writes.
-#[allow(dead_code, reason = "not every test writes Parquet files")]
 pub fn write_parquet(
     file: &Path,
     schema: &str,
@@ -39,7 +38,6 @@ pub fn write_parquet(
 }
 
 /// Writes a file without rows.
-#[allow(dead_code, reason = "not every test writes Parquet files")]
 pub fn write_empty(file: &Path, schema: &str) {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let file = File::create(file).unwrap();

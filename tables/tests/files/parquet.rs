@@ -1,14 +1,12 @@
 //! Parquet files of other writers: what becomes of each type, and what is said of what cannot be held.
 
-mod common;
-
-use common::{shown, write_parquet};
-use join_core::page::DataType::{self, Fp64, Int32, Int64, Varchar};
-use parquet::data_type::{
+use crate::common::{shown, write_empty, write_parquet};
+use ::parquet::data_type::{
     BoolType, ByteArrayType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
     Int96, Int96Type,
 };
-use parquet::file::writer::SerializedRowGroupWriter;
+use ::parquet::file::writer::SerializedRowGroupWriter;
+use join_core::page::DataType::{self, Fp64, Int32, Int64, Varchar};
 use std::fs::{self, File};
 use tables::{Decimals, Options, read};
 
@@ -251,7 +249,7 @@ fn types_without_a_counterpart_are_named_with_their_column() {
         let schema = format!("message m {{ required int32 x; {field} required int32 y; }}");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("t.parquet");
-        common::write_empty(&file, &schema);
+        write_empty(&file, &schema);
         let error = read(&[&file].map(Into::into), &Options::default(), &mut |_| {})
             .unwrap_err()
             .to_string();
@@ -351,7 +349,11 @@ fn broken_files_are_refused() {
         attempts += 1;
         let file = folder.path().join(format!("{attempts}.parquet"));
         fs::write(&file, bytes).unwrap();
-        let table = read(std::slice::from_ref(&file), &Options::default(), &mut |_| {});
+        let table = read(
+            std::slice::from_ref(&file),
+            &Options::default(),
+            &mut |_| {},
+        );
         fs::remove_file(&file).unwrap();
         table.map_err(|error| error.to_string())
     };

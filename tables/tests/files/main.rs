@@ -1,0 +1,7 @@
+//! Tests of whole files.
+
+mod common;
+mod csv;
+mod own_data;
+mod parquet;
+mod round_trip;
