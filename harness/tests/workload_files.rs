@@ -354,6 +354,18 @@ fn table_folders_are_joined_on_their_key_columns() {
     // 7 is twice among the users, 8 once; each is a tenth of the events.
     assert_eq!(workload.expected.rows, 1500);
     assert_eq!(oracle::nested_loops(&workload.input()).len(), 1500);
+
+    // The answer that is printed is one that the file can record.
+    assert!(!workload.recorded);
+    let text = format!(
+        "expected = [{}]\n{}",
+        workload.answer(),
+        tables("id", "user_id")
+    );
+    fs::write(folder.path().join("own.toml"), text).unwrap();
+    let definition = Definition::open(&folder.path().join("own.toml")).unwrap();
+    let instance = definition.instances(Size::Quick).unwrap().remove(0);
+    assert!(generate(&instance).recorded);
 }
 
 #[test]

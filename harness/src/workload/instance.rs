@@ -196,6 +196,17 @@ impl Workload {
         oracle::sort_merge(&self.input())
     }
 
+    /// The right answer as its file records it, to be put into the list `expected`.
+    pub fn answer(&self) -> String {
+        format!(
+            "{{ build_rows = {}, probe_rows = {}, rows = {}, checksum = \"{}\" }}",
+            self.build.row_count(),
+            self.probe.row_count(),
+            self.expected.rows,
+            self.expected.checksum()
+        )
+    }
+
     /// The workload's line in a run's records.
     pub fn record(&self) -> WorkloadRecord {
         WorkloadRecord {

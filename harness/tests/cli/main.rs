@@ -4,3 +4,4 @@ mod common;
 mod compare;
 mod errors;
 mod sweep;
+mod table;

@@ -90,6 +90,10 @@ impl Request<'_> {
             .instance
             .generate(self.args.seed, threads)
             .map_err(|error| failed(error.to_string()))?;
+        if !item.pairs && !workload.recorded && self.args.seed.is_none() {
+            let text = format!("{name} has no recorded answer; it is {}", workload.answer());
+            runner.progress().say(&text);
+        }
         let mut record = workload.record();
         record.name.clone_from(&name);
         if item.pairs {
