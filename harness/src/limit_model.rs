@@ -1,24 +1,27 @@
-//! A lower bound for a join's time from what this machine's memory can do.
+//! The least time of a join, from the rates that this machine's memory reached in the same run.
 //!
-//! Two models; the limit is the smaller of the two. Neither is reached: both leave out the
-//! instructions, the first touch of fresh memory and the barriers between phases.
+//! Three ways of touching memory; the limit is the cheapest that applies. All leave out what is not
+//! memory: hashing, comparing, the first touch of fresh memory, the barriers between phases.
 //!
-//! *One line a tuple*: the keys of both sides stream in once, and each build tuple and each probe
-//! tuple touches one cache line of a table of 8-byte tuples at random. Reads that overlap hide
-//! behind each other, so the limit is the slower of the two streams, not their sum. A table
-//! that fits in L2 costs no random line.
-//!
-//! *Partition both sides*: keys are read twice (histogram, scatter), 8-byte tuples are written
-//! once and read once, and all matching happens in L2:
+//! *In the cache*: a table that fits in half of L2 is looked up at random once a tuple, while the
+//! keys stream in.
 //!
 //! ```text
-//! max((build_bytes + probe_bytes) / sequential, (build_rows + probe_rows) / random)
-//! (2 · (build_bytes + probe_bytes) + 2 · 8 · (build_rows + probe_rows)) / sequential
+//! max(key_bytes / sequential, tuples / random(table))
 //! ```
 //!
-//! The scatter runs at the sequential rate in this model, which software write-combining comes
-//! close to but does not reach.
+//! *One line a tuple*: the same where the table is larger, at the rate of random reads from an array
+//! of the table's size.
+//!
+//! *Both sides partitioned*: every tuple is scattered once with software write-combining, into as many
+//! partitions as it takes for a table to fit in half of L2; then the tuples stream in and are looked up
+//! there.
+//!
+//! ```text
+//! tuples / scatter(2^bits) + max(8 * tuples / sequential, tuples / random(L2 / 2))
+//! ```
 
+use crate::limits::Kernel;
 use crate::record::{Environment, LimitRecord, WorkloadRecord};
 
 /// Bytes of a tuple: a 32-bit key and a 32-bit row id.
@@ -26,6 +29,9 @@ const TUPLE_BYTES: u64 = 8;
 
 /// L2 of a core where the machine does not tell.
 const USUAL_L2: u64 = 1 << 20;
+
+/// No scatter is measured into more partitions than two to this.
+const MOST_SCATTER_BITS: u32 = 16;
 
 /// The least seconds that `workload` takes with `threads` threads; none where the machine's
 /// limits were not measured at that thread count.
@@ -36,16 +42,35 @@ pub fn seconds(
     environment: &Environment,
 ) -> Option<f64> {
     let table_bytes = workload.build_rows * TUPLE_BYTES;
+    let in_cache = l2_bytes(environment) / 2;
     let sequential = rate(limits, "read_bytes_per_second", threads, u64::MAX)?;
-    let key_bytes = (workload.build_bytes + workload.probe_bytes) as f64;
+    let random = |bytes| rate(limits, "random_reads_per_second", threads, bytes);
     let tuples = (workload.build_rows + workload.probe_rows) as f64;
-    let streamed = key_bytes / sequential;
-    if table_bytes <= l2_bytes(environment) {
-        return Some(streamed);
+    let streamed = |bytes: f64| bytes / sequential;
+
+    let key_bytes = (workload.build_bytes + workload.probe_bytes) as f64;
+    let in_order = streamed(key_bytes).max(tuples / random(table_bytes)?);
+    if table_bytes <= in_cache {
+        return Some(in_order);
     }
-    let partitioned = (2.0 * key_bytes + 2.0 * TUPLE_BYTES as f64 * tuples) / sequential;
-    let random = rate(limits, "random_reads_per_second", threads, table_bytes)?;
-    Some(streamed.max(tuples / random).min(partitioned))
+    let bits = table_bytes.div_ceil(in_cache).next_power_of_two().ilog2();
+    let Some(scatter) = scatter_rate(limits, threads, bits) else {
+        return Some(in_order);
+    };
+    let partition_by_partition =
+        streamed(TUPLE_BYTES as f64 * tuples).max(tuples / random(in_cache)?);
+    Some(in_order.min(tuples / scatter + partition_by_partition))
+}
+
+/// The rate of the write-combining scatter into at least `2^bits` partitions, of those that were measured: the
+/// smallest fan-out that is large enough, else the largest.
+fn scatter_rate(limits: &[LimitRecord], threads: u32, bits: u32) -> Option<f64> {
+    let measured = (0..=MOST_SCATTER_BITS).filter_map(|measured| {
+        let what = Kernel::ScatterCombined { bits: measured }.what();
+        Some((measured, rate(limits, &what, threads, u64::MAX)?))
+    });
+    let (enough, less): (Vec<_>, Vec<_>) = measured.partition(|&(measured, _)| measured >= bits);
+    enough.first().or(less.last()).map(|&(_, rate)| rate)
 }
 
 /// The measured rate for an array of `bytes`: of the smallest array that is at least as large,
@@ -126,25 +151,48 @@ mod tests {
     }
 
     #[test]
-    fn a_small_table_streams() {
-        let limits = [limit("read_bytes_per_second", 1 << 30, 1e10)];
-        let found = seconds(&workload(1000, 999_000), 2, &limits, &environment());
-        assert_eq!(found, Some(4e6 / 1e10));
-    }
-
-    #[test]
-    fn a_large_table_takes_the_cheaper_model() {
-        let w = workload(16 << 20, 64 << 20);
-        let (keys, tuples) = (4.0 * (80 << 20) as f64, (80 << 20) as f64);
+    fn a_small_table_is_read_in_cache() {
+        let w = workload(1000, 999_000);
         let of = |random| {
             let limits = [
-                limit("read_bytes_per_second", 1 << 30, 2e10),
-                limit("random_reads_per_second", 1 << 30, random),
+                limit("read_bytes_per_second", 1 << 30, 1e10),
+                limit("random_reads_per_second", 1 << 14, random),
+                limit("random_reads_per_second", 1 << 30, 1e8),
             ];
             seconds(&w, 2, &limits, &environment()).unwrap()
         };
-        assert_eq!(of(1e8), (2.0 * keys + 16.0 * tuples) / 2e10);
-        assert_eq!(of(1e9), tuples / 1e9);
+        assert_eq!(of(1e9), 1e6 / 1e9);
+        assert_eq!(of(1e11), 4e6 / 1e10);
+    }
+
+    #[test]
+    fn a_large_table_takes_the_cheaper_way() {
+        let w = workload(16 << 20, 64 << 20);
+        let tuples = (80 << 20) as f64;
+        // 128 MiB in halves of L2: 2^8 partitions.
+        let of = |random, combined| {
+            let limits = [
+                limit("read_bytes_per_second", 1 << 30, 2e10),
+                limit("random_reads_per_second", 1 << 19, 1e9),
+                limit("random_reads_per_second", 1 << 30, random),
+                limit("scatter_combined_2^6_tuples_per_second", 1 << 28, 9e9),
+                limit("scatter_combined_2^9_tuples_per_second", 1 << 28, combined),
+            ];
+            seconds(&w, 2, &limits, &environment()).unwrap()
+        };
+        assert_eq!(of(1e8, 3e8), tuples / 3e8 + tuples / 1e9);
+        assert_eq!(of(9e8, 3e8), tuples / 9e8);
+    }
+
+    #[test]
+    fn without_a_scatter_tuples_come_in_order() {
+        let limits = [
+            limit("read_bytes_per_second", 1 << 30, 2e10),
+            limit("random_reads_per_second", 1 << 30, 1e8),
+        ];
+        let w = workload(16 << 20, 64 << 20);
+        let found = seconds(&w, 2, &limits, &environment());
+        assert_eq!(found, Some((80 << 20) as f64 / 1e8));
     }
 
     #[test]

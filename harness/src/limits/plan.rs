@@ -102,8 +102,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Sequential reads, and random reads by array size, in huge pages where the kernel has them:
-    /// what a sweep needs, in less than two seconds on two cores.
+    /// Sequential reads, random reads by array size and scatters by fan-out, in huge pages where the kernel has
+    /// them: what [`crate::limit_model`] needs, in less than three seconds on two cores.
     pub fn quick(environment: &Environment, threads: &[u32]) -> Self {
         let largest = beyond_caches(environment, 256 * MIB);
         let huge_pages = machine::offers_huge_pages(environment);
@@ -112,14 +112,15 @@ impl Plan {
             array_bytes,
             huge_pages,
         };
-        let mut items: Vec<Item> = [4, 16, 64]
-            .map(|mib| mib * MIB)
+        let mut items: Vec<Item> = in_cache(environment)
             .into_iter()
+            .chain([4, 16, 64].map(|mib| mib * MIB))
             .filter(|&bytes| bytes < largest)
             .map(|bytes| item(Kernel::RandomRead, bytes))
             .collect();
         items.push(item(Kernel::RandomRead, largest));
         items.push(item(Kernel::Read, largest));
+        items.extend([6, 9].map(|bits| item(Kernel::ScatterCombined { bits }, largest)));
         Self {
             items,
             threads: threads.to_vec(),
@@ -169,8 +170,9 @@ impl Plan {
             }
         };
         add(&SEQUENTIAL, beyond_caches(environment, 512 * MIB));
-        let level_2 = environment.caches.iter().find(|cache| cache.level == 2);
-        add(&RANDOM, level_2.map_or(MIB, |cache| cache.bytes) / 2);
+        for bytes in in_cache(environment) {
+            add(&RANDOM, bytes);
+        }
         for mib in [4, 16, 64, 256, 1024] {
             if mib * MIB <= largest {
                 add(&RANDOM, mib * MIB);
@@ -194,6 +196,15 @@ pub fn default_threads(cores: u32) -> Vec<u32> {
     threads.sort_unstable();
     threads.dedup();
     threads
+}
+
+/// Arrays that take half of the first- and of the second-level cache.
+fn in_cache(environment: &Environment) -> [u64; 2] {
+    let half = |level, usual| {
+        let cache = environment.caches.iter().find(|cache| cache.level == level);
+        cache.map_or(usual, |cache| cache.bytes) / 2
+    };
+    [half(1, MIB / 32), half(2, MIB)]
 }
 
 /// `base`, or four times the largest cache where that is more, and no more than memory allows.
