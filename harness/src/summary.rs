@@ -138,7 +138,7 @@ pub struct CellSummary {
 pub struct PhaseSummary {
     /// Its name.
     pub name: String,
-    /// Median over the samples.
+    /// Median over the samples, scaled so that all phases add up to the whole.
     pub median_seconds: f64,
 }
 
@@ -219,7 +219,7 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
         threads,
         samples: samples.len(),
         seconds,
-        phases: phases(&samples),
+        phases: phases(&samples, seconds.median),
         tuples_per_second: (workload.build_rows + workload.probe_rows) as f64 / seconds.median,
         peak_bytes: peak.map(|m| m.peak_bytes),
         table_bytes: stats::median(&table_bytes).map(|b| b as u64),
@@ -240,8 +240,9 @@ fn control(cell: &Cell<'_, '_>) -> Option<Control> {
     })
 }
 
-/// Medians by phase. A sample that skipped a phase counts as 0 for it.
-fn phases(samples: &[&SampleRecord]) -> Vec<PhaseSummary> {
+/// Medians by phase. A sample that skipped a phase counts as 0 for it. Medians do not add up by themselves, so all are
+/// scaled alike until they are that share of `seconds` that the phases of a sample usually are.
+fn phases(samples: &[&SampleRecord], seconds: f64) -> Vec<PhaseSummary> {
     let mut names: Vec<&str> = Vec::new();
     for phase in samples.iter().flat_map(|s| &s.phases) {
         if !names.contains(&phase.name.as_str()) {
@@ -255,15 +256,25 @@ fn phases(samples: &[&SampleRecord]) -> Vec<PhaseSummary> {
         };
         samples.iter().map(|s| of(s)).collect()
     };
-    names
-        .iter()
-        .filter_map(|name| {
-            Some(PhaseSummary {
-                name: (*name).to_owned(),
-                median_seconds: stats::median(&seconds_of(name))?,
-            })
+    let medians = names.iter().filter_map(|name| {
+        Some(PhaseSummary {
+            name: (*name).to_owned(),
+            median_seconds: stats::median(&seconds_of(name))?,
         })
-        .collect()
+    });
+    let mut medians: Vec<PhaseSummary> = medians.collect();
+    let shares = samples.iter().map(|s| {
+        let named: f64 = s.phases.iter().map(|p| p.seconds).sum();
+        named / s.seconds
+    });
+    let share = stats::median(&shares.collect::<Vec<_>>()).unwrap_or(1.0);
+    let sum: f64 = medians.iter().map(|phase| phase.median_seconds).sum();
+    if sum > 0.0 {
+        for phase in &mut medians {
+            phase.median_seconds *= seconds * share / sum;
+        }
+    }
+    medians
 }
 
 /// Summarises a run.

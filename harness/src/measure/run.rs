@@ -355,7 +355,7 @@ impl<'a> Runner<'a> {
             "{workload}: {}{toggles} with {} threads: {failure}",
             name.variant, name.threads
         ));
-        self.writer.write(&Record::Failure(FailureRecord {
+        let failure = FailureRecord {
             round,
             workload: workload.to_owned(),
             variant: name.variant.clone(),
@@ -363,8 +363,11 @@ impl<'a> Runner<'a> {
             threads: name.threads,
             error: failure.to_string(),
             wrong,
-        }))?;
-        Ok(())
+        };
+        // A warm-up that was killed is made again.
+        self.record(&Record::Failure(failure.clone()), |before| {
+            before.failures.contains(&failure)
+        })
     }
 }
 

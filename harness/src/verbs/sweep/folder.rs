@@ -22,9 +22,25 @@ pub(super) fn open(
     environment: &Environment,
 ) -> Result<(PathBuf, RecordWriter, Option<Run>), Ending> {
     if let Some(folder) = &args.resume {
-        let before = read_run(folder).map_err(|error| {
-            Ending::Usage(format!("--resume: {error}; name the folder of a run"))
-        })?;
+        let before = match read_run(folder) {
+            Ok(before) => before,
+            // Killed before its first line was written.
+            Err(RecordError::NoRun { path }) if is_blank(&path) => {
+                std::fs::remove_file(&path).map_err(Ending::usage)?;
+                let out = Some(folder.clone());
+                let args = MeasureArgs {
+                    resume: None,
+                    out,
+                    ..args.clone()
+                };
+                return open(&args, command, request, environment);
+            }
+            Err(error) => {
+                return Err(Ending::Usage(format!(
+                    "--resume: {error}; name the folder of a run"
+                )));
+            }
+        };
         same_run(folder, &before, command, request, environment)?;
         let writer = RecordWriter::append(folder).map_err(Ending::usage)?;
         return Ok((folder.clone(), writer, Some(before)));
@@ -71,6 +87,11 @@ pub(super) fn open(
     };
     writer.write(&Record::Run(run)).map_err(cannot)?;
     Ok((folder, writer, None))
+}
+
+/// Whether a file holds no whole line.
+fn is_blank(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|text| !text.contains(&b'\n'))
 }
 
 /// Refuses to go on with a run that was asked for otherwise, of other code, or on another machine.

@@ -206,8 +206,8 @@ impl Request<'_> {
                 for limit in &limits {
                     let limit = LimitRecord::from(limit);
                     let same = |other: &LimitRecord| {
-                        (&other.what, other.threads, other.array_bytes)
-                            == (&limit.what, limit.threads, limit.array_bytes)
+                        let key = |l: &LimitRecord| (l.threads, l.array_bytes, l.huge_pages);
+                        other.what == limit.what && key(other) == key(&limit)
                     };
                     runner.record(&Record::Limit(limit.clone()), |before| {
                         before.limits.iter().any(same)
