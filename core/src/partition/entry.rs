@@ -1,6 +1,5 @@
 //! What a list holds of a tuple.
 
-use crate::hash::KeyHash;
 use crate::key::{Key, Tuple};
 use crate::tag::TagScheme;
 use crate::unchained::{Scheme, SlotPart};
@@ -20,14 +19,8 @@ pub trait Entry: Send + Sync + 'static {
     /// The tuple of an entry.
     fn tuple<K: Key>(entry: &Self::Of<K>) -> Tuple<K>;
 
-    /// Counts an entry into its slot and ORs its tag in.
-    fn count<K: Key, S: Scheme>(entry: &Self::Of<K>, slots: &mut SlotPart<'_, S>);
-
-    /// The hash of an entry's key.
-    #[inline(always)]
-    fn hash<K: Key, S: Scheme>(entry: &Self::Of<K>) -> u64 {
-        S::Hash::hash(Self::tuple(entry).key)
-    }
+    /// Counts an entry, whose key has this hash, into its slot and ORs its tag in.
+    fn count<K: Key, S: Scheme>(hash: u64, entry: &Self::Of<K>, slots: &mut SlotPart<'_, S>);
 }
 
 /// The tuple alone; hash and tag are computed again when they are needed.
@@ -50,8 +43,8 @@ impl Entry for Plain {
     }
 
     #[inline(always)]
-    fn count<K: Key, S: Scheme>(entry: &Tuple<K>, slots: &mut SlotPart<'_, S>) {
-        slots.count(S::Hash::hash(entry.key));
+    fn count<K: Key, S: Scheme>(hash: u64, _: &Tuple<K>, slots: &mut SlotPart<'_, S>) {
+        slots.count(hash);
     }
 }
 
@@ -91,7 +84,7 @@ impl Entry for Tagged {
     }
 
     #[inline(always)]
-    fn count<K: Key, S: Scheme>(entry: &TaggedTuple<K>, slots: &mut SlotPart<'_, S>) {
-        slots.count_tagged(S::Hash::hash(entry.tuple.key), K::row_id(entry.tag) as u16);
+    fn count<K: Key, S: Scheme>(hash: u64, entry: &TaggedTuple<K>, slots: &mut SlotPart<'_, S>) {
+        slots.count_tagged(hash, K::row_id(entry.tag) as u16);
     }
 }

@@ -1,4 +1,4 @@
-//! Keys of a block with their hashes.
+//! Keys and tuples with their hashes, hashed by the block where that is faster.
 
 use crate::hash::KeyHash;
 use crate::input::KeyBlock;
@@ -34,6 +34,25 @@ impl HashedKeys {
                 let &hash = hashes.next().expect("a hash for every key");
                 each(hash, Tuple::new(key, row));
             });
+        }
+    }
+
+    /// Calls `each` with every item and the hash of its key.
+    #[inline(always)]
+    pub fn for_each_item<H: KeyHash, K: Key, T>(
+        &mut self,
+        items: &[T],
+        key: impl Fn(&T) -> K,
+        mut each: impl FnMut(u64, &T),
+    ) {
+        if !H::BLOCKWISE {
+            return items.iter().for_each(|item| each(H::hash(key(item)), item));
+        }
+        for items in items.chunks(BLOCK) {
+            H::hash_block(items.iter().map(&key), &mut self.0);
+            for (item, &hash) in items.iter().zip(&self.0) {
+                each(hash, item);
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use join_core::join::{Build, CacheSizes, Context, JoinError, JoinTable, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
-use join_core::unchained::{Scheme, UnchainedBuilder};
+use join_core::unchained::{HashedKeys, Scheme, UnchainedBuilder};
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -167,8 +167,13 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     });
     let counts = Tasks::new(table.slot_parts(plan.part_bits).into_iter().zip(starts));
     context.team.run(vec![(); plan.workers], |_, ()| {
+        let mut hashed = HashedKeys::default();
         while let Some((part, (mut slots, start))) = counts.take() {
-            segments.for_each(part, |entry| E::count(entry, &mut slots));
+            for entries in segments.slices(part) {
+                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                    E::count(hash, entry, &mut slots);
+                });
+            }
             slots.prefix_sum(start);
             slots.rewind(start);
         }
@@ -178,11 +183,13 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     table.allocate(lens.iter().sum(), context.memory)?;
     let copies = Tasks::new(table.table_parts(plan.part_bits, &lens));
     context.team.run(vec![(); plan.workers], |_, ()| {
+        let mut hashed = HashedKeys::default();
         while let Some((part, mut place)) = copies.take() {
-            segments.for_each(part, |entry| {
-                let tuple = E::tuple(entry);
-                place.copy(E::hash::<K, S>(entry), tuple);
-            });
+            for entries in segments.slices(part) {
+                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                    place.copy(hash, E::tuple(entry));
+                });
+            }
         }
     });
     drop(copies);
@@ -191,4 +198,10 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     let table = unsafe { table.finish() };
     phases.lap("copy");
     Ok(Box::new(table))
+}
+
+/// The key of an entry.
+#[inline(always)]
+fn key<K: Key, E: Entry>(entry: &E::Of<K>) -> K {
+    E::tuple(entry).key
 }

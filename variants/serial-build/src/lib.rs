@@ -133,9 +133,10 @@ impl<K: Key> Collected<K> {
 
 impl<K: Key> Entries<K> for Collected<K> {
     fn for_each<S: Scheme>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
-        use join_core::hash::KeyHash;
-        for &tuple in &self.tuples {
-            each(S::Hash::hash(tuple.key), tuple);
-        }
+        HashedKeys::default().for_each_item::<S::Hash, K, _>(
+            &self.tuples,
+            |tuple| tuple.key,
+            |hash, &tuple| each(hash, tuple),
+        );
     }
 }
