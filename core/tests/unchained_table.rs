@@ -23,7 +23,8 @@ fn table<K: Key, S: Scheme>(keys: &[K], prefix_bits: u32, part_bits: u32) -> Unc
     }
     let mut builder = UnchainedBuilder::<K, S>::new(prefix_bits, &memory).expect("unlimited");
     let mut start = 0;
-    for (slots, part) in builder.slot_parts(part_bits).iter_mut().zip(&parts) {
+    for (slots, part) in builder.slot_parts(part_bits).into_iter().zip(&parts) {
+        let mut slots = slots.clear();
         part.iter().for_each(|&(hash, _)| slots.count(hash));
         start = slots.prefix_sum(start);
     }
@@ -31,18 +32,20 @@ fn table<K: Key, S: Scheme>(keys: &[K], prefix_bits: u32, part_bits: u32) -> Unc
     builder.allocate(keys.len(), &memory).expect("unlimited");
     let lens: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut written = 0;
-    for (mut share, part) in builder
+    for (share, part) in builder
         .table_parts(part_bits, &lens)
         .into_iter()
         .zip(&parts)
     {
+        // SAFETY: all parts were cleared.
+        let mut share = unsafe { share.cleared() };
         assert_eq!((share.start(), share.len()), (written, part.len()));
         share.slots.rewind(share.start());
         part.iter()
             .for_each(|&(hash, tuple)| share.copy(hash, tuple));
         written += part.len();
     }
-    // SAFETY: the store is allocated, and every tuple that was counted has been copied.
+    // SAFETY: the store is allocated, the slots were cleared, and every tuple that was counted has been copied.
     unsafe { builder.finish() }
 }
 

@@ -102,7 +102,7 @@ impl Default for Configuration {
             tags: Tags::MaskTable,
             directory: Directory::Packed,
             build: Settings::default(),
-            min_rows: 0,
+            min_rows: 1 << 18,
             list_entry: ListEntry::Tuple,
             build_input: InputMode::default(),
             probe: PipelinedProbe::default(),

@@ -208,6 +208,7 @@ pub static TOGGLES: &[Toggle] = &[
         sentence: "build rows under which the partitioned build hands over to the serial one",
         part: Part::Partitions,
         settings: &[
+            Setting::new("256k", |c| c.min_rows = 1 << 18),
             Setting::new("0", |c| c.min_rows = 0),
             Setting::new("64k", |c| c.min_rows = 1 << 16),
             Setting::new("16m", |c| c.min_rows = 1 << 24),
@@ -220,6 +221,15 @@ pub static TOGGLES: &[Toggle] = &[
         settings: &[
             Setting::new("off", |c| c.build.write_combining = false),
             Setting::new("on", |c| c.build.write_combining = true),
+        ],
+    },
+    Toggle {
+        name: "count-and-copy",
+        sentence: "a partition copied into place right after it has been counted, or (as in the source) after all have been",
+        part: Part::Partitions,
+        settings: &[
+            Setting::new("together", |c| c.build.phases_apart = false),
+            Setting::new("apart", |c| c.build.phases_apart = true),
         ],
     },
     Toggle {

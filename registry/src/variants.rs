@@ -13,7 +13,7 @@ use join_core::input::InputMode;
 use join_core::join::{Join, Kernel, Threshold};
 use join_core::tag::SourceBits;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
-use partitioned_build::{PartitionedBuild, Plain, Settings, Tagged};
+use partitioned_build::{Entry, PartitionedBuild, Plain, Settings, Tagged};
 use partitioned_join::PartitionedJoin;
 use serial_build::SerialBuild;
 
@@ -61,7 +61,7 @@ const EVERY_PROBE: &[&str] = &["zero-copy", "materialised", "batched"];
 #[rustfmt::skip] // a line a variant
 pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "serial", family: "unchained", description: "unchained table built by one thread in five phases", parts: UNCHAINED, probes: EVERY_PROBE, make: |c| with_scheme(c, Serial) },
-    BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, count and tag, copy", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
+    BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, then count, tag and copy partition by partition; from 256 K rows on, below serially", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
     BuildVariant { name: "serial-source", family: "source", description: "the serial build with the source's directory and tags", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(SerialBuild::<SourceScheme>::new(Sizing::SOURCE), c)) },
     BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(PartitionedBuild::<SourceScheme, Tagged>::new(Settings::SOURCE), c)) },
     BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(StdHashMap, c)) },
@@ -109,10 +109,7 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompil
     match configuration.list_entry {
         ListEntry::Tuple => with_scheme(configuration, Partitioned),
         // Compiled for the default scheme alone.
-        ListEntry::TupleAndTag => Ok(joined(
-            PartitionedBuild::<DefaultScheme, Tagged>::new(configuration.build),
-            configuration,
-        )),
+        ListEntry::TupleAndTag => Ok(from_min_rows::<DefaultScheme, Tagged>(configuration)),
     }
 }
 
@@ -120,11 +117,16 @@ struct Partitioned;
 
 impl WithScheme for Partitioned {
     fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
-        let build = Threshold {
-            min_rows: configuration.min_rows,
-            small: SerialBuild::<S>::new(configuration.build.sizing),
-            large: PartitionedBuild::<S, Plain>::new(configuration.build),
-        };
-        joined(build, configuration)
+        from_min_rows::<S, Plain>(configuration)
     }
+}
+
+/// The partitioned build from so many rows on, below the serial one (R3.1).
+fn from_min_rows<S: Scheme, E: Entry>(configuration: &Configuration) -> Box<dyn Join> {
+    let build = Threshold {
+        min_rows: configuration.min_rows,
+        small: SerialBuild::<S>::new(configuration.build.sizing),
+        large: PartitionedBuild::<S, E>::new(configuration.build),
+    };
+    joined(build, configuration)
 }

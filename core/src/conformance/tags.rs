@@ -76,17 +76,19 @@ fn of_keys<K: CaseKey, S: Scheme>(keys: Keys, prefix_bits: u32, random: &mut Ran
 fn table<K: Key, S: Scheme>(keys: &[K], prefix_bits: u32) -> Unchained<K, S> {
     let memory = Memory::unlimited();
     let mut builder = UnchainedBuilder::<K, S>::new(prefix_bits, &memory).expect("unlimited");
-    let mut slots = builder.slot_parts(0).pop().expect("one part");
+    let mut slots = builder.slot_parts(0).pop().expect("one part").clear();
     keys.iter().for_each(|&key| slots.count(S::Hash::hash(key)));
     let len = slots.prefix_sum(0);
     drop(slots);
     builder.allocate(len, &memory).expect("unlimited");
-    let mut part = builder.table_parts(0, &[len]).pop().expect("one part");
+    let part = builder.table_parts(0, &[len]).pop().expect("one part");
+    // SAFETY: the one part was cleared.
+    let mut part = unsafe { part.cleared() };
     part.slots.rewind(0);
     for (row, &key) in keys.iter().enumerate() {
         part.copy(S::Hash::hash(key), Tuple::new(key, row as u32));
     }
     drop(part);
-    // SAFETY: the store is allocated, and each key that was counted has been copied.
+    // SAFETY: the store is allocated, the slots were cleared, and each key that was counted has been copied.
     unsafe { builder.finish() }
 }

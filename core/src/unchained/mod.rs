@@ -14,7 +14,7 @@ pub use scheme::{DefaultScheme, Scheme, SchemeOf};
 
 use std::mem::MaybeUninit;
 
-use crate::directory::{DirectoryLayout, DirectoryPart};
+use crate::directory::{BlankPart, DirectoryLayout, DirectoryPart};
 use crate::key::{Key, Tuple};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
 use crate::simd::MAX_LANES;
@@ -79,13 +79,13 @@ pub fn slot(hash: u64, prefix_bits: u32) -> usize {
 
 /// A table being built: first its directory, then its tuple store, each filled part by part.
 pub struct UnchainedBuilder<K: Key, S: Scheme> {
-    directory: S::Directory,
+    directory: <S::Directory as DirectoryLayout>::Room,
     tuples: Option<UninitBuffer<Tuple<K>>>,
     prefix_bits: u32,
 }
 
 impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
-    /// A table of 2^`prefix_bits` empty slots.
+    /// A table of 2^`prefix_bits` slots, yet to be cleared.
     ///
     /// # Panics
     ///
@@ -93,15 +93,15 @@ impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
     pub fn new(prefix_bits: u32, memory: &Memory) -> Result<Self, OutOfMemory> {
         assert!((1..=48).contains(&prefix_bits), "2^{prefix_bits} slots");
         Ok(Self {
-            directory: S::Directory::new(1 << prefix_bits, memory)?,
+            directory: S::Directory::room(1 << prefix_bits, memory)?,
             tuples: None,
             prefix_bits,
         })
     }
 
     /// Divides the directory into 2^`part_bits` parts.
-    pub fn slot_parts(&mut self, part_bits: u32) -> Vec<SlotPart<'_, S>> {
-        slot_parts(&mut self.directory, self.prefix_bits, part_bits)
+    pub fn slot_parts(&mut self, part_bits: u32) -> Vec<BlankSlots<'_, S>> {
+        slot_parts::<S>(&mut self.directory, self.prefix_bits, part_bits)
     }
 
     /// Allocates the tuple store for `len` tuples.
@@ -119,20 +119,20 @@ impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
     /// # Panics
     ///
     /// If there are not 2^`part_bits` lengths, or they do not add up to what was allocated.
-    pub fn table_parts(&mut self, part_bits: u32, lens: &[usize]) -> Vec<TablePart<'_, K, S>> {
+    pub fn table_parts(&mut self, part_bits: u32, lens: &[usize]) -> Vec<BlankTable<'_, K, S>> {
         let tuples = self.tuples.as_mut().expect("the tuple store is allocated");
         let total = tuples.len() - PADDING;
         assert_eq!(lens.len(), 1 << part_bits, "a length for every part");
         assert_eq!(lens.iter().sum::<usize>(), total, "every tuple in a part");
         let mut left: &mut [_] = &mut tuples[..total];
         let mut start = 0;
-        slot_parts(&mut self.directory, self.prefix_bits, part_bits)
+        slot_parts::<S>(&mut self.directory, self.prefix_bits, part_bits)
             .into_iter()
             .zip(lens)
             .map(|(slots, &len)| {
                 let store = left.split_off_mut(..len).expect("lengths were checked");
                 start += len;
-                TablePart {
+                BlankTable {
                     slots,
                     store,
                     start: start - len,
@@ -145,14 +145,16 @@ impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
     ///
     /// # Safety
     ///
-    /// The tuple store is allocated, and every tuple that was counted into a slot has been copied, so that each place
-    /// is written and each entry is its END again.
+    /// The tuple store is allocated, all slots have been cleared, and every tuple that was counted into a slot has been
+    /// copied, so that each place is written and each entry is its END again.
     pub unsafe fn finish(self) -> Unchained<K, S> {
         let tuples = self.tuples.expect("the tuple store is allocated");
         let len = tuples.len() - PADDING;
-        debug_assert_eq!(self.directory.range(self.directory.slots() - 1).end, len);
+        // SAFETY: as the caller promises.
+        let directory = unsafe { S::Directory::finished(self.directory) };
+        debug_assert_eq!(directory.range(directory.slots() - 1).end, len);
         Unchained {
-            directory: self.directory,
+            directory,
             // SAFETY: the caller promises the tuples; the padding was written when they were allocated.
             tuples: unsafe { tuples.assume_init() },
             len,
@@ -162,16 +164,15 @@ impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
 }
 
 fn slot_parts<S: Scheme>(
-    directory: &mut S::Directory,
+    directory: &mut <S::Directory as DirectoryLayout>::Room,
     prefix_bits: u32,
     part_bits: u32,
-) -> Vec<SlotPart<'_, S>> {
+) -> Vec<BlankSlots<'_, S>> {
     let slots = 1 << (prefix_bits - part_bits);
-    directory
-        .parts(slots)
+    S::Directory::parts(directory, slots)
         .into_iter()
         .enumerate()
-        .map(|(index, entries)| SlotPart {
+        .map(|(index, entries)| BlankSlots {
             entries,
             first_slot: index * slots,
             prefix_bits,
@@ -179,9 +180,44 @@ fn slot_parts<S: Scheme>(
         .collect()
 }
 
+/// A part of a directory whose slots hold anything yet.
+type Blank<'a, S> = <<S as Scheme>::Directory as DirectoryLayout>::Blank<'a>;
+
+/// One writer's share of a directory: consecutive slots, to be cleared before anything is counted.
+pub struct BlankSlots<'a, S: Scheme + 'a> {
+    entries: Blank<'a, S>,
+    first_slot: usize,
+    prefix_bits: u32,
+}
+
+impl<'a, S: Scheme> BlankSlots<'a, S> {
+    /// The slots, empty.
+    pub fn clear(self) -> SlotPart<'a, S> {
+        SlotPart {
+            entries: self.entries.clear(),
+            first_slot: self.first_slot,
+            prefix_bits: self.prefix_bits,
+        }
+    }
+
+    /// The slots as they were left.
+    ///
+    /// # Safety
+    ///
+    /// They have been cleared.
+    pub unsafe fn cleared(self) -> SlotPart<'a, S> {
+        SlotPart {
+            // SAFETY: as the caller promises.
+            entries: unsafe { self.entries.cleared() },
+            first_slot: self.first_slot,
+            prefix_bits: self.prefix_bits,
+        }
+    }
+}
+
 /// One writer's share of a directory: consecutive slots.
 pub struct SlotPart<'a, S: Scheme + 'a> {
-    entries: <S::Directory as DirectoryLayout>::Part<'a>,
+    entries: <Blank<'a, S> as BlankPart>::Part,
     first_slot: usize,
     prefix_bits: u32,
 }
@@ -216,6 +252,38 @@ impl<S: Scheme> SlotPart<'_, S> {
     /// ENDs to write pointers, the first at `start` (R7.1).
     pub fn rewind(&mut self, start: usize) {
         self.entries.rewind(start);
+    }
+}
+
+/// One writer's share of a table, its slots as a [`BlankSlots`].
+pub struct BlankTable<'a, K: Key, S: Scheme + 'a> {
+    slots: BlankSlots<'a, S>,
+    store: &'a mut [MaybeUninit<Tuple<K>>],
+    start: usize,
+}
+
+impl<'a, K: Key, S: Scheme> BlankTable<'a, K, S> {
+    /// The share, its slots empty.
+    pub fn clear(self) -> TablePart<'a, K, S> {
+        TablePart {
+            slots: self.slots.clear(),
+            store: self.store,
+            start: self.start,
+        }
+    }
+
+    /// The share, its slots as they were left.
+    ///
+    /// # Safety
+    ///
+    /// They have been cleared.
+    pub unsafe fn cleared(self) -> TablePart<'a, K, S> {
+        TablePart {
+            // SAFETY: as the caller promises.
+            slots: unsafe { self.slots.cleared() },
+            store: self.store,
+            start: self.start,
+        }
     }
 }
 

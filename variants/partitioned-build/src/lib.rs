@@ -7,6 +7,9 @@
 //!    partition's slots and ORs tags in (R7.4); prefix sums make ENDs of the counts (R6.2)
 //! 3. *copy*: one writer a partition copies the tuples into place (R7.1)
 //!
+//! Partitioning already tells where each partition's tuples will lie, so a writer may copy a partition right after it
+//! has counted it, while it is in its cache; [`Settings::phases_apart`] keeps the two phases apart instead.
+//!
 //! A partition is a range of consecutive slots, so its writer owns its part of the directory and of the tuple store, and
 //! the last two phases need no synchronisation (R5.2). Memory comes in three levels (R4.3): large blocks of the process
 //! ([`join_core::memory::process`]), a bump arena a thread, and fixed-capacity chunks a list; each can be switched off.
@@ -21,7 +24,7 @@ use join_core::join::{Build, CacheSizes, Context, JoinError, JoinTable, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
-use join_core::unchained::{HashedKeys, Scheme, UnchainedBuilder};
+use join_core::unchained::{HashedKeys, Scheme, SlotPart, TablePart, UnchainedBuilder};
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +51,9 @@ pub struct Settings {
     pub chunk: ChunkSize,
     /// Whether tuples are gathered to cache lines before they are written to their list.
     pub write_combining: bool,
+    /// Whether all partitions are counted before any is copied (phases 2 and 3 as in the source), or each is copied
+    /// while it is still in the cache of who counted it.
+    pub phases_apart: bool,
 }
 
 impl Settings {
@@ -58,6 +64,7 @@ impl Settings {
         collect: Collect::Arena,
         chunk: ChunkSize::Expected,
         write_combining: false,
+        phases_apart: false,
     };
 
     /// The source's: one list a slot, chunks of 256 tuples, at most 2^18 slots.
@@ -67,6 +74,7 @@ impl Settings {
         collect: Collect::Arena,
         chunk: ChunkSize::Entries(256),
         write_combining: false,
+        phases_apart: true,
     };
 }
 
@@ -147,7 +155,7 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
                 let rows = (0..segments.parts()).map(|part| segments.len(part)).sum();
                 plan.prefix_bits = settings.sizing.bits(rows).max(plan.part_bits);
             }
-            finish::<K, S, E>(segments, &plan, context, phases)
+            finish::<K, S, E>(segments, &plan, settings.phases_apart, context, phases)
         })
     }
 }
@@ -156,47 +164,64 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
 fn finish<'t, K: Key, S: Scheme, E: Entry>(
     segments: &Segments<'_, E::Of<K>>,
     plan: &Partitioning,
+    apart: bool,
     context: &Context<'_>,
     phases: &mut Phases,
 ) -> Result<Box<dyn JoinTable<K> + 't>, JoinError> {
     let mut table = UnchainedBuilder::<K, S>::new(plan.prefix_bits, context.memory)?;
     let lens: Vec<usize> = (0..plan.parts()).map(|part| segments.len(part)).collect();
-    let starts = lens.iter().scan(0, |start, len| {
-        *start += len;
-        Some(*start - len)
-    });
-    let counts = Tasks::new(table.slot_parts(plan.part_bits).into_iter().zip(starts));
-    context.team.run(vec![(); plan.workers], |_, ()| {
-        let mut hashed = HashedKeys::default();
-        while let Some((part, (mut slots, start))) = counts.take() {
-            for entries in segments.slices(part) {
-                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                    E::count(hash, entry, &mut slots);
-                });
-            }
-            slots.prefix_sum(start);
-            slots.rewind(start);
+    let count = |hashed: &mut HashedKeys, part, slots: &mut SlotPart<'_, S>, start| {
+        for entries in segments.slices(part) {
+            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                E::count(hash, entry, slots);
+            });
         }
-    });
-    drop(counts);
-    phases.lap("count and tag");
+        slots.prefix_sum(start);
+        slots.rewind(start);
+    };
+    let copy = |hashed: &mut HashedKeys, part, place: &mut TablePart<'_, K, S>| {
+        for entries in segments.slices(part) {
+            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                place.copy(hash, E::tuple(entry));
+            });
+        }
+    };
+    if apart {
+        let starts = lens.iter().scan(0, |start, len| {
+            *start += len;
+            Some(*start - len)
+        });
+        let counts = Tasks::new(table.slot_parts(plan.part_bits).into_iter().zip(starts));
+        context.team.run(vec![(); plan.workers], |_, ()| {
+            let mut hashed = HashedKeys::default();
+            while let Some((part, (slots, start))) = counts.take() {
+                count(&mut hashed, part, &mut slots.clear(), start);
+            }
+        });
+        drop(counts);
+        phases.lap("count and tag");
+    }
     table.allocate(lens.iter().sum(), context.memory)?;
     let copies = Tasks::new(table.table_parts(plan.part_bits, &lens));
     context.team.run(vec![(); plan.workers], |_, ()| {
         let mut hashed = HashedKeys::default();
-        while let Some((part, mut place)) = copies.take() {
-            for entries in segments.slices(part) {
-                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                    place.copy(hash, E::tuple(entry));
-                });
-            }
+        while let Some((part, place)) = copies.take() {
+            let mut place = if apart {
+                // SAFETY: each part was taken by a worker, who cleared it.
+                unsafe { place.cleared() }
+            } else {
+                let mut place = place.clear();
+                let start = place.start();
+                count(&mut hashed, part, &mut place.slots, start);
+                place
+            };
+            copy(&mut hashed, part, &mut place);
         }
     });
     drop(copies);
-    // SAFETY: both phases went through the same entries, and each part was taken by a worker, so every tuple that was
-    // counted has been copied.
+    // SAFETY: each part was taken by a worker, who cleared it and counted and copied the same entries.
     let table = unsafe { table.finish() };
-    phases.lap("copy");
+    phases.lap(if apart { "copy" } else { "count, tag and copy" });
     Ok(Box::new(table))
 }
 

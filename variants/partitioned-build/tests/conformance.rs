@@ -43,6 +43,15 @@ fn many_partitions_and_small_chunks() {
 }
 
 #[test]
+fn count_and_copy_apart() {
+    default_scheme(Settings {
+        fan_out: FanOut::Bits(4),
+        phases_apart: true,
+        ..Settings::DEFAULT
+    });
+}
+
+#[test]
 fn write_combining() {
     default_scheme(Settings {
         fan_out: FanOut::Bits(4),

@@ -63,7 +63,7 @@ impl<S: Scheme> SerialBuild<S> {
         phases: &mut Phases,
     ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
         let mut table = UnchainedBuilder::<K, S>::new(self.sizing.bits(rows), context.memory)?;
-        let mut slots = table.slot_parts(0).pop().expect("one part");
+        let mut slots = table.slot_parts(0).pop().expect("one part").clear();
         entries.for_each::<S>(|hash, _| slots.count(hash));
         phases.lap("count and tag");
         let len = slots.prefix_sum(0);
@@ -71,7 +71,9 @@ impl<S: Scheme> SerialBuild<S> {
         phases.lap("prefix sum");
         table.allocate(len, context.memory)?;
         phases.lap("allocate");
-        let mut part = table.table_parts(0, &[len]).pop().expect("one part");
+        let part = table.table_parts(0, &[len]).pop().expect("one part");
+        // SAFETY: the one part was cleared.
+        let mut part = unsafe { part.cleared() };
         part.slots.rewind(0);
         phases.lap("write pointers");
         entries.for_each::<S>(|hash, tuple| part.copy(hash, tuple));

@@ -1,0 +1,143 @@
+//! END and tag of a slot in one word.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use super::{BlankPart, DirectoryLayout, DirectoryPart, DirectoryView, clear};
+use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
+use crate::prefetch::prefetch_read;
+
+const TAG_BITS: u32 = 16;
+
+/// One `u64` a slot: a 48-bit END above a 16-bit tag. One load answers both questions.
+pub struct Packed {
+    /// Entry s + 1 is slot s; entry 0 is directory[-1].
+    entries: Buffer<u64>,
+}
+
+impl DirectoryLayout for Packed {
+    const NAME: &'static str = "packed";
+    const SLOT_BYTES: usize = 8;
+
+    type Room = UninitBuffer<u64>;
+    type Blank<'a> = PackedBlank<'a>;
+    type View<'a> = PackedView<'a>;
+
+    fn room(slots: usize, memory: &Memory) -> Result<UninitBuffer<u64>, OutOfMemory> {
+        let mut entries = memory.uninit(slots + 1)?;
+        entries[0].write(0);
+        Ok(entries)
+    }
+
+    fn parts(room: &mut UninitBuffer<u64>, slots: usize) -> Vec<PackedBlank<'_>> {
+        room[1..].chunks_mut(slots).map(PackedBlank).collect()
+    }
+
+    unsafe fn finished(room: UninitBuffer<u64>) -> Self {
+        Self {
+            // SAFETY: entry 0 has been written, and the caller promises the others.
+            entries: unsafe { room.assume_init() },
+        }
+    }
+
+    fn slots(&self) -> usize {
+        self.entries.len() - 1
+    }
+
+    fn range(&self, slot: usize) -> Range<usize> {
+        (self.entries[slot] >> TAG_BITS) as usize..(self.entries[slot + 1] >> TAG_BITS) as usize
+    }
+
+    fn tag(&self, slot: usize) -> u16 {
+        self.entries[slot + 1] as u16
+    }
+
+    #[inline(always)]
+    fn view(&self) -> PackedView<'_> {
+        PackedView(&self.entries)
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.bytes()
+    }
+}
+
+/// View of a [`Packed`] directory.
+#[derive(Clone, Copy)]
+pub struct PackedView<'a>(&'a [u64]);
+
+impl DirectoryView for PackedView<'_> {
+    #[inline(always)]
+    unsafe fn range(self, slot: usize) -> Range<usize> {
+        // SAFETY: as the caller promises; every tag contains the one of no bits.
+        unsafe { self.lookup(slot, 0).0 }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, slot: usize, tag: u16) -> (Range<usize>, bool) {
+        debug_assert!(slot + 1 < self.0.len());
+        // SAFETY: there is one entry more than slots, and the caller promises that `slot` is one of them.
+        let (previous, entry) =
+            unsafe { (*self.0.get_unchecked(slot), *self.0.get_unchecked(slot + 1)) };
+        let range = (previous >> TAG_BITS) as usize..(entry >> TAG_BITS) as usize;
+        (range, tag & !(entry as u16) == 0)
+    }
+
+    #[inline(always)]
+    fn prefetch(self, slot: usize) {
+        prefetch_read(self.0.as_ptr().wrapping_add(slot + 1));
+    }
+}
+
+/// Part of a [`Packed`] directory, to be cleared.
+pub struct PackedBlank<'a>(&'a mut [MaybeUninit<u64>]);
+
+impl<'a> BlankPart for PackedBlank<'a> {
+    type Part = PackedPart<'a>;
+
+    fn clear(self) -> PackedPart<'a> {
+        PackedPart(clear(self.0))
+    }
+
+    unsafe fn cleared(self) -> PackedPart<'a> {
+        // SAFETY: the caller promises it.
+        PackedPart(unsafe { self.0.assume_init_mut() })
+    }
+}
+
+/// Part of a [`Packed`] directory.
+pub struct PackedPart<'a>(&'a mut [u64]);
+
+impl DirectoryPart for PackedPart<'_> {
+    #[inline(always)]
+    fn count(&mut self, slot: usize, tag: u16) {
+        let entry = &mut self.0[slot];
+        *entry = (*entry + (1 << TAG_BITS)) | u64::from(tag);
+    }
+
+    fn prefix_sum(&mut self, start: usize) -> usize {
+        let mut end = (start as u64) << TAG_BITS;
+        for entry in self.0.iter_mut() {
+            end += *entry & !0xFFFF;
+            *entry = end | (*entry & 0xFFFF);
+        }
+        (end >> TAG_BITS) as usize
+    }
+
+    fn rewind(&mut self, start: usize) {
+        let mut previous = (start as u64) << TAG_BITS;
+        for entry in self.0.iter_mut() {
+            let end = *entry & !0xFFFF;
+            *entry = previous | (*entry & 0xFFFF);
+            previous = end;
+        }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, slot: usize) -> usize {
+        let entry = &mut self.0[slot];
+        let place = (*entry >> TAG_BITS) as usize;
+        *entry += 1 << TAG_BITS;
+        place
+    }
+}
