@@ -29,8 +29,8 @@ class Keys:
         self.schema = pa.schema({"key": self.keys.type, "row": pa.uint32()})
 
     def batches(self, rows):
-        """Arrow record batches of `key` and `row`, of so many rows."""
-        for start in range(0, self.rows, rows):
+        """Arrow record batches of `key` and `row`, of so many rows; one without rows where there are none."""
+        for start in range(0, max(self.rows, 1), rows):
             keys = self.keys.slice(start, rows)
             ids = pa.arange(start, start + len(keys)).cast(pa.uint32())
             yield pa.record_batch([keys, ids], schema=self.schema)

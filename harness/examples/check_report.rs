@@ -1,7 +1,8 @@
 //! Checks that a run's report is complete: `check_report RUN`. For CI, and for whoever keeps a run.
 //!
-//! Every curated variant on every canonical workload at every thread count of the run, one checksum a workload, no
-//! failure; every toggle's every setting with an interval where the run has an ablation; every chart in the page.
+//! Every curated variant and every peer that was asked for on every canonical workload (or those of `--only`) at every
+//! thread count of the run, one checksum a workload, no failure; every toggle's every setting with an interval where the
+//! run has an ablation; every chart in the page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -42,12 +43,14 @@ fn check(run: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     }
     let modes = &samples.run.modes;
     if modes.iter().any(|mode| mode == "sweep") {
-        let workloads = harness::workload::resolve(&[], samples.run.size)?;
-        let workloads: Vec<&str> = workloads
-            .iter()
-            .map(|workload| workload.name.as_str())
-            .collect();
+        let canonical = harness::workload::resolve(&[], samples.run.size)?;
+        let only = samples.run.command.iter().any(|word| word == "--only");
+        let workloads: Vec<&str> = match only {
+            true => samples.workloads.iter().map(|w| w.name.as_str()).collect(),
+            false => canonical.iter().map(|w| w.name.as_str()).collect(),
+        };
         faults.extend(results(&summary, &workloads, &samples.run.threads));
+        faults.extend(peers(&summary, &samples, &workloads));
     }
     if modes.iter().any(|mode| mode == "ablate") {
         faults.extend(ablations(&summary));
@@ -110,6 +113,35 @@ fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> 
                     faults.push(format!(
                         "{} on {workload} with {threads} threads: no result",
                         variant.name
+                    ));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// What is missing of the peers that the command line names.
+fn peers(summary: &Value, samples: &harness::record::Run, workloads: &[&str]) -> Vec<String> {
+    let mut words = samples.run.command.iter();
+    let named = words.find(|word| *word == "--peers").and(words.next());
+    let cells: Vec<&Value> = summary["peers"].as_array().into_iter().flatten().collect();
+    let mut faults = Vec::new();
+    for peer in named.into_iter().flat_map(|names| names.split(',')) {
+        for workload in workloads {
+            let right = samples.workload(workload).map(|w| w.expected.checksum);
+            for &threads in &samples.run.threads {
+                let found = cells.iter().any(|cell| {
+                    let name = cell["variant"].as_str().unwrap_or_default();
+                    name.split(' ').next() == Some(peer)
+                        && cell["workload"] == *workload
+                        && cell["threads"] == threads
+                        && cell["checksum"].as_str() == right.map(|c| c.to_string()).as_deref()
+                        && cell["seconds"]["median"].as_f64().is_some_and(|s| s > 0.0)
+                });
+                if !found {
+                    faults.push(format!(
+                        "peer {peer} on {workload} with {threads} threads: no result"
                     ));
                 }
             }

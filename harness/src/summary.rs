@@ -9,8 +9,10 @@ use crate::limit_model;
 use crate::record::{CONTROL_A, CONTROL_B, Checksum, Run, SampleRecord, Size, Toggles};
 use crate::stats::{self, Interval};
 
+mod against;
 mod cells;
 
+pub use against::AgainstPeer;
 pub use cells::{Cell, Cells};
 
 /// The file of a run's folder that holds its summary.
@@ -33,6 +35,9 @@ pub struct Summary {
     pub ablations: Vec<Ablation>,
     /// Cells of other engines.
     pub peers: Vec<CellSummary>,
+    /// The fastest variant against the fastest peer, by workload and threads.
+    #[serde(default)]
+    pub against_peers: Vec<AgainstPeer>,
     /// False positives of the tags.
     pub tags: Vec<TagSummary>,
     /// Cells that failed. One with a wrong answer stands here and nowhere else.
@@ -309,6 +314,7 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
             floor: stats::median(&floors),
             controls,
         },
+        against_peers: against::against_peers(cells, &results, &peers),
         results,
         ablations: ablations(cells),
         peers,

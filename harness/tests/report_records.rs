@@ -185,6 +185,29 @@ fn the_summary_has_the_documented_shape() {
     }
     assert!(ablation["ratio"]["median"].as_f64().unwrap() > 0.0);
     assert_eq!(json["peers"][0]["variant"], "duckdb 1.9");
+    let against = json["against_peers"].as_array().unwrap();
+    assert!(!against.is_empty());
+    for against in against {
+        let median = |list: &str, name: &serde_json::Value| {
+            let mut cells = json[list].as_array().unwrap().iter();
+            let is_it = |c: &&serde_json::Value| {
+                c["workload"] == against["workload"]
+                    && c["threads"] == against["threads"]
+                    && c["toggles"].as_object().unwrap().is_empty()
+                    && (name.is_null() || c["variant"] == *name)
+            };
+            let times = cells.by_ref().filter(is_it);
+            let times = times.map(|c| c["seconds"]["median"].as_f64().unwrap());
+            times.fold(f64::INFINITY, f64::min)
+        };
+        // The named ones are the fastest, and the ratio is theirs.
+        let any = serde_json::Value::Null;
+        let (ours, theirs) = (median("results", &any), median("peers", &any));
+        assert_eq!(median("results", &against["variant"]), ours);
+        assert_eq!(median("peers", &against["peer"]), theirs);
+        let ratio = against["ratio"]["median"].as_f64().unwrap();
+        assert!((ratio / (theirs / ours) - 1.0).abs() < 0.1, "{against}");
+    }
     let back: Summary = serde_json::from_value(json).unwrap();
     assert_eq!(back, summary);
 }

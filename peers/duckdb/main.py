@@ -15,22 +15,27 @@ class Engine:
         # Which order results have is free, so DuckDB need not keep it.
         self.db = duckdb.connect(":memory:", config={"threads": threads, "preserve_insertion_order": False})
 
+    def run(self, query):
+        # A query has ended, and the next one may begin, when all of its rows have been fetched.
+        return self.db.execute(query).fetchall()
+
     def load(self, build, probe):
         for name, keys in [("build", build), ("probe", probe)]:
             batches = pa.RecordBatchReader.from_batches(keys.schema, keys.batches(1 << 17))
             self.db.register("batches", batches)
-            self.db.execute(f"create or replace table {name} as select key, row from batches")
+            self.run(f"create or replace table {name} as select key, row from batches")
             self.db.unregister("batches")
 
     def aggregate(self):
-        return self.db.execute(f"select count(*), sum(build.row), sum(probe.row) {JOIN}").fetchone()
+        [sums] = self.run(f"select count(*), sum(build.row), sum(probe.row) {JOIN}")
+        return sums
 
     def pairs(self):
-        self.db.execute(f"create temp table pairs as select build.row as build, probe.row as probe {JOIN}")
+        self.run(f"create temp table pairs as select build.row as build, probe.row as probe {JOIN}")
 
     def sums(self, _):
-        sums = self.db.execute("select count(*), sum(build), sum(probe) from pairs").fetchone()
-        self.db.execute("drop table pairs")
+        [sums] = self.run("select count(*), sum(build), sum(probe) from pairs")
+        self.run("drop table pairs")
         return sums
 
 

@@ -13,9 +13,12 @@ const COLOURS: [Colour; 8] = [
     (204, 121, 167),
     (230, 159, 0),
     (86, 180, 233),
-    (60, 60, 60),
+    (120, 40, 140),
     (122, 74, 38),
 ];
+
+/// Greys, which no variant has: one an engine.
+const PEERS: [Colour; 3] = [(20, 20, 20), (105, 105, 105), (160, 160, 160)];
 
 /// Paul Tol's muted palette, and three more, for things that are not variants (phases, schemes).
 pub const MUTED: [Colour; 12] = [
@@ -60,6 +63,8 @@ pub enum Marker {
     Plus,
     /// ★, for peers only.
     Star,
+    /// ☆, for the further settings of a peer.
+    HollowStar,
 }
 
 /// As many as share no divisor with the colours: stepping through both at once, 56 variants
@@ -93,7 +98,8 @@ pub struct Style {
 pub struct Styles(BTreeMap<String, Style>);
 
 impl Styles {
-    /// Gives colours, markers and dashes by the order of names. Peers get stars.
+    /// Gives colours, markers and dashes by the order of names. Peers get grey stars: an engine has one grey, hollow
+    /// where a ` +` in its name tells of a setting.
     pub fn new<'a>(variants: impl Iterator<Item = &'a str>, peers: &[&str]) -> Self {
         let (mut own, mut others): (Vec<&str>, Vec<&str>) =
             variants.partition(|name| !peers.contains(name));
@@ -107,16 +113,29 @@ impl Styles {
             };
             (name, style)
         });
-        // From the palette's dark end, so that a peer beside few variants differs in colour, too.
-        let others = others.into_iter().enumerate().map(|(i, name)| {
-            let colour = COLOURS[(i + 6) % COLOURS.len()];
-            let style = Style {
-                colour,
-                marker: Marker::Star,
-                dash: Some((9.0, 2.0)),
-            };
-            (name, style)
-        });
+        let mut engines: Vec<&str> = Vec::new();
+        let others: Vec<(&str, Style)> = others
+            .into_iter()
+            .map(|name| {
+                let (engine, set) = match name.split_once(" +") {
+                    Some((engine, _)) => (engine, true),
+                    None => (name, false),
+                };
+                if engines.last() != Some(&engine) {
+                    engines.push(engine);
+                }
+                let (marker, dash) = match set {
+                    true => (Marker::HollowStar, (3.0, 3.0)),
+                    false => (Marker::Star, (9.0, 2.0)),
+                };
+                let style = Style {
+                    colour: PEERS[(engines.len() - 1) % PEERS.len()],
+                    marker,
+                    dash: Some(dash),
+                };
+                (name, style)
+            })
+            .collect();
         Self(own.chain(others).map(|(n, s)| (n.to_owned(), s)).collect())
     }
 
@@ -153,15 +172,23 @@ pub fn mark(canvas: &mut Canvas, x: f64, y: f64, style: Style) {
             canvas.rect(x - 4.5, y - 1.25, 9.0, 2.5, colour);
             canvas.rect(x - 1.25, y - 4.5, 2.5, 9.0, colour);
         }
-        Marker::Star => {
-            let corner = |i: u32| {
-                let radius = if i.is_multiple_of(2) { 6.0 } else { 2.5 };
-                let angle = f64::from(i) * std::f64::consts::PI / 5.0;
-                (radius * angle.sin(), -radius * angle.cos())
-            };
-            shape(&(0..10).map(corner).collect::<Vec<_>>());
+        Marker::Star => shape(&star(1.0)),
+        Marker::HollowStar => {
+            shape(&star(1.1));
+            let hole = star(0.55).into_iter().map(|(dx, dy)| (x + dx, y + dy));
+            canvas.polygon(hole.collect(), (255, 255, 255));
         }
     }
+}
+
+/// The corners of a star of 12 pixels, scaled.
+fn star(scale: f64) -> Vec<(f64, f64)> {
+    let corner = |i: u32| {
+        let radius = scale * if i.is_multiple_of(2) { 6.0 } else { 2.5 };
+        let angle = f64::from(i) * std::f64::consts::PI / 5.0;
+        (radius * angle.sin(), -radius * angle.cos())
+    };
+    (0..10).map(corner).collect()
 }
 
 #[cfg(test)]
@@ -176,6 +203,21 @@ mod tests {
             for b in &names[..i] {
                 assert_ne!(styles.of(a), styles.of(b), "{a} {b}");
             }
+        }
+    }
+
+    #[test]
+    fn an_engine_has_one_grey_and_its_settings_a_marker() {
+        let peers = ["b 2", "b 2 +huge-pages", "a 1", "c 3", "a 1 +huge-pages"];
+        let styles = Styles::new(peers.into_iter().chain(["radix"]), &peers);
+        let of = |name| styles.of(name);
+        assert_eq!(of("a 1").colour, of("a 1 +huge-pages").colour);
+        let mut greys: Vec<Colour> = ["a 1", "b 2", "c 3"].map(|name| of(name).colour).into();
+        greys.dedup();
+        assert_eq!(greys, PEERS);
+        for (i, a) in peers.iter().enumerate() {
+            assert!(!COLOURS.contains(&of(a).colour));
+            assert!(peers[..i].iter().all(|b| of(a) != of(b)), "{a}");
         }
     }
 

@@ -24,7 +24,8 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     let mut canvas = Canvas::default();
     let explanation = format!(
         "{}, median with its 95 % interval, log axis, fastest first. Shaded: as fast as the \
-         fastest within the noise floor. Dashed: what memory allows (model). Stars: peers.",
+         fastest within the noise floor. Dashed: what memory allows (model). Grey stars: peers, \
+         hollow with huge pages.",
         threads_text(threads)
     );
     let y = header(&mut canvas, TITLE, &explanation);
@@ -79,6 +80,26 @@ fn panel(data: &Data<'_>, workload: &str, threads: u32) -> Option<RowPanel> {
     })
 }
 
+/// How the fastest variants stand to the fastest peers.
+fn against_peers(data: &Data<'_>, threads: u32) -> String {
+    let is_drawn = |name: &str| data.workloads().any(|workload| workload.name == name);
+    let all = data.summary.against_peers.iter();
+    let ratios = all
+        .filter(|a| a.threads == threads && is_drawn(&a.workload))
+        .map(|a| a.ratio.median);
+    let (low, high) = ratios.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
+        (low.min(ratio), high.max(ratio))
+    });
+    match high > 0.0 {
+        true => format!(
+            " The fastest peer takes {} to {} the time of the fastest variant.",
+            scale::times(low),
+            scale::times(high)
+        ),
+        false => String::new(),
+    }
+}
+
 /// Who is fastest where, counting only leads beyond the noise.
 fn finding(data: &Data<'_>, threads: u32) -> String {
     let (mut clear, mut ties): (Vec<(&str, usize)>, usize) = (Vec::new(), 0);
@@ -111,7 +132,8 @@ fn finding(data: &Data<'_>, threads: u32) -> String {
         format!("clearly fastest: {}", clear.join(", "))
     };
     format!(
-        "Of {workloads} workloads at {}, {clear}; on {ties} the two fastest are within noise.",
-        threads_text(threads)
+        "Of {workloads} workloads at {}, {clear}; on {ties} the two fastest are within noise.{}",
+        threads_text(threads),
+        against_peers(data, threads)
     )
 }

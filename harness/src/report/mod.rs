@@ -11,6 +11,7 @@ use crate::summary::{Cells, SUMMARY_FILE, summarise_cells};
 
 pub(crate) mod html;
 mod page;
+mod peers;
 mod tables;
 
 /// The looks of every page.

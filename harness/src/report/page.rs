@@ -1,7 +1,7 @@
 //! `index.html`: findings first, then the charts, then what they rest on.
 
 use super::html::{escape, shell_word};
-use super::{STYLE, tables};
+use super::{STYLE, peers, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::record::Run;
 use crate::summary::Summary;
@@ -30,6 +30,11 @@ pub fn page(run: &Run, summary: &Summary, charts: &[Result<Chart, LeftOut>]) -> 
         &format!("Times over the fastest, {}", threads_text(threads)),
         "<p>The fastest of a workload with its time, the others as multiples of it.</p>",
         &tables::overview(run, summary, threads),
+    );
+    page.titled(
+        "The fastest variant against the fastest peer",
+        against_text(summary),
+        &peers::against(summary),
     );
     page.titled(
         "Failures",
@@ -72,6 +77,15 @@ pub fn page(run: &Run, summary: &Summary, charts: &[Result<Chart, LeftOut>]) -> 
     }
     page.push("</main></body></html>\n");
     page.0
+}
+
+fn against_text(summary: &Summary) -> &'static str {
+    if summary.against_peers.is_empty() {
+        ""
+    } else {
+        "<p>Time of the peer over time of the variant, paired within rounds. Each side is the one with the least \
+         median on the workload, a peer with the better of its page settings.</p>"
+    }
 }
 
 fn failure_text(summary: &Summary) -> &'static str {
