@@ -29,6 +29,9 @@ pub enum Ending {
     /// The call or an input was wrong. Exit status 2.
     #[error("{0}")]
     Usage(String),
+    /// Another program that was run for the verb has said what was wrong. Exit status 2.
+    #[error("")]
+    Said,
     /// Someone pressed Ctrl-C. Exit status 130.
     #[error("{0}")]
     Interrupted(String),
@@ -43,7 +46,7 @@ impl Ending {
     fn status(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Wrong(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Said => 2,
             Self::Interrupted(_) => INTERRUPTED,
         })
     }
@@ -68,7 +71,9 @@ pub fn run(cli: Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
-            eprintln!("error: {ending}");
+            if !matches!(ending, Ending::Said) {
+                eprintln!("error: {ending}");
+            }
             ending.status()
         }
     }

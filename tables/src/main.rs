@@ -1,0 +1,230 @@
+//! `tables import` and `tables export`: what `harness table` runs for them.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use join_core::page::DataType;
+use join_core::table::Table;
+use tables::{CsvOptions, Options, Progress};
+
+/// One's own data as table folders, and back.
+#[derive(Debug, Parser)]
+#[command(name = "harness table", bin_name = "harness table")]
+enum Verb {
+    /// Parquet or CSV files to a new table folder
+    Import(Import),
+    /// A table folder to a new Parquet file
+    Export(Export),
+}
+
+/// Arguments of `table import`.
+#[derive(Debug, clap::Args)]
+struct Import {
+    /// Parquet or CSV files of the same columns, whose rows follow one another
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The table folder to write
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// The table's name [default: that of the folder]
+    #[arg(long)]
+    name: Option<String>,
+    /// Only these columns, in this order
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    columns: Vec<String>,
+    /// Types of columns, instead of those found: INT32, INT64, FP64, VARCHAR
+    #[arg(long, value_delimiter = ',', value_name = "NAME=TYPE,NAME=TYPE")]
+    types: Vec<String>,
+    /// Parquet's decimals: as FP64 unless that loses digits, as the nearest FP64, or as INT64 in units of the last digit
+    #[arg(long, value_enum, default_value_t)]
+    decimals: Decimals,
+    /// What is between the fields of a CSV file, one character or `tab` [default: a comma; a tab for .tsv]
+    #[arg(long, value_name = "C")]
+    delimiter: Option<String>,
+    /// What is around the fields of a CSV file, one character or `none`
+    #[arg(long, value_name = "C", default_value = "\"")]
+    quote: String,
+    /// A field of a CSV file that means NULL; may be given several times [default: the empty field]
+    #[arg(long, value_name = "TEXT")]
+    null: Vec<String>,
+    /// The CSV file begins with data; its columns are column1, column2 and so on
+    #[arg(long)]
+    no_header: bool,
+}
+
+/// What becomes of Parquet's decimals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Decimals {
+    /// FP64; more than 15 digits are refused
+    #[default]
+    Fp64,
+    /// The nearest FP64, whatever is lost
+    Rounded,
+    /// INT64 in units of the last digit
+    Scaled,
+}
+
+/// Arguments of `table export`.
+#[derive(Debug, clap::Args)]
+struct Export {
+    /// The table folder
+    folder: PathBuf,
+    /// The Parquet file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let result = match Verb::try_parse() {
+        Ok(Verb::Import(args)) => import(&args),
+        Ok(Verb::Export(args)) => export(&args),
+        Err(error) if error.use_stderr() => Err(first_line(&error.to_string())),
+        Err(help) => {
+            // Nothing is left to do where even help cannot be printed.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The error of a command line in one line, with what it names.
+fn first_line(message: &str) -> String {
+    let (said, _) = message.split_once("\n\n").unwrap_or((message, ""));
+    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line).to_owned();
+    format!("{line}; see `harness table import --help`")
+}
+
+/// Imports files, and says which columns the table has.
+fn import(args: &Import) -> Result<(), String> {
+    let options = options(args)?;
+    let mut meter = Meter::new();
+    let table = tables::import(&args.files, &args.out, &options, &mut |at| meter.show(at));
+    meter.finish();
+    let table = table.map_err(|error| error.to_string())?;
+    let columns: Vec<String> = table
+        .columns()
+        .iter()
+        .map(|named| format!("{} {}", named.name, named.column.data_type()))
+        .collect();
+    eprintln!("{} rows of {}", table.num_rows(), columns.join(", "));
+    println!("{}", args.out.display());
+    Ok(())
+}
+
+/// Exports a table folder.
+fn export(args: &Export) -> Result<(), String> {
+    let table = Table::open(&args.folder).map_err(|error| error.to_string())?;
+    let mut meter = Meter::new();
+    let written = tables::export(&table, &args.out, &mut |at| meter.show(at));
+    meter.finish();
+    written.map_err(|error| error.to_string())?;
+    println!("{}", args.out.display());
+    Ok(())
+}
+
+fn options(args: &Import) -> Result<Options, String> {
+    let folder = args.out.file_name().unwrap_or_default().to_string_lossy();
+    let types = args.types.iter().map(|text| of_type(text));
+    Ok(Options {
+        name: args.name.clone().unwrap_or_else(|| folder.into_owned()),
+        columns: args.columns.clone(),
+        types: types.collect::<Result<_, _>>()?,
+        decimals: match args.decimals {
+            Decimals::Fp64 => tables::Decimals::Fp64,
+            Decimals::Rounded => tables::Decimals::Rounded,
+            Decimals::Scaled => tables::Decimals::Scaled,
+        },
+        csv: CsvOptions {
+            delimiter: match &args.delimiter {
+                Some(text) => Some(one_byte("--delimiter", text)?),
+                None => None,
+            },
+            quote: match args.quote.as_str() {
+                "none" => None,
+                text => Some(one_byte("--quote", text)?),
+            },
+            nulls: match args.null.is_empty() {
+                true => CsvOptions::default().nulls,
+                false => args.null.clone(),
+            },
+            header: !args.no_header,
+        },
+    })
+}
+
+/// `name=TYPE`.
+fn of_type(text: &str) -> Result<(String, DataType), String> {
+    let parsed = text.rsplit_once('=').and_then(|(name, asked)| {
+        let same = |data_type: &DataType| data_type.name().eq_ignore_ascii_case(asked.trim());
+        let data_type = DataType::ALL.into_iter().find(same)?;
+        Some((name.to_owned(), data_type))
+    });
+    parsed.ok_or_else(|| {
+        format!(
+            "--types {text:?}: say for instance --types id=INT32,name=VARCHAR; types are INT32, INT64, FP64 and VARCHAR"
+        )
+    })
+}
+
+fn one_byte(option: &str, text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        &[byte] if !matches!(byte, b'\n' | b'\r') => Ok(byte),
+        _ => Err(format!(
+            "{option} {text:?}: say one ASCII character, such as ';', or tab"
+        )),
+    }
+}
+
+/// Progress on standard error: a bar on a terminal, a line every few seconds otherwise.
+struct Meter {
+    bar: Option<ProgressBar>,
+    said: Instant,
+}
+
+impl Meter {
+    /// Seconds between lines.
+    const PAUSE: u64 = 5;
+
+    fn new() -> Meter {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(1);
+            let style = "{bar:24} {percent:>3} %, {eta} left  {wide_msg}";
+            bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+            bar
+        });
+        Meter {
+            bar,
+            said: Instant::now(),
+        }
+    }
+
+    fn show(&mut self, at: Progress) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(at.total);
+            bar.set_position(at.done);
+            bar.set_message(at.what);
+        } else if self.said.elapsed().as_secs() >= Self::PAUSE {
+            eprintln!("{}: {} %", at.what, 100 * at.done / at.total.max(1));
+            self.said = Instant::now();
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
