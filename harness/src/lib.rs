@@ -3,6 +3,7 @@
 pub mod charts;
 pub mod cli;
 pub mod compare;
+pub mod counters;
 pub mod limit_model;
 pub mod limits;
 pub mod machine;

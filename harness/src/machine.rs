@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use crate::counters::Counters;
 use crate::record::{Cache, Environment};
 
 const UNKNOWN: &str = "unknown";
@@ -29,7 +30,7 @@ pub fn environment(allocator: &str) -> Environment {
         commit,
         dirty,
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
-        counters: counters(),
+        counters: Counters::open().describe(),
     }
 }
 
@@ -153,11 +154,17 @@ fn profile() -> String {
         "debug" => "dev",
         other => other,
     };
-    if cfg!(debug_assertions) {
-        format!("{name}, debug assertions")
+    let assertions = if cfg!(debug_assertions) {
+        ", debug assertions"
     } else {
-        name.to_owned()
-    }
+        ""
+    };
+    let slowed = if cfg!(feature = "slowed") {
+        ", one variant slowed"
+    } else {
+        ""
+    };
+    format!("{name}{assertions}{slowed}")
 }
 
 /// The revision of the sources that this program was built from, and whether tracked files differ
@@ -179,31 +186,6 @@ fn revision(folder: &Path) -> (String, bool) {
             (commit, changes.is_some_and(|changes| !changes.is_empty()))
         }
         None => (UNKNOWN.to_owned(), false),
-    }
-}
-
-fn counters() -> String {
-    let sources = Path::new("/sys/bus/event_source/devices");
-    if !cfg!(target_os = "linux") {
-        return format!(
-            "not supported here: {} has no perf events",
-            std::env::consts::OS
-        );
-    }
-    // `cpu` on x86 and most others, `armv8_…` and `cpu_core` on some.
-    let processor = fs::read_dir(sources).is_ok_and(|entries| {
-        entries.filter_map(Result::ok).any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with("cpu") || name.starts_with("arm")
-        })
-    });
-    if processor {
-        "not recorded".to_owned()
-    } else {
-        "not supported here: the kernel offers no hardware event source (a virtual machine without \
-         a performance monitoring unit)"
-            .to_owned()
     }
 }
 

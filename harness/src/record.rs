@@ -298,6 +298,9 @@ pub struct SampleRecord {
     /// Bytes of the finished table, where the variant knows.
     #[serde(default)]
     pub bytes: Option<u64>,
+    /// What processor and kernel counted meanwhile, all threads together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
     /// Whether this process or a peer did the work.
     pub source: Source,
 }

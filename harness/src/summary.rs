@@ -134,6 +134,10 @@ pub struct CellSummary {
     pub peak_bytes: Option<u64>,
     /// Bytes of the finished table.
     pub table_bytes: Option<u64>,
+    /// Peak memory over the build rows.
+    pub peak_bytes_per_build_row: Option<f64>,
+    /// What was counted a build and probe tuple: medians.
+    pub counters_per_tuple: BTreeMap<String, f64>,
     /// Median time over the time of [`limit_model`].
     pub limit_ratio: Option<f64>,
 }
@@ -228,8 +232,23 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
         tuples_per_second: (workload.build_rows + workload.probe_rows) as f64 / seconds.median,
         peak_bytes: peak.map(|m| m.peak_bytes),
         table_bytes: stats::median(&table_bytes).map(|b| b as u64),
+        peak_bytes_per_build_row: peak
+            .map(|m| m.peak_bytes as f64 / workload.build_rows.max(1) as f64),
+        counters_per_tuple: counters_per_tuple(&samples, workload.build_rows + workload.probe_rows),
         limit_ratio: limit.map(|limit| seconds.median / limit),
     })
+}
+
+fn counters_per_tuple(samples: &[&SampleRecord], tuples: u64) -> BTreeMap<String, f64> {
+    let mut found: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (name, count) in samples.iter().flat_map(|s| &s.counters) {
+        let per_tuple = *count as f64 / tuples.max(1) as f64;
+        found.entry(name).or_default().push(per_tuple);
+    }
+    let medians = found
+        .into_iter()
+        .filter_map(|(name, values)| Some((name.to_owned(), stats::median(&values)?)));
+    medians.collect()
 }
 
 fn control(cell: &Cell<'_, '_>) -> Option<Control> {

@@ -80,6 +80,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                             phases: Vec::new(),
                             answer: workload(at).expected,
                             bytes: None,
+                            counters: Default::default(),
                             source: Source::Variant,
                         });
                     }

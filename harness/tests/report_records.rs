@@ -169,10 +169,17 @@ fn the_summary_has_the_documented_shape() {
         "samples",
         "tuples_per_second",
         "peak_bytes",
+        "peak_bytes_per_build_row",
         "limit_ratio",
     ] {
         assert!(result[key].as_f64().unwrap() > 0.0, "{key}");
     }
+    assert!(
+        result["counters_per_tuple"]["page_faults"]
+            .as_f64()
+            .unwrap()
+            > 0.0
+    );
     assert_eq!(result["checksum"], "000000000000abc2");
     assert!(result["toggles"].is_object());
     let seconds = ["low", "median", "high"].map(|k| result["seconds"][k].as_f64().unwrap());

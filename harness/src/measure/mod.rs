@@ -9,6 +9,8 @@ mod progress;
 mod rounds;
 mod run;
 mod sample;
+#[cfg(feature = "slowed")]
+mod slowed;
 pub mod tags;
 
 pub use progress::Progress;
@@ -76,9 +78,12 @@ impl Cell {
         label: Option<&str>,
         threads: u32,
     ) -> Result<Self, NotCompiled> {
+        let join = variant.join(&configuration)?;
+        #[cfg(feature = "slowed")]
+        let join = slowed::slowed(&variant.name, join);
         Ok(Self {
             work: Work::Join {
-                join: variant.join(&configuration)?,
+                join,
                 configuration,
             },
             name: PlannedCell {

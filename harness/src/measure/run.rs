@@ -384,6 +384,7 @@ fn sample(workload: &str, cell: &Cell, round: u32, order: u32, measured: Measure
         phases: measured.phases,
         answer: measured.answer,
         bytes: measured.bytes,
+        counters: measured.counters,
         source: match cell.is_peer() {
             true => Source::Peer,
             false => Source::Variant,

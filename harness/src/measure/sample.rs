@@ -1,5 +1,6 @@
 //! One sample: a join on a fresh table, timed and checked.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use join_core::memory::{Memory, process};
 use join_core::parallel::{Team, ThreadStart};
 
 use super::{Cell, Work};
+use crate::counters::Counters;
 use crate::machine;
 use crate::peers::{Fault, Pool, Wanted};
 use crate::record::{Answer, Checksum, Environment, Phase};
@@ -31,6 +33,8 @@ pub struct Measured {
     pub answer: Answer,
     /// Bytes of the finished table, where the join tells.
     pub bytes: Option<u64>,
+    /// What was counted meanwhile; nothing of a peer.
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// Why there is no sample.
@@ -53,6 +57,7 @@ pub struct Bench<'a> {
     memory: Memory,
     caches: CacheSizes,
     peers: Pool<'a>,
+    counters: Counters,
 }
 
 impl<'a> Bench<'a> {
@@ -75,6 +80,8 @@ impl<'a> Bench<'a> {
                 l2: cache(2).unwrap_or(usual.l2),
             },
             peers: Pool::new(interrupted),
+            // Before any team, whose threads inherit them.
+            counters: Counters::open(),
         }
     }
 
@@ -135,6 +142,7 @@ impl<'a> Bench<'a> {
                 sum_probe: joined.sum_probe,
             }),
             bytes: None,
+            counters: BTreeMap::new(),
         })
     }
 
@@ -169,12 +177,14 @@ impl<'a> Bench<'a> {
             caches: self.caches,
             ..Context::new(team, &self.memory).with_consumer(consumer)
         };
+        let counting = self.counters.start();
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
             let start = Instant::now();
             let result = join.join(input, &context);
             (result, start.elapsed().as_secs_f64())
         }))
         .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
+        let counters = self.counters.since(&counting);
         let outcome = result.map_err(|error| Failed::Error(error.to_string()))?;
         let aggregate = outcome
             .results
@@ -201,6 +211,7 @@ impl<'a> Bench<'a> {
             phases,
             answer: answer(&aggregate),
             bytes: Some(outcome.table_bytes as u64),
+            counters,
         })
     }
 }

@@ -1,5 +1,8 @@
 //! The tables of the page.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
 use super::html::{Table, escape};
 use crate::charts::scale;
 use crate::record::{Run, Toggles};
@@ -52,7 +55,7 @@ pub fn overview(run: &Run, summary: &Summary, threads: u32) -> String {
 
 /// Every cell of one workload in the default configuration.
 pub fn results(summary: &Summary, workload: &str) -> String {
-    let mut table = Table::new(&[
+    let mut columns = vec![
         "variant",
         "#threads",
         "#time",
@@ -62,7 +65,17 @@ pub fn results(summary: &Summary, workload: &str) -> String {
         "#peak memory",
         "#table",
         "#samples",
-    ]);
+    ];
+    let of_workload = summary.results.iter().filter(|r| r.workload == workload);
+    let counters: BTreeSet<&String> = of_workload
+        .flat_map(|r| r.counters_per_tuple.keys())
+        .collect();
+    let names = counters
+        .iter()
+        .map(|name| format!("#{} a tuple", name.replace('_', " ")));
+    let names: Vec<String> = names.collect();
+    columns.extend(names.iter().map(String::as_str));
+    let mut table = Table::new(&columns);
     let mut cells: Vec<&CellSummary> = summary
         .results
         .iter()
@@ -75,17 +88,32 @@ pub fn results(summary: &Summary, workload: &str) -> String {
     });
     let bytes = |bytes: Option<u64>| bytes.map_or(String::new(), |b| scale::bytes(b as f64));
     for cell in cells {
-        table.row(&[
+        let counted = counters.iter().map(|name| {
+            let value = cell.counters_per_tuple.get(*name);
+            value.map_or(String::new(), |value| scale::short(*value))
+        });
+        let counted: Vec<String> = counted.collect();
+        let [seconds, interval, rate, limit, peak, table_bytes] = [
+            scale::seconds(cell.seconds.median),
+            ends(cell.seconds, scale::seconds),
+            scale::short(cell.tuples_per_second / 1e6),
+            cell.limit_ratio.map_or(String::new(), scale::times),
+            bytes(cell.peak_bytes),
+            bytes(cell.table_bytes),
+        ];
+        let mut row: Vec<&dyn Display> = vec![
             &cell.variant,
             &cell.threads,
-            &scale::seconds(cell.seconds.median),
-            &ends(cell.seconds, scale::seconds),
-            &scale::short(cell.tuples_per_second / 1e6),
-            &cell.limit_ratio.map_or(String::new(), scale::times),
-            &bytes(cell.peak_bytes),
-            &bytes(cell.table_bytes),
+            &seconds,
+            &interval,
+            &rate,
+            &limit,
+            &peak,
+            &table_bytes,
             &cell.samples,
-        ]);
+        ];
+        row.extend(counted.iter().map(|text| text as &dyn Display));
+        table.row(&row);
     }
     table.html()
 }

@@ -427,6 +427,10 @@ fn sample(
         seconds: build_part + probe_part,
         phases,
         answer: workload.expected,
+        counters: std::collections::BTreeMap::from([(
+            "page_faults".to_owned(),
+            workload.build_rows / 512 + 1,
+        )]),
         bytes: (family != "peer").then_some((bytes * workload.build_rows as f64) as u64),
         source: if family == "peer" {
             Source::Peer
