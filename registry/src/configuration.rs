@@ -93,6 +93,8 @@ pub struct Configuration {
     pub huge_pages: bool,
     /// How pairs are merged.
     pub merge: Merge,
+    /// How the join with both sides partitioned is made.
+    pub join: partitioned_join::Settings,
 }
 
 impl Default for Configuration {
@@ -110,6 +112,7 @@ impl Default for Configuration {
             source: Source::Pool,
             huge_pages: true,
             merge: Merge::Parallel,
+            join: partitioned_join::Settings::DEFAULT,
         }
     }
 }

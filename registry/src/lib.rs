@@ -94,7 +94,7 @@ pub fn variants() -> Vec<Variant> {
         description: join.description.to_owned(),
         curated: true,
         base: Configuration::default(),
-        parts: &[Part::Process, Part::Merge],
+        parts: join.parts,
         make: join.make,
     });
     combined.chain(own).collect()
@@ -108,6 +108,21 @@ pub fn default_variant() -> Variant {
     let mut all = variants().into_iter();
     all.find(|variant| variant.name == DEFAULT)
         .expect("the default variant is registered")
+}
+
+/// The variants that an ablation changes when it is not told which, and the toggles to show on each: those of parts that
+/// none before it has.
+pub fn ablated(toggles: &[&'static Toggle]) -> Vec<(Variant, Vec<&'static Toggle>)> {
+    let all = variants();
+    let named = |name: &&str| all.iter().find(|variant| variant.name == **name).cloned();
+    let ablated: Vec<Variant> = variants::ABLATED.iter().filter_map(named).collect();
+    let of = |index: usize| {
+        let (before, rest) = ablated.split_at(index);
+        let first = |part| rest[0].has(part) && !before.iter().any(|variant| variant.has(part));
+        let toggles = toggles.iter().copied();
+        (rest[0].clone(), toggles.filter(|t| first(t.part)).collect())
+    };
+    (0..ablated.len()).map(of).collect()
 }
 
 /// The toggle of that name.

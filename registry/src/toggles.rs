@@ -6,6 +6,7 @@ use join_core::join::{Compare, Kernel, Schedule};
 use join_core::memory::process::Source;
 use join_core::parallel::{MorselSize, Sharing, ThreadStart};
 use partitioned_build::{ChunkSize, Collect, FanOut};
+use partitioned_join::{FanOut as BothFanOut, MemoryUse, Semijoin};
 
 use super::configuration::{Configuration, Directory, Hash, ListEntry, Merge, Tags};
 
@@ -18,6 +19,8 @@ pub enum Part {
     Partitions,
     /// How keys are read, shared among threads and looked up.
     Probe,
+    /// The partitioning of both sides, and the join of each partition.
+    Sides,
     /// Threads and memory, of every variant.
     Process,
     /// The placing of result pairs, where the consumer wants pairs.
@@ -250,6 +253,82 @@ pub static TOGGLES: &[Toggle] = &[
         settings: &[
             Setting::new("tuple", |c| c.list_entry = ListEntry::Tuple),
             Setting::new("tuple-and-tag", |c| c.list_entry = ListEntry::TupleAndTag),
+        ],
+    },
+    Toggle {
+        name: "join-fan-out",
+        sentence: "partitions of both sides: sized for the cache, none at all, or a fixed number",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("cache", |c| c.join.fan_out = BothFanOut::Cache),
+            Setting::new("none", |c| c.join.fan_out = BothFanOut::Bits(0)),
+            Setting::new("2^6", |c| c.join.fan_out = BothFanOut::Bits(6)),
+            Setting::new("2^11", |c| c.join.fan_out = BothFanOut::Bits(11)),
+        ],
+    },
+    Toggle {
+        name: "join-compare",
+        sentence: "a slot's tuples compared four at a time (AVX2), or the first two one after the other and then in a loop",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("avx2", |c| c.join.simd = true),
+            Setting::new("scalar", |c| c.join.simd = false),
+        ],
+    },
+    Toggle {
+        name: "join-slots-per-tuple",
+        sentence: "directory slots a tuple of a partition's table",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("1", |c| c.join.slots_per_tuple = 1.0),
+            Setting::new("1/2", |c| c.join.slots_per_tuple = 0.5),
+            Setting::new("2", |c| c.join.slots_per_tuple = 2.0),
+        ],
+    },
+    Toggle {
+        name: "join-write-combining",
+        sentence: "both sides' tuples gathered to four cache lines before they are written to their partition",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("on", |c| c.join.write_combining = true),
+            Setting::new("off", |c| c.join.write_combining = false),
+        ],
+    },
+    Toggle {
+        name: "join-lists",
+        sentence: "both sides partitioned to lists of chunks in one pass, or by a counting pass to exact places",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("lists", |c| c.join.collect = Collect::Arena),
+            Setting::new("two-passes", |c| c.join.collect = Collect::Exact),
+        ],
+    },
+    Toggle {
+        name: "table-side",
+        sentence: "tables made of the smaller side, or of the build side always",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("smaller", |c| c.join.smaller_side = true),
+            Setting::new("build", |c| c.join.smaller_side = false),
+        ],
+    },
+    Toggle {
+        name: "semi-join-filter",
+        sentence: "probes pass a Bloom filter of the build side before they are partitioned: where a sample says that it pays, never, or always",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("sampled", |c| c.join.filter = Semijoin::Sampled),
+            Setting::new("off", |c| c.join.filter = Semijoin::Off),
+            Setting::new("on", |c| c.join.filter = Semijoin::On),
+        ],
+    },
+    Toggle {
+        name: "low-memory",
+        sentence: "the probe side partitioned a round at a time, within 1.5 × the bytes of a table, or all at once",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("off", |c| c.join.memory = MemoryUse::Fast),
+            Setting::new("on", |c| c.join.memory = MemoryUse::Low),
         ],
     },
     Toggle {

@@ -3,6 +3,7 @@
 //! To add one: a dependency in `Cargo.toml` and a line in [`BUILDS`] (it then combines with every probe of [`PROBES`])
 //! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
 
+use adaptive::{Adaptive, Candidate, Observed};
 use baselines::{
     BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
     StdHashMap,
@@ -20,7 +21,7 @@ use serial_build::SerialBuild;
 use super::configuration::{
     Configuration, ListEntry, NotCompiled, WithScheme, joined, with_scheme,
 };
-use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Table};
+use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Sides, Table};
 
 /// Makes a join under a configuration.
 pub type Make = fn(&Configuration) -> Result<Box<dyn Join>, NotCompiled>;
@@ -49,6 +50,7 @@ pub struct JoinVariant {
     pub(super) name: &'static str,
     pub(super) family: &'static str,
     pub(super) description: &'static str,
+    pub(super) parts: &'static [Part],
     pub(super) make: Make,
 }
 
@@ -83,13 +85,17 @@ pub static PROBES: &[ProbeVariant] = &[
 /// The joins that see both sides before they match anything.
 #[rustfmt::skip] // a line a variant
 pub static JOINS: &[JoinVariant] = &[
-    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", make: |_| Ok(Box::new(PartitionedJoin::<DefaultScheme>::new(partitioned_join::Settings::DEFAULT))) },
-    JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", make: |_| Ok(Box::new(Radix::default())) },
-    JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", make: |_| Ok(Box::new(SortMerge)) },
+    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(Box::new(PartitionedJoin::<DefaultScheme>::new(c.join))) },
+    JoinVariant { name: "adaptive", family: "unchained", description: "one table of the smaller side where it fits in L2, else both sides partitioned; filtered first where a sample of probes finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
+    JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", parts: &[Process, Merge], make: |_| Ok(Box::new(Radix::default())) },
+    JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", parts: &[Process, Merge], make: |_| Ok(Box::new(SortMerge)) },
 ];
 
 /// The variant that an ablation changes.
 pub const DEFAULT: &str = "partitioned+batched";
+
+/// The variants that an ablation changes, in order: a toggle is shown on the first that has its part.
+pub(super) const ABLATED: &[&str] = &[DEFAULT, "partitioned-join"];
 
 /// Hash, tags and directory of the source.
 pub(super) type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
@@ -111,6 +117,29 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompil
         // Compiled for the default scheme alone.
         ListEntry::TupleAndTag => Ok(from_min_rows::<DefaultScheme, Tagged>(configuration)),
     }
+}
+
+/// What measurements chose by size: the candidates and the sizes from which on they are picked. The rest (which side the
+/// table is of, whether probes are filtered) the joins decide themselves once they have seen more.
+fn adaptive(configuration: &Configuration) -> Adaptive {
+    let join = |fan_out| {
+        let settings = partitioned_join::Settings {
+            fan_out,
+            ..configuration.join
+        };
+        Box::new(PartitionedJoin::<DefaultScheme>::new(settings))
+    };
+    let cached = Candidate {
+        name: "one table",
+        fits: Observed::fits_in_cache,
+        join: join(partitioned_join::FanOut::Bits(0)),
+    };
+    let partitioned = Candidate {
+        name: "both sides partitioned",
+        fits: |_| true,
+        join: join(configuration.join.fan_out),
+    };
+    Adaptive::new(vec![cached], partitioned)
 }
 
 struct Partitioned;

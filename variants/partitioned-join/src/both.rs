@@ -8,10 +8,12 @@ use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
 use join_core::unchained::Scheme;
 
 use crate::entries::Part;
+use crate::filter::{Filter, Passing};
 use crate::local::LocalTable;
 use crate::ranges::How;
+use crate::sample::selective;
 use crate::task::divide;
-use crate::{MemoryUse, Settings, Sides};
+use crate::{MemoryUse, Semijoin, Settings, Sides};
 
 /// Fewest rows of a round.
 const MIN_ROUND: usize = 1 << 14;
@@ -39,6 +41,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
     };
     let rows = sides.probe.len();
     let (mut table_bytes, mut rounds) = (0, Vec::new());
+    let mut notes = vec![format!("2^{part_bits} partitions")];
     let builds = partitioning(sides.table.len());
     builds.collect::<K, S, Plain, _>(sides.table, context, |builds| {
         phases.lap("partition build");
@@ -46,6 +49,20 @@ pub(crate) fn join<K: Key, S: Scheme>(
         let mut tables = tables::<K, S>(builds, part_bits, settings, most_rows, context)?;
         let tuples: usize = (0..builds.parts()).map(|part| builds.len(part)).sum();
         table_bytes = settings.table_bytes::<K>(tuples);
+        let filter = match settings.filter {
+            Semijoin::Off => false,
+            Semijoin::On => true,
+            Semijoin::Sampled => {
+                Filter::<S::Hash>::bytes(tuples, builds.parts()) <= context.caches.l2
+                    && selective(sides.probe, &mut tables[0], builds, &mut notes)
+            }
+        };
+        let filter = filter.then(|| Filter::<S::Hash>::new(builds, context));
+        let filter = filter.transpose()?;
+        if let Some(filter) = &filter {
+            notes.push(format!("filter of {} bytes", filter.len_bytes()));
+            phases.lap("filter build");
+        }
         let round = match settings.memory {
             MemoryUse::Fast => rows.max(1),
             MemoryUse::Low => {
@@ -60,25 +77,30 @@ pub(crate) fn join<K: Key, S: Scheme>(
                 .probe
                 .slice(start..rows.min(start.saturating_add(round)));
             let probes = partitioning(KeySource::<K>::rows(&source).unwrap_or(0));
-            rounds.push(
-                probes.collect::<K, S, Plain, _>(&source, context, |probes| {
-                    phases.lap("partition probe");
-                    let context = context.round();
-                    join_round(
-                        &mut tables,
-                        builds,
-                        probes,
-                        sides.how,
-                        &context,
-                        &mut phases,
-                    )
-                })?,
-            );
+            let passing;
+            let source: &dyn KeySource<K> = match &filter {
+                None => &source,
+                Some(filter) => {
+                    passing = Passing { source, filter };
+                    &passing
+                }
+            };
+            rounds.push(probes.collect::<K, S, Plain, _>(source, context, |probes| {
+                phases.lap("partition probe");
+                let context = context.round();
+                join_round(
+                    &mut tables,
+                    builds,
+                    probes,
+                    sides.how,
+                    &context,
+                    &mut phases,
+                )
+            })?);
         }
         Ok(())
     })?;
     phases.lap("free");
-    let mut notes = vec![format!("2^{part_bits} partitions")];
     if rounds.len() > 1 {
         notes.push(format!("probe side in {} rounds", rounds.len()));
     }

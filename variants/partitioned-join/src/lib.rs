@@ -16,8 +16,10 @@
 
 mod both;
 mod entries;
+mod filter;
 mod local;
 mod ranges;
+mod sample;
 mod task;
 mod whole;
 
@@ -34,7 +36,7 @@ use ranges::How;
 /// How many partitions a join makes of each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FanOut {
-    /// So many that a partition's table takes an eighth of L2, but more than 2^10 only where it would not fit; none at all
+    /// So many that a partition's table takes a sixteenth of L2 (whose other users must leave it there), but more than 2^10 only where it would not fit; none at all
     /// where the whole table fits in L2.
     #[default]
     Cache,
@@ -51,6 +53,19 @@ pub enum MemoryUse {
     /// At most one and a half times what a table of the build side takes: the probe side is partitioned and joined a part
     /// at a time, and the tables of partitions are built anew for each.
     Low,
+}
+
+/// When probes pass a filter of the build side's keys before they are partitioned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Semijoin {
+    /// Never.
+    Off,
+    /// Always, unless nothing is partitioned.
+    On,
+    /// Where the filter fits in L2 and most of a sample of probes match nothing. A filter that does not fit costs more
+    /// than partitioning what it would spare.
+    #[default]
+    Sampled,
 }
 
 /// The settings of a join with both sides partitioned.
@@ -70,6 +85,8 @@ pub struct Settings {
     pub smaller_side: bool,
     /// How much memory.
     pub memory: MemoryUse,
+    /// Whether probes pass a filter of the build side's keys before they are partitioned.
+    pub filter: Semijoin,
 }
 
 impl Settings {
@@ -82,6 +99,7 @@ impl Settings {
         simd: true,
         smaller_side: true,
         memory: MemoryUse::Fast,
+        filter: Semijoin::Sampled,
     };
 
     /// Bytes that a table of `rows` keys takes.
@@ -103,7 +121,9 @@ impl Settings {
                     let parts = table.div_ceil(l2 / share);
                     parts.next_power_of_two().ilog2()
                 };
-                bits(8).min(CHEAP_PART_BITS.max(bits(2))).min(MAX_PART_BITS)
+                bits(16)
+                    .min(CHEAP_PART_BITS.max(bits(2)))
+                    .min(MAX_PART_BITS)
             }
         }
     }

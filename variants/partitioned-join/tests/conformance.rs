@@ -6,7 +6,7 @@ use join_core::hash::{Colliding, Crc32};
 use join_core::partition::Collect;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
-use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Settings};
+use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Semijoin, Settings};
 
 #[test]
 fn defaults() {
@@ -58,6 +58,17 @@ fn a_round_at_a_time() {
         memory: MemoryUse::Low,
         ..Settings::DEFAULT
     }));
+}
+
+#[test]
+fn filtered_first() {
+    for (filter, bits) in [(Semijoin::On, 4), (Semijoin::On, 9), (Semijoin::Off, 4)] {
+        check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+            fan_out: FanOut::Bits(bits),
+            filter,
+            ..Settings::DEFAULT
+        }));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a join may take.
+//! What a join may take, and what it chooses.
 
 use join_core::join::{Consumer, Context, Join, JoinInput, PairPlacement};
 use join_core::memory::Memory;
@@ -6,7 +6,7 @@ use join_core::oracle;
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Column;
 use join_core::unchained::DefaultScheme;
-use partitioned_join::{MemoryUse, PartitionedJoin, Settings};
+use partitioned_join::{MemoryUse, PartitionedJoin, Semijoin, Settings};
 
 /// Keys that look random, each of `distinct` about equally often.
 fn keys(rows: u32, distinct: u32) -> Column {
@@ -61,5 +61,29 @@ fn pairs_of_all_rounds_are_placed_once() {
             outcome.results.aggregate(),
             Some(oracle::sort_merge(&input))
         );
+    }
+}
+
+#[test]
+fn a_filter_only_where_a_sample_finds_few_matches() {
+    let build = keys(200_000, 200_000);
+    for (probe, wanted) in [
+        (keys(600_000, 600_000), true),
+        (keys(600_000, 200_000), false),
+    ] {
+        let input = JoinInput::new(&build, &probe).unwrap();
+        let join = PartitionedJoin::<DefaultScheme>::new(Settings {
+            filter: Semijoin::Sampled,
+            ..Settings::DEFAULT
+        });
+        let team = Team::single();
+        let memory = Memory::unlimited();
+        let outcome = join.join(&input, &Context::new(&team, &memory)).unwrap();
+        assert_eq!(
+            outcome.results.aggregate(),
+            Some(oracle::sort_merge(&input))
+        );
+        let filtered = outcome.notes.iter().any(|note| note.contains("filter"));
+        assert_eq!(filtered, wanted, "{:?}", outcome.notes);
     }
 }

@@ -24,13 +24,9 @@ impl Request<'_> {
         if self.args.sweep {
             variants.extend(&self.selection.variants);
         }
-        variants.extend(
-            &self.ablated[..if self.toggles.is_empty() {
-                0
-            } else {
-                self.ablated.len()
-            }],
-        );
+        if !self.toggles.is_empty() {
+            variants.extend(self.ablated.iter().map(|(variant, _)| variant));
+        }
         let mut said: Vec<&str> = Vec::new();
         for variant in variants {
             if said.contains(&variant.name.as_str()) {

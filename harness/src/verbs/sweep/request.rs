@@ -58,7 +58,8 @@ pub(super) struct Request<'a> {
     pub(super) threads: Vec<u32>,
     /// Those of ablations and, at the default size, of ladders: the largest, unless counts were asked for.
     pub(super) most_threads: Vec<u32>,
-    pub(super) ablated: Vec<Variant>,
+    /// What an ablation changes, and by which toggles.
+    pub(super) ablated: Vec<(Variant, Vec<&'static Toggle>)>,
     /// Measured against itself.
     pub(super) control: Variant,
     pub(super) peers: Peers,
@@ -91,25 +92,30 @@ impl<'a> Request<'a> {
         let toggles = toggles(args.ablate.as_deref())?;
         let selection = select(&args.only, args.size())?;
         let default = default_variant();
-        let ablated: Vec<Variant> = match selection.variants_named {
+        let ablated: Vec<(Variant, Vec<&'static Toggle>)> = match selection.variants_named {
             true => {
                 let named = selection.variants.iter();
-                named.filter(|v| v.has(Part::Table)).cloned().collect()
+                let named = named.filter(|v| v.has(Part::Table) || v.has(Part::Sides));
+                named.map(|v| (v.clone(), toggles.clone())).collect()
             }
-            false => vec![default.clone()],
+            false => registry::ablated(&toggles),
         };
         if args.ablate.is_some() && ablated.is_empty() {
             return Err(Ending::usage(
-                "--only names no variant that has toggles; those of the families serial and partitioned have",
+                "--only names no variant that has toggles; unchained ones and partitioned-join have",
             ));
         }
-        let measured: &[Variant] = if args.sweep {
-            &selection.variants
+        let measured: Vec<&Variant> = if args.sweep {
+            selection.variants.iter().collect()
         } else {
-            &ablated
+            ablated.iter().map(|(variant, _)| variant).collect()
         };
         let named = measured.iter().find(|variant| variant.name == default.name);
-        let control = named.or(measured.first()).cloned().unwrap_or(default);
+        let control = named
+            .or(measured.first())
+            .copied()
+            .cloned()
+            .unwrap_or(default);
         let peers = Peers::find(&args.peers, environment)?;
         let most_threads = match (args.threads.is_empty(), threads.last()) {
             (true, Some(&most)) => vec![most],
@@ -194,8 +200,8 @@ impl<'a> Request<'a> {
             }
         }
         if item.ablated {
-            for variant in &self.ablated {
-                cells.ablation(variant, &self.toggles, item.pairs, &self.most_threads)?;
+            for (variant, toggles) in &self.ablated {
+                cells.ablation(variant, toggles, item.pairs, &self.most_threads)?;
             }
         }
         for setup in &self.peers.setups {

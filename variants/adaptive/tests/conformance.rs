@@ -1,0 +1,59 @@
+//! The join that picks, under the conformance suite, and what it picks.
+
+use adaptive::{Adaptive, Candidate, Observed};
+use join_core::conformance::{SimpleProbe, SortedBuild, check_join};
+use join_core::input::InputMode;
+use join_core::join::{BuildProbe, Context, Join, JoinInput, Kernel};
+use join_core::memory::Memory;
+use join_core::parallel::Team;
+use join_core::table::Column;
+
+fn candidate(name: &'static str, fits: fn(&Observed) -> bool) -> Candidate {
+    let join = BuildProbe {
+        build_input: InputMode::ZeroCopy,
+        build: SortedBuild,
+        probe: SimpleProbe {
+            kernel: Kernel::SCALAR,
+        },
+    };
+    Candidate {
+        name,
+        fits,
+        join: Box::new(join),
+    }
+}
+
+fn adaptive() -> Adaptive {
+    let candidates = vec![
+        candidate("few", |observed| observed.build_keys < 10),
+        candidate("cached", Observed::fits_in_cache),
+    ];
+    Adaptive::new(candidates, candidate("any", |_| false))
+}
+
+#[test]
+fn it_conforms() {
+    check_join(&adaptive());
+}
+
+#[test]
+fn it_says_what_it_picked() {
+    for (build, probe, wanted) in [
+        (9, 300_000, "picked few: 9 build and 300000 probe keys"),
+        (10, 300_000, "picked cached: 10 build and 300000 probe keys"),
+        (300_000, 10, "picked cached: 300000 build and 10 probe keys"),
+        (
+            100_000,
+            100_000,
+            "picked any: 100000 build and 100000 probe keys",
+        ),
+    ] {
+        let column = |rows: i32| Column::from_i32(&(0..rows).collect::<Vec<_>>());
+        let (build, probe) = (column(build), column(probe));
+        let input = JoinInput::new(&build, &probe).unwrap();
+        let (team, memory) = (Team::single(), Memory::unlimited());
+        let context = Context::new(&team, &memory);
+        let outcome = adaptive().join(&input, &context).unwrap();
+        assert_eq!(outcome.notes[0], wanted);
+    }
+}
