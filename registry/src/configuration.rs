@@ -102,7 +102,7 @@ impl Default for Configuration {
         Self {
             hash: Hash::Fibonacci,
             tags: Tags::MaskTable,
-            directory: Directory::Packed,
+            directory: Directory::Split,
             build: Settings::default(),
             min_rows: 1 << 18,
             list_entry: ListEntry::Tuple,
@@ -119,7 +119,7 @@ impl Default for Configuration {
 
 impl Configuration {
     /// Keys that a batched probe works on together.
-    pub const BATCH: usize = 64;
+    pub const BATCH: usize = 128;
 }
 
 /// A combination of settings that no variant was compiled for.
@@ -150,26 +150,26 @@ pub fn with_scheme(
         ..
     } = *configuration;
     Ok(match (hash, tags, directory) {
-        (Hash::Fibonacci, Tags::MaskTable, Directory::Packed) => {
-            maker.make::<SchemeOf<Fibonacci, MaskTable, Packed>>(configuration)
-        }
-        (Hash::Fibonacci, Tags::BelowPrefix, Directory::Packed) => {
-            maker.make::<SchemeOf<Fibonacci, BelowPrefix, Packed>>(configuration)
-        }
-        (Hash::Fibonacci, Tags::LowBits, Directory::Packed) => {
-            maker.make::<SchemeOf<Fibonacci, SourceBits, Packed>>(configuration)
-        }
-        (Hash::Fibonacci, Tags::Off, Directory::Packed) => {
-            maker.make::<SchemeOf<Fibonacci, NoTags, Packed>>(configuration)
-        }
         (Hash::Fibonacci, Tags::MaskTable, Directory::Split) => {
             maker.make::<SchemeOf<Fibonacci, MaskTable, Split>>(configuration)
         }
-        (Hash::Crc32, Tags::MaskTable, Directory::Packed) => {
-            maker.make::<SchemeOf<Crc32, MaskTable, Packed>>(configuration)
+        (Hash::Fibonacci, Tags::BelowPrefix, Directory::Split) => {
+            maker.make::<SchemeOf<Fibonacci, BelowPrefix, Split>>(configuration)
         }
-        (Hash::Murmur, Tags::MaskTable, Directory::Packed) => {
-            maker.make::<SchemeOf<Murmur, MaskTable, Packed>>(configuration)
+        (Hash::Fibonacci, Tags::LowBits, Directory::Split) => {
+            maker.make::<SchemeOf<Fibonacci, SourceBits, Split>>(configuration)
+        }
+        (Hash::Fibonacci, Tags::Off, Directory::Split) => {
+            maker.make::<SchemeOf<Fibonacci, NoTags, Split>>(configuration)
+        }
+        (Hash::Fibonacci, Tags::MaskTable, Directory::Packed) => {
+            maker.make::<SchemeOf<Fibonacci, MaskTable, Packed>>(configuration)
+        }
+        (Hash::Crc32, Tags::MaskTable, Directory::Split) => {
+            maker.make::<SchemeOf<Crc32, MaskTable, Split>>(configuration)
+        }
+        (Hash::Murmur, Tags::MaskTable, Directory::Split) => {
+            maker.make::<SchemeOf<Murmur, MaskTable, Split>>(configuration)
         }
         _ => return Err(NotCompiled(hash, tags, directory)),
     })

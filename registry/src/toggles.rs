@@ -84,11 +84,11 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "directory",
-        sentence: "END and tag of a slot in one 64-bit word, or in two arrays",
+        sentence: "ENDs and tags of the slots in two arrays, or in one 64-bit word a slot",
         part: Part::Table,
         settings: &[
-            Setting::new("packed", |c| c.directory = Directory::Packed),
             Setting::new("split", |c| c.directory = Directory::Split),
+            Setting::new("packed", |c| c.directory = Directory::Packed),
         ],
     },
     Toggle {
@@ -143,6 +143,7 @@ pub static TOGGLES: &[Toggle] = &[
         sentence: "keys of a group, where keys are looked up in groups",
         part: Part::Probe,
         settings: &[
+            Setting::new("128", |c| schedule(c, Schedule::BySize(128))),
             Setting::new("16", |c| schedule(c, Schedule::BySize(16))),
             Setting::new("64", |c| schedule(c, Schedule::BySize(64))),
             Setting::new("256", |c| schedule(c, Schedule::BySize(256))),

@@ -29,6 +29,9 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     /// Bytes a slot takes.
     const SLOT_BYTES: usize;
 
+    /// Whether tags lie apart from ranges, so that who asks for the one has yet to ask for the other.
+    const TAGS_APART: bool;
+
     /// Room for a directory: its memory, whatever is in there.
     type Room: Send;
 
@@ -87,8 +90,18 @@ pub trait DirectoryView: Copy {
     /// As for [`Self::range`].
     unsafe fn lookup(self, slot: usize, tag: u16) -> (Range<usize>, bool);
 
-    /// Asks for the slot's cache line. Any slot number is allowed.
-    fn prefetch(self, slot: usize);
+    /// The tag of a slot.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::range`].
+    unsafe fn tag(self, slot: usize) -> u16;
+
+    /// Asks for the cache line of the slot's range. Any slot number is allowed.
+    fn prefetch_range(self, slot: usize);
+
+    /// Asks for the cache line of the slot's tag. Any slot number is allowed.
+    fn prefetch_tag(self, slot: usize);
 }
 
 /// Consecutive slots of a directory that hold anything yet. Who counts into them clears them first, in its own cache.

@@ -18,6 +18,7 @@ pub struct Packed {
 impl DirectoryLayout for Packed {
     const NAME: &'static str = "packed";
     const SLOT_BYTES: usize = 8;
+    const TAGS_APART: bool = false;
 
     type Room = UninitBuffer<u64>;
     type Blank<'a> = PackedBlank<'a>;
@@ -84,8 +85,20 @@ impl DirectoryView for PackedView<'_> {
     }
 
     #[inline(always)]
-    fn prefetch(self, slot: usize) {
+    unsafe fn tag(self, slot: usize) -> u16 {
+        debug_assert!(slot + 1 < self.0.len());
+        // SAFETY: there is one entry more than slots, and the caller promises that `slot` is one of them.
+        unsafe { *self.0.get_unchecked(slot + 1) as u16 }
+    }
+
+    #[inline(always)]
+    fn prefetch_range(self, slot: usize) {
         prefetch_read(self.0.as_ptr().wrapping_add(slot + 1));
+    }
+
+    #[inline(always)]
+    fn prefetch_tag(self, slot: usize) {
+        self.prefetch_range(slot);
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Split {
 impl DirectoryLayout for Split {
     const NAME: &'static str = "split";
     const SLOT_BYTES: usize = 6;
+    const TAGS_APART: bool = true;
 
     type Room = (UninitBuffer<u32>, UninitBuffer<u16>);
     type Blank<'a> = SplitBlank<'a>;
@@ -103,9 +104,20 @@ impl DirectoryView for SplitView<'_> {
     }
 
     #[inline(always)]
-    fn prefetch(self, slot: usize) {
-        prefetch_read(self.tags.as_ptr().wrapping_add(slot));
+    unsafe fn tag(self, slot: usize) -> u16 {
+        debug_assert!(slot < self.tags.len());
+        // SAFETY: there are as many tags as slots, and the caller promises a valid slot.
+        unsafe { *self.tags.get_unchecked(slot) }
+    }
+
+    #[inline(always)]
+    fn prefetch_range(self, slot: usize) {
         prefetch_read(self.ends.as_ptr().wrapping_add(slot + 1));
+    }
+
+    #[inline(always)]
+    fn prefetch_tag(self, slot: usize) {
+        prefetch_read(self.tags.as_ptr().wrapping_add(slot));
     }
 }
 

@@ -46,7 +46,7 @@ fn built<D: DirectoryLayout>(slots_of_tuples: &[usize], part: usize) {
         let (view, tag) = (directory.view(), directory.tag(slot));
         // SAFETY: a slot of this directory.
         unsafe {
-            assert_eq!(view.range(slot), range);
+            assert_eq!((view.range(slot), view.tag(slot)), (range.clone(), tag));
             assert_eq!(view.lookup(slot, tag), (range, true));
             assert!(!view.lookup(slot, !tag).1);
         }

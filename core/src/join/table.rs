@@ -16,8 +16,9 @@ pub const MAX_GROUP: usize = 256;
 pub enum Schedule {
     /// One key after the other, from its hash to its matches.
     Direct,
-    /// Groups of so many keys, at most [`MAX_GROUP`], each stage over the whole group before the next one: hash and
-    /// prefetch the directory, test tags and prefetch tuples, compare (Chen et al., ICDE 2004).
+    /// Groups of so many keys, at most [`MAX_GROUP`], each stage over the whole group before the next one: hash, test
+    /// tags, look ranges up, compare, each prefetching for the next (Chen et al., ICDE 2004). A table may take longer
+    /// groups where few keys get far.
     Staged(usize),
     /// So many lookups, at most [`MAX_GROUP`], each a state machine of its own, which start at the next key as they end
     /// (asynchronous memory access chaining: Kocberber, Falsafi, Grot, VLDB 2015).

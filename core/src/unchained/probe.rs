@@ -34,10 +34,24 @@ impl<K: Key, S: Scheme> Clone for View<'_, K, S> {
 impl<K: Key, S: Scheme> Copy for View<'_, K, S> {}
 
 impl<K: Key, S: Scheme> View<'_, K, S> {
-    /// Asks for the slot of a hash.
+    /// Asks for the range of a hash's slot.
     #[inline(always)]
-    fn prefetch(self, hash: u64) {
-        self.directory.prefetch(slot(hash, self.prefix_bits));
+    fn prefetch_range(self, hash: u64) {
+        self.directory.prefetch_range(slot(hash, self.prefix_bits));
+    }
+
+    /// Asks for the tag of a hash's slot.
+    #[inline(always)]
+    fn prefetch_tag(self, hash: u64) {
+        self.directory.prefetch_tag(slot(hash, self.prefix_bits));
+    }
+
+    /// Whether the slot's tag says that the hash may be there.
+    #[inline(always)]
+    fn may_hold(self, hash: u64) -> bool {
+        let tag = S::Tags::tag(hash, self.prefix_bits);
+        // SAFETY: a hash shifted by 64 − prefix_bits is below 2^prefix_bits, the number of slots.
+        tag & !unsafe { self.directory.tag(slot(hash, self.prefix_bits)) } == 0
     }
 
     /// The slot's tuples, whatever its tag says.

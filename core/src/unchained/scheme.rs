@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::directory::{DirectoryLayout, Packed};
+use crate::directory::{DirectoryLayout, Split};
 use crate::hash::{Fibonacci, KeyHash};
 use crate::tag::{MaskTable, TagScheme};
 
@@ -26,4 +26,4 @@ impl<H: KeyHash, T: TagScheme, D: DirectoryLayout> Scheme for SchemeOf<H, T, D> 
 }
 
 /// What measurements chose; `docs/findings.md` says why.
-pub type DefaultScheme = SchemeOf<Fibonacci, MaskTable, Packed>;
+pub type DefaultScheme = SchemeOf<Fibonacci, MaskTable, Split>;

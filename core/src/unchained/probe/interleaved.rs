@@ -3,6 +3,7 @@
 //! does in a group.
 
 use super::{Scheme, View};
+use crate::directory::DirectoryLayout;
 use crate::hash::KeyHash;
 use crate::join::MAX_GROUP;
 use crate::key::Key;
@@ -44,7 +45,10 @@ impl<K: Key, S: Scheme> WithLanes for Interleaved<'_, '_, K, S> {
                 let mut hash = [0];
                 S::Hash::hash_block(std::iter::once(keys[index]), &mut hash);
                 let [hash] = hash;
-                table.prefetch(hash);
+                table.prefetch_tag(hash);
+                if S::Directory::TAGS_APART {
+                    table.prefetch_range(hash);
+                }
                 Lookup::Entry {
                     index: index as u32,
                     hash,
