@@ -83,8 +83,8 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
         sink: &mut O,
     ) {
         #[cfg(target_arch = "x86_64")]
-        if how.simd && avx2::serves::<K>() {
-            // SAFETY: it has just said that it does.
+        if how.simd && avx2::available() {
+            // SAFETY: it is.
             return unsafe { avx2::probe::<SWAPPED, K, H, O>(self, probes, sink) };
         }
         self.probe_scalar::<SWAPPED, O>(probes, sink);

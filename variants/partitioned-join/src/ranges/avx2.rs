@@ -1,4 +1,4 @@
-//! Four tuples with INT32 keys compared by one instruction.
+//! Four tuples compared at once: one register of INT32 keys and rows, or one of INT64 keys and one of their rows.
 
 use std::arch::x86_64::*;
 
@@ -8,15 +8,15 @@ use join_core::key::{Key, Tuple};
 
 use super::{PADDING, Ranges};
 
-/// Tuples of a register: key in the low half of each 64-bit lane, row in the high half.
+/// Tuples compared at once. A lane has 64 bits; sinks find a tuple's row in its upper half.
 const LANES: usize = 4;
 
 const _: () = assert!(LANES <= PADDING);
 
-/// Whether [`probe`] may be called: the machine has AVX2, and tuples of such keys are 64 bits wide.
+/// Whether [`probe`] may be called: the machine has AVX2.
 #[inline]
-pub(super) fn serves<K: Key>() -> bool {
-    size_of::<Tuple<K>>() == 8 && is_x86_feature_detected!("avx2")
+pub(super) fn available() -> bool {
+    is_x86_feature_detected!("avx2")
 }
 
 /// A sink of four comparisons at a time.
@@ -56,30 +56,26 @@ pub(super) trait Lanes: Sink {
 ///
 /// # Safety
 ///
-/// [`serves`] says so.
+/// AVX2 is [`available`].
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn probe<const SWAPPED: bool, K: Key, H: KeyHash, O: Lanes>(
     ranges: &Ranges<'_, K, H>,
     probes: impl Iterator<Item = Tuple<K>>,
     sink: &mut O,
 ) {
-    let numbers = _mm256_setr_epi64x(0, 1, 2, 3);
-    let keys = _mm256_set1_epi64x(0xFFFF_FFFF);
     // SAFETY: AVX2 is there.
     let mut kept = unsafe { O::start() };
     for probe in probes {
         let (mut start, end) = ranges.range(probe.key);
-        let probe = _mm256_set1_epi64x(bytemuck::cast(probe));
+        let key = _mm256_set1_epi64x(probe.key.bits() as i64);
+        let probe = _mm256_set1_epi64x((u64::from(probe.row_id()) << 32) as i64);
         loop {
             let place = ranges.tuples.as_ptr().wrapping_add(start);
-            // SAFETY: `start` is at most `end`, from where four tuples of 64 bits can be read. AVX2 is there.
+            // SAFETY: `start` is at most `end`, from where four tuples can be read. AVX2 is there.
             unsafe {
-                let tuples = _mm256_loadu_si256(place.cast());
+                let (equal, tuples, numbers) = compare::<K>(place, key);
                 let left = _mm256_set1_epi64x((end - start) as i64);
-                let inside = _mm256_cmpgt_epi64(left, numbers);
-                let differ = _mm256_and_si256(_mm256_xor_si256(tuples, probe), keys);
-                let equal = _mm256_cmpeq_epi64(differ, _mm256_setzero_si256());
-                let hits = _mm256_and_si256(inside, equal);
+                let hits = _mm256_and_si256(_mm256_cmpgt_epi64(left, numbers), equal);
                 let (build, probe) = if SWAPPED {
                     (probe, tuples)
                 } else {
@@ -95,6 +91,30 @@ pub(super) unsafe fn probe<const SWAPPED: bool, K: Key, H: KeyHash, O: Lanes>(
     }
     // SAFETY: AVX2 is there.
     unsafe { sink.end(kept) }
+}
+
+/// Compares four tuples with a key: which are equal, their rows in the upper halves, and which tuple a lane has.
+///
+/// # Safety
+///
+/// Four tuples can be read at `place`, and AVX2 is there.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn compare<K: Key>(place: *const Tuple<K>, key: __m256i) -> (__m256i, __m256i, __m256i) {
+    // SAFETY: the caller promises four tuples: 32 or 64 bytes.
+    unsafe {
+        let first = _mm256_loadu_si256(place.cast());
+        if size_of::<K>() == 4 {
+            let differ = _mm256_slli_epi64::<32>(_mm256_xor_si256(first, key));
+            let equal = _mm256_cmpeq_epi64(differ, _mm256_setzero_si256());
+            return (equal, first, _mm256_setr_epi64x(0, 1, 2, 3));
+        }
+        let second = _mm256_loadu_si256(place.add(2).cast());
+        let keys = _mm256_unpacklo_epi64(first, second);
+        let rows = _mm256_slli_epi64::<32>(_mm256_unpackhi_epi64(first, second));
+        let equal = _mm256_cmpeq_epi64(keys, key);
+        (equal, rows, _mm256_setr_epi64x(0, 2, 1, 3))
+    }
 }
 
 impl Lanes for Aggregate {
