@@ -214,6 +214,52 @@ fn every_fault_is_a_failed_sample_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_run_with_peers_is_gone_on_with_by_the_same_peers_only() {
+    let place = Place::new();
+    let right = place.peer("right", &right(&place), "");
+    assert!(place.sweep(&[&right], &[]).status.success());
+    let whole = place.run();
+    let file = place.path().join("run/samples.jsonl");
+    let records = std::fs::read_to_string(&file).unwrap();
+    // As a kill in the second round leaves it.
+    let until = records.match_indices("\"round\":2").nth(3).unwrap().0;
+    std::fs::write(&file, &records[..until]).unwrap();
+    let resume = || {
+        let only = "small.toml|partitioned+zero-copy";
+        let more = ["--threads", "1,2", "--samples", "3", "--peers", &right];
+        let call = ["--sweep", "--only", only, "--resume", "run"];
+        place
+            .command(&[&call[..], &more].concat())
+            .output()
+            .unwrap()
+    };
+    let definition = place.path().join("right/peer.toml");
+    let text = std::fs::read_to_string(&definition).unwrap();
+    std::fs::write(&definition, text.replace("1.0", "1.1")).unwrap();
+    let refused = resume();
+    let said = error_text(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("`right 1.0`") && said.contains("`right 1.1`"),
+        "{said}"
+    );
+    std::fs::write(&definition, text).unwrap();
+    let resumed = resume();
+    assert!(resumed.status.success(), "{}", error_text(&resumed));
+    let names = |run: &Run| {
+        let mut names: Vec<_> = run
+            .samples
+            .iter()
+            .map(|s| (s.variant.clone(), s.label.clone(), s.threads, s.round))
+            .collect();
+        names.sort();
+        names
+    };
+    assert!(place.run().complete);
+    assert_eq!(names(&place.run()), names(&whole));
+}
+
+#[test]
 fn a_peer_that_is_not_installed_is_named_with_its_install_line() {
     let place = Place::new();
     let absent = place.peer("absent", "", "");
