@@ -11,10 +11,14 @@ pub(crate) struct Task<'a, T> {
     len: usize,
 }
 
+/// How many times as large as others a partition is that has a frequent key: hashing spreads distinct ones more evenly.
+const CROWDED: usize = 4;
+
 /// The tasks, longest first, so that the last ones to be taken are short.
 ///
 /// A partition with more probes than a fair share of a sixteenth a worker is divided; each task builds the table anew, so a
-/// part has at least as many probes as the partition has build entries.
+/// part has at least as many probes as the partition has build entries. But where these are so many that a key must be
+/// frequent, probes may have any number of matches: such a partition is divided once among all workers.
 pub(crate) fn divide<'a, T>(
     builds: &Segments<'_, T>,
     probes: &Segments<'a, T>,
@@ -22,6 +26,8 @@ pub(crate) fn divide<'a, T>(
 ) -> Vec<Task<'a, T>> {
     let total: usize = (0..probes.parts()).map(|part| probes.len(part)).sum();
     let share = (total / (workers * 16)).max(1 << 14);
+    let tuples: usize = (0..builds.parts()).map(|part| builds.len(part)).sum();
+    let crowded = (tuples / builds.parts() * CROWDED).max(1 << 14);
     let mut tasks = Vec::with_capacity(probes.parts());
     for part in 0..probes.parts() {
         if probes.len(part) == 0 || builds.len(part) == 0 {
@@ -29,6 +35,8 @@ pub(crate) fn divide<'a, T>(
         }
         let most = if workers == 1 {
             usize::MAX
+        } else if builds.len(part) > crowded {
+            probes.len(part).div_ceil(workers)
         } else {
             share.max(builds.len(part))
         };
@@ -60,7 +68,7 @@ pub(crate) fn divide<'a, T>(
         }
     }
     if workers > 1 {
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.len));
+        tasks.sort_by_key(|task| std::cmp::Reverse(builds.len(task.part) + task.len));
     }
     tasks
 }
