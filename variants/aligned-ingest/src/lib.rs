@@ -12,15 +12,22 @@
 
 pub mod account;
 mod chunks;
+mod compact;
 pub mod framing;
 mod load;
 mod manifest;
+pub mod overlap;
+pub mod pages;
 mod placement;
+#[cfg(feature = "postgres")]
+pub mod server;
 mod space;
+pub mod ssb;
 pub mod store;
 mod writer;
 
 pub use chunks::{Chunks, ChunksError, SectionBytes};
+pub use compact::{CompactError, compact};
 pub use load::{Job, LoadError, Outcome, Sink, StoreKind, run_workers};
 pub use manifest::{Crc, MANIFEST_FILE, Manifest, ManifestError, Section, SourceColumn};
 pub use placement::{Aligned, Packed, PackedRows, Placement, PlacementKind};

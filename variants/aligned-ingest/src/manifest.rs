@@ -88,7 +88,7 @@ pub struct SourceColumn {
 pub struct Manifest {
     /// The version of this format: 1.
     pub schema: u32,
-    /// The table or query that the rows came from.
+    /// The table, or the query in parentheses, that the rows came from.
     pub source: String,
     /// Its columns; empty where nobody knows them.
     pub columns: Vec<SourceColumn>,

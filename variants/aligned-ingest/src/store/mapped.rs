@@ -24,14 +24,28 @@ impl MappedStore {
     /// # Errors
     /// If there is not so much.
     pub fn anonymous(layout: Layout) -> io::Result<MappedStore> {
+        MappedStore::of_memory(layout, false)
+    }
+
+    /// Zeroed memory that is there already, so that writing to it costs no page faults.
+    ///
+    /// # Errors
+    /// If there is not so much.
+    pub fn touched(layout: Layout) -> io::Result<MappedStore> {
+        MappedStore::of_memory(layout, true)
+    }
+
+    fn of_memory(layout: Layout, touched: bool) -> io::Result<MappedStore> {
         let maps = (0..layout.chunks)
             .map(|_| {
-                let map = MmapOptions::new()
-                    .len(length(layout.chunk_bytes)?)
-                    .no_reserve_swap()
-                    .map_anon()?;
+                let mut options = MmapOptions::new();
+                options.len(length(layout.chunk_bytes)?).no_reserve_swap();
+                let mut map = options.map_anon()?;
                 #[cfg(target_os = "linux")]
                 let _ = map.advise(memmap2::Advice::HugePage);
+                if touched {
+                    map.fill(0);
+                }
                 Ok(MmapRaw::from(map))
             })
             .collect::<io::Result<_>>()?;

@@ -1,0 +1,480 @@
+//! Against a real PostgreSQL server of the test's own: what it sends, what a load of it proves, and what becomes of a
+//! load when something is killed. `.ci/postgres` installs a server and runs these; without one they fail by name.
+
+#![cfg(feature = "postgres")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+
+use aligned_ingest::pages::{NumericAs, to_table};
+use aligned_ingest::server::{From, Plan, Progress, Server, Snapshot, check, work};
+use aligned_ingest::{
+    Chunks, Job, Layout, LoadError, Manifest, PlacementKind, Sink, StoreKind, compact,
+};
+use join_core::parallel::{Team, ThreadStart};
+use postgres::{Client, NoTls};
+
+/// A server in a temporary folder, reached over a socket in it. It ends with this.
+struct Postgres {
+    folder: tempfile::TempDir,
+    bin: PathBuf,
+}
+
+/// The newest server's programs.
+fn programs() -> PathBuf {
+    if let Ok(bin) = std::env::var("PG_BIN") {
+        return bin.into();
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut found: Vec<PathBuf> = versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect();
+    found.sort();
+    found.pop().expect(
+        "these tests need a PostgreSQL server: run .ci/postgres, or install postgresql and set PG_BIN to its programs",
+    )
+}
+
+impl Postgres {
+    fn start() -> Postgres {
+        let server = Postgres {
+            folder: tempfile::Builder::new()
+                .prefix("pg")
+                .tempdir_in("/tmp")
+                .unwrap(),
+            bin: programs(),
+        };
+        let path = server.folder.path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        server.run(
+            "initdb",
+            &[
+                "-D",
+                "data",
+                "-A",
+                "trust",
+                "-U",
+                "me",
+                "-N",
+                "--locale=C",
+                "-E",
+                "UTF8",
+            ],
+        );
+        server.run(
+            "pg_ctl",
+            &[
+                "-D",
+                "data",
+                "-w",
+                "-t",
+                "120",
+                "-l",
+                "log",
+                "-o",
+                &format!("-k {} -c listen_addresses= -c fsync=off", path.display()),
+                "start",
+            ],
+        );
+        server
+    }
+
+    /// Runs one of the server's programs in its folder, as a user who is not root.
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let path = self.bin.join(program);
+        // SAFETY: a system call without arguments.
+        let root = unsafe { libc::geteuid() } == 0;
+        let mut command = if root {
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+                .arg(path);
+            command
+        } else {
+            Command::new(path)
+        };
+        let status = command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{program} failed");
+    }
+
+    fn dsn(&self) -> String {
+        format!(
+            "host={} user=me dbname=postgres",
+            self.folder.path().display()
+        )
+    }
+
+    fn server(&self) -> Server {
+        Server::new(&self.dsn()).unwrap()
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(&self.dsn(), NoTls).unwrap()
+    }
+
+    fn kill(&self) {
+        self.run("pg_ctl", &["-D", "data", "-m", "immediate", "stop"]);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if self.folder.path().join("data/postmaster.pid").exists() {
+            self.kill();
+        }
+    }
+}
+
+fn job(plan: &Plan, placement: PlacementKind, slot: u64, workers: u32) -> Job {
+    Job {
+        source: plan.source.clone(),
+        columns: plan.columns.clone(),
+        layout: Layout::for_bytes(slot, 4, plan.estimated_bytes * 8 + (1 << 24), workers).unwrap(),
+        placement,
+        workers,
+    }
+}
+
+fn load(
+    server: &Server,
+    from: &From,
+    out: &Path,
+    job_of: impl Fn(&Plan) -> Job,
+) -> Result<Manifest, LoadError> {
+    let mut snapshot = Snapshot::begin(server).unwrap();
+    let job = |plan: &Plan| job_of(plan);
+    let plan = snapshot.plan(from, 8).unwrap();
+    let progress = Progress::default();
+    let loaded = job(&plan).load(out, StoreKind::File, &|_, sink: &mut dyn Sink| {
+        work(server, &plan, &progress, sink)
+    });
+    if let Ok(manifest) = &loaded {
+        assert_eq!(progress.rows.load(Ordering::Relaxed), manifest.rows);
+    }
+    loaded
+}
+
+const TYPES: &str = "CREATE TABLE every (a int2, b int4, c int8, d float4, e float8, f numeric(12,2), g bool, \
+    h date, i timestamp, j text, k varchar(20), l char(5), m uuid);
+    INSERT INTO every SELECT n % 1000, n, n::int8 * 1000000007, n / 7.0, n / 11.0, n * 1.37, n % 2 = 0, \
+    date '1970-01-01' + n, timestamp '1999-12-31 23:59:59' + n * interval '1 second', 'row ' || n, \
+    repeat('x', n % 20), 'c' || n % 100, md5(n::text)::uuid FROM generate_series(1, 30000) n;
+    UPDATE every SET c = NULL, j = NULL, f = NULL WHERE b % 10 = 0;";
+
+fn table(name: &str) -> From {
+    From::Table(name.into())
+}
+
+#[test]
+fn a_loaded_table_is_the_servers_and_loads_back() {
+    let postgres = Postgres::start();
+    let mut client = postgres.client();
+    client.batch_execute(TYPES).unwrap();
+    let server = postgres.server();
+    let out = tempfile::tempdir().unwrap();
+    let team = Team::new(2, ThreadStart::Fresh);
+    for placement in PlacementKind::ALL {
+        let path = out.path().join(placement.name());
+        let manifest = load(&server, &table("every"), &path, |plan| {
+            job(plan, placement, 64 << 10, 8)
+        })
+        .unwrap();
+        assert_eq!(manifest.rows, 30_000);
+        let chunks = Chunks::open(&path).unwrap();
+        assert_eq!(chunks.verify(&team).unwrap(), 30_000 - manifest.split_rows);
+        let (rows, differences) = check(&chunks, &server, &team).unwrap();
+        assert_eq!(rows, 30_000);
+        if placement == PlacementKind::Packed {
+            assert!(manifest.split_rows > 10);
+            assert_eq!(
+                differences[0].server - differences[0].chunks,
+                manifest.split_rows.into()
+            );
+            continue;
+        }
+        assert_eq!(differences, []);
+        let file = out.path().join(format!("{placement}.copy"));
+        compact(&chunks, &file).unwrap();
+        client
+            .batch_execute("DROP TABLE IF EXISTS again; CREATE TABLE again (LIKE every)")
+            .unwrap();
+        let mut writer = client
+            .copy_in("COPY again FROM STDIN (FORMAT binary)")
+            .unwrap();
+        std::io::copy(&mut fs::File::open(&file).unwrap(), &mut writer).unwrap();
+        assert_eq!(writer.finish().unwrap(), 30_000);
+        let same = "SELECT count(*) FROM (SELECT * FROM every EXCEPT ALL SELECT * FROM again) d";
+        assert_eq!(client.query_one(same, &[]).unwrap().get::<_, i64>(0), 0);
+        // A table that was changed since is another one.
+        client
+            .batch_execute("BEGIN; UPDATE every SET b = b + 1 WHERE a = 7; COMMIT")
+            .unwrap();
+        let (_, differences) = check(&chunks, &server, &team).unwrap();
+        assert_eq!(differences.len(), 1);
+        assert_eq!(differences[0].what, "sum of \"b\"");
+        client
+            .batch_execute("UPDATE every SET b = b - 1 WHERE a = 7")
+            .unwrap();
+    }
+}
+
+#[test]
+fn pages_hold_what_sql_says() {
+    let postgres = Postgres::start();
+    let mut client = postgres.client();
+    client.batch_execute(TYPES).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let query =
+        From::Query("SELECT a, b, c, d, e, f, g, h, i, j, k, l FROM every ORDER BY b;".into());
+    let path = out.path().join("chunks");
+    load(&postgres.server(), &query, &path, |plan| {
+        job(plan, PlacementKind::Aligned, 64 << 10, 2)
+    })
+    .unwrap();
+    let chunks = Chunks::open(&path).unwrap();
+    let team = Team::new(2, ThreadStart::Fresh);
+    let paged = to_table(&chunks, "every", NumericAs::ScaledInt64(2), &team).unwrap();
+    assert_eq!(paged.losses, []);
+    let rows = client
+        .query(
+            "SELECT a::int8, b::int8, c, d::float8, e, (f * 100)::int8, g::int::int8, (h - date '1970-01-01')::int8, \
+             (extract(epoch from i) * 1000000)::int8, j, k::text, l::text || repeat(' ', 5 - length(l)) \
+             FROM every ORDER BY b",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(paged.table.num_rows(), rows.len());
+    use join_core::table::Value;
+    for (number, column) in paged.table.columns().iter().enumerate() {
+        for (value, row) in column.column.values().zip(&rows) {
+            let same = match &value {
+                Value::Int32(value) => row.get::<_, Option<i64>>(number) == Some((*value).into()),
+                Value::Int64(value) => row.get::<_, Option<i64>>(number) == Some(*value),
+                Value::Fp64(value) => row.get::<_, Option<f64>>(number) == Some(*value),
+                Value::Varchar(value) => {
+                    row.get::<_, Option<&str>>(number).map(str::as_bytes) == Some(&value[..])
+                }
+                Value::Null if number == 9 => row.get::<_, Option<&str>>(number).is_none(),
+                Value::Null => row.get::<_, Option<i64>>(number).is_none(),
+            };
+            assert!(same, "column {} {value:?}", column.name);
+        }
+    }
+    let path = out.path().join("uuid");
+    load(&postgres.server(), &table("every"), &path, |plan| {
+        job(plan, PlacementKind::Aligned, 64 << 10, 2)
+    })
+    .unwrap();
+    let error = to_table(&Chunks::open(&path).unwrap(), "t", NumericAs::Fp64, &team).unwrap_err();
+    assert!(
+        error.to_string().starts_with("column \"m\" has type uuid"),
+        "{error}"
+    );
+}
+
+#[test]
+fn all_workers_see_one_snapshot_while_the_table_changes() {
+    let postgres = Postgres::start();
+    let mut client = postgres.client();
+    client
+        .batch_execute(
+            "CREATE TABLE t AS SELECT n, repeat('x', 100) AS s FROM generate_series(1, 50000) n",
+        )
+        .unwrap();
+    let server = postgres.server();
+    let out = tempfile::tempdir().unwrap();
+    let mut snapshot = Snapshot::begin(&server).unwrap();
+    let plan = snapshot.plan(&table("t"), 4).unwrap();
+    assert!(plan.copies.len() > 4);
+    // Rows come, go and move to other pages before any worker has read one.
+    client
+        .batch_execute(
+            "DELETE FROM t WHERE n % 3 = 0; UPDATE t SET n = -n WHERE n % 5 = 0; \
+        INSERT INTO t SELECT n, 'new' FROM generate_series(50001, 60000) n",
+        )
+        .unwrap();
+    let path = out.path().join("t");
+    let progress = Progress::default();
+    job(&plan, PlacementKind::PackedRows, 64 << 10, 4)
+        .load(&path, StoreKind::Mapped, &|_, sink: &mut dyn Sink| {
+            work(&server, &plan, &progress, sink)
+        })
+        .unwrap();
+    snapshot.end();
+    let chunks = Chunks::open(&path).unwrap();
+    let team = Team::single();
+    assert_eq!(chunks.verify(&team).unwrap(), 50_000);
+    let paged = to_table(&chunks, "t", NumericAs::Fp64, &team).unwrap();
+    let sum: i64 = paged.table.columns()[0]
+        .column
+        .values()
+        .map(|value| match value {
+            join_core::table::Value::Int32(n) => i64::from(n),
+            other => panic!("{other:?}"),
+        })
+        .sum();
+    assert_eq!(sum, 50_000 * 50_001 / 2);
+    // And the check says that it is another table now.
+    assert!(!check(&chunks, &server, &team).unwrap().1.is_empty());
+}
+
+#[test]
+fn an_empty_table_and_a_row_larger_than_the_slot() {
+    let postgres = Postgres::start();
+    let mut client = postgres.client();
+    client
+        .batch_execute(
+            "CREATE TABLE none (a int, b text); \
+        CREATE TABLE large AS SELECT 1 AS a, repeat('x', 100000) AS b; CREATE TABLE no_columns ()",
+        )
+        .unwrap();
+    let server = postgres.server();
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("none");
+    let manifest = load(&server, &table("none"), &path, |plan| {
+        job(plan, PlacementKind::Aligned, 4096, 4)
+    })
+    .unwrap();
+    assert_eq!((manifest.rows, manifest.sections.len()), (0, 0));
+    let chunks = Chunks::open(&path).unwrap();
+    assert_eq!(
+        check(&chunks, &server, &Team::single()).unwrap(),
+        (0, vec![])
+    );
+    let paged = to_table(&chunks, "none", NumericAs::Fp64, &Team::single()).unwrap();
+    assert_eq!(
+        (paged.table.num_rows(), paged.table.columns().len()),
+        (0, 2)
+    );
+
+    let path = out.path().join("large");
+    let error = load(&server, &table("large"), &path, |plan| {
+        job(plan, PlacementKind::Aligned, 4096, 4)
+    })
+    .unwrap_err();
+    assert!(error.to_string().contains("raise the slot"), "{error}");
+    assert!(!path.exists());
+
+    let error = Snapshot::begin(&server)
+        .unwrap()
+        .plan(&table("nosuch"), 1)
+        .unwrap_err();
+    assert!(error.to_string().contains("no table \"nosuch\""), "{error}");
+    let error = Snapshot::begin(&server)
+        .unwrap()
+        .plan(&From::Query("SELECT 1 FROM nosuch".into()), 1)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("nosuch\" does not exist"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_nothing() {
+    let postgres = Postgres::start();
+    let mut client = postgres.client();
+    client
+        .batch_execute(
+            "CREATE TABLE t AS SELECT n, repeat('x', 200) AS s FROM generate_series(1, 200000) n",
+        )
+        .unwrap();
+    let server = postgres.server();
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("t");
+    let mut snapshot = Snapshot::begin(&server).unwrap();
+    let plan = snapshot.plan(&table("t"), 2).unwrap();
+    let progress = Progress::default();
+    let error = job(&plan, PlacementKind::Aligned, 64 << 10, 2)
+        .load(&path, StoreKind::File, &|worker, sink: &mut dyn Sink| {
+            if worker == 1 {
+                while progress.rows.load(Ordering::Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                postgres.kill();
+            }
+            work(&server, &plan, &progress, sink)
+        })
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("worker ") && !text.contains('\n'),
+        "{text}"
+    );
+    assert!(!path.exists());
+    assert!(Chunks::open(&path).is_err());
+}
+
+#[test]
+fn one_connection_that_is_terminated_leaves_nothing() {
+    let postgres = Postgres::start();
+    let mut client = postgres.client();
+    client
+        .batch_execute(
+            "CREATE TABLE t AS SELECT n, repeat('x', 200) AS s FROM generate_series(1, 200000) n",
+        )
+        .unwrap();
+    let server = postgres.server();
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("t");
+    let mut snapshot = Snapshot::begin(&server).unwrap();
+    let plan = snapshot.plan(&table("t"), 2).unwrap();
+    let progress = Progress::default();
+    let error = job(&plan, PlacementKind::Aligned, 64 << 10, 2)
+        .load(&path, StoreKind::File, &|worker, sink: &mut dyn Sink| {
+            if worker == 1 {
+                while progress.rows.load(Ordering::Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'";
+                while postgres.client().query(end, &[]).unwrap().is_empty() {}
+            }
+            work(&server, &plan, &progress, sink)
+        })
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the server stopped sending"),
+        "{error}"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
+fn passwords_are_not_printed() {
+    for dsn in [
+        "postgres://me:s3cret@localhost:1/db",
+        "host=localhost port=1 user=me password=s3cret dbname=db",
+    ] {
+        let server = Server::new(dsn).unwrap();
+        let error = server.connect().map(drop).unwrap_err();
+        for text in [
+            server.to_string(),
+            format!("{server:?}"),
+            error.to_string(),
+            format!("{error:?}"),
+        ] {
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot connect to localhost:1 database db: "),
+            "{error}"
+        );
+    }
+    let error = Server::new("host=x password='s3cret").unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
