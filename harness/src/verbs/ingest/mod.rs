@@ -1,10 +1,21 @@
 //! `harness ingest`: PostgreSQL's rows in aligned chunks.
 
 mod chart;
+mod check;
+mod compact;
+#[cfg(feature = "ingest")]
+mod load;
+mod pages;
 mod simulate;
 mod size;
+#[cfg(feature = "ingest")]
+mod ssb;
 
 use std::path::PathBuf;
+use std::thread;
+
+use aligned_ingest::{Chunks, PlacementKind};
+use join_core::parallel::{Team, ThreadStart};
 
 use super::Ending;
 use size::{Lengths, Size};
@@ -14,6 +25,22 @@ use size::{Lengths, Size};
 pub enum Verb {
     /// What a load of any size writes, splits and wastes, by formula and by simulation
     Simulate(Simulate),
+    /// Rows of a PostgreSQL server into a new folder of chunks
+    Load(Load),
+    /// Check chunks against their manifest, and against the server that they came from
+    Check(Check),
+    /// Chunks into one valid COPY BINARY file
+    Compact {
+        /// The folder of chunks
+        folder: PathBuf,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Chunks into a table folder, which joins take
+    Pages(Pages),
+    /// Create the tables of the Star Schema Benchmark on a server
+    Ssb(Ssb),
 }
 
 /// Arguments of `ingest simulate`. The defaults are the document's.
@@ -45,9 +72,134 @@ pub struct Simulate {
     pub out: Option<PathBuf>,
 }
 
+/// Arguments of `ingest load`.
+#[derive(Debug, clap::Args)]
+pub struct Load {
+    /// The server, as "host=… user=… dbname=…" or postgresql://user@host/db; the password may come from PGPASSWORD
+    #[arg(long)]
+    pub dsn: String,
+    /// The table to load, divided among the workers by its pages
+    #[arg(long, conflicts_with = "query", required_unless_present = "query")]
+    pub table: Option<String>,
+    /// The query to load; one worker reads it
+    #[arg(long)]
+    pub query: Option<String>,
+    /// Workers, a connection each
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub workers: u32,
+    /// Chunks, a file each
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub chunks: u32,
+    /// Bytes of a chunk, a multiple of the slot [default: room for several times the table]
+    #[arg(long, value_name = "BYTES")]
+    pub chunk_size: Option<Size>,
+    /// The most that one flush writes; no row may be longer
+    #[arg(long, value_name = "BYTES", default_value = "64MiB")]
+    pub slot: Size,
+    /// How flushes are placed
+    #[arg(long, value_enum, default_value_t = Placed::Aligned)]
+    pub placement: Placed,
+    /// Write to mapped files instead of by system calls
+    #[arg(long)]
+    pub mapped: bool,
+    /// The folder to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `ingest check`.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The folder of chunks
+    pub folder: PathBuf,
+    /// Compare row count and a sum or checksum a column with this server, too
+    #[arg(long)]
+    pub dsn: Option<String>,
+    /// Also try to read the bytes without the manifest, in sections of this size, and say how often that fails
+    #[arg(long, value_name = "BYTES")]
+    pub overlap: Option<Size>,
+}
+
+/// Arguments of `ingest pages`.
+#[derive(Debug, clap::Args)]
+pub struct Pages {
+    /// The folder of chunks
+    pub folder: PathBuf,
+    /// The table folder to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The table's name [default: that of the folder]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Write numeric as INT64 in units of 10^-N instead of FP64
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=18))]
+    pub numeric_decimals: Option<u8>,
+}
+
+/// Arguments of `ingest ssb`.
+#[derive(Debug, clap::Args)]
+pub struct Ssb {
+    /// The server, as for `ingest load`
+    #[arg(long)]
+    pub dsn: String,
+    /// 1 has 6 million rows of lineorder
+    #[arg(long, value_name = "SF", default_value_t = 0.1)]
+    pub scale_factor: f64,
+}
+
+/// A placement on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Placed {
+    /// Cut anywhere: splits rows, for comparison
+    Packed,
+    /// A fixed slot a flush, cut at a row boundary
+    Aligned,
+    /// Cut at a row boundary, back to back
+    PackedRows,
+}
+
+impl From<Placed> for PlacementKind {
+    fn from(placed: Placed) -> PlacementKind {
+        match placed {
+            Placed::Packed => PlacementKind::Packed,
+            Placed::Aligned => PlacementKind::Aligned,
+            Placed::PackedRows => PlacementKind::PackedRows,
+        }
+    }
+}
+
 /// Does it.
 pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
         Verb::Simulate(args) => simulate::run(args),
+        #[cfg(feature = "ingest")]
+        Verb::Load(args) => load::run(args),
+        #[cfg(not(feature = "ingest"))]
+        Verb::Load(_) | Verb::Ssb(_) => Err(without_client()),
+        #[cfg(feature = "ingest")]
+        Verb::Ssb(args) => ssb::run(args),
+        Verb::Check(args) => check::run(args),
+        Verb::Compact { folder, out } => compact::run(folder, out),
+        Verb::Pages(args) => pages::run(args),
     }
+}
+
+/// What a build without the client library says.
+#[cfg(not(feature = "ingest"))]
+fn without_client() -> Ending {
+    Ending::Usage(
+        "this build has no PostgreSQL client; run cargo run -p harness --features ingest -- ingest …".into(),
+    )
+}
+
+fn open(folder: &std::path::Path) -> Result<Chunks, Ending> {
+    Chunks::open(folder).map_err(Ending::usage)
+}
+
+/// All processors.
+fn team() -> Team {
+    Team::new(
+        thread::available_parallelism().map_or(1, usize::from),
+        ThreadStart::Fresh,
+    )
 }

@@ -1,0 +1,103 @@
+//! `harness ingest check`: whether chunks are what they say, and what the server has.
+
+use aligned_ingest::Chunks;
+use aligned_ingest::overlap::{Rule, measure, truth};
+use aligned_ingest::pages::{NumericAs, SourceType};
+
+use super::super::Ending;
+use super::{Check, open, size, team};
+
+pub(super) fn run(args: &Check) -> Result<(), Ending> {
+    let chunks = open(&args.folder)?;
+    let found = chunks.verify(&team()).map_err(Ending::usage)?;
+    let manifest = chunks.manifest();
+    println!(
+        "{}: {}, {found} whole rows in {} sections of {} chunks, {} used, {} empty in between",
+        args.folder.display(),
+        manifest.placement,
+        manifest.sections.len(),
+        manifest.layout.chunks,
+        size::text(manifest.used as f64),
+        size::text(manifest.wasted() as f64),
+    );
+    if let Some(section) = args.overlap {
+        overlap(&chunks, section.0)?;
+    }
+    let mut wrong = Vec::new();
+    if manifest.split_rows > 0 {
+        wrong.push(format!(
+            "{} of {} rows are split and lost to a reader of sections; load with aligned or packed-rows",
+            manifest.split_rows, manifest.rows
+        ));
+    }
+    if let Some(dsn) = &args.dsn {
+        wrong.extend(against_server(&chunks, dsn)?);
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Ending::Wrong(wrong.join("; ")))
+}
+
+#[cfg(not(feature = "ingest"))]
+fn against_server(_: &Chunks, _: &str) -> Result<Vec<String>, Ending> {
+    Err(super::without_client())
+}
+
+#[cfg(feature = "ingest")]
+fn against_server(chunks: &Chunks, dsn: &str) -> Result<Vec<String>, Ending> {
+    use aligned_ingest::server::{Server, check};
+    let server = Server::new(dsn).map_err(Ending::usage)?;
+    let (rows, differences) = check(chunks, &server, &team()).map_err(Ending::usage)?;
+    let columns = chunks.manifest().columns.len();
+    if differences.is_empty() {
+        println!("{server}: {rows} rows and the sums of {columns} columns are the same");
+        return Ok(Vec::new());
+    }
+    let texts = differences
+        .iter()
+        .map(|d| format!("{}: {} here, {} on the server", d.what, d.chunks, d.server));
+    Ok(texts.collect())
+}
+
+/// Tries the repair of a stream without manifest, with and without knowing the types, and more or less careful.
+fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
+    let manifest = chunks.manifest();
+    let rows = truth(chunks);
+    let width = |type_name: &str| SourceType::of(type_name, NumericAs::Fp64)?.width();
+    let widths: Vec<Option<u32>> = manifest
+        .columns
+        .iter()
+        .map(|c| width(&c.type_name))
+        .collect();
+    let Ok(fields @ 1..) = u16::try_from(widths.len()) else {
+        return Err(Ending::Usage(
+            "the manifest names no columns; the repair has nothing to go by".into(),
+        ));
+    };
+    let bytes = chunks.bytes(0, manifest.reserved);
+    println!(
+        "read without the manifest in sections of {}:",
+        size::text(section as f64)
+    );
+    for (known, confirm) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
+        let rule = Rule {
+            fields,
+            widths: if known { widths.clone() } else { Vec::new() },
+            row_bytes: manifest.layout.slot,
+            confirm,
+        };
+        let failures = measure(&bytes, &rows, section as usize, &rule);
+        println!(
+            "  types {}, {confirm} rows to believe a start: {} of {} rows lost, {} invented, {} mangled, {} of {} sections wrong",
+            if known { "known" } else { "unknown" },
+            failures.lost,
+            failures.rows,
+            failures.invented,
+            failures.mangled,
+            failures.wrong_sections,
+            failures.sections
+        );
+    }
+    Ok(())
+}

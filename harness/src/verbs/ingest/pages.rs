@@ -1,0 +1,35 @@
+//! `harness ingest pages`: a table folder from chunks (S9).
+
+use aligned_ingest::pages::{NumericAs, to_table};
+
+use super::super::Ending;
+use super::{Pages, open, team};
+
+pub(super) fn run(args: &Pages) -> Result<(), Ending> {
+    let (chunks, team) = (open(&args.folder)?, team());
+    chunks.verify(&team).map_err(Ending::usage)?;
+    let of_folder = args
+        .out
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let name = args
+        .name
+        .clone()
+        .or(of_folder)
+        .unwrap_or_else(|| "table".into());
+    let numeric = args
+        .numeric_decimals
+        .map_or(NumericAs::Fp64, NumericAs::ScaledInt64);
+    let paged = to_table(&chunks, &name, numeric, &team).map_err(Ending::usage)?;
+    paged.table.write(&args.out).map_err(Ending::usage)?;
+    for (column, values) in &paged.losses {
+        eprintln!("column {column:?}: {values} values lost digits; see --numeric-decimals");
+    }
+    println!(
+        "{}: {} rows, {} columns",
+        args.out.display(),
+        paged.table.num_rows(),
+        paged.table.columns().len()
+    );
+    Ok(())
+}
