@@ -54,6 +54,11 @@ pub struct PhaseTelemetry {
 }
 
 impl Step {
+    /// Seconds of all phases.
+    pub fn seconds(&self) -> f64 {
+        self.phases.iter().map(|phase| phase.seconds).sum()
+    }
+
     /// Takes over the laps of a watch.
     pub(crate) fn timed(mut self, phases: &Phases) -> Step {
         self.phases = phases

@@ -3,9 +3,9 @@
 use plan_executor::{Bundle, oracle};
 use registry::EXECUTORS;
 
-use super::CheckArgs;
 use super::executor::Bench;
 use super::folders::bundles;
+use super::{CheckArgs, line};
 use crate::verbs::Ending;
 
 /// Executes every bundle with every executor.
@@ -29,7 +29,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
                 .execute(&bundle)
                 .map_err(|error| Ending::Usage(format!("{}: {error}", folder.display())))?;
             let result = execution.result;
-            answers.push((bench.name, result.rows(), result.checksum()));
+            answers.push((&bench.name[..], result.rows(), result.checksum()));
         }
         let (_, rows, checksum) = answers[0];
         let differs = answers
@@ -37,17 +37,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
             .any(|answer| (answer.1, answer.2) != (rows, checksum));
         if differs {
             wrong += 1;
-            println!("WRONG  {}", bundle.name());
+            line(&format!("WRONG  {}", bundle.name()))?;
             for (name, rows, checksum) in &answers {
-                println!("       {name}: {rows} rows, checksum {checksum}");
+                line(&format!("       {name}: {rows} rows, checksum {checksum}"))?;
             }
         } else {
             let names: Vec<&str> = answers.iter().map(|answer| answer.0).collect();
-            println!(
+            line(&format!(
                 "ok     {:<8} {rows:>10} rows  {checksum}  {}",
                 bundle.name(),
                 names.join(" = ")
-            );
+            ))?;
         }
     }
     match wrong {

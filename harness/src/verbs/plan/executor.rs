@@ -1,6 +1,7 @@
 //! Executors, threads and memory, as the command line wants them.
 
 use join_core::memory::Memory;
+use join_core::memory::process::{self, Source};
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
 use registry::{EXECUTORS, PLAN_BUILDS, PlanSettings};
@@ -9,16 +10,20 @@ use super::Common;
 use crate::machine;
 use crate::verbs::Ending;
 
+/// The technique that is the process' own: large blocks of an execution are kept for the next one.
+pub(super) const POOL: &str = "pool";
+
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: u32 = 1024;
 
 /// An executor and what it works with.
 pub(super) struct Bench {
-    pub name: &'static str,
+    pub name: String,
     pub threads: u32,
     executor: Box<dyn Executor>,
     team: Team,
     limit: usize,
+    source: Source,
 }
 
 impl Bench {
@@ -36,8 +41,14 @@ impl Bench {
             }
         };
         let mut options = Options::default();
+        let mut source = Source::Pool;
         for technique in &common.without {
+            if technique == POOL {
+                source = Source::System;
+                continue;
+            }
             let names = Options::NAMES.iter().map(|(name, _)| *name);
+            let names = names.chain([POOL]);
             let without = options.without(technique);
             options = without.ok_or_else(|| unknown("technique", technique, names))?;
         }
@@ -48,7 +59,13 @@ impl Bench {
             )));
         }
         Ok(Bench {
-            name: variant.name,
+            source,
+            name: common
+                .without
+                .iter()
+                .fold(variant.name.to_owned(), |name, technique| {
+                    format!("{name} without {technique}")
+                }),
             threads,
             executor: variant.make(&PlanSettings { build, options }),
             team: Team::new(threads as usize, ThreadStart::Pool),
@@ -61,6 +78,7 @@ impl Bench {
 
     /// Executes a bundle; returns the most bytes that the execution held at a time, too.
     pub fn execute(&self, bundle: &Bundle) -> Result<(Execution, usize), ExecuteError> {
+        process::set(self.source, true);
         let memory = Memory::limited(self.limit);
         let context = Context {
             team: &self.team,

@@ -2,9 +2,11 @@
 
 mod check;
 mod executor;
+mod explain;
 mod folders;
 mod run;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -18,10 +20,12 @@ pub enum Verb {
     Run(RunArgs),
     /// Check executors: against the oracle on small bundles, against each other on large ones
     Check(CheckArgs),
+    /// Show how a plan was executed, step by step
+    Explain(ExplainArgs),
 }
 
 /// Which bundles, and what they are executed with.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Folders of bundles, or folders full of them
     #[arg(required = true, value_name = "BUNDLE")]
@@ -46,9 +50,12 @@ pub struct RunArgs {
     /// Bundles, threads, memory
     #[command(flatten)]
     pub common: Common,
-    /// The executor
-    #[arg(long, value_name = "NAME")]
-    pub executor: Option<String>,
+    /// The executors, in turns on each bundle
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub executor: Vec<String>,
+    /// Execute with each of these techniques left out as well, in turns; all techniques if none is named
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME", num_args = 0..)]
+    pub ablate: Option<Vec<String>>,
     /// Samples a bundle, after a first cold run
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub samples: u32,
@@ -71,10 +78,35 @@ pub struct CheckArgs {
     pub oracle_up_to: u64,
 }
 
+/// Arguments of `plan explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The bundle, threads, memory
+    #[command(flatten)]
+    pub common: Common,
+    /// The executor
+    #[arg(long, value_name = "NAME")]
+    pub executor: Option<String>,
+    /// Draw the steps there as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
 /// Does what the command line asks.
 pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Explain(args) => explain::run(args),
+    }
+}
+
+/// Prints a line; a reader that has seen enough is no error.
+fn line(text: &str) -> Result<(), Ending> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::Usage(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
     }
 }

@@ -21,6 +21,8 @@ mod sample;
 mod scan;
 mod table;
 
+use join_core::table::Table;
+
 pub use options::Options;
 
 use crate::{Bundle, Context, ExecuteError, Execution, Executor};
@@ -40,6 +42,16 @@ impl Pipelined {
 
 impl Executor for Pipelined {
     fn execute(&self, bundle: &Bundle, context: &Context<'_>) -> Result<Execution, ExecuteError> {
-        run::Run::new(bundle, &self.options, context).execute()
+        let rows = bundle.tables().iter().map(Table::num_rows).sum();
+        let team = context.team;
+        if self.options.small_alone && team.workers_for(rows) == 1 {
+            return run::Run::new(bundle, &self.options, context).execute();
+        }
+        // Run by a worker of the team, whose phases then wake one thread fewer than those of a thread outside.
+        let outcomes = team.run(vec![true, false], |_, first: bool| {
+            first.then(|| run::Run::new(bundle, &self.options, context).execute())
+        });
+        let outcome = outcomes.into_iter().flatten().next();
+        outcome.expect("the first worker executes the plan")
     }
 }

@@ -26,8 +26,6 @@ pub struct Options {
     pub references: bool,
     /// Each thread writes result pages. Off: one writes all.
     pub parallel_write: bool,
-    /// Memory of an execution is kept for the next. Off: each takes fresh memory from the process.
-    pub pool: bool,
     /// Small work is done by the calling thread alone. Off: all work is shared.
     pub small_alone: bool,
 }
@@ -46,7 +44,6 @@ impl Default for Options {
             multiplicity: true,
             references: true,
             parallel_write: true,
-            pool: true,
             small_alone: true,
         }
     }
@@ -55,7 +52,7 @@ impl Default for Options {
 impl Options {
     /// The names of all techniques, as [`Options::without`] takes them, each with a sentence.
     #[rustfmt::skip] // a line a technique
-    pub const NAMES: [(&'static str, &'static str); 13] = [
+    pub const NAMES: [(&'static str, &'static str); 12] = [
         ("own-order", "inputs in an order of its own, not the plan's"),
         ("replan", "the order planned again as sizes become known"),
         ("filters", "keys that are left filter all later scans of their class"),
@@ -67,7 +64,6 @@ impl Options {
         ("multiplicity", "counts in place of repeated rows"),
         ("references", "repeated result values looked up once, as 8-byte references"),
         ("parallel-write", "each thread writes result pages"),
-        ("pool", "memory kept for the next execution"),
         ("small-alone", "small work on the calling thread alone"),
     ];
 
@@ -86,7 +82,6 @@ impl Options {
             "multiplicity" => &mut self.multiplicity,
             "references" => &mut self.references,
             "parallel-write" => &mut self.parallel_write,
-            "pool" => &mut self.pool,
             "small-alone" => &mut self.small_alone,
             _ => return None,
         };

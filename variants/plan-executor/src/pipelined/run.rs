@@ -22,8 +22,9 @@ use crate::{Bundle, Context, ExecuteError, Execution, Telemetry};
 /// Of a filter, the share of its range that may be set before it is taken for one that everything passes.
 const DENSE: f64 = 0.95;
 
-/// What a row costs to read, where keeping one costs 1.
-const READ_COST: f64 = 0.1;
+/// What a row costs to read, where keeping one costs 1. Little, for every input must be read sooner or later, unless one
+/// turns out to be empty.
+const READ_COST: f64 = 0.02;
 
 /// The newest filter of a class.
 struct ClassFilter {
@@ -372,9 +373,16 @@ impl<'a> Run<'a> {
             let Some(newest) = &self.filters[class] else {
                 continue;
             };
-            if newest.version > reduced.passed[key] {
+            if newest.version > reduced.passed[key] && newest.of != input {
                 let rows_in = reduced.len as u64;
-                refilter(&mut reduced, key, &newest.filter);
+                let workers = self.workers(reduced.len);
+                refilter(
+                    &mut reduced,
+                    key,
+                    &newest.filter,
+                    workers,
+                    self.context.team,
+                );
                 let column =
                     &self.bundle.tables()[self.graph.inputs[input].table].columns()[column];
                 step.filters.push(FilterTelemetry {
@@ -423,21 +431,20 @@ impl<'a> Run<'a> {
             }
             Some(above) => {
                 let (class, _) = keys[above];
-                match self.as_filter(input, &resolved)? {
-                    Some(filter) => {
-                        step.detail = format!("only a filter: {}", filter.name());
-                        self.renew(class, filter, input);
-                    }
-                    None => {
-                        let shown = self.shown[input];
-                        let table =
-                            Table::new(input, resolved, shown, self.options, &self.tables, memory)
-                                .map_err(self.memory(input))?;
-                        step.detail = table.name();
-                        step.bytes = table.bytes() as u64;
-                        self.tables_of[class].push(self.tables.len());
-                        self.tables.push(table);
-                    }
+                if self.is_filter(input, class, &resolved) {
+                    step.detail = "only a filter".to_owned();
+                } else if let Some(filter) = self.as_filter(input, &resolved)? {
+                    step.detail = format!("only a filter: {}", filter.name());
+                    self.renew(class, filter, input);
+                } else {
+                    let shown = self.shown[input];
+                    let table =
+                        Table::new(input, resolved, shown, self.options, &self.tables, memory)
+                            .map_err(self.memory(input))?;
+                    step.detail = table.name();
+                    step.bytes = table.bytes() as u64;
+                    self.tables_of[class].push(self.tables.len());
+                    self.tables.push(table);
                 }
                 None
             }
@@ -445,6 +452,16 @@ impl<'a> Run<'a> {
         phases.lap("build");
         self.step(input, step.timed(&phases));
         Ok(Some(root))
+    }
+
+    /// Whether the filter that an input has left already says all of it, as of [`Run::as_filter`].
+    fn is_filter(&self, input: usize, class: usize, resolved: &Resolved) -> bool {
+        let newest = self.filters[class].as_ref();
+        !self.shown[input]
+            && resolved.weights.is_none()
+            && newest.is_some_and(|newest| {
+                newest.of == input && newest.filter.keys() == Some(resolved.rows.len() as u64)
+            })
     }
 
     /// The filter that says all of an input whose rows the result shows nothing of and whose keys are unique (W4).

@@ -2,7 +2,7 @@
 
 use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::page::Page;
-use join_core::parallel::{Sharing, Team, morsels};
+use join_core::parallel::{Sharing, Tasks, Team, morsels};
 
 use super::filter::{Filter, Test, WithTest};
 use super::keys::{KeyList, PlanKey, with_key};
@@ -315,10 +315,7 @@ impl<K: PlanKey> WithTest<K> for First<'_> {
             }
         } else if self.bitmasks {
             for (nth, values) in values.chunks(64).enumerate() {
-                let mut mask = 0_u64;
-                for (bit, &value) in values.iter().enumerate() {
-                    mask |= u64::from(test.test(value)) << bit;
-                }
+                let mut mask = mask(values, test);
                 let first_row = self.first_row + 64 * nth as u32;
                 if mask == u64::MAX {
                     for bit in 0..64 {
@@ -341,6 +338,32 @@ impl<K: PlanKey> WithTest<K> for First<'_> {
         }
         left
     }
+}
+
+/// Bit i is set where value i passes; of 64 values at most.
+///
+/// First a byte a value, which compilers turn into vector instructions, then eight bytes at a time into bits: the product
+/// moves the lowest bit of byte i to bit 56 + i.
+#[inline(always)]
+fn mask<K: PlanKey, T: Test<K>>(values: &[K], test: T) -> u64 {
+    let mut passed = [0_u8; 64];
+    match values.as_array::<64>() {
+        Some(values) => {
+            for (byte, &value) in passed.iter_mut().zip(values) {
+                *byte = u8::from(test.test(value));
+            }
+        }
+        None => {
+            for (byte, &value) in passed.iter_mut().zip(values) {
+                *byte = u8::from(test.test(value));
+            }
+        }
+    }
+    let words = passed.as_chunks::<8>().0.iter().enumerate();
+    words.fold(0, |mask, (nth, bytes)| {
+        let bits = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask | bits << (8 * nth)
+    })
 }
 
 /// A further test, of the rows that are left.
@@ -425,47 +448,47 @@ pub(super) fn all(rows: usize, memory: &Memory) -> Result<Reduced, OutOfMemory> 
 }
 
 /// Keeps the rows whose key number `key` passes a filter.
-pub(super) fn refilter(reduced: &mut Reduced, key: usize, filter: &Filter) {
-    struct Keep<'r, K> {
-        keys: &'r [K],
-        kept: &'r mut Vec<u32>,
-    }
-    impl<K: PlanKey> WithTest<K> for Keep<'_, K> {
-        type Output = ();
-        #[inline(always)]
-        fn with<T: Test<K>>(self, test: T) {
-            for (place, &key) in self.keys.iter().enumerate() {
-                if test.test(key) {
-                    self.kept.push(place as u32);
-                }
+pub(super) fn refilter(
+    reduced: &mut Reduced,
+    key: usize,
+    filter: &Filter,
+    workers: usize,
+    team: &Team,
+) {
+    let tasks = Tasks::new(&mut reduced.chunks);
+    team.run(vec![(); workers.min(tasks.len())], |_, ()| {
+        while let Some((_, chunk)) = tasks.take() {
+            let kept = match &chunk.keys[key] {
+                KeyList::Int32(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+                KeyList::Int64(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+            };
+            if kept.len() < chunk.rows.len() {
+                chunk.retain(&kept);
             }
         }
-    }
-    reduced.len = 0;
-    for chunk in &mut reduced.chunks {
-        let mut kept = Vec::new();
-        match &chunk.keys[key] {
-            KeyList::Int32(keys) => Filter::dispatch(
-                Some(filter),
-                Keep {
-                    keys,
-                    kept: &mut kept,
-                },
-            ),
-            KeyList::Int64(keys) => Filter::dispatch(
-                Some(filter),
-                Keep {
-                    keys,
-                    kept: &mut kept,
-                },
-            ),
-        }
-        if kept.len() < chunk.rows.len() {
-            chunk.retain(&kept);
-        }
-        reduced.len += chunk.rows.len();
-    }
+    });
+    drop(tasks);
     reduced.chunks.retain(|chunk| !chunk.rows.is_empty());
+    reduced.len = reduced.chunks.iter().map(|chunk| chunk.rows.len()).sum();
+}
+
+/// The places of the keys that pass.
+struct Passing<'k, K>(&'k [K]);
+
+impl<K: PlanKey> WithTest<K> for Passing<'_, K> {
+    type Output = Vec<u32>;
+
+    #[inline(always)]
+    fn with<T: Test<K>>(self, test: T) -> Vec<u32> {
+        let mut places = vec![0; self.0.len()];
+        let mut left = 0;
+        for (place, &key) in (0..).zip(self.0) {
+            places[left] = place;
+            left += usize::from(test.test(key));
+        }
+        places.truncate(left);
+        places
+    }
 }
 
 impl Chunk {

@@ -3,10 +3,13 @@
 use join_core::memory::{Memory, OutOfMemory};
 use join_core::page::{DataType, HEADER_BYTES, LONG_NEXT, PAGE_BYTES, Page, WIDE_VALUES_AT};
 
+use join_core::prefetch::prefetch_read;
+
 use super::{Cell, Run};
 
-/// Pages of a run.
-const RUN: usize = 32;
+/// Pages of a column's runs: small results take little memory, large ones few blocks, and of a size that the process
+/// keeps warm.
+const RUNS: [usize; 4] = [1, 4, 32, 128];
 
 /// Bytes that short strings are copied by: a fixed number is two moves, any number a call.
 const MOVE: usize = 16;
@@ -84,21 +87,23 @@ impl<'a> PageWriter<'a> {
             self.chars += chars;
             self.values = values;
         }
+        // By the time that the page is full, its values are in the cache.
+        prefetch_read(self.bytes().as_ptr().wrapping_add(cell.at()));
         self.pending.push(cell);
         Ok(())
+    }
+
+    /// The pages that values lie in.
+    #[inline(always)]
+    fn bytes(&self) -> &'a [u8] {
+        bytemuck::cast_slice(self.source)
     }
 
     /// Room for `count` pages that lie together.
     fn room(&mut self, count: usize) -> Result<&mut [Page], OutOfMemory> {
         if self.pages.capacity() - self.pages.len() < count {
             self.end_run();
-            // A first page may be the only one; after it runs grow.
-            let run = match self.runs.len() {
-                0 => 1,
-                1 => 4,
-                _ => RUN,
-            };
-            let capacity = run.max(count);
+            let capacity = RUNS[self.runs.len().min(RUNS.len() - 1)].max(count);
             let reservation = self.memory.reserve(capacity * PAGE_BYTES)?;
             self.pages = Vec::with_capacity(capacity);
             self.runs.push(Run::new(Vec::new(), reservation));
@@ -135,8 +140,7 @@ impl<'a> PageWriter<'a> {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
-        let (values, source) = (self.values, self.source);
-        let source: &[u8] = bytemuck::cast_slice(source);
+        let (values, source) = (self.values, self.bytes());
         let page = &mut self.room(1)?[0];
         page.set_header(rows as u16, values as u16);
         let bytes = page.bytes_mut();
