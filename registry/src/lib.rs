@@ -10,7 +10,7 @@ mod variants;
 use join_core::join::Join;
 
 pub use configuration::{Configuration, Merge, NotCompiled};
-pub use plans::{EXECUTORS, ExecutorVariant, PLAN_BUILDS, PlanBuild, PlanSettings};
+pub use plans::{PLAN_BUILDS, PlanBuild};
 pub use toggles::{Part, Setting, TOGGLES, Toggle};
 pub use variants::{DEFAULT, Make};
 

@@ -3,5 +3,6 @@
 mod common;
 mod compare;
 mod errors;
+mod plan;
 mod sweep;
 mod table;

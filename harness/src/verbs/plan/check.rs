@@ -1,9 +1,9 @@
 //! `harness plan check`: executors against the oracle, or against each other.
 
 use plan_executor::{Bundle, oracle};
-use registry::EXECUTORS;
 
 use super::executor::Bench;
+use super::executors::EXECUTORS;
 use super::folders::bundles;
 use super::{CheckArgs, line};
 use crate::verbs::Ending;

@@ -4,9 +4,10 @@ use join_core::memory::Memory;
 use join_core::memory::process::{self, Source};
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
-use registry::{EXECUTORS, PLAN_BUILDS, PlanSettings};
+use registry::PLAN_BUILDS;
 
 use super::Common;
+use super::executors::{EXECUTORS, Settings};
 use crate::machine;
 use crate::verbs::Ending;
 
@@ -67,7 +68,7 @@ impl Bench {
                     format!("{name} without {technique}")
                 }),
             threads,
-            executor: variant.make(&PlanSettings { build, options }),
+            executor: variant.make(&Settings { build, options }),
             team: Team::new(threads as usize, ThreadStart::Pool),
             limit: match &common.memory {
                 Some(text) => bytes(text)?,

@@ -3,9 +3,9 @@
 use std::fs;
 
 use plan_executor::{Bundle, Step, Telemetry};
-use registry::EXECUTORS;
 
 use super::executor::Bench;
+use super::executors::EXECUTORS;
 use super::folders::bundles;
 use super::{ExplainArgs, line};
 use crate::charts::canvas::{Anchor, Canvas, GREY, GRID, INK};

@@ -2,6 +2,7 @@
 
 mod check;
 mod executor;
+mod executors;
 mod explain;
 mod folders;
 mod run;

@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use join_core::checksum::Checksum;
 use plan_executor::{Bundle, Options, Telemetry};
-use registry::EXECUTORS;
 use serde::Serialize;
 
 use super::RunArgs;
 use super::executor::{Bench, POOL};
+use super::executors::EXECUTORS;
 use super::folders::bundles;
 use super::line;
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio};

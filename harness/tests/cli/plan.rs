@@ -1,0 +1,169 @@
+//! `harness plan` (R9.1, R9.4): answers, telemetry and pictures; and what is refused.
+
+use std::path::Path;
+
+use join_core::page::DataType;
+use join_core::table::{Column, NamedColumn, Table};
+use plan_executor::{Bundle, Join, Node, Operator, Output};
+use serde_json::Value;
+
+use crate::common::{folder, run, text};
+
+/// Writes a bundle of two tables of `rows` rows each, whose keys are `key` of the row.
+fn bundle(folder: &Path, rows: i32, key: impl Fn(i32) -> i32) {
+    let output = |index: usize| Output {
+        index,
+        data_type: [DataType::Int32, DataType::Varchar][index % 2],
+    };
+    let table = || {
+        let keys = Column::from_i32(&(0..rows).map(&key).collect::<Vec<_>>());
+        let names = Column::from_strings((0..rows).map(|row| Some(format!("name {row}"))));
+        let columns = vec![
+            NamedColumn::new("id", keys),
+            NamedColumn::new("name", names),
+        ];
+        Table::new("t", columns).unwrap()
+    };
+    let scan = |table| Node {
+        operator: Operator::Scan(table),
+        output: vec![output(0), output(1)],
+    };
+    let join = Node {
+        operator: Operator::Join(Join {
+            build_left: true,
+            left: 0,
+            right: 1,
+            left_attr: 0,
+            right_attr: 0,
+        }),
+        output: vec![output(3), output(1)],
+    };
+    let nodes = vec![scan(0), scan(1), join];
+    let bundle = Bundle::new("small", nodes, 2, vec![table(), table()]).unwrap();
+    bundle.write(folder).unwrap();
+}
+
+#[test]
+fn a_folder_of_bundles_is_executed_checked_and_drawn() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("plans")).unwrap();
+    bundle(&folder.path().join("plans/2b"), 3000, |row| row);
+    bundle(&folder.path().join("plans/10a"), 500, |row| row / 2);
+
+    let output = run(folder.path(), &["plan", "check", "plans"]);
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}{}", text(&output.stderr));
+    assert_eq!(out.lines().count(), 2);
+    assert!(
+        out.lines().all(|line| line.starts_with("ok")
+            && line.ends_with("oracle = pipelined = operator-at-a-time"))
+    );
+
+    let command = ["plan", "run", "plans", "--samples", "2", "--threads", "2"];
+    let more = ["--ablate", "filters,pool", "--json", "out.json"];
+    let output = run(folder.path(), &[&command[..], &more[..]].concat());
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}{}", text(&output.stderr));
+    let json = std::fs::read(folder.path().join("out.json")).unwrap();
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    let arms = json.as_array().unwrap();
+    assert_eq!(arms.len(), 3);
+    for arm in arms {
+        let bundles = arm["bundles"].as_array().unwrap();
+        let rows: Vec<u64> = bundles
+            .iter()
+            .map(|b| b["rows"].as_u64().unwrap())
+            .collect();
+        assert_eq!(rows, [3000, 1000], "2b comes before 10a");
+        for bundle in bundles {
+            let steps = bundle["telemetry"]["steps"].as_array().unwrap();
+            let last = steps.last().unwrap();
+            assert_eq!(last["rows_out"], bundle["rows"]);
+            assert!(last["bytes"].as_u64().unwrap() > 0);
+            assert!(bundle["peak_bytes"].as_u64() >= last["bytes"].as_u64());
+            assert_eq!(bundle["samples"].as_array().unwrap().len(), 2);
+        }
+    }
+
+    for executor in ["pipelined", "operator-at-a-time"] {
+        let command = [
+            "plan",
+            "explain",
+            "plans/2b",
+            "--svg",
+            "plan.svg",
+            "--executor",
+            executor,
+        ];
+        let output = run(folder.path(), &command);
+        let out = text(&output.stdout);
+        assert!(output.status.success(), "{out}{}", text(&output.stderr));
+        assert!(out.contains("└─ ") && out.contains("-> 3000"), "{out}");
+        let svg = std::fs::read_to_string(folder.path().join("plan.svg")).unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+    }
+}
+
+/// The one line on standard error of a call that is refused.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_one_line() {
+    let folder = folder();
+    let here = folder.path();
+    bundle(&here.join("b"), 10, |row| row);
+    assert!(refused(here, &["plan", "run", "nowhere"]).contains("nowhere"));
+    std::fs::create_dir(here.join("empty")).unwrap();
+    assert!(refused(here, &["plan", "run", "empty"]).contains("plan.json"));
+    let error = refused(here, &["plan", "run", "b", "--executor", "fast"]);
+    assert!(error.contains("pipelined") && error.contains("operator-at-a-time"));
+    assert!(refused(here, &["plan", "run", "b", "--without", "magic"]).contains("filters"));
+    assert!(refused(here, &["plan", "run", "b", "--build", "magic"]).contains("hashbrown"));
+    assert!(refused(here, &["plan", "run", "b", "--memory", "lots"]).contains("512M"));
+    assert!(refused(here, &["plan", "run", "b", "--threads", "0"]).contains("--threads"));
+    assert!(refused(here, &["plan", "run", "b", "--samples", "0"]).contains("--samples"));
+    assert!(refused(here, &["plan", "run", "b", "--json", "no/where"]).contains("no/where"));
+    std::fs::write(here.join("b/plan.json"), "[]").unwrap();
+    assert!(refused(here, &["plan", "run", "b"]).contains("plan.json"));
+}
+
+#[test]
+fn results_beyond_memory_or_row_ids_are_refused() {
+    let folder = folder();
+    let here = folder.path();
+    // Every row meets every other: 10^10 pairs.
+    bundle(&here.join("many"), 100_000, |_| 7);
+    let error = refused(here, &["plan", "run", "many", "--executor", "pipelined"]);
+    assert!(error.contains("10000000000 rows"), "{error}");
+    for executor in ["pipelined", "operator-at-a-time"] {
+        bundle(&here.join(executor), 2000, |row| row / 1000);
+        let command = [
+            "plan",
+            "run",
+            executor,
+            "--memory",
+            "1M",
+            "--executor",
+            executor,
+        ];
+        let error = refused(here, &command);
+        assert!(error.contains("raise the memory limit"), "{error}");
+    }
+    let command = [
+        "plan",
+        "run",
+        "many",
+        "--executor",
+        "operator-at-a-time",
+        "--memory",
+        "64M",
+    ];
+    let error = refused(here, &command);
+    assert!(error.contains("raise the memory limit"), "{error}");
+}
