@@ -8,17 +8,16 @@ use super::executor::Bench;
 use super::executors::EXECUTORS;
 use super::folders::bundles;
 use super::{ExplainArgs, line};
-use crate::charts::canvas::{Anchor, Canvas, GREY, GRID, INK};
-use crate::charts::scale;
+use crate::charts::canvas::{Anchor, Canvas, GREY, GRID, INK, SMALL};
+use crate::charts::{scale, text};
 use crate::verbs::Ending;
 
 /// Pixels of a line of the picture, and of its parts from left to right.
 const ROW: f64 = 34.0;
 const INDENT: f64 = 18.0;
 const LEFT: f64 = 12.0;
-const TREE: f64 = 520.0;
 const BAR: f64 = 190.0;
-const WIDTH: f64 = TREE + BAR + 230.0;
+const LABEL: f64 = 150.0;
 
 /// The colour of a step's time.
 const TIME: (u8, u8, u8) = (70, 120, 180);
@@ -58,7 +57,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
     line(&title)?;
     let steps = placed(&execution.telemetry);
     for placed in &steps {
-        text(placed).iter().try_for_each(|text| line(text))?;
+        lines(placed).iter().try_for_each(|text| line(text))?;
     }
     if let Some(file) = &args.svg {
         fs::write(file, picture(&title, &steps)).map_err(|error| {
@@ -100,7 +99,7 @@ fn placed(telemetry: &Telemetry) -> Vec<Placed<'_>> {
 }
 
 /// One line for the step, one for each of its filters.
-fn text(placed: &Placed<'_>) -> Vec<String> {
+fn lines(placed: &Placed<'_>) -> Vec<String> {
     let step = placed.step;
     let mut lead = String::new();
     let mut below = String::new();
@@ -152,6 +151,15 @@ fn picture(title: &str, steps: &[Placed<'_>]) -> String {
     let top = 44.0;
     let longest = steps.iter().map(|placed| placed.step.seconds());
     let longest = longest.fold(f64::MIN_POSITIVE, f64::max);
+    let lengths = steps.iter().map(|placed| {
+        let longer = text::width(&caption(placed.step), SMALL, false).max(text::width(
+            &heading(placed.step),
+            SMALL,
+            false,
+        ));
+        INDENT * placed.depth as f64 + longer
+    });
+    let bars = LEFT + lengths.fold(0.0, f64::max) + 16.0;
     // Where the last step of each depth stands: the line of a child begins there.
     let mut last_of_depth: Vec<f64> = Vec::new();
     for (nth, placed) in steps.iter().enumerate() {
@@ -171,16 +179,16 @@ fn picture(title: &str, steps: &[Placed<'_>]) -> String {
         canvas.text(&heading(step), x, y - 7.0, Anchor::Start, INK);
         canvas.text(&caption(step), x, y + 8.0, Anchor::Start, GREY);
         let width = BAR * step.seconds() / longest;
-        canvas.rect(LEFT + TREE, y - 8.0, BAR, 16.0, GRID);
-        canvas.rect(LEFT + TREE, y - 8.0, width.max(0.5), 16.0, TIME);
+        canvas.rect(bars, y - 8.0, BAR, 16.0, GRID);
+        canvas.rect(bars, y - 8.0, width.max(0.5), 16.0, TIME);
         let label = format!(
             "{}, {}",
             scale::seconds(step.seconds()),
             scale::bytes(step.bytes as f64)
         );
-        canvas.text(&label, LEFT + TREE + BAR + 8.0, y, Anchor::Start, INK);
+        canvas.text(&label, bars + BAR + 8.0, y, Anchor::Start, INK);
     }
-    canvas.finish(WIDTH, top + ROW * steps.len() as f64 + 10.0)
+    canvas.finish(bars + BAR + LABEL, top + ROW * steps.len() as f64 + 10.0)
 }
 
 /// Rows, and what the filters left of them.
