@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Sorted, random_bundle};
-use join_core::conformance::small;
+use common::random_bundle;
+use join_core::conformance::{SortedBuild, small};
 use join_core::input::InputMode;
 use join_core::join::Kernel;
 use join_core::memory::Memory;
@@ -27,7 +27,7 @@ fn executors_agree_with_the_oracle() {
         InputMode::Materialised,
     ]
     .map(|input| {
-        OperatorAtATime::new(Box::new(Sorted), "sorted")
+        OperatorAtATime::new(Box::new(SortedBuild), "sorted")
             .input(input)
             .kernel(Kernel::SCALAR)
     });

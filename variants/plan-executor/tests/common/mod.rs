@@ -1,7 +1,5 @@
-//! Random plans, and a build that is no variant.
+//! Random plans.
 
-mod build;
 mod plans;
 
-pub use build::Sorted;
 pub use plans::random_bundle;
