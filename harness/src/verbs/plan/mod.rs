@@ -5,6 +5,7 @@ mod executor;
 mod executors;
 mod explain;
 mod folders;
+mod make;
 mod run;
 
 use std::io::{self, Write};
@@ -17,6 +18,9 @@ use super::Ending;
 /// What can be done with plan bundles.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Make bundles of a benchmark's queries
+    #[command(subcommand)]
+    Make(make::Source),
     /// Execute bundles and say what it took
     Run(RunArgs),
     /// Check executors: against the oracle on small bundles, against each other on large ones
@@ -96,6 +100,7 @@ pub struct ExplainArgs {
 /// Does what the command line asks.
 pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
+        Verb::Make(source) => make::run(source),
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -1,0 +1,37 @@
+//! Why bundles cannot be made. Each error is one line: what, where, how to mend it.
+
+use join_core::table::TableError;
+use plan_executor::BundleError;
+
+use crate::shape::ShapeError;
+
+/// Bundles that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MakeError {
+    /// An option that makes no sense.
+    #[error("{0}")]
+    Option(String),
+    /// A query that is not there.
+    #[error("there is no query {name:?}; name some of {}", .names.join(", "))]
+    Query {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        names: Vec<String>,
+    },
+    /// A table that cannot be made or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A bundle that cannot be written.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Joins that do not go with the tables.
+    #[error("query {query}: {error}")]
+    Shape {
+        /// The query.
+        query: String,
+        /// What is wrong.
+        error: ShapeError,
+    },
+}
