@@ -4,5 +4,6 @@ mod common;
 mod compare;
 mod errors;
 mod plan;
+mod plan_make;
 mod sweep;
 mod table;

@@ -1,0 +1,43 @@
+//! `harness plan make`: bundles that run, and what is refused.
+
+use crate::common::{folder, run, text};
+
+#[test]
+fn bundles_of_a_benchmark_run() {
+    let folder = folder();
+    for (benchmark, bundles) in [("tpch", 9), ("ssb", 13)] {
+        let command = ["plan", "make", benchmark, "--scale", "0.002", "--out"];
+        let output = run(folder.path(), &[&command[..], &[benchmark]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), format!("{benchmark}\n"));
+
+        let output = run(folder.path(), &["plan", "check", benchmark]);
+        let out = text(&output.stdout);
+        assert!(output.status.success(), "{out}{}", text(&output.stderr));
+        let ok = out.lines().filter(|line| line.starts_with("ok"));
+        assert_eq!(ok.count(), bundles, "{out}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_is_said_in_one_line() {
+    let folder = folder();
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    std::fs::write(taken.join("file"), "").unwrap();
+    for (arguments, said) in [
+        (&["tpch", "--out", "out", "--queries", "q4"][..], "q21"),
+        (&["ssb", "--out", "out", "--queries", "q1.1,q1.1"], "twice"),
+        (&["ssb", "--out", "out", "--scale", "1e9"], "0.001..100"),
+        (&["ssb", "--out", "taken"], "taken"),
+        (&["ssb", "--out", "no/where"], "no/where"),
+        (&["ssb"], "--out"),
+    ] {
+        let output = run(folder.path(), &[&["plan", "make"], arguments].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(said), "{error}");
+        assert!(!folder.path().join("out").exists());
+    }
+}
