@@ -196,7 +196,12 @@ impl<S: Store> Space<S> {
         }
     }
 
-    /// Writes `bytes` to address `at`.
+    /// What this thread wrote can be read by others from here on.
+    pub(crate) fn settle(&self) {
+        self.store.settle();
+    }
+
+    /// Writes `bytes` to address `at`. See [`Space::settle`].
     ///
     /// # Safety
     /// The range must be part of one that the caller [took](Space::take), and nobody else may write to it.

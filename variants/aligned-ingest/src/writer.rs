@@ -9,8 +9,8 @@ use crate::placement::Placement;
 use crate::space::{Full, Space};
 use crate::store::Store;
 
-/// Rows that are parsed before they are copied: few enough to be in the first-level cache still.
-const RUN: usize = 16 << 10;
+/// Bytes of rows that are found before they are copied: few enough to be in the first-level cache still.
+const RUN: usize = 12 << 10;
 
 /// Why a worker stopped.
 #[derive(Debug, thiserror::Error)]
@@ -99,45 +99,37 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
 
     /// The rows that end in a piece of a stream.
     fn piece(&mut self, framing: &mut Framing, bytes: &[u8]) -> Result<u64, WriteError> {
-        let mut all_rows = 0;
-        // Whole rows that are parsed and not yet written.
-        let (mut run, mut rows) = (0..0, 0);
-        let mut at = 0;
+        let (mut at, mut all_rows) = (0, 0);
         while at < bytes.len() {
+            let most = self.room().min(RUN as u64) as usize;
+            let (taken, rows) = framing.rows(&bytes[at..], most);
+            if rows > 0 {
+                self.rows(&bytes[at..at + taken], rows)?;
+                at += taken;
+                all_rows += rows;
+                continue;
+            }
+            // The row that does not fit, one in pieces, header and trailer.
             let (taken, event) = framing.next(&bytes[at..])?;
-            let start = at;
+            let part = &bytes[at..at + taken];
             at += taken;
             match event {
-                Some(Event::Row) if !self.carry.is_empty() => {
+                Some(Event::Row) => {
+                    all_rows += 1;
+                    if self.carry.is_empty() {
+                        self.rows(part, 1)?;
+                        continue;
+                    }
                     let mut row = std::mem::take(&mut self.carry);
-                    row.extend_from_slice(&bytes[start..at]);
+                    row.extend_from_slice(part);
                     self.rows(&row, 1)?;
                     row.clear();
                     self.carry = row;
-                    (run, rows) = (at..at, 0);
-                    all_rows += 1;
                 }
-                Some(Event::Row) => {
-                    let full = (at - run.start) as u64 > self.room();
-                    if rows > 0 && (full || run.len() >= RUN || !P::WHOLE_ROWS) {
-                        self.rows(&bytes[run], rows)?;
-                        (run, rows) = (start..start, 0);
-                    }
-                    run.end = at;
-                    rows += 1;
-                    all_rows += 1;
-                }
-                Some(Event::Header) => run = at..at,
+                None if framing.is_in_row() => self.carry.extend_from_slice(part),
                 Some(Event::End) => self.carry.clear(),
-                None => {}
+                Some(Event::Header) | None => {}
             }
-        }
-        let rest = run.end;
-        if rows > 0 {
-            self.rows(&bytes[run], rows)?;
-        }
-        if framing.is_in_row() {
-            self.carry.extend_from_slice(&bytes[rest..]);
         }
         Ok(all_rows)
     }
@@ -157,7 +149,7 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
             self.section.rows += rows;
             return Ok(());
         }
-        debug_assert_eq!(rows, 1);
+        debug_assert!(rows == 1 || bytes.len() as u64 <= self.room());
         let mut rest = bytes;
         while rest.len() as u64 > self.room() {
             let (part, after) = rest.split_at(self.room() as usize);
@@ -173,7 +165,7 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         }
         self.append(rest)?;
         if rest.len() == bytes.len() {
-            self.section.rows += 1;
+            self.section.rows += rows;
         } else {
             self.section.head = rest.len() as u64;
         }
@@ -246,6 +238,7 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
                 .release(place + used, self.space.layout().slot - used);
         }
         self.place = None;
+        self.space.settle();
         let mut section = std::mem::replace(&mut self.section, Section::empty(self.worker));
         section.offset = place;
         section.crc32 = Crc(std::mem::take(&mut self.crc).finalize());
@@ -268,6 +261,7 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
 
     /// The sections that were flushed, in the order in which they were written.
     pub fn into_sections(self) -> Vec<Section> {
+        self.space.settle();
         self.done
     }
 }

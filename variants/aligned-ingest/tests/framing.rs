@@ -33,6 +33,61 @@ fn read(bytes: &[u8], limits: Limits, pieces: &[usize]) -> Result<Vec<u64>, Fram
     Ok(ends)
 }
 
+/// The same by whole rows at once, as far as that goes: rows, and where they end that ended a batch.
+fn read_batches(
+    bytes: &[u8],
+    limits: Limits,
+    pieces: &[usize],
+    most: usize,
+) -> Result<(u64, Vec<u64>), FramingError> {
+    let mut framing = Framing::new(limits);
+    let (mut rows, mut ends) = (0, Vec::new());
+    let mut rest = bytes;
+    let mut pieces = pieces.iter().cycle();
+    while !rest.is_empty() {
+        let length = pieces
+            .next()
+            .map_or(rest.len(), |&n| n.clamp(1, rest.len()));
+        let (mut piece, after) = rest.split_at(length);
+        rest = after;
+        while !piece.is_empty() {
+            let (taken, found) = framing.rows(piece, most);
+            assert!(taken <= most && (taken > 0 || found == 0));
+            rows += found;
+            piece = &piece[taken..];
+            if found > 0 {
+                ends.push(framing.offset());
+                continue;
+            }
+            let (taken, event) = framing.next(piece)?;
+            piece = &piece[taken..];
+            if event == Some(Event::Row) {
+                rows += 1;
+                ends.push(framing.offset());
+            }
+        }
+        assert!(framing.row_offset() <= framing.offset());
+    }
+    framing.finish()?;
+    Ok((rows, ends))
+}
+
+/// Rows as tables have them: most fields of one width, now and then NULL or of another, and some that vary.
+fn alike_rows() -> impl Strategy<Value = Vec<TestRow>> {
+    let column = (0..40usize, prop_oneof![Just(0u8), Just(1), Just(2)]);
+    prop::collection::vec(column, 0..12).prop_flat_map(|columns| {
+        let row = columns
+            .into_iter()
+            .map(|(width, kind)| match kind {
+                0 => Just(Some(vec![0xff; width])).boxed(),
+                1 => prop_oneof![30 => Just(Some(vec![0; width])), 1 => Just(None), 1 => Just(Some(vec![1; 5]))].boxed(),
+                _ => prop::collection::vec(any::<u8>(), 0..width + 1).prop_map(Some).boxed(),
+            })
+            .collect::<Vec<_>>();
+        prop::collection::vec(row, 0..60)
+    })
+}
+
 fn fields(row: &aligned_ingest::framing::Row<'_>) -> TestRow {
     row.fields()
         .map(|field| field.map(<[u8]>::to_vec))
@@ -53,6 +108,33 @@ proptest! {
         let expected: Vec<u64> = rows.iter().map(|row| { at += encode(row).len() as u64; at }).collect();
         for pieces in [&[usize::MAX][..], &[1], &pieces] {
             prop_assert_eq!(read(&bytes, Limits::default(), pieces).unwrap(), expected.clone());
+        }
+    }
+
+    #[test]
+    fn batches_of_rows_are_the_rows_one_by_one_and_refuse_the_same(
+        rows in prop_oneof![3 => alike_rows(), 1 => rows(5, 30)],
+        pieces in prop::collection::vec(1..3000usize, 1..6),
+        most in prop_oneof![1..600usize, Just(usize::MAX)],
+        limit in prop_oneof![3 => Just(1u64 << 31), 1 => 10..400u64],
+        lies in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let mut bytes = stream(&rows, b"ext");
+        for (place, byte) in lies {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let limits = Limits { row_bytes: limit, fields: None };
+        let one_by_one = read(&bytes, limits, &[usize::MAX]);
+        for pieces in [&[usize::MAX][..], &pieces] {
+            match (read_batches(&bytes, limits, pieces, most), &one_by_one) {
+                (Ok((rows, ends)), Ok(all)) => {
+                    prop_assert_eq!(rows, all.len() as u64);
+                    prop_assert!(ends.iter().all(|end| all.binary_search(end).is_ok()));
+                    prop_assert_eq!(ends.last(), all.last());
+                }
+                (found, expected) => prop_assert_eq!(found.err(), expected.clone().err()),
+            }
         }
     }
 

@@ -16,6 +16,7 @@ mod encode;
 mod error;
 mod reader;
 mod rows;
+mod shape;
 
 pub use encode::RowEncoder;
 pub use error::FramingError;

@@ -1,5 +1,6 @@
 //! A reader that takes a stream in any pieces.
 
+use super::shape::Shape;
 use super::{FramingError, SIGNATURE};
 
 /// What a reader takes.
@@ -50,6 +51,8 @@ pub struct Framing {
     /// Bytes of an integer that came so far, and how many.
     integer: u32,
     integer_bytes: u8,
+    /// How the rows so far were laid out.
+    shape: Shape,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,7 @@ impl Framing {
             state: State::Signature,
             integer: 0,
             integer_bytes: 0,
+            shape: Shape::default(),
         }
     }
 
@@ -133,6 +137,30 @@ impl Framing {
             return Ok((length, Some(Event::Row)));
         }
         self.step_by_step(bytes)
+    }
+
+    /// Takes the whole rows at the start of `bytes` that end within its first `most` bytes: returns their bytes, and how
+    /// many they are. Much faster than one after the other by [`Framing::next`], which says what comes then.
+    pub fn rows(&mut self, bytes: &[u8], most: usize) -> (usize, u64) {
+        let (mut at, mut rows) = (0, 0);
+        while self.is_between_rows() {
+            let (taken, found) = self
+                .shape
+                .rows(&bytes[at..], most - at, self.limits.row_bytes);
+            at += taken;
+            rows += found;
+            match self.whole_row(&bytes[at..]) {
+                Some(length) if length <= most - at => {
+                    self.shape.learn(&bytes[at..][..length]);
+                    at += length;
+                    rows += 1;
+                }
+                _ => break,
+            }
+        }
+        self.at += at as u64;
+        self.row_at += at as u64;
+        (at, rows)
     }
 
     /// The length of the row that `bytes` start with, if all of it is there and nothing is wrong.

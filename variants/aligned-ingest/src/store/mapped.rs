@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use super::{Store, chunk_file, create, finish, named};
+use super::{Store, chunk_file, create, finish, named, stream};
 use crate::space::Layout;
 
 /// Chunks in memory.
@@ -152,9 +152,13 @@ impl Store for MappedStore {
         // SAFETY: the range lies inside of the map, and nobody else uses it meanwhile.
         unsafe {
             let to = self.maps[chunk].as_mut_ptr().add(offset as usize);
-            to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            stream::copy(to, bytes);
         }
         Ok(())
+    }
+
+    fn settle(&self) {
+        stream::done();
     }
 
     fn release(&self, chunk: usize, offset: u64, bytes: u64) {

@@ -2,6 +2,7 @@
 
 mod file;
 mod mapped;
+mod stream;
 
 use std::fs::File;
 use std::io;
@@ -27,6 +28,9 @@ pub trait Store: Send + Sync {
     /// - The range lies inside of the chunk and was prepared.
     /// - Nobody else reads or writes it at the same time.
     unsafe fn write(&self, chunk: usize, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// What this thread wrote can be read by others from here on.
+    fn settle(&self) {}
 
     /// A range that was prepared stays empty. It reads as zeros, and takes no room where the system allows it (S8).
     fn release(&self, chunk: usize, offset: u64, bytes: u64);
