@@ -12,7 +12,9 @@ mod pipelined;
 mod result;
 mod telemetry;
 
-pub use bundle::{Bundle, BundleError, Join, Node, Operator, Output, PLAN_FILE, Plan, PlanError};
+pub use bundle::{
+    Bundle, BundleError, Join, Node, Operator, Output, PLAN_FILE, Plan, PlanError, write_plan,
+};
 pub use error::ExecuteError;
 pub use executor::{Context, Execution, Executor};
 pub use operator::OperatorAtATime;

@@ -1,10 +1,8 @@
 //! Which key each row of a synthetic workload has, as a number: the build side has the keys 0..distinct, every number
 //! from there on is a key that it does not have.
 
-use super::draws::Stream;
-use super::permutation::Permutation;
-use super::zipf::Zipf;
 use crate::workload::fields::{BuildKeys, ProbeKeys};
+use draws::{Permutation, Stream, Zipf};
 
 /// The series of draws of a seed. Their numbers are part of what a seed means.
 #[derive(Clone, Copy)]

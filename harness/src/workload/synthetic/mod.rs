@@ -1,13 +1,11 @@
 //! Synthetic workloads: key columns drawn from a seed, written straight into pages, and the join's answer with them.
 
 mod answer;
-mod draws;
 mod keys;
-mod permutation;
-mod zipf;
 
 use std::num::NonZeroUsize;
 
+use draws::{Permutation, Stream};
 use join_core::join::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::table::Column;
@@ -15,7 +13,6 @@ use join_core::table::Column;
 use super::fields::{BuildKeys, ProbeKeys};
 use answer::{BuildRows, SharedAnswer};
 use keys::{BuildSide, ProbeSide, Series};
-use permutation::Permutation;
 
 /// A synthetic join of known size.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,7 +156,7 @@ impl SyntheticKey for i64 {
 struct ColumnPlan {
     rows: u32,
     nulls: f64,
-    null_draws: draws::Stream,
+    null_draws: Stream,
     threads: NonZeroUsize,
 }
 

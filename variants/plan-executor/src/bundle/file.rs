@@ -66,29 +66,45 @@ pub(super) fn write(bundle: &Bundle, folder: &Path) -> Result<(), BundleError> {
         let inputs = tables
             .map(|(number, table)| write_pages(table, folder, &format!("{number}_")))
             .collect::<Result<_, _>>()?;
-        let nodes = bundle.plan.nodes().iter().map(|node| {
-            let (scan, join) = match node.operator {
-                Operator::Scan(base_table) => (Some(ScanLine { base_table }), None),
-                Operator::Join(join) => (None, Some(join)),
-            };
-            let output = node.output.iter();
-            NodeLine {
-                scan,
-                join,
-                output: output.map(|o| (o.index, o.data_type)).collect(),
-            }
-        });
-        let file = PlanFile {
-            name: bundle.name.clone(),
-            root: bundle.plan.root(),
-            inputs,
-            nodes: nodes.collect(),
-        };
-        let path = folder.join(PLAN_FILE);
-        let text = serde_json::to_vec(&file).map_err(|source| BundleError::Json {
-            path: path.clone(),
-            source,
-        })?;
-        std::fs::write(&path, text).map_err(|e| TableError::io("write", &path)(e).into())
+        let (name, plan) = (&bundle.name, &bundle.plan);
+        write_plan(folder, name, plan.nodes(), plan.root(), inputs)
     })
+}
+
+/// Writes only the plan of a bundle into `folder`. For programs that write the pages themselves; [`Bundle::open`] checks
+/// what they have made.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_plan(
+    folder: &Path,
+    name: &str,
+    nodes: &[Node],
+    root: usize,
+    inputs: Vec<TableMeta>,
+) -> Result<(), BundleError> {
+    let nodes = nodes.iter().map(|node| {
+        let (scan, join) = match node.operator {
+            Operator::Scan(base_table) => (Some(ScanLine { base_table }), None),
+            Operator::Join(join) => (None, Some(join)),
+        };
+        let output = node.output.iter();
+        NodeLine {
+            scan,
+            join,
+            output: output.map(|o| (o.index, o.data_type)).collect(),
+        }
+    });
+    let file = PlanFile {
+        name: name.to_owned(),
+        root,
+        inputs,
+        nodes: nodes.collect(),
+    };
+    let path = folder.join(PLAN_FILE);
+    let text = serde_json::to_vec(&file).map_err(|source| BundleError::Json {
+        path: path.clone(),
+        source,
+    })?;
+    std::fs::write(&path, text).map_err(|e| TableError::io("write", &path)(e).into())
 }

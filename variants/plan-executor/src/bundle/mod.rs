@@ -10,6 +10,7 @@ use std::path::Path;
 use join_core::table::Table;
 
 pub use error::{BundleError, PlanError};
+pub use file::write_plan;
 pub use plan::{Join, Node, Operator, Output, Plan};
 
 use file::PlanFile;

@@ -1,4 +1,4 @@
-//! Zipf's distribution, drawn exactly.
+//! Zipf's distribution, drawn exactly, and Mandelbrot's, drawn fast.
 
 use libm::{exp, expm1, log, log1p};
 
@@ -64,6 +64,42 @@ impl Zipf {
     }
 }
 
+/// Ranks 0..n, rank k about in proportion to (k + shift * n)^-s, after Zipf and Mandelbrot: as Zipf's law far from the
+/// top, where the shift bounds how popular a rank can be, by about shift^-s (1 - s) times the mean.
+///
+/// By the inverse of the integral, so that one draw gives one rank.
+#[derive(Clone, Copy, Debug)]
+pub struct Popularity {
+    n: u64,
+    shift: f64,
+    lower: f64,
+    span: f64,
+    power: f64,
+}
+
+impl Popularity {
+    /// The distribution over ranks 0..n; `n` is at least 1, `exponent` at least 0 and not 1, `shift` above 0.
+    pub fn new(n: u64, exponent: f64, shift: f64) -> Popularity {
+        let power = 1.0 - exponent;
+        let shift = shift * n as f64;
+        let lower = exp(power * log(shift));
+        Popularity {
+            n,
+            shift,
+            lower,
+            span: exp(power * log(n as f64 + shift)) - lower,
+            power: 1.0 / power,
+        }
+    }
+
+    /// A rank.
+    #[inline]
+    pub fn rank(&self, draws: &mut Draws) -> u64 {
+        let x = exp(self.power * log(self.lower + draws.unit() * self.span)) - self.shift;
+        (x.max(0.0) as u64).min(self.n - 1)
+    }
+}
+
 /// (e^x - 1) / x, also at and near 0.
 fn expm1_over(x: f64) -> f64 {
     if x.abs() > 1e-8 {
@@ -108,6 +144,29 @@ mod tests {
                         "exponent {exponent}, rank {k} of {n}: {count} drawn, {expected} expected"
                     );
                 }
+            }
+        }
+    }
+    #[test]
+    fn popularity_falls_with_the_rank_and_is_bounded() {
+        const DRAWS: u64 = 400_000;
+        const N: u64 = 1000;
+        for (exponent, shift) in [(0.0, 0.01), (0.8, 0.01), (1.2, 0.1)] {
+            let popularity = Popularity::new(N, exponent, shift);
+            let mut counts = vec![0_u64; N as usize];
+            for row in 0..DRAWS {
+                counts[popularity.rank(&mut Stream::new(3, 1).row(row)) as usize] += 1;
+            }
+            let weight = |k: usize| (k as f64 + 0.5 + shift * N as f64).powf(-exponent);
+            let all: f64 = (0..N as usize).map(weight).sum();
+            for first in (0..N as usize).step_by(50) {
+                let found: u64 = counts[first..first + 50].iter().sum();
+                let share: f64 = (first..first + 50).map(weight).sum::<f64>() / all;
+                let expected = share * DRAWS as f64;
+                assert!(
+                    (found as f64 - expected).abs() < 5.0 * expected.sqrt() + 0.01 * expected,
+                    "exponent {exponent}, ranks from {first}: {found} drawn, {expected} expected"
+                );
             }
         }
     }

@@ -1,5 +1,4 @@
-//! Random draws that belong to a row, not to a thread: the same seed gives the same data for ever, on any machine and
-//! any number of threads.
+//! Series of draws under a seed, and the draws of a row.
 
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
