@@ -19,6 +19,13 @@ pub fn stream_copy<T: bytemuck::Pod>(to: &mut [MaybeUninit<T>], from: &[T]) {
         use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
         let bytes = size_of_val(from);
         let target = to.as_mut_ptr().cast::<u8>();
+        if bytes.is_multiple_of(LINE)
+            && target.addr().is_multiple_of(LINE)
+            && is_x86_feature_detected!("avx512f")
+        {
+            // SAFETY: just asked for; both sides have `bytes` bytes.
+            return unsafe { stream_lines(target, from.as_ptr().cast(), bytes) };
+        }
         if bytes.is_multiple_of(16) && target.addr().is_multiple_of(16) {
             let source = from.as_ptr().cast::<u8>();
             for at in (0..bytes).step_by(16) {
@@ -33,6 +40,25 @@ pub fn stream_copy<T: bytemuck::Pod>(to: &mut [MaybeUninit<T>], from: &[T]) {
         }
     }
     to.write_copy_of_slice(from);
+}
+
+/// Streams whole lines, a store a line.
+///
+/// # Safety
+///
+/// `bytes` bytes, whole lines, can be read from `source` and written to `target`, which stands at a line; the machine has
+/// AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn stream_lines(target: *mut u8, source: *const u8, bytes: usize) {
+    use std::arch::x86_64::{_mm512_loadu_si512, _mm512_stream_si512};
+    for at in (0..bytes).step_by(LINE) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let line = _mm512_loadu_si512(source.add(at).cast());
+            _mm512_stream_si512(target.add(at).cast(), line);
+        }
+    }
 }
 
 /// Orders all streamed stores of this thread before what it does next.
@@ -52,14 +78,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn streams_like_a_copy(values in proptest::collection::vec(any::<u32>(), 0..64), offset in 0_usize..5) {
-            let mut to = vec![MaybeUninit::new(7_u32); values.len() + offset];
-            stream_copy(&mut to[offset..], &values);
+        fn streams_like_a_copy(values in proptest::collection::vec(any::<u32>(), 0..80), offset in 0_usize..5, lines in any::<bool>()) {
+            // Whole lines to the start of one, or any number of values to anywhere.
+            let len = if lines { values.len() / 16 * 16 } else { values.len() };
+            let values = &values[..len];
+            let mut to = vec![MaybeUninit::new(7_u32); len + 32];
+            let start = to.as_ptr().align_offset(LINE) + if lines { 0 } else { offset };
+            stream_copy(&mut to[start..start + len], values);
             fence();
             // SAFETY: every place was initialised.
             let got: Vec<u32> = to.iter().map(|place| unsafe { place.assume_init() }).collect();
-            prop_assert_eq!(&got[offset..], &values[..]);
-            prop_assert!(got[..offset].iter().all(|&value| value == 7));
+            prop_assert_eq!(&got[start..start + len], values);
+            prop_assert!(got[..start].iter().all(|&value| value == 7));
+            prop_assert!(got[start + len..].iter().all(|&value| value == 7));
         }
     }
 }

@@ -269,21 +269,24 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "join-compare",
-        sentence: "a slot's tuples compared four at a time (AVX2), or the first two one after the other and then in a loop",
+        sentence: "a slot's tuples compared eight at a time by AVX-512 (INT64: four), four by AVX2, two without a branch, or one by one in a loop",
         part: Part::Sides,
         settings: &[
-            Setting::new("avx2", |c| c.join.simd = true),
-            Setting::new("scalar", |c| c.join.simd = false),
+            Setting::new("avx512", |c| c.join.compare = Compare::Avx512),
+            Setting::new("avx2", |c| c.join.compare = Compare::Avx2),
+            Setting::new("branch-free", |c| c.join.compare = Compare::BranchFree),
+            Setting::new("loop", |c| c.join.compare = Compare::Loop),
         ],
     },
     Toggle {
         name: "join-slots-per-tuple",
-        sentence: "directory slots a tuple of a partition's table",
+        sentence: "directory slots a tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), or fixed",
         part: Part::Sides,
         settings: &[
-            Setting::new("1", |c| c.join.slots_per_tuple = 1.0),
-            Setting::new("1/2", |c| c.join.slots_per_tuple = 0.5),
-            Setting::new("2", |c| c.join.slots_per_tuple = 2.0),
+            Setting::new("by-vector", |c| c.join.slots_per_tuple = None),
+            Setting::new("1/4", |c| c.join.slots_per_tuple = Some(0.25)),
+            Setting::new("1", |c| c.join.slots_per_tuple = Some(1.0)),
+            Setting::new("2", |c| c.join.slots_per_tuple = Some(2.0)),
         ],
     },
     Toggle {

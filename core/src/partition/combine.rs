@@ -17,8 +17,8 @@ const BYTES: usize = 256;
 /// Room for entries of each partition.
 pub(super) struct Lines<T: Pod> {
     entries: UninitBuffer<T>,
-    /// Entries that have gone through each partition's lines.
-    pushed: Buffer<u32>,
+    /// Where each partition's next entry goes.
+    next: Buffer<u32>,
 }
 
 impl<T: Pod> Lines<T> {
@@ -27,9 +27,13 @@ impl<T: Pod> Lines<T> {
 
     /// Empty lines for `parts` partitions.
     pub(super) fn new(parts: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
+        let mut next = memory.zeroed(parts)?;
+        for (next, first) in next.iter_mut().zip((0..).step_by(Self::ENTRIES)) {
+            *next = first;
+        }
         Ok(Self {
             entries: memory.uninit(parts * Self::ENTRIES)?,
-            pushed: memory.zeroed(parts)?,
+            next,
         })
     }
 
@@ -38,7 +42,7 @@ impl<T: Pod> Lines<T> {
     pub(super) fn pusher(&mut self) -> Pusher<'_, T> {
         Pusher {
             entries: &mut self.entries,
-            pushed: &mut self.pushed,
+            next: &mut self.next,
         }
     }
 
@@ -46,10 +50,10 @@ impl<T: Pod> Lines<T> {
     pub(super) fn rest(&self) -> impl Iterator<Item = (usize, &[T])> + '_ {
         let lines = self.entries.chunks_exact(Self::ENTRIES);
         lines
-            .zip(self.pushed.iter())
+            .zip(self.next.iter())
             .enumerate()
-            .map(|(part, (lines, &pushed))| {
-                let left: &[MaybeUninit<T>] = &lines[..pushed as usize % Self::ENTRIES];
+            .map(|(part, (lines, &next))| {
+                let left: &[MaybeUninit<T>] = &lines[..next as usize % Self::ENTRIES];
                 // SAFETY: so many places have been written since the lines were last full.
                 (part, unsafe { left.assume_init_ref() })
             })
@@ -59,7 +63,7 @@ impl<T: Pod> Lines<T> {
 /// [`Lines`] being filled.
 pub(super) struct Pusher<'a, T> {
     entries: &'a mut [MaybeUninit<T>],
-    pushed: &'a mut [u32],
+    next: &'a mut [u32],
 }
 
 impl<T: Pod> Pusher<'_, T> {
@@ -70,17 +74,18 @@ impl<T: Pod> Pusher<'_, T> {
     /// `part` is below the number of partitions.
     #[inline(always)]
     pub(super) unsafe fn push(&mut self, part: usize, entry: T, full: impl FnOnce(&[T])) {
-        debug_assert!(part < self.pushed.len());
-        let first = part * Lines::<T>::ENTRIES;
-        // SAFETY: the partition has a count, and so many places from `first` on.
+        debug_assert!(part < self.next.len());
+        // SAFETY: the partition has a next place, which is in its lines.
         unsafe {
-            let pushed = self.pushed.get_unchecked_mut(part);
-            let at = *pushed as usize % Lines::<T>::ENTRIES;
-            *pushed = pushed.wrapping_add(1);
-            self.entries.get_unchecked_mut(first + at).write(entry);
-            if at == Lines::<T>::ENTRIES - 1 {
+            let next = self.next.get_unchecked_mut(part);
+            let at = *next as usize;
+            *next = at as u32 + 1;
+            self.entries.get_unchecked_mut(at).write(entry);
+            if (at + 1).is_multiple_of(Lines::<T>::ENTRIES) {
+                let first = at + 1 - Lines::<T>::ENTRIES;
+                *next = first as u32;
                 // Entries fill the lines from the first place to the last.
-                let lines = self.entries.get_unchecked(first..=first + at);
+                let lines = self.entries.get_unchecked(first..=at);
                 full(lines.assume_init_ref());
             }
         }

@@ -63,11 +63,12 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
     let histograms = context.team.run(cursors(), |_, mut cursor| {
         let mut histogram = vec![0_usize; plan.parts()];
         let mut hashed = HashedKeys::default();
+        let prefix = plan.prefix();
         while let Some(block) = cursor.next_block() {
             let counts = &mut histogram[..];
             hashed.for_each::<S::Hash, K>(block, |hash, _| {
                 // SAFETY: a hash has one of the plan's partitions.
-                unsafe { *counts.get_unchecked_mut(plan.part(hash)) += 1 };
+                unsafe { *counts.get_unchecked_mut(prefix.part(hash)) += 1 };
             });
         }
         histogram
@@ -95,6 +96,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
     let states: Vec<_> = cursors().into_iter().zip(places).collect();
     let done = context.team.run(states, |_, (mut cursor, mut places)| {
         let mut hashed = HashedKeys::default();
+        let (prefix, prefix_bits) = (plan.prefix(), plan.prefix_bits);
         let mut lines = plan
             .write_combining
             .then(|| Lines::new(plan.parts(), context.memory))
@@ -102,14 +104,14 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
         while let Some(block) = cursor.next_block() {
             match &mut lines {
                 None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
-                    places.push(plan.part(hash), entry);
+                    let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                    places.push(prefix.part(hash), entry);
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
                     hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                        let part = plan.part(hash);
-                        let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                        let part = prefix.part(hash);
+                        let entry = E::new::<K, S>(hash, tuple, prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
                         unsafe { pusher.push(part, entry, |full| places.push_lines(part, full)) };
                     });

@@ -195,6 +195,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
             error: None,
         };
         let mut hashed = HashedKeys::default();
+        let (prefix, prefix_bits) = (plan.prefix(), plan.prefix_bits);
         let mut lines = plan
             .write_combining
             .then(|| Lines::new(plan.parts(), context.memory))
@@ -205,16 +206,13 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
             }
             match &mut lines {
                 None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    writer.push(
-                        plan.part(hash),
-                        E::new::<K, S>(hash, tuple, plan.prefix_bits),
-                    );
+                    writer.push(prefix.part(hash), E::new::<K, S>(hash, tuple, prefix_bits));
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
                     hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                        let part = plan.part(hash);
-                        let entry = E::new::<K, S>(hash, tuple, plan.prefix_bits);
+                        let part = prefix.part(hash);
+                        let entry = E::new::<K, S>(hash, tuple, prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
                         unsafe { pusher.push(part, entry, |full| writer.push_lines(part, full)) };
                     });

@@ -41,6 +41,21 @@ pub enum ChunkSize {
     Entries(usize),
 }
 
+/// The bits of a hash that choose its partition. A value of its own, which an inner loop keeps in a register.
+#[derive(Debug, Clone, Copy)]
+struct Prefix {
+    shift: u32,
+}
+
+impl Prefix {
+    /// The partition of a hash, below their number.
+    #[inline(always)]
+    fn part(self, hash: u64) -> usize {
+        // Two shifts, because a shift by 64 is none.
+        ((hash >> 1) >> self.shift) as usize
+    }
+}
+
 /// What to partition into, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Partitioning {
@@ -67,11 +82,11 @@ impl Partitioning {
         1 << self.part_bits
     }
 
-    /// The partition of a hash.
-    #[inline(always)]
-    pub fn part(&self, hash: u64) -> usize {
-        // Two shifts, because a shift by 64 is none.
-        ((hash >> 1) >> (63 - self.part_bits)) as usize
+    /// What tells the partition of a hash.
+    fn prefix(&self) -> Prefix {
+        Prefix {
+            shift: 63 - self.part_bits,
+        }
     }
 
     /// Partitions the keys of `source` and calls `with` with the partitions, whose memory is given back afterwards.

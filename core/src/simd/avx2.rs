@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Lanes, WithLanes};
-use crate::join::Pair;
+use crate::join::{Aggregate, Pair};
 use crate::key::{Key, Tuple};
 
 #[derive(Clone, Copy)]
@@ -93,6 +93,70 @@ unsafe impl Lanes for Avx2 {
             let front = _mm256_permutevar8x32_epi32(both, order);
             _mm256_storeu_si256(pairs.cast(), front);
             found.count_ones() as usize
+        }
+    }
+
+    /// By lane: negative count, sum of build rows, sum of probe rows.
+    type Sums = [__m256i; 3];
+
+    #[inline(always)]
+    fn summed<K: Key>() -> usize {
+        Self::TUPLES
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> Self::Sums {
+        // SAFETY: the caller promises the instructions.
+        [unsafe { _mm256_setzero_si256() }; 3]
+    }
+
+    #[inline(always)]
+    unsafe fn add<K: Key>(sums: &mut Self::Sums, tuples: *const Tuple<K>, probe: &Tuple<K>) {
+        let [count, build, probes] = sums;
+        let (tuples, probe) = (tuples.cast::<__m256i>(), std::ptr::from_ref(probe));
+        // SAFETY: the caller promises the instructions and four tuples: 32 or 64 bytes. A probe's tuple is a value of
+        // 64 bits, or two.
+        unsafe {
+            let (hits, rows, row) = if size_of::<K>() == 4 {
+                let tuples = _mm256_loadu_si256(tuples);
+                // From memory, not from the register that the hash is computed in.
+                let probe = _mm256_castpd_si256(_mm256_broadcast_sd(&*probe.cast::<f64>()));
+                let differ = _mm256_slli_epi64::<32>(_mm256_xor_si256(tuples, probe));
+                (
+                    _mm256_cmpeq_epi64(differ, _mm256_setzero_si256()),
+                    _mm256_srli_epi64::<32>(tuples),
+                    _mm256_srli_epi64::<32>(probe),
+                )
+            } else {
+                let (first, second) = (
+                    _mm256_loadu_si256(tuples),
+                    _mm256_loadu_si256(tuples.add(1)),
+                );
+                let probe = probe.cast::<f64>();
+                let key = _mm256_castpd_si256(_mm256_broadcast_sd(&*probe));
+                (
+                    _mm256_cmpeq_epi64(_mm256_unpacklo_epi64(first, second), key),
+                    _mm256_unpackhi_epi64(first, second),
+                    _mm256_castpd_si256(_mm256_broadcast_sd(&*probe.add(1))),
+                )
+            };
+            *count = _mm256_add_epi64(*count, hits);
+            *build = _mm256_add_epi64(*build, _mm256_and_si256(hits, rows));
+            *probes = _mm256_add_epi64(*probes, _mm256_and_si256(hits, row));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn aggregate(sums: Self::Sums) -> Aggregate {
+        let [rows, sum_build, sum_probe] = sums.map(|lanes| {
+            // SAFETY: four lanes of 64 bits are a register of 256.
+            let lanes: [u64; Self::TUPLES] = unsafe { std::mem::transmute(lanes) };
+            lanes.into_iter().fold(0, u64::wrapping_add)
+        });
+        Aggregate {
+            rows: rows.wrapping_neg(),
+            sum_build,
+            sum_probe,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Lanes, WithLanes};
-use crate::join::Pair;
+use crate::join::{Aggregate, Pair};
 use crate::key::{Key, Tuple};
 
 #[derive(Clone, Copy)]
@@ -69,6 +69,67 @@ unsafe impl Lanes for Avx512 {
                 }
                 found_before
             }
+        }
+    }
+
+    /// By lane: negative count, sum of build rows, sum of probe rows.
+    type Sums = [__m512i; 3];
+
+    /// A register's.
+    #[inline(always)]
+    fn summed<K: Key>() -> usize {
+        64 / size_of::<Tuple<K>>()
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> Self::Sums {
+        // SAFETY: the caller promises the instructions.
+        [unsafe { _mm512_setzero_si512() }; 3]
+    }
+
+    #[inline(always)]
+    unsafe fn add<K: Key>(sums: &mut Self::Sums, tuples: *const Tuple<K>, probe: &Tuple<K>) {
+        let [count, build, probes] = sums;
+        let probe = std::ptr::from_ref(probe).cast::<i64>();
+        // SAFETY: the caller promises the instructions and 64 bytes of tuples. A probe's tuple is a value of 64 bits, or
+        // two.
+        unsafe {
+            let tuples = _mm512_loadu_si512(tuples.cast());
+            let (hits, rows, row) = if size_of::<K>() == 4 {
+                // From memory, not from the register that the hash is computed in.
+                let probe = _mm512_set1_epi64(*probe);
+                let differ = _mm512_xor_si512(tuples, probe);
+                (
+                    _mm512_testn_epi64_mask(differ, _mm512_set1_epi64(0xFFFF_FFFF)),
+                    _mm512_srli_epi64::<32>(tuples),
+                    _mm512_srli_epi64::<32>(probe),
+                )
+            } else {
+                // Keys stand in the even lanes, and so do their rows once the lanes of a pair are exchanged.
+                let key = _mm512_set1_epi64(*probe);
+                (
+                    _mm512_mask_cmpeq_epi64_mask(0b01_01_01_01, tuples, key),
+                    _mm512_shuffle_epi32::<0b01_00_11_10>(tuples),
+                    _mm512_set1_epi64(*probe.add(1)),
+                )
+            };
+            *count = _mm512_mask_add_epi64(*count, hits, *count, _mm512_set1_epi64(-1));
+            *build = _mm512_mask_add_epi64(*build, hits, *build, rows);
+            *probes = _mm512_mask_add_epi64(*probes, hits, *probes, row);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn aggregate(sums: Self::Sums) -> Aggregate {
+        let [rows, sum_build, sum_probe] = sums.map(|lanes| {
+            // SAFETY: eight lanes of 64 bits are a register of 512.
+            let lanes: [u64; 8] = unsafe { std::mem::transmute(lanes) };
+            lanes.into_iter().fold(0, u64::wrapping_add)
+        });
+        Aggregate {
+            rows: rows.wrapping_neg(),
+            sum_build,
+            sum_probe,
         }
     }
 }

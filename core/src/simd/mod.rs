@@ -18,7 +18,7 @@ pub use matches::Matches;
 
 use std::fmt;
 
-use crate::join::Pair;
+use crate::join::{Aggregate, Pair};
 use crate::key::{Key, Tuple};
 
 /// The most tuples that are compared at once: a tuple store has as many behind its last one, so that a probe may read
@@ -51,6 +51,36 @@ pub unsafe trait Lanes: Copy {
         probe: u32,
         pairs: *mut Pair,
     ) -> usize;
+
+    /// Count and sums of matches, in registers.
+    type Sums: Copy;
+
+    /// Tuples that [`Self::add`] takes, at most [`MAX_LANES`].
+    fn summed<K: Key>() -> usize;
+
+    /// The sums of nothing.
+    ///
+    /// # Safety
+    ///
+    /// The machine has the instructions.
+    unsafe fn zero() -> Self::Sums;
+
+    /// Adds the matches of a probe's tuple among the [`Self::summed`] tuples from `tuples` on.
+    ///
+    /// There is no mask: a range's last tuples are compared together with those behind it, which belong to other slots
+    /// and so have other keys. Whoever calls this sees to it that what stands behind the last range matches no probe.
+    ///
+    /// # Safety
+    ///
+    /// So many tuples can be read, and the machine has the instructions.
+    unsafe fn add<K: Key>(sums: &mut Self::Sums, tuples: *const Tuple<K>, probe: &Tuple<K>);
+
+    /// The sums as the consumer wants them.
+    ///
+    /// # Safety
+    ///
+    /// The machine has the instructions.
+    unsafe fn aggregate(sums: Self::Sums) -> Aggregate;
 }
 
 /// How a probe compares the tuples of a slot with its key. A table without such a loop uses its plain one.
@@ -89,6 +119,16 @@ impl Compare {
             Self::Avx2 | Self::Avx512 if avx2::available() => Self::Avx2,
             Self::Avx2 | Self::Avx512 => Self::BranchFree,
             Self::Loop | Self::BranchFree => self,
+        }
+    }
+
+    /// Tuples that a step of counting and summing matches compares on this machine.
+    pub fn tuples<K: Key>(self) -> usize {
+        match self.available() {
+            Self::Loop => 1,
+            Self::BranchFree => 2,
+            Self::Avx2 => 4,
+            Self::Avx512 => 64 / size_of::<Tuple<K>>(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lanes on any machine.
 
 use super::Lanes;
-use crate::join::Pair;
+use crate::join::{Aggregate, Pair, Sink};
 use crate::key::{Key, Tuple};
 
 /// One tuple, with a branch: what a plain loop does.
@@ -34,6 +34,31 @@ unsafe impl Lanes for One {
         unsafe { pairs.write(pair(tuple, probe)) };
         1
     }
+
+    type Sums = Aggregate;
+
+    fn summed<K: Key>() -> usize {
+        Self::TUPLES
+    }
+
+    unsafe fn zero() -> Aggregate {
+        Aggregate::default()
+    }
+
+    #[inline(always)]
+    unsafe fn add<K: Key>(sums: &mut Aggregate, tuples: *const Tuple<K>, probe: &Tuple<K>) {
+        // SAFETY: the caller promises so many tuples.
+        let tuples = unsafe { std::slice::from_raw_parts(tuples, Self::TUPLES) };
+        for tuple in tuples {
+            if tuple.key == probe.key {
+                sums.emit(tuple.row_id(), probe.row_id());
+            }
+        }
+    }
+
+    unsafe fn aggregate(sums: Aggregate) -> Aggregate {
+        sums
+    }
 }
 
 // SAFETY: each pair is written where the next match belongs, and stays if it is one.
@@ -57,6 +82,30 @@ unsafe impl Lanes for Two {
             pairs.add(hit).write(pair(second, probe));
         }
         hit + usize::from((len > 1) & (second.key == key))
+    }
+
+    type Sums = Aggregate;
+
+    fn summed<K: Key>() -> usize {
+        Self::TUPLES
+    }
+
+    unsafe fn zero() -> Aggregate {
+        Aggregate::default()
+    }
+
+    #[inline(always)]
+    unsafe fn add<K: Key>(sums: &mut Aggregate, tuples: *const Tuple<K>, probe: &Tuple<K>) {
+        // SAFETY: the caller promises so many tuples.
+        let tuples = unsafe { std::slice::from_raw_parts(tuples, Self::TUPLES) };
+        for tuple in tuples {
+            let hit = tuple.key == probe.key;
+            sums.emit_if(hit, tuple.row_id(), probe.row_id());
+        }
+    }
+
+    unsafe fn aggregate(sums: Aggregate) -> Aggregate {
+        sums
     }
 }
 

@@ -94,6 +94,59 @@ fn all_agree<K: Key>(tuples: &[K], start: usize, len: usize, keys: &[K]) {
     }
 }
 
+/// Sums the matches of all `keys` among all tuples, which are whole steps of every kind of lanes.
+struct Sum<'a, K: Key> {
+    tuples: &'a [Tuple<K>],
+    probes: &'a [Tuple<K>],
+    found: &'a mut Aggregate,
+}
+
+impl<K: Key> WithLanes for Sum<'_, K> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        // SAFETY: lanes were dispatched; every step reads a whole chunk.
+        unsafe {
+            let mut sums = L::zero();
+            for probe in self.probes {
+                for tuples in self.tuples.chunks_exact(L::summed::<K>()) {
+                    L::add(&mut sums, tuples.as_ptr(), probe);
+                }
+            }
+            *self.found = L::aggregate(sums);
+        }
+    }
+}
+
+fn all_sums_agree<K: Key>(keys: &[K], probes: &[K]) {
+    let whole = keys.len() / MAX_LANES * MAX_LANES;
+    // Rows up to the largest, so that sums leave 32 bits.
+    let rows = |keys: &[K]| -> Box<[Tuple<K>]> {
+        let rows = (0..=u32::MAX).rev();
+        let tuples = keys.iter().zip(rows);
+        tuples.map(|(&key, row)| Tuple::new(key, row)).collect()
+    };
+    let (tuples, probes) = (&rows(&keys[..whole]), &rows(probes));
+    let mut expected = Aggregate::default();
+    for probe in probes {
+        for tuple in tuples {
+            expected.emit_if(tuple.key == probe.key, tuple.row_id(), probe.row_id());
+        }
+    }
+    for compare in Compare::ALL {
+        let mut found = Aggregate::default();
+        compare.dispatch(Sum {
+            tuples,
+            probes,
+            found: &mut found,
+        });
+        assert_eq!(found, expected, "{compare:?}");
+        assert!(
+            MAX_LANES.is_multiple_of(compare.tuples::<K>()),
+            "{compare:?}"
+        );
+    }
+}
+
 /// Keys of few different values, so that there are matches; some differ in the upper or the lower half alone.
 fn keys(len: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<i64>> {
     let key = prop_oneof![
@@ -118,6 +171,8 @@ proptest! {
         all_agree(&tuples, start, len, &probes);
         let narrow = |keys: &[i64]| keys.iter().map(|&key| key as i32).collect::<Vec<_>>();
         all_agree(&narrow(&tuples), start, len, &narrow(&probes));
+        all_sums_agree(&tuples, &probes);
+        all_sums_agree(&narrow(&tuples), &narrow(&probes));
     }
 }
 

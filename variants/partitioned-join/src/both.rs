@@ -121,7 +121,7 @@ fn tables<K: Key, S: Scheme>(
     context: &Context<'_>,
 ) -> Result<Vec<LocalTable<K, S>>, JoinError> {
     let largest = (0..builds.parts()).map(|part| builds.len(part)).max();
-    let slots = settings.slots_per_tuple;
+    let slots = settings.slots_per_tuple::<K>();
     let table = |_| LocalTable::new(largest.unwrap_or(0), part_bits, slots, context.memory);
     let workers = context.team.workers_for(rows);
     Ok((0..workers).map(table).collect::<Result<_, _>>()?)
@@ -143,7 +143,7 @@ fn join_round<K: Key, S: Scheme>(
             table.build(&Part(builds, task.part));
             let ranges = table.ranges();
             for probes in &task.probes {
-                ranges.probe(probes.iter().copied(), how, sink.reborrow());
+                ranges.probe(probes, how, sink.reborrow());
             }
         }
     })

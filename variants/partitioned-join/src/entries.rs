@@ -1,17 +1,23 @@
 //! What a worker's table is built from: a partition, or a whole column.
 
+use join_core::hash::KeyHash;
 use join_core::input::{KeyColumn, KeySource};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::{MorselSize, Sharing};
 use join_core::partition::Segments;
+use join_core::prefetch::prefetch_read;
+use join_core::unchained::HashedKeys;
+
+/// How many entries ahead are asked for: a processor does not ask beyond a page by itself.
+pub(crate) const AHEAD: usize = 256;
 
 /// Entries that can be gone through more than once.
 pub(crate) trait Entries<K: Key> {
     /// How many, or some more.
     fn at_most(&self) -> usize;
 
-    /// Calls `each` with every entry, in the same order each time.
-    fn for_each(&self, each: impl FnMut(Tuple<K>));
+    /// Calls `each` with every entry and the hash of its key, in the same order each time.
+    fn for_each<H: KeyHash>(&self, each: impl FnMut(u64, Tuple<K>));
 }
 
 /// A partition.
@@ -23,8 +29,15 @@ impl<K: Key> Entries<K> for Part<'_, K> {
     }
 
     #[inline(always)]
-    fn for_each(&self, mut each: impl FnMut(Tuple<K>)) {
-        self.0.for_each(self.1, |&tuple| each(tuple));
+    fn for_each<H: KeyHash>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
+        let mut hashed = HashedKeys::default();
+        for slice in self.0.slices(self.1) {
+            let key = |tuple: &Tuple<K>| tuple.key;
+            hashed.for_each_item::<H, K, _>(slice, key, |hash, tuple| {
+                prefetch_read(std::ptr::from_ref(tuple).wrapping_add(AHEAD));
+                each(hash, *tuple);
+            });
+        }
     }
 }
 
@@ -34,10 +47,11 @@ impl<K: Key> Entries<K> for KeyColumn<'_, K> {
     }
 
     #[inline(always)]
-    fn for_each(&self, mut each: impl FnMut(Tuple<K>)) {
+    fn for_each<H: KeyHash>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
+        let mut hashed = HashedKeys::default();
         for mut cursor in self.cursors(1, Sharing::Static, MorselSize::default()) {
             while let Some(block) = cursor.next_block() {
-                block.for_each(|key, row| each(Tuple::new(key, row)));
+                hashed.for_each::<H, K>(block, &mut each);
             }
         }
     }

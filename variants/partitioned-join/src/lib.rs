@@ -26,7 +26,7 @@ mod whole;
 use std::marker::PhantomData;
 
 use join_core::input::KeyColumn;
-use join_core::join::{Context, JoinError, Outcome, TypedJoin};
+use join_core::join::{Compare, Context, JoinError, Outcome, TypedJoin};
 use join_core::key::{Key, Tuple};
 use join_core::partition::Collect;
 use join_core::unchained::Scheme;
@@ -71,16 +71,17 @@ pub enum Semijoin {
 /// The settings of a join with both sides partitioned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Directory slots a tuple.
-    pub slots_per_tuple: f64,
+    /// Directory slots a tuple. By default so many that a slot has more tuples than are compared at once in one probe of
+    /// fifty: two with pairs of tuples, one with vectors of four, a half with vectors of eight.
+    pub slots_per_tuple: Option<f64>,
     /// How many partitions.
     pub fan_out: FanOut,
     /// How entries are collected.
     pub collect: Collect,
     /// Whether they are gathered to cache lines first.
     pub write_combining: bool,
-    /// Whether tuples are compared four at a time, where the machine has the instructions.
-    pub simd: bool,
+    /// How many tuples are compared at once.
+    pub compare: Compare,
     /// Whether the table is of the probe side where that is the smaller one.
     pub smaller_side: bool,
     /// How much memory.
@@ -92,19 +93,26 @@ pub struct Settings {
 impl Settings {
     /// What measurements chose.
     pub const DEFAULT: Self = Self {
-        slots_per_tuple: 1.0,
+        slots_per_tuple: None,
         fan_out: FanOut::Cache,
         collect: Collect::Arena,
         write_combining: true,
-        simd: true,
+        compare: Compare::Avx512,
         smaller_side: true,
         memory: MemoryUse::Fast,
         filter: Semijoin::Sampled,
     };
 
+    /// Directory slots a tuple.
+    fn slots_per_tuple<K: Key>(&self) -> f64 {
+        let by_vector = || (4.0 / self.compare.tuples::<K>() as f64).min(2.0);
+        self.slots_per_tuple.unwrap_or_else(by_vector)
+    }
+
     /// Bytes that a table of `rows` keys takes.
     fn table_bytes<K: Key>(&self, rows: usize) -> usize {
-        let tuple = size_of::<Tuple<K>>() as f64 + self.slots_per_tuple * size_of::<u32>() as f64;
+        let tuple =
+            size_of::<Tuple<K>>() as f64 + self.slots_per_tuple::<K>() * size_of::<u32>() as f64;
         (rows as f64 * tuple) as usize
     }
 
@@ -179,7 +187,7 @@ impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
             (build, probe)
         };
         let how = How {
-            simd: self.settings.simd,
+            compare: self.settings.compare,
             swapped,
         };
         let sides = Sides { table, probe, how };

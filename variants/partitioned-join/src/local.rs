@@ -3,13 +3,12 @@
 
 use std::marker::PhantomData;
 
-use join_core::hash::KeyHash;
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
 use join_core::unchained::Scheme;
 
 use crate::entries::Entries;
-use crate::ranges::{PADDING, Ranges};
+use crate::ranges::{PADDING, Ranges, Slots};
 
 /// An unchained table whose directory entry is the END of its slot alone: inside the cache a tag spares too little to pay
 /// for its place.
@@ -19,8 +18,8 @@ pub(crate) struct LocalTable<K: Key, S> {
     tuples: Buffer<Tuple<K>>,
     part_bits: u32,
     slots_per_tuple: f64,
-    /// log2 of the slots in use.
-    slot_bits: u32,
+    /// Those in use.
+    slots: Slots,
     scheme: PhantomData<S>,
 }
 
@@ -38,7 +37,7 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
             tuples: memory.zeroed(largest + PADDING)?,
             part_bits,
             slots_per_tuple,
-            slot_bits: 0,
+            slots: Slots::new(part_bits, 1),
             scheme: PhantomData,
         })
     }
@@ -50,31 +49,37 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
 
     /// Makes this the table of these entries, of which there are at most as many as there is room for.
     pub(crate) fn build(&mut self, entries: &impl Entries<K>) {
-        self.slot_bits = slot_bits(entries.at_most(), self.slots_per_tuple);
-        let shift = 64 - self.slot_bits;
-        let part_bits = self.part_bits;
-        let slot = |key: K| ((S::Hash::hash(key) << part_bits) >> shift) as usize;
-        let ends = &mut self.ends[..(1 << self.slot_bits) + 1];
+        let slot_bits = slot_bits(entries.at_most(), self.slots_per_tuple);
+        self.slots = Slots::new(self.part_bits, slot_bits);
+        let slots = self.slots;
+        let ends = &mut self.ends[..=slots.len()];
         ends.fill(0);
         // Counts stand one entry further than ENDs, so that their sums are the starts from which copying advances.
         let counts = &mut ends[1..];
-        entries.for_each(|tuple| counts[slot(tuple.key)] += 1);
+        assert_eq!(counts.len(), slots.len());
+        // SAFETY: a hash's slot is below their number, here and below.
+        entries.for_each::<S::Hash>(|hash, _| unsafe {
+            *counts.get_unchecked_mut(slots.of(hash)) += 1;
+        });
         let mut start = 0;
         for entry in counts.iter_mut() {
             start += std::mem::replace(entry, start);
         }
-        let tuples = &mut self.tuples;
-        entries.for_each(|tuple| {
-            let place = &mut counts[slot(tuple.key)];
+        let tuples = &mut self.tuples[..];
+        entries.for_each::<S::Hash>(|hash, tuple| {
+            // SAFETY: as above.
+            let place = unsafe { counts.get_unchecked_mut(slots.of(hash)) };
             tuples[*place as usize] = tuple;
             *place += 1;
         });
+        // See `Ranges::is_fenced`.
+        let first = tuples[0];
+        tuples[start as usize..][..PADDING].fill(first);
     }
 
     /// The table as probes see it.
     pub(crate) fn ranges(&self) -> Ranges<'_, K, S::Hash> {
-        let ends = &self.ends[..(1 << self.slot_bits) + 1];
-        Ranges::new(ends, &self.tuples, self.part_bits, self.slot_bits)
+        Ranges::new(&self.ends[..=self.slots.len()], &self.tuples, self.slots)
     }
 }
 

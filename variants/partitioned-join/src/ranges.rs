@@ -1,101 +1,146 @@
 //! Probing a table in the cache: which tuples of a slot's range have the probe's key.
 //!
-//! In the cache nothing is worth waiting for, and what costs is branches that are mispredicted: ranges are of any length.
-//! So the first tuples are compared from wherever the range starts, those behind its end masked out, and only a longer
-//! range takes a branch. With AVX2 they are four and one register ([`avx2`]); without, two, one after the other.
+//! In the cache nothing is worth waiting for, and what costs is branches that are mispredicted (ranges are of any length)
+//! and instructions. So a vector of tuples is compared from wherever the range starts, sums are kept in registers, and
+//! only a range longer than a vector takes a branch.
 
 use std::marker::PhantomData;
 
 use join_core::hash::KeyHash;
-use join_core::join::{Sink, SinkRef};
+use join_core::input::BlockRows;
+use join_core::join::{Aggregate, Compare, Pair, Sink, SinkRef};
 use join_core::key::{Key, Tuple};
+use join_core::prefetch::prefetch_read;
+use join_core::simd::{Lanes, MAX_LANES, Matches, WithLanes};
+use join_core::unchained::HashedKeys;
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
+use crate::entries::AHEAD;
 
-/// Tuples that stand behind the last one, so that four can be read from any place.
-pub(crate) const PADDING: usize = 4;
+/// Tuples that stand behind the last one, so that a vector can be read from any place.
+pub(crate) const PADDING: usize = MAX_LANES;
 
 /// How probes are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct How {
-    /// Whether with AVX2, where the machine has it.
-    pub(crate) simd: bool,
+    /// How tuples are compared.
+    pub(crate) compare: Compare,
     /// Whether the probes are the join's build side, and the table is of its probe side.
     pub(crate) swapped: bool,
 }
-
-#[cfg(target_arch = "x86_64")]
-use avx2::Lanes as LanesSink;
-#[cfg(not(target_arch = "x86_64"))]
-use join_core::join::Sink as LanesSink;
 
 /// A directory of ENDs and the tuples that it divides.
 pub(crate) struct Ranges<'t, K: Key, H> {
     /// Entry s + 1 is the END of slot s; entry 0 is directory[-1].
     ends: &'t [u32],
     tuples: &'t [Tuple<K>],
-    skip: u32,
-    shift: u32,
+    slots: Slots,
     hash: PhantomData<H>,
 }
 
+/// Which bits of a hash choose a slot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slots {
+    shift: u32,
+    mask: usize,
+}
+
+impl Slots {
+    /// The `bits` bits below the top `skip`; `bits` is at least one, and both are less than 64 together.
+    pub(crate) fn new(skip: u32, bits: u32) -> Self {
+        Self {
+            shift: 64 - skip - bits,
+            mask: (1 << bits) - 1,
+        }
+    }
+
+    /// How many.
+    pub(crate) fn len(self) -> usize {
+        self.mask + 1
+    }
+
+    /// The slot of a hash, below [`Self::len`].
+    #[inline(always)]
+    pub(crate) fn of(self, hash: u64) -> usize {
+        (hash >> self.shift) as usize & self.mask
+    }
+}
+
 impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
-    /// The slots are the `slot_bits` (at least one) bits of a hash below its top `skip`.
-    ///
     /// # Panics
     ///
-    /// If there are not [`PADDING`] tuples behind the last END, or ENDs decrease, or are not one more than slots.
-    pub(crate) fn new(ends: &'t [u32], tuples: &'t [Tuple<K>], skip: u32, slot_bits: u32) -> Self {
-        assert_eq!(ends.len(), (1 << slot_bits) + 1, "an END for each slot");
-        let last = ends[ends.len() - 1] as usize;
+    /// If there are not [`PADDING`] tuples behind the last END, or ENDs are not one more than slots.
+    pub(crate) fn new(ends: &'t [u32], tuples: &'t [Tuple<K>], slots: Slots) -> Self {
+        assert_eq!(ends.len(), slots.len() + 1, "an END for each slot");
+        let last = ends[slots.len()] as usize;
         assert!(last + PADDING <= tuples.len(), "room to read behind");
         debug_assert!(ends.is_sorted());
         Self {
             ends,
             tuples,
-            skip,
-            shift: 64 - slot_bits,
+            slots,
             hash: PhantomData,
         }
     }
 
     /// Finds the matches of the probes.
-    pub(crate) fn probe(
-        &self,
-        probes: impl Iterator<Item = Tuple<K>>,
-        how: How,
-        sink: SinkRef<'_, '_>,
-    ) {
-        match (sink, how.swapped) {
-            (SinkRef::Aggregate(sink), false) => self.probe_with::<false, _>(probes, how, sink),
-            (SinkRef::Aggregate(sink), true) => self.probe_with::<true, _>(probes, how, sink),
-            (SinkRef::Pairs(sink), false) => self.probe_with::<false, _>(probes, how, sink),
-            (SinkRef::Pairs(sink), true) => self.probe_with::<true, _>(probes, how, sink),
+    pub(crate) fn probe(&self, probes: &[Tuple<K>], how: How, sink: SinkRef<'_, '_>) {
+        match sink {
+            SinkRef::Aggregate(sums) => {
+                let mut found = Aggregate::default();
+                if self.is_fenced() {
+                    how.compare.dispatch(Sum {
+                        ranges: self,
+                        probes,
+                        found: &mut found,
+                    });
+                } else {
+                    how.compare.dispatch(Find {
+                        ranges: self,
+                        probes,
+                        matches: &mut Matches::new(BlockRows::From(0), &mut found),
+                    });
+                }
+                if how.swapped {
+                    std::mem::swap(&mut found.sum_build, &mut found.sum_probe);
+                }
+                sums.merge(&found);
+            }
+            SinkRef::Pairs(pairs) => {
+                let mut swapped;
+                let sink: &mut dyn Sink = if how.swapped {
+                    swapped = Swapped(pairs);
+                    &mut swapped
+                } else {
+                    pairs
+                };
+                how.compare.dispatch(Find {
+                    ranges: self,
+                    probes,
+                    matches: &mut Matches::new(BlockRows::From(0), sink),
+                });
+            }
         }
     }
 
-    #[inline]
-    fn probe_with<const SWAPPED: bool, O: LanesSink>(
-        &self,
-        probes: impl Iterator<Item = Tuple<K>>,
-        how: How,
-        sink: &mut O,
-    ) {
-        #[cfg(target_arch = "x86_64")]
-        if how.simd && avx2::available() {
-            // SAFETY: it is.
-            return unsafe { avx2::probe::<SWAPPED, K, H, O>(self, probes, sink) };
-        }
-        self.probe_scalar::<SWAPPED, O>(probes, sink);
+    /// Whether no probe finds a match behind the last tuple, however far its vectors reach.
+    ///
+    /// There stand copies of the first tuple. Only probes of its key match them, and these read on from the first slot
+    /// that has tuples: too few of the others behind them, and they would come to the copies.
+    fn is_fenced(&self) -> bool {
+        let last = self.ends[self.slots.len()] as usize;
+        let Some(first) = self.tuples[..last].first() else {
+            return false;
+        };
+        let (_, end) = self.range(H::hash(first.key));
+        let behind = &self.tuples[last..last + PADDING];
+        behind.iter().all(|copy| copy.key == first.key) && end.next_multiple_of(PADDING) <= last
     }
 
-    /// Start and end of a key's range: `start <= end`, and `PADDING` tuples can be read from `end`.
+    /// Start and end of a hash's range.
     #[inline(always)]
-    fn range(&self, key: K) -> (usize, usize) {
-        let slot = ((H::hash(key) << self.skip) >> self.shift) as usize;
-        debug_assert!(slot + 1 < self.ends.len());
-        // SAFETY: a hash shifted by 64 − slot_bits is below 2^slot_bits, and there is one entry more.
+    fn range(&self, hash: u64) -> (usize, usize) {
+        let slot = self.slots.of(hash);
+        // SAFETY: there is one END more than slots.
         unsafe {
             (
                 *self.ends.get_unchecked(slot) as usize,
@@ -103,38 +148,142 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
             )
         }
     }
+}
 
-    fn probe_scalar<const SWAPPED: bool, O: Sink>(
-        &self,
-        probes: impl Iterator<Item = Tuple<K>>,
-        sink: &mut O,
-    ) {
-        let mut emit = |hit: bool, tuple: &Tuple<K>, probe: &Tuple<K>| {
-            let (build, probe) = if SWAPPED {
-                (probe, tuple)
-            } else {
-                (tuple, probe)
-            };
-            sink.emit_if(hit, build.row_id(), probe.row_id());
-        };
-        for probe in probes {
-            let (start, end) = self.range(probe.key);
-            // SAFETY: `PADDING` tuples stand behind every END.
-            let (first, second) = unsafe {
-                (
-                    self.tuples.get_unchecked(start),
-                    self.tuples.get_unchecked(start + 1),
-                )
-            };
-            let hit = (start < end) & (first.key == probe.key);
-            emit(hit, first, &probe);
-            let hit = (start + 1 < end) & (second.key == probe.key);
-            emit(hit, second, &probe);
-            for place in start + 2..end {
-                // SAFETY: below an END.
-                let tuple = unsafe { self.tuples.get_unchecked(place) };
-                if tuple.key == probe.key {
-                    emit(true, tuple, &probe);
+/// Counts and sums the matches; the table is fenced.
+struct Sum<'a, 't, K: Key, H> {
+    ranges: &'a Ranges<'t, K, H>,
+    probes: &'a [Tuple<K>],
+    found: &'a mut Aggregate,
+}
+
+impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { ranges, probes, .. } = self;
+        // SAFETY: lanes were dispatched, here and below.
+        let mut sums = unsafe { L::zero() };
+        HashedKeys::default().for_each_item::<H, K, _>(
+            probes,
+            |probe| probe.key,
+            |hash, probe| {
+                prefetch_read(std::ptr::from_ref(probe).wrapping_add(AHEAD));
+                let (mut start, end) = ranges.range(hash);
+                loop {
+                    let tuples = ranges.tuples.as_ptr().wrapping_add(start);
+                    // SAFETY: `start` is at most the last END, behind which the padding stands.
+                    unsafe { L::add(&mut sums, tuples, probe) };
+                    start += L::summed::<K>();
+                    if start >= end {
+                        break;
+                    }
+                }
+            },
+        );
+        // SAFETY: as above.
+        *self.found = unsafe { L::aggregate(sums) };
+    }
+}
+
+/// Finds the matches, pair by pair.
+struct Find<'a, 't, 's, K: Key, H> {
+    ranges: &'a Ranges<'t, K, H>,
+    probes: &'a [Tuple<K>],
+    matches: &'a mut Matches<'s>,
+}
+
+impl<K: Key, H: KeyHash> WithLanes for Find<'_, '_, '_, K, H> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self {
+            ranges,
+            probes,
+            matches,
+        } = self;
+        let tuples = ranges.tuples;
+        let mut found = matches.end();
+        HashedKeys::default().for_each_item::<H, K, _>(
+            probes,
+            |probe| probe.key,
+            |hash, probe| {
+                let (start, end) = ranges.range(hash);
+                let (len, row) = (end - start, probe.row_id());
+                // SAFETY: the padding stands behind every END; lanes were dispatched.
+                found =
+                    unsafe { matches.extend::<L, K>(found, tuples, start, len, probe.key, row) };
+            },
+        );
+        // SAFETY: returned by the last key's matches.
+        unsafe { matches.set_end(found) };
+        matches.flush();
+    }
+}
+
+/// A sink of pairs whose sides are exchanged.
+struct Swapped<'a>(&'a mut dyn Sink);
+
+impl Sink for Swapped<'_> {
+    fn emit_if(&mut self, hit: bool, build_row: u32, probe_row: u32) {
+        self.0.emit_if(hit, probe_row, build_row);
+    }
+
+    fn emit_block(&mut self, pairs: &[Pair]) {
+        let mut swapped = [Pair { build: 0, probe: 0 }; 64];
+        for pairs in pairs.chunks(swapped.len()) {
+            let swapped = &mut swapped[..pairs.len()];
+            for (to, from) in swapped.iter_mut().zip(pairs) {
+                (to.build, to.probe) = (from.probe, from.build);
+            }
+            self.0.emit_block(swapped);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::LocalTable;
+    use join_core::input::KeyColumn;
+    use join_core::memory::Memory;
+    use join_core::table::Column;
+    use join_core::unchained::DefaultScheme;
+
+    /// Tables of few tuples, where vectors reach beyond the last one: whatever the number of slots and of equal keys,
+    /// and whichever key the first tuple has.
+    #[test]
+    fn what_stands_behind_the_last_tuple_matches_nothing() {
+        let memory = Memory::unlimited();
+        for len in 0..40_i32 {
+            for each in [1, 2, 9, 40] {
+                for slots in [0.1, 1.0, 2.0] {
+                    let keys: Vec<i32> = (0..len).map(|row| row / each).collect();
+                    let column = Column::from_i32(&keys);
+                    let entries = KeyColumn::<i32>::new(&column).unwrap();
+                    let mut table =
+                        LocalTable::<i32, DefaultScheme>::new(100, 0, slots, &memory).unwrap();
+                    // What an earlier partition leaves.
+                    let earlier = Column::from_i32(&[0; 100]);
+                    table.build(&KeyColumn::<i32>::new(&earlier).unwrap());
+                    table.build(&entries);
+                    let probes: Vec<_> = (-1..=len)
+                        .map(|key| Tuple::new(key, key.unsigned_abs()))
+                        .collect();
+                    let mut expected = Aggregate::default();
+                    for probe in &probes {
+                        for (row, _) in keys.iter().enumerate().filter(|row| *row.1 == probe.key) {
+                            expected.emit(row as u32, probe.row_id());
+                        }
+                    }
+                    for compare in Compare::ALL {
+                        let mut found = Aggregate::default();
+                        let how = How {
+                            compare,
+                            swapped: false,
+                        };
+                        let sink = SinkRef::Aggregate(&mut found);
+                        table.ranges().probe(&probes, how, sink);
+                        assert_eq!(found, expected, "{len} / {each}, {slots} slots, {compare}");
+                    }
                 }
             }
         }

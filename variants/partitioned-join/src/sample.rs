@@ -2,7 +2,7 @@
 
 use join_core::hash::KeyHash;
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{Aggregate, SinkRef};
+use join_core::join::{Aggregate, Compare, SinkRef};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::{MorselSize, Sharing};
 use join_core::partition::Segments;
@@ -52,12 +52,12 @@ pub(crate) fn selective<K: Key, S: Scheme>(
     }
     table.build(&Part(builds, part));
     let how = How {
-        simd: false,
+        compare: Compare::BranchFree,
         swapped: false,
     };
     let mut matches = Aggregate::default();
     let sink = SinkRef::Aggregate(&mut matches);
-    table.ranges().probe(sample.iter().copied(), how, sink);
+    table.ranges().probe(&sample, how, sink);
     let share = matches.rows as f64 / sample.len() as f64;
     notes.push(format!("a sampled probe has {share:.2} matches"));
     share < 0.5

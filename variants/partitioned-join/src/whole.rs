@@ -9,6 +9,9 @@ use join_core::unchained::Scheme;
 use crate::local::LocalTable;
 use crate::{Settings, Sides};
 
+/// Keys that are made tuples of and then looked up: their tuples stay in L1.
+const BLOCK: usize = 512;
+
 /// Builds one table on one worker and looks up keys where they lie on all.
 pub(crate) fn join<K: Key, S: Scheme>(
     sides: &Sides<'_, '_, K>,
@@ -16,7 +19,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
     context: &Context<'_>,
 ) -> Result<Outcome, JoinError> {
     let mut phases = Phases::start();
-    let slots = settings.slots_per_tuple;
+    let slots = settings.slots_per_tuple::<K>();
     let mut table = LocalTable::<K, S>::new(sides.table.len(), 0, slots, context.memory)?;
     table.build(sides.table);
     phases.lap("build");
@@ -32,19 +35,25 @@ pub(crate) fn join<K: Key, S: Scheme>(
         &mut phases,
         "probe",
         |mut cursor, mut sink| {
+            let mut tuples = [Tuple::new(K::zeroed(), 0); BLOCK];
             while let Some(block) = cursor.next_block() {
-                let keys = block.keys.iter();
-                let sink = sink.reborrow();
-                match block.rows {
-                    BlockRows::From(row) => {
-                        let probes = (row..).zip(keys).map(|(row, &key)| Tuple::new(key, row));
-                        ranges.probe(probes, sides.how, sink);
+                for block in block.chunks(BLOCK) {
+                    let probes = &mut tuples[..block.keys.len()];
+                    match block.rows {
+                        BlockRows::From(first) => {
+                            let keys = block.keys.iter().enumerate();
+                            for (tuple, (index, &key)) in probes.iter_mut().zip(keys) {
+                                *tuple = Tuple::new(key, first + index as u32);
+                            }
+                        }
+                        BlockRows::List(rows) => {
+                            for ((tuple, &key), &row) in probes.iter_mut().zip(block.keys).zip(rows)
+                            {
+                                *tuple = Tuple::new(key, row);
+                            }
+                        }
                     }
-                    BlockRows::List(rows) => {
-                        let probes = rows.iter().zip(keys);
-                        let probes = probes.map(|(&row, &key)| Tuple::new(key, row));
-                        ranges.probe(probes, sides.how, sink);
-                    }
+                    ranges.probe(probes, sides.how, sink.reborrow());
                 }
             }
         },

@@ -3,6 +3,7 @@
 use join_core::conformance::{check_colliding_join, check_join};
 use join_core::directory::Packed;
 use join_core::hash::{Colliding, Crc32};
+use join_core::join::Compare;
 use join_core::partition::Collect;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
@@ -30,13 +31,15 @@ fn many_partitions_however_collected() {
 }
 
 #[test]
-fn compared_one_by_one() {
-    for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
-        check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            fan_out,
-            simd: false,
-            ..Settings::DEFAULT
-        }));
+fn however_compared() {
+    for compare in [Compare::Loop, Compare::BranchFree, Compare::Avx2] {
+        for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
+            check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+                fan_out,
+                compare,
+                ..Settings::DEFAULT
+            }));
+        }
     }
 }
 
@@ -76,7 +79,7 @@ fn few_slots_and_so_long_ranges() {
     for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
             fan_out,
-            slots_per_tuple: 0.1,
+            slots_per_tuple: Some(0.1),
             ..Settings::DEFAULT
         }));
     }
