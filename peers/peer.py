@@ -7,6 +7,14 @@ A peer gives `serve` its engine, a class with
     aggregate()           answers (rows, sum of the build sides' row ids, sum of the probe sides')
     pairs()               answers the engine's own result: both row ids of each pair
     sums(pairs)           answers what `aggregate` does, from that result
+
+and, if it executes whole plans (`plans = true` in its definition),
+
+    load_plan(plan)       takes the tables of a `plans.Plan`, in place of those before
+    execute()             makes the engine's own result of that plan
+    rows()                answers how many rows that result has
+    result()              answers that result as an Arrow table
+    discard()             drops that result
 """
 
 import json
@@ -41,7 +49,7 @@ def read(path):
         return pa.py_buffer(file.read())
 
 
-def answer(engine, consumer):
+def join(engine, consumer):
     """Runs one join. The clock runs around the query alone."""
     start = time.perf_counter()
     result = engine.aggregate() if consumer == "aggregate" else engine.pairs()
@@ -50,6 +58,38 @@ def answer(engine, consumer):
     # In SQL a sum over no rows is NULL; and sums may be wider than the 64 bits that they wrap at.
     build, probe = (int(total or 0) % 2**64 for total in (build, probe))
     return {"seconds": seconds, "rows": rows, "sum_build": build, "sum_probe": probe}
+
+
+def execute(engine, wanted):
+    """Executes the plan. The clock runs around the query alone."""
+    start = time.perf_counter()
+    engine.execute()
+    seconds = time.perf_counter() - start
+    rows, checksum = engine.rows(), None
+    if wanted["checksum"]:
+        import plans
+
+        checksum = plans.checksum(engine.result(), rows)
+    engine.discard()
+    return {"seconds": seconds, "rows": rows, "checksum": checksum}
+
+
+def answer(engine, request):
+    """Does what a line asks; returns the line that answers it."""
+    if "join" in request:
+        return join(engine, request["join"])
+    if "execute" in request:
+        return execute(engine, request["execute"])
+    load = request["load"]
+    if "plan" in load:
+        # Only those who execute plans need what this needs.
+        import plans
+
+        engine.load_plan(plans.Plan(load["plan"]))
+    else:
+        engine.load(Keys(load["build"]), Keys(load["probe"]))
+    pa.default_memory_pool().release_unused()
+    return {"loaded": True}
 
 
 def serve(start):
@@ -61,14 +101,8 @@ def serve(start):
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            if "load" in request:
-                load = request["load"]
-                engine = engine or start(load["threads"])
-                engine.load(Keys(load["build"]), Keys(load["probe"]))
-                pa.default_memory_pool().release_unused()
-                reply = {"loaded": True}
-            else:
-                reply = answer(engine, request["join"])
+            engine = engine or start(request["load"]["threads"])
+            reply = answer(engine, request)
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=answers, flush=True)

@@ -38,6 +38,28 @@ class Engine:
         self.run("drop table pairs")
         return sums
 
+    def load_plan(self, plan):
+        for [name] in self.run("select table_name from duckdb_tables()"):
+            self.run(f"drop table {name}")
+        for number, table in enumerate(plan.tables):
+            self.db.register("arrow", table)
+            self.run(f"create table t{number} as select * from arrow")
+            self.db.unregister("arrow")
+        self.query = plan.sql()
+
+    def execute(self):
+        self.run(f"create temp table result as {self.query}")
+
+    def rows(self):
+        [[rows]] = self.run("select count(*) from result")
+        return rows
+
+    def result(self):
+        return self.db.execute("select * from result").to_arrow_table()
+
+    def discard(self):
+        self.run("drop table result")
+
 
 if "--version" in sys.argv:
     print(duckdb.__version__)

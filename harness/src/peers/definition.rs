@@ -76,6 +76,8 @@ struct Fields {
     install: String,
     timeout_seconds: Option<f64>,
     #[serde(default)]
+    plans: bool,
+    #[serde(default)]
     huge_pages: BTreeMap<String, String>,
 }
 
@@ -148,6 +150,11 @@ impl Peer {
             folder,
             fields,
         })
+    }
+
+    /// Whether it executes whole plans.
+    pub fn executes_plans(&self) -> bool {
+        self.fields.plans
     }
 
     /// The version that is installed.

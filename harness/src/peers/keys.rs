@@ -100,14 +100,15 @@ fn write<K: Key>(file: &mut impl Write, keys: &[K]) -> io::Result<()> {
     file.write_all(bytemuck::cast_slice(keys))
 }
 
+/// Bits, the least significant of a byte first.
 #[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
+pub(super) struct Bits {
+    pub bytes: Vec<u8>,
     len: usize,
 }
 
 impl Bits {
-    fn push(&mut self, bit: bool) {
+    pub fn push(&mut self, bit: bool) {
         if self.len.is_multiple_of(8) {
             self.bytes.push(0);
         }

@@ -3,6 +3,7 @@
 
 mod definition;
 mod keys;
+mod plan;
 mod pool;
 mod process;
 
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub use definition::{Error, Missing, Peer, Setup};
 pub use keys::KeyFiles;
+pub use plan::PlanFiles;
 pub use pool::{Pool, Wanted};
-pub use process::{Fault, Process};
+pub use process::{Executed, Fault, Process};
 
 use crate::nearest::did_you_mean;
 

@@ -1,13 +1,17 @@
 //! The peers of a run: a process for each setup and thread count, which stays from workload to workload.
 
+use std::io;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use join_core::join::JoinInput;
+use join_core::table::Table;
+use plan_executor::Bundle;
 
 use super::definition::Setup;
 use super::keys::KeyFiles;
-use super::process::{Fault, Joined, Process};
+use super::plan::PlanFiles;
+use super::process::{Executed, Fault, Joined, Process};
 
 /// What any sample of a peer may take, and what each tuple adds: ten times what the slowest of them took on a machine
 /// that was busy with other things.
@@ -59,18 +63,41 @@ impl<'a> Pool<'a> {
     /// Has `wanted` load a workload with so many results, one after the other; processes are started where there are
     /// none. One that fails answers no [`Pool::join`] of the workload.
     pub fn load(&mut self, wanted: &[Wanted<'_>], input: &JoinInput<'_>, results: u64) {
-        if wanted.is_empty() {
-            return;
-        }
         let rows = match input {
             JoinInput::Int32(build, probe) => build.len() + probe.len(),
             JoinInput::Int64(build, probe) => build.len() + probe.len(),
         };
-        let tuples = results.saturating_add(rows as u64) as f64;
-        self.limit = LIMIT + LIMIT_PER_TUPLE.mul_f64(tuples);
-        let files = KeyFiles::write(input).map_err(|error| {
+        let tuples = results.saturating_add(rows as u64);
+        self.load_files(wanted, tuples, || KeyFiles::write(input), Process::load);
+    }
+
+    /// Has `wanted` load a plan with so many results and its tables, as [`Pool::load`] does a workload; they answer
+    /// [`Pool::execute`] then.
+    pub fn load_plan(&mut self, wanted: &[Wanted<'_>], bundle: &Bundle, results: u64) {
+        let rows: usize = bundle.tables().iter().map(Table::num_rows).sum();
+        let tuples = results.saturating_add(rows as u64);
+        self.load_files(
+            wanted,
+            tuples,
+            || PlanFiles::write(bundle),
+            Process::load_plan,
+        );
+    }
+
+    fn load_files<F>(
+        &mut self,
+        wanted: &[Wanted<'_>],
+        tuples: u64,
+        write: impl FnOnce() -> io::Result<F>,
+        load: fn(&mut Process, u32, &F, Duration, &AtomicBool) -> Result<(), Fault>,
+    ) {
+        if wanted.is_empty() {
+            return;
+        }
+        self.limit = LIMIT + LIMIT_PER_TUPLE.mul_f64(tuples as f64);
+        let files = write().map_err(|error| {
             Fault::Failed(format!(
-                "the keys cannot be written for peers to {}: {error}; TMPDIR names another folder",
+                "the data cannot be written for peers to {}: {error}; TMPDIR names another folder",
                 std::env::temp_dir().display()
             ))
         });
@@ -84,7 +111,7 @@ impl<'a> Pool<'a> {
                     .map_or_else(|| Process::start(wanted.setup.command()), Ok)
                     .map_err(Fault::Failed)
                     .and_then(|mut process| {
-                        process.load(wanted.threads, files, limit, self.interrupted)?;
+                        load(&mut process, wanted.threads, files, limit, self.interrupted)?;
                         Ok(process)
                     }),
             };
@@ -101,16 +128,36 @@ impl<'a> Pool<'a> {
     /// # Errors
     /// It does not run, or fails now; then it answers no more until the next workload.
     pub fn join(&mut self, wanted: Wanted<'_>, pairs: bool) -> Result<Joined, Fault> {
+        self.ask(wanted, |process, limit, interrupted| {
+            process.join(pairs, limit, interrupted)
+        })
+    }
+
+    /// Has one execute the plan at hand, and answer a checksum of the result where that is wanted.
+    ///
+    /// # Errors
+    /// It does not run, or fails now; then it answers no more until the next plan.
+    pub fn execute(&mut self, wanted: Wanted<'_>, checksum: bool) -> Result<Executed, Fault> {
+        self.ask(wanted, |process, limit, interrupted| {
+            process.execute(checksum, limit, interrupted)
+        })
+    }
+
+    fn ask<A>(
+        &mut self,
+        wanted: Wanted<'_>,
+        ask: impl FnOnce(&mut Process, Duration, &AtomicBool) -> Result<A, Fault>,
+    ) -> Result<A, Fault> {
         let limit = wanted.setup.limit.unwrap_or(self.limit);
         let slot = self.slots.iter_mut().find(|slot| slot.is(wanted));
         let Some(slot) = slot else {
             return Err(Fault::Failed("was not started".to_owned()));
         };
         let process = slot.state.as_mut().map_err(|fault| fault.clone())?;
-        let joined = process.join(pairs, limit, self.interrupted);
-        if let Err(fault) = &joined {
+        let answer = ask(process, limit, self.interrupted);
+        if let Err(fault) = &answer {
             slot.state = Err(fault.clone());
         }
-        joined
+        answer
     }
 }

@@ -2,16 +2,19 @@
 //! and it does not outlive what holds it.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use join_core::checksum::Checksum;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{KeyFiles, Side};
+use super::plan::PlanFiles;
 
 /// How often a wait looks whether someone pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -35,12 +38,24 @@ pub enum Fault {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Request<'a> {
-    Load {
+    Load(Load<'a>),
+    Join(&'a str),
+    Execute { checksum: bool },
+}
+
+/// What is to be loaded.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Load<'a> {
+    Keys {
         threads: u32,
         build: &'a Side,
         probe: &'a Side,
     },
-    Join(&'a str),
+    Plan {
+        threads: u32,
+        plan: &'a Path,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +74,17 @@ pub struct Joined {
     pub sum_build: u64,
     /// Wrapping sum of the probe sides' row ids.
     pub sum_probe: u64,
+}
+
+/// What a peer says of a plan.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Executed {
+    /// Wall time of the query alone.
+    pub seconds: f64,
+    /// Result rows.
+    pub rows: u64,
+    /// Of the result, where it was asked for.
+    pub checksum: Option<Checksum>,
 }
 
 /// A peer that runs.
@@ -113,15 +139,39 @@ impl Process {
         limit: Duration,
         interrupted: &AtomicBool,
     ) -> Result<(), Fault> {
-        let request = Request::Load {
+        let keys = Load::Keys {
             threads,
             build: &files.build,
             probe: &files.probe,
         };
-        let loaded: Loaded = self.ask(&request, limit, interrupted)?;
+        self.have_loaded(keys, limit, interrupted)
+    }
+
+    /// Has it load a plan and its tables in place of what it held before.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn load_plan(
+        &mut self,
+        threads: u32,
+        files: &PlanFiles,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Fault> {
+        let plan = files.folder();
+        self.have_loaded(Load::Plan { threads, plan }, limit, interrupted)
+    }
+
+    fn have_loaded(
+        &mut self,
+        load: Load<'_>,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Fault> {
+        let loaded: Loaded = self.ask(&Request::Load(load), limit, interrupted)?;
         match loaded.loaded {
             true => Ok(()),
-            false => Err(Fault::Failed("did not load the keys".to_owned())),
+            false => Err(Fault::Failed("did not load the data".to_owned())),
         }
     }
 
@@ -138,13 +188,27 @@ impl Process {
         let consumer = if pairs { "pairs" } else { "aggregate" };
         let start = Instant::now();
         let joined: Joined = self.ask(&Request::Join(consumer), limit, interrupted)?;
-        let passed = start.elapsed().as_secs_f64();
-        match joined.seconds {
-            seconds if seconds > 0.0 && seconds <= passed => Ok(joined),
-            seconds => Err(Fault::Failed(format!(
-                "says that it took {seconds} s, and answered after {passed:.6} s"
-            ))),
+        possible(joined.seconds, start.elapsed())?;
+        Ok(joined)
+    }
+
+    /// Has it execute the plan that it loaded.
+    ///
+    /// # Errors
+    /// It did not, or in a time that cannot be, or without a checksum that was asked for.
+    pub fn execute(
+        &mut self,
+        checksum: bool,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<Executed, Fault> {
+        let start = Instant::now();
+        let executed: Executed = self.ask(&Request::Execute { checksum }, limit, interrupted)?;
+        possible(executed.seconds, start.elapsed())?;
+        if checksum && executed.checksum.is_none() {
+            return Err(Fault::Failed("answered no checksum".to_owned()));
         }
+        Ok(executed)
     }
 
     /// Sends a line and waits for the line that answers it. After a fault the process is of no more use.
@@ -212,6 +276,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         kill(&mut self.child);
         let _ = self.child.wait();
+    }
+}
+
+/// Refuses a time that is longer than the answer took.
+fn possible(seconds: f64, passed: Duration) -> Result<(), Fault> {
+    let passed = passed.as_secs_f64();
+    match seconds > 0.0 && seconds <= passed {
+        true => Ok(()),
+        false => Err(Fault::Failed(format!(
+            "says that it took {seconds} s, and answered after {passed:.6} s"
+        ))),
     }
 }
 

@@ -11,6 +11,8 @@ pub mod table;
 mod verify;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
 
@@ -19,6 +21,9 @@ use crate::{limits, report};
 
 /// Exit status after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
+
+/// What records call the allocator.
+const ALLOCATOR: &str = "a pool of mapped blocks from 1 MiB on, mimalloc below";
 
 /// How a verb ended, where it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,19 @@ impl Ending {
             Self::Interrupted(_) => INTERRUPTED,
         })
     }
+}
+
+/// A flag that Ctrl-C raises. The first time the sample at hand is finished; who cannot wait for that presses again.
+fn interrupt_flag() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    // A second handler in one process is an error; then there is one already.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    });
+    interrupted
 }
 
 /// Does what the command line asks and says how it ended.

@@ -6,6 +6,8 @@ mod executors;
 mod explain;
 mod folders;
 mod make;
+mod measure;
+mod peers;
 mod run;
 
 use std::io::{self, Write};
@@ -64,9 +66,15 @@ pub struct RunArgs {
     /// Samples a bundle, after a first cold run
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub samples: u32,
+    /// Other engines on the same joins in the same rounds: names from `list peers`, or paths of folders of peers
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub peers: Vec<String>,
     /// Write times, answers and telemetry there as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Folder of a report: charts, a page, and what they are made of
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Measure in an unoptimised build
     #[arg(long)]
     pub allow_unoptimised: bool,

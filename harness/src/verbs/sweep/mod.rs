@@ -5,20 +5,14 @@ mod measure;
 mod peers;
 mod request;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use jiff::Timestamp;
 
-use super::{Ending, INTERRUPTED};
+use super::{ALLOCATOR, Ending, interrupt_flag};
 use crate::cli::MeasureArgs;
 use crate::measure::{Bench, Progress, Runner, Stop};
 use crate::record::{EndRecord, Record};
 use crate::{machine, report};
 use request::Request;
-
-/// What records call the allocator.
-const ALLOCATOR: &str = "a pool of mapped blocks from 1 MiB on, mimalloc below";
 
 /// Measures and reports.
 pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
@@ -27,15 +21,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let items = request.items();
     let command: Vec<String> = std::env::args().skip(1).collect();
     let (folder, writer, before) = folder::open(args, &command, &request, &environment)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = interrupted.clone();
-    // A second handler in one process is an error; then there is one already.
-    let _ = ctrlc::set_handler(move || {
-        // The first time the sample at hand is finished; who cannot wait for that presses again.
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    });
+    let interrupted = interrupt_flag();
     let budget = request.budget();
     let estimate = request.estimate(&items, budget)?;
     for note in &request.peers.notes {

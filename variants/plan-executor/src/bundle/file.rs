@@ -16,8 +16,9 @@ pub(super) struct PlanFile {
     nodes: Vec<NodeLine>,
 }
 
+/// A node, as it stands in the file.
 #[derive(Serialize, Deserialize)]
-struct NodeLine {
+pub(super) struct NodeLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scan: Option<ScanLine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +29,21 @@ struct NodeLine {
 #[derive(Serialize, Deserialize)]
 struct ScanLine {
     base_table: usize,
+}
+
+impl From<Node> for NodeLine {
+    fn from(node: Node) -> NodeLine {
+        let (scan, join) = match node.operator {
+            Operator::Scan(base_table) => (Some(ScanLine { base_table }), None),
+            Operator::Join(join) => (None, Some(join)),
+        };
+        let output = node.output.iter();
+        NodeLine {
+            scan,
+            join,
+            output: output.map(|o| (o.index, o.data_type)).collect(),
+        }
+    }
 }
 
 impl PlanFile {
@@ -83,18 +99,7 @@ pub fn write_plan(
     root: usize,
     inputs: Vec<TableMeta>,
 ) -> Result<(), BundleError> {
-    let nodes = nodes.iter().map(|node| {
-        let (scan, join) = match node.operator {
-            Operator::Scan(base_table) => (Some(ScanLine { base_table }), None),
-            Operator::Join(join) => (None, Some(join)),
-        };
-        let output = node.output.iter();
-        NodeLine {
-            scan,
-            join,
-            output: output.map(|o| (o.index, o.data_type)).collect(),
-        }
-    });
+    let nodes = nodes.iter().cloned().map(NodeLine::from);
     let file = PlanFile {
         name: name.to_owned(),
         root,

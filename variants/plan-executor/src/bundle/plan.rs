@@ -4,6 +4,7 @@ use join_core::page::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
+use super::file::NodeLine;
 
 /// One column of a node's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,9 @@ pub enum Operator {
     Join(Join),
 }
 
-/// A node of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A node of a plan. Serialises as in `plan.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "NodeLine")]
 pub struct Node {
     /// What it does.
     pub operator: Operator,

@@ -1,0 +1,237 @@
+//! What a run of plans measured.
+
+use join_core::checksum::Checksum;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Environment;
+use crate::stats::{Interval, geometric_mean, interval, paired_ratio, paired_ratios};
+
+/// A run of plans, as it stands in its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanRun {
+    /// Of this form.
+    pub schema: u32,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// The words of the command line.
+    pub command: Vec<String>,
+    /// On what it was measured.
+    pub environment: Environment,
+    /// Threads of everything.
+    pub threads: u32,
+    /// What was measured, in turns on each bundle. The first is what the others are compared with.
+    pub arms: Vec<Arm>,
+    /// Peers that failed, and where.
+    pub failures: Vec<Failure>,
+    /// What else there is to say, such as how a missing peer is installed.
+    pub notes: Vec<String>,
+}
+
+/// What an arm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An executor of ours.
+    Executor,
+    /// The first executor without a technique.
+    Ablation,
+    /// Another engine.
+    Peer,
+}
+
+/// What was measured of an executor, of one without a technique, or of a peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// Unique in the run.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Each bundle in the order of the run; none where it failed.
+    pub bundles: Vec<Option<Measured>>,
+    /// Sums and ratios, made of these.
+    pub summary: ArmSummary,
+}
+
+/// What was measured of one bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Its name.
+    pub bundle: String,
+    /// Result rows.
+    pub rows: u64,
+    /// Of the result.
+    pub checksum: Checksum,
+    /// Of the first run: nothing of this bundle is in a cache, no memory has been touched for it.
+    pub cold_seconds: f64,
+    /// Of the others.
+    pub seconds: Interval,
+    /// The others in order.
+    pub samples: Vec<f64>,
+    /// The most memory that an execution held; not known of a peer.
+    pub peak_bytes: Option<u64>,
+    /// What the last execution did, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<serde_json::Value>,
+}
+
+/// All bundles of an arm together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ArmSummary {
+    /// How many were measured.
+    pub bundles: usize,
+    /// The sum of the medians.
+    pub total_seconds: f64,
+    /// The geometric mean of the medians.
+    pub geometric_mean_seconds: f64,
+    /// The sum of the first runs.
+    pub cold_total_seconds: f64,
+    /// Against the first arm, over the bundles that both have; none of the first one itself.
+    pub over_first: Option<OverFirst>,
+}
+
+/// Time of an arm over time of the first one, paired in rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OverFirst {
+    /// Of the totals.
+    pub total: Interval,
+    /// The geometric mean of the ratios.
+    pub geometric_mean: Interval,
+}
+
+/// A peer that failed on a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The peer.
+    pub arm: String,
+    /// Where.
+    pub bundle: String,
+    /// Why, in one line.
+    pub error: String,
+}
+
+impl Arm {
+    /// Without a bundle yet.
+    pub fn new(name: String, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            bundles: Vec::new(),
+            summary: ArmSummary::default(),
+        }
+    }
+
+    /// The bundles that both arms have, with what `self` and `other` measured.
+    pub fn pairs<'a>(
+        &'a self,
+        other: &'a Arm,
+    ) -> impl Iterator<Item = (&'a Measured, &'a Measured)> {
+        let pairs = self.bundles.iter().zip(&other.bundles);
+        pairs.filter_map(|(a, b)| Some((a.as_ref()?, b.as_ref()?)))
+    }
+
+    /// The ratio of each bundle's time to that of the first arm.
+    pub fn ratios(&self, first: &Arm) -> Vec<Interval> {
+        self.pairs(first)
+            .filter_map(|(a, b)| paired_ratio(rounds(&a.samples), rounds(&b.samples), &a.bundle))
+            .collect()
+    }
+
+    fn summarise(&self, first: Option<&Arm>) -> ArmSummary {
+        let measured: Vec<&Measured> = self.bundles.iter().flatten().collect();
+        let sum = |of: fn(&Measured) -> f64| measured.iter().map(|m| of(m)).sum::<f64>();
+        ArmSummary {
+            bundles: measured.len(),
+            total_seconds: sum(|m| m.seconds.median),
+            geometric_mean_seconds: match measured.len() {
+                0 => 0.0,
+                n => (sum(|m| m.seconds.median.ln()) / n as f64).exp(),
+            },
+            cold_total_seconds: sum(|m| m.cold_seconds),
+            over_first: first.and_then(|first| {
+                Some(OverFirst {
+                    total: self.total_ratio(first)?,
+                    geometric_mean: geometric_mean(&self.ratios(first))?,
+                })
+            }),
+        }
+    }
+
+    /// The ratio of the sums over all bundles, a round at a time.
+    fn total_ratio(&self, first: &Arm) -> Option<Interval> {
+        let (mut over, mut under) = (Vec::new(), Vec::new());
+        for (a, b) in self.pairs(first) {
+            add(&mut over, &a.samples);
+            add(&mut under, &b.samples);
+        }
+        interval(&paired_ratios(rounds(&over), rounds(&under)), &self.name)
+    }
+}
+
+impl PlanRun {
+    /// Fills in sums and ratios.
+    pub fn summarise(&mut self) {
+        for at in 0..self.arms.len() {
+            let first = (at > 0).then(|| &self.arms[0]);
+            self.arms[at].summary = self.arms[at].summarise(first);
+        }
+    }
+
+    /// The arms of a kind.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Arm> {
+        self.arms.iter().filter(move |arm| arm.kind == kind)
+    }
+}
+
+fn rounds(samples: &[f64]) -> impl Iterator<Item = (u32, f64)> {
+    (0..).zip(samples.iter().copied())
+}
+
+fn add(totals: &mut Vec<f64>, samples: &[f64]) {
+    totals.resize(totals.len().max(samples.len()), 0.0);
+    for (total, sample) in totals.iter_mut().zip(samples) {
+        *total += sample;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(bundle: &str, samples: &[f64]) -> Option<Measured> {
+        Some(Measured {
+            bundle: bundle.to_owned(),
+            rows: 1,
+            checksum: Checksum(1),
+            cold_seconds: 10.0,
+            seconds: interval(samples, bundle).unwrap(),
+            samples: samples.to_vec(),
+            peak_bytes: None,
+            telemetry: None,
+        })
+    }
+
+    #[test]
+    fn ratios_leave_out_what_one_of_both_has_not() {
+        let mut first = Arm::new("ours".to_owned(), Kind::Executor);
+        first.bundles = vec![
+            measured("a", &[1.0, 1.0, 2.0]),
+            measured("b", &[4.0, 4.0, 8.0]),
+            measured("c", &[1.0, 1.0, 1.0]),
+        ];
+        let mut peer = Arm::new("theirs".to_owned(), Kind::Peer);
+        // Twice the time of `a`, eight times that of `b`; the machine is half as fast in the last round.
+        peer.bundles = vec![
+            measured("a", &[2.0, 2.0, 4.0]),
+            measured("b", &[32.0, 32.0, 64.0]),
+            None,
+        ];
+        let found = peer.summarise(Some(&first));
+        assert_eq!((found.bundles, found.total_seconds), (2, 34.0));
+        assert_eq!(found.cold_total_seconds, 20.0);
+        assert!((found.geometric_mean_seconds - 8.0).abs() < 1e-12);
+        let over = found.over_first.unwrap();
+        assert_eq!((over.total.low, over.total.high), (34.0 / 5.0, 34.0 / 5.0));
+        assert!((over.geometric_mean.median - 4.0).abs() < 1e-12);
+        assert_eq!(first.summarise(None).over_first, None);
+    }
+}

@@ -1,0 +1,340 @@
+//! Executes bundles in turns: executors, techniques left out one at a time, peers.
+//!
+//! Everything has a turn in each round, in an order that is shuffled anew, so that drift of the machine hits all alike. A
+//! turn begins with executions that do not count: they bring back into caches, branch predictors and threads what the turns
+//! of others drove out, which for the shortest plans is half of their time. Round 0 is a single execution, cold, and stands
+//! apart.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use join_core::checksum::Checksum;
+use plan_executor::{Bundle, Options};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::executor::{Bench, POOL};
+use super::executors::EXECUTORS;
+use super::{Common, peers};
+use crate::machine;
+use crate::peers::{Fault, Pool, Setup, Wanted};
+use crate::plans::{Arm, Failure, Kind, Measured, PlanRun};
+use crate::record::Environment;
+use crate::stats::{Interval, interval};
+use crate::verbs::{ALLOCATOR, Ending};
+
+/// What the executions before a sample take together, at least.
+const WARM_SECONDS: f64 = 0.01;
+
+/// What is measured.
+pub struct Request<'a> {
+    /// Threads, memory, techniques.
+    pub common: &'a Common,
+    /// Names of executors; the default one if there are none.
+    pub executors: &'a [String],
+    /// Techniques to leave out of the first executor, one at a time; all if none is named.
+    pub ablate: Option<&'a [String]>,
+    /// Names of peers.
+    pub peers: &'a [String],
+    /// Rounds after the cold one.
+    pub samples: u32,
+    /// Whether to keep what each execution did.
+    pub telemetry: bool,
+}
+
+/// Executors and peers, ready to be measured.
+pub struct Rounds<'a> {
+    run: PlanRun,
+    benches: Vec<Bench>,
+    setups: Vec<Setup>,
+    pool: Pool<'a>,
+    samples: u32,
+    telemetry: bool,
+    order: Xoshiro256PlusPlus,
+    interrupted: &'a AtomicBool,
+}
+
+/// An answer, and what it took.
+struct Answer {
+    seconds: f64,
+    rows: u64,
+    checksum: Option<Checksum>,
+    peak_bytes: Option<u64>,
+    telemetry: Option<serde_json::Value>,
+}
+
+impl Measured {
+    /// Adds a sample.
+    fn add(&mut self, answer: &Answer) {
+        self.samples.push(answer.seconds);
+        self.peak_bytes = self.peak_bytes.max(answer.peak_bytes);
+        self.telemetry.clone_from(&answer.telemetry);
+    }
+}
+
+impl<'a> Rounds<'a> {
+    /// Finds everything that is asked for.
+    pub fn new(
+        request: &Request<'_>,
+        environment: Environment,
+        interrupted: &'a AtomicBool,
+    ) -> Result<Self, Ending> {
+        let benches = benches(request)?;
+        let (setups, notes) = peers::find(request.peers, &environment)?;
+        let arms = benches.iter().map(|(bench, kind)| (&bench.name, *kind));
+        let others = setups.iter().map(|setup| (&setup.name, Kind::Peer));
+        let arms = arms.chain(others);
+        Ok(Self {
+            run: PlanRun {
+                schema: 1,
+                started: Timestamp::now().to_string(),
+                command: std::env::args().skip(1).collect(),
+                environment,
+                threads: benches[0].0.threads,
+                arms: arms
+                    .map(|(name, kind)| Arm::new(name.clone(), kind))
+                    .collect(),
+                failures: Vec::new(),
+                notes,
+            },
+            benches: benches.into_iter().map(|(bench, _)| bench).collect(),
+            setups,
+            pool: Pool::new(interrupted),
+            samples: request.samples,
+            telemetry: request.telemetry,
+            order: Xoshiro256PlusPlus::seed_from_u64(1),
+            interrupted,
+        })
+    }
+
+    /// What has been measured so far.
+    pub fn run(&self) -> &PlanRun {
+        &self.run
+    }
+
+    /// All that was measured, with sums and ratios.
+    pub fn finish(mut self) -> PlanRun {
+        self.run.summarise();
+        self.run
+    }
+
+    /// Measures one bundle.
+    pub fn measure(&mut self, folder: &Path) -> Result<(), Ending> {
+        let bundle = Bundle::open(folder).map_err(Ending::usage)?;
+        let arms = self.run.arms.len();
+        let mut measured: Vec<Option<Measured>> = Vec::new();
+        for arm in 0..arms {
+            let expected = measured.first().and_then(Option::as_ref);
+            if arm == self.benches.len() {
+                let rows = expected.map_or(0, |first| first.rows);
+                let threads = self.run.threads;
+                let setups = self.setups.iter();
+                let wanted: Vec<_> = setups.map(|setup| Wanted { setup, threads }).collect();
+                self.pool.load_plan(&wanted, &bundle, rows);
+            }
+            let answer = self.answer(&bundle, folder, arm, true)?;
+            let first = answer.and_then(|answer| self.check(&bundle, arm, answer, expected));
+            measured.push(first.transpose()?.map(|answer| cold(&bundle, answer)));
+        }
+        for _ in 0..self.samples {
+            let mut order: Vec<usize> = (0..arms).collect();
+            order.shuffle(&mut self.order);
+            for arm in order {
+                self.turn(&bundle, folder, arm, &mut measured)?;
+            }
+        }
+        for (arm, mut measured) in self.run.arms.iter_mut().zip(measured) {
+            if let Some(measured) = &mut measured
+                && let Some(seconds) = interval(&measured.samples, &measured.bundle)
+            {
+                measured.seconds = seconds;
+            }
+            arm.bundles.push(measured);
+        }
+        Ok(())
+    }
+
+    /// An arm's turn: executions until it is warm, then its sample. Takes out what an arm measured that fails.
+    fn turn(
+        &mut self,
+        bundle: &Bundle,
+        folder: &Path,
+        arm: usize,
+        measured: &mut [Option<Measured>],
+    ) -> Result<(), Ending> {
+        let (mut warm, mut is_sample) = (0.0, false);
+        while measured[arm].is_some() {
+            let answer = self.answer(bundle, folder, arm, false)?;
+            let expected = measured[0].as_ref();
+            let answer = answer.and_then(|answer| self.check(bundle, arm, answer, expected));
+            let Some(answer) = answer.transpose()? else {
+                measured[arm] = None;
+                break;
+            };
+            if is_sample {
+                measured[arm].iter_mut().for_each(|m| m.add(&answer));
+                break;
+            }
+            warm += answer.seconds;
+            is_sample = warm >= WARM_SECONDS;
+        }
+        Ok(())
+    }
+
+    /// Has an arm execute a bundle; none where a peer fails, which is noted.
+    fn answer(
+        &mut self,
+        bundle: &Bundle,
+        folder: &Path,
+        arm: usize,
+        first: bool,
+    ) -> Result<Option<Answer>, Ending> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Ending::Interrupted("interrupted".to_owned()));
+        }
+        let Some(bench) = self.benches.get(arm) else {
+            let wanted = Wanted {
+                setup: &self.setups[arm - self.benches.len()],
+                threads: self.run.threads,
+            };
+            return match self.pool.execute(wanted, first) {
+                Ok(executed) => Ok(Some(Answer {
+                    seconds: executed.seconds,
+                    rows: executed.rows,
+                    checksum: executed.checksum,
+                    peak_bytes: None,
+                    telemetry: None,
+                })),
+                Err(Fault::Interrupted) => Err(Ending::Interrupted("interrupted".to_owned())),
+                Err(Fault::Failed(error)) => {
+                    self.fail(bundle, arm, error);
+                    Ok(None)
+                }
+            };
+        };
+        let start = Instant::now();
+        let executed = bench.execute(bundle);
+        let seconds = start.elapsed().as_secs_f64();
+        let (execution, peak) =
+            executed.map_err(|error| Ending::Usage(format!("{}: {error}", folder.display())))?;
+        let telemetry = self
+            .telemetry
+            .then(|| serde_json::to_value(&execution.telemetry))
+            .transpose()
+            .map_err(Ending::usage)?;
+        Ok(Some(Answer {
+            seconds,
+            rows: execution.result.rows(),
+            checksum: Some(execution.result.checksum()),
+            peak_bytes: Some(peak as u64),
+            telemetry,
+        }))
+    }
+
+    /// Compares an answer with the first one: a wrong one of ours ends everything, that of a peer is its failure.
+    fn check(
+        &mut self,
+        bundle: &Bundle,
+        arm: usize,
+        answer: Answer,
+        expected: Option<&Measured>,
+    ) -> Option<Result<Answer, Ending>> {
+        let Some(expected) = expected else {
+            return Some(Ok(answer));
+        };
+        // A peer sums up its result only once.
+        let checksum = answer.checksum.unwrap_or(expected.checksum);
+        if (answer.rows, checksum) == (expected.rows, expected.checksum) {
+            return Some(Ok(answer));
+        }
+        let error = format!(
+            "{} rows with checksum {checksum}, where {} has {} rows with {}",
+            answer.rows, self.run.arms[0].name, expected.rows, expected.checksum
+        );
+        if arm >= self.benches.len() {
+            self.fail(bundle, arm, format!("wrong answer: {error}"));
+            return None;
+        }
+        let name = &self.run.arms[arm].name;
+        Some(Err(Ending::Wrong(format!(
+            "{}: {name} yields {error}",
+            bundle.name()
+        ))))
+    }
+
+    fn fail(&mut self, bundle: &Bundle, arm: usize, error: String) {
+        let arm = self.run.arms[arm].name.clone();
+        let bundle = bundle.name().to_owned();
+        self.run.failures.push(Failure { arm, bundle, error });
+    }
+}
+
+/// The executors of the request; for an ablation the first one again for each technique, without it.
+fn benches(request: &Request<'_>) -> Result<Vec<(Bench, Kind)>, Ending> {
+    let default = [EXECUTORS[0].name.to_owned()];
+    let names = match request.executors {
+        [] => &default[..],
+        names => names,
+    };
+    let mut benches = Vec::new();
+    for name in names {
+        benches.push((Bench::new(name, request.common)?, Kind::Executor));
+    }
+    if let Some(techniques) = request.ablate {
+        let all = Options::NAMES.iter().map(|(name, _)| (*name).to_owned());
+        let techniques = match techniques {
+            [] => all.chain([POOL.to_owned()]).collect(),
+            techniques => techniques.to_vec(),
+        };
+        for technique in techniques {
+            let mut common = request.common.clone();
+            common.without.push(technique);
+            benches.push((Bench::new(&names[0], &common)?, Kind::Ablation));
+        }
+    }
+    Ok(benches)
+}
+
+fn cold(bundle: &Bundle, answer: Answer) -> Measured {
+    let seconds = answer.seconds;
+    Measured {
+        bundle: bundle.name().to_owned(),
+        rows: answer.rows,
+        checksum: answer.checksum.unwrap_or_default(),
+        cold_seconds: seconds,
+        seconds: Interval {
+            median: seconds,
+            low: seconds,
+            high: seconds,
+        },
+        samples: Vec::new(),
+        peak_bytes: answer.peak_bytes,
+        telemetry: answer.telemetry,
+    }
+}
+
+/// Measures bundles that are in these folders; `tell` hears of each.
+pub fn measure(
+    request: &Request<'_>,
+    folders: &[PathBuf],
+    interrupted: &AtomicBool,
+    mut tell: impl FnMut(&PlanRun) -> Result<(), Ending>,
+) -> Result<PlanRun, Ending> {
+    if request.samples == 0 {
+        return Err(Ending::usage("--samples 0: give at least 1"));
+    }
+    let mut rounds = Rounds::new(request, machine::environment(ALLOCATOR), interrupted)?;
+    rounds
+        .run()
+        .notes
+        .iter()
+        .for_each(|note| eprintln!("{note}"));
+    for folder in folders {
+        rounds.measure(folder)?;
+        tell(rounds.run())?;
+    }
+    Ok(rounds.finish())
+}
