@@ -10,10 +10,10 @@ use crate::stats::{self, Interval, Verdict};
 const TITLE: &str = "Ablation: the effect of one setting at a time";
 
 /// A setting and what it does over all workloads.
-struct Effect {
-    name: String,
-    mean: Interval,
-    by_workload: Vec<f64>,
+pub(super) struct Effect {
+    pub name: String,
+    pub mean: Interval,
+    pub by_workload: Vec<f64>,
 }
 
 pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
@@ -26,6 +26,33 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         });
     }
     let floor = data.floor();
+    let panel = panel(
+        &effects,
+        floor,
+        "time with the setting : time with the default",
+    );
+    let mut canvas = Canvas::default();
+    let explanation = format!(
+        "{}, paired within rounds, geometric mean over the workloads with its 95 % interval, \
+         strongest first. Dots: single workloads. Blue: the setting is faster than the default. \
+         Orange: slower. Pale: within the noise floor (shaded).",
+        threads_text(threads)
+    );
+    let y = header(&mut canvas, TITLE, &explanation);
+    let y = grid(&mut canvas, y, 1, &[panel]);
+    Ok(Chart {
+        name: "ablation",
+        title: TITLE.into(),
+        svg: canvas.finish(WIDTH, y + MARGIN),
+        finding: finding(&effects, floor),
+        reading: "A bar to the right says that changing this one setting makes the join slower, \
+                  so the default is worth having; a bar to the left says the default should \
+                  change. Dots on both sides of 1 mean that it depends on the workload.",
+    })
+}
+
+/// A bar an effect.
+pub(super) fn panel(effects: &[Effect], floor: f64, axis: &str) -> RowPanel {
     let rows = effects.iter().map(|effect| {
         let colour = match stats::verdict(effect.mean, floor) {
             Verdict::Faster => FASTER,
@@ -46,34 +73,16 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             note: scale::times(effect.mean.median),
         }
     });
-    let panel = RowPanel {
+    RowPanel {
         title: String::new(),
         rows: rows.collect(),
         kind: Kind::Bars(1.0),
         log: true,
-        axis: "time with the setting : time with the default".into(),
+        axis: axis.to_owned(),
         unit: scale::times,
         guides: Vec::new(),
         band: noise_band(floor),
-    };
-    let mut canvas = Canvas::default();
-    let explanation = format!(
-        "{}, paired within rounds, geometric mean over the workloads with its 95 % interval, \
-         strongest first. Dots: single workloads. Blue: the setting is faster than the default. \
-         Orange: slower. Pale: within the noise floor (shaded).",
-        threads_text(threads)
-    );
-    let y = header(&mut canvas, TITLE, &explanation);
-    let y = grid(&mut canvas, y, 1, &[panel]);
-    Ok(Chart {
-        name: "ablation",
-        title: TITLE.into(),
-        svg: canvas.finish(WIDTH, y + MARGIN),
-        finding: finding(&effects, floor),
-        reading: "A bar to the right says that changing this one setting makes the join slower, \
-                  so the default is worth having; a bar to the left says the default should \
-                  change. Dots on both sides of 1 mean that it depends on the workload.",
-    })
+    }
 }
 
 fn effects(data: &Data<'_>, threads: u32) -> Vec<Effect> {

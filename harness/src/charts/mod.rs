@@ -9,6 +9,7 @@ use crate::summary::{Cell, Cells, Summary};
 pub mod canvas;
 pub mod frame;
 pub mod lines;
+pub mod plans;
 pub mod rows;
 pub mod scale;
 pub mod style;

@@ -135,3 +135,79 @@ fn write_column(column: &Column, folder: &Path, name: &str) -> io::Result<Column
         valid: valid_name,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use join_core::table::{NamedColumn, Table};
+    use plan_executor::Output;
+
+    #[test]
+    fn files_hold_what_the_plan_reads_and_vanish() {
+        let long = "x".repeat(20_000);
+        let texts = [
+            Some("a".to_owned()),
+            None,
+            Some(String::new()),
+            Some(long),
+            Some("bc".to_owned()),
+        ];
+        let ends = [0_u64, 1, 1, 1, 20_001, 20_003];
+        let columns = vec![
+            NamedColumn::new("unread", Column::from_i64(&[1, 2, 3, 4, 5])),
+            NamedColumn::new("text", Column::from_strings(texts.iter().cloned())),
+            NamedColumn::new(
+                "key",
+                Column::from_options([Some(-1_i32), None, Some(7), None, None]),
+            ),
+            NamedColumn::new("wide", Column::from_i64(&[i64::MIN, 0, 1, 2, i64::MAX])),
+        ];
+        let output = [
+            (1, DataType::Varchar),
+            (2, DataType::Int32),
+            (3, DataType::Int64),
+        ];
+        let nodes = vec![Node {
+            operator: Operator::Scan(0),
+            output: output
+                .map(|(index, data_type)| Output { index, data_type })
+                .into(),
+        }];
+        let table = Table::new("t", columns).unwrap();
+        let files = PlanFiles::write(&Bundle::new("b", nodes, 0, vec![table]).unwrap()).unwrap();
+        let folder = files.folder().to_owned();
+        let read =
+            |name: &serde_json::Value| std::fs::read(folder.join(name.as_str().unwrap())).unwrap();
+        let plan: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.join(PLAN_FILE)).unwrap()).unwrap();
+        assert_eq!(plan["nodes"][0]["scan"]["base_table"], 0);
+        assert_eq!(
+            plan["nodes"][0]["output"][1],
+            serde_json::json!([2, "INT32"])
+        );
+        assert_eq!(plan["tables"][0]["rows"], 5);
+        let [unread, text, key, wide] = [0, 1, 2, 3].map(|at| &plan["tables"][0]["columns"][at]);
+        assert!(unread.is_null());
+        assert_eq!(
+            (&text["type"], &key["type"]),
+            (&"VARCHAR".into(), &"INT32".into())
+        );
+        let written: Vec<u8> = ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+        assert_eq!(read(&text["ends"]), written);
+        assert_eq!(read(&text["values"]).len(), 20_003);
+        assert_eq!(&read(&text["values"])[20_001..], b"bc");
+        assert_eq!(read(&text["valid"]), [0b11101]);
+        assert!(key["ends"].is_null() && wide["valid"].is_null());
+        let keys: Vec<u8> = [-1_i32, 0, 7, 0, 0]
+            .iter()
+            .flat_map(|key| key.to_le_bytes())
+            .collect();
+        assert_eq!(
+            (read(&key["values"]), read(&key["valid"])),
+            (keys, vec![0b00101])
+        );
+        assert_eq!(&read(&wide["values"])[32..], i64::MAX.to_le_bytes());
+        drop(files);
+        assert!(!folder.exists());
+    }
+}

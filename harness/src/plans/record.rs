@@ -33,6 +33,8 @@ pub struct PlanRun {
 pub enum Kind {
     /// An executor of ours.
     Executor,
+    /// The first executor again: how far two arms differ that are the same.
+    Control,
     /// The first executor without a technique.
     Ablation,
     /// Another engine.
@@ -94,6 +96,8 @@ pub struct ArmSummary {
 pub struct OverFirst {
     /// Of the totals.
     pub total: Interval,
+    /// Of the totals of the first, cold runs, of which there is one each.
+    pub cold_total: Interval,
     /// The geometric mean of the ratios.
     pub geometric_mean: Interval,
 }
@@ -149,7 +153,10 @@ impl Arm {
             cold_total_seconds: sum(|m| m.cold_seconds),
             over_first: first.and_then(|first| {
                 Some(OverFirst {
-                    total: self.total_ratio(first)?,
+                    total: self.total_ratio(first, |measured| &measured.samples)?,
+                    cold_total: self.total_ratio(first, |measured| {
+                        std::slice::from_ref(&measured.cold_seconds)
+                    })?,
                     geometric_mean: geometric_mean(&self.ratios(first))?,
                 })
             }),
@@ -157,11 +164,11 @@ impl Arm {
     }
 
     /// The ratio of the sums over all bundles, a round at a time.
-    fn total_ratio(&self, first: &Arm) -> Option<Interval> {
+    fn total_ratio(&self, first: &Arm, samples: fn(&Measured) -> &[f64]) -> Option<Interval> {
         let (mut over, mut under) = (Vec::new(), Vec::new());
         for (a, b) in self.pairs(first) {
-            add(&mut over, &a.samples);
-            add(&mut under, &b.samples);
+            add(&mut over, samples(a));
+            add(&mut under, samples(b));
         }
         interval(&paired_ratios(rounds(&over), rounds(&under)), &self.name)
     }

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::charts::{self, Chart};
-use crate::record::{Environment, RecordError, RunRecord, Size, read_run};
+use crate::record::{Environment, RecordError, RunRecord, SAMPLES_FILE, Size, read_run};
 use crate::summary::{Cells, SUMMARY_FILE, summarise_cells};
 
 pub(crate) mod html;
 mod page;
 mod peers;
+mod plans;
 mod tables;
+
+pub(crate) use plans::write as write_plans;
 
 /// The looks of every page.
 pub(crate) const STYLE: &str = include_str!("page.css");
@@ -43,17 +46,25 @@ struct EnvironmentFile<'a> {
 /// # Errors
 /// The records cannot be read, or a file cannot be written.
 pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
+    let plans = plans::read(dir)?;
+    if let Some(plans) = &plans
+        && !dir.join(SAMPLES_FILE).exists()
+    {
+        return plans::draw(dir, plans);
+    }
     let run = read_run(dir)?;
     let cells = Cells::new(&run);
     let summary = summarise_cells(&run, &cells);
     let charts = charts::draw_all(&run, &summary, &cells);
+    let plan_charts = plans.as_ref().map(charts::plans::draw_all);
     write(dir, SUMMARY_FILE, &json(&summary))?;
     write(dir, ENVIRONMENT_FILE, &json(&environment(&run.run)))?;
-    for Chart { name, svg, .. } in charts.iter().flatten() {
+    for Chart { name, svg, .. } in charts.iter().chain(plan_charts.iter().flatten()).flatten() {
         write(dir, &format!("{name}.svg"), svg)?;
     }
+    let plans = plans.as_ref().zip(plan_charts.as_deref());
     // The page comes last: where it is, the rest is.
-    write(dir, PAGE_FILE, &page::page(&run, &summary, &charts))
+    write(dir, PAGE_FILE, &page::page(&run, &summary, &charts, plans))
 }
 
 fn environment(run: &RunRecord) -> EnvironmentFile<'_> {

@@ -3,28 +3,37 @@
 use super::html::{escape, shell_word};
 use super::{STYLE, peers, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
+use crate::plans::PlanRun;
 use crate::record::Run;
 use crate::summary::Summary;
 
 const METHOD: &str = include_str!("method.html");
 const GLOSSARY: &str = include_str!("glossary.html");
 
+/// A run of plans with its charts.
+pub type Plans<'a> = (&'a PlanRun, &'a [Result<Chart, LeftOut>]);
+
 /// The whole page.
-pub fn page(run: &Run, summary: &Summary, charts: &[Result<Chart, LeftOut>]) -> String {
+pub fn page(
+    run: &Run,
+    summary: &Summary,
+    charts: &[Result<Chart, LeftOut>],
+    plans: Option<Plans<'_>>,
+) -> String {
     let threads = summary.results.iter().map(|r| r.threads).max().unwrap_or(1);
     let mut page = Page(String::new());
     page.head(run);
-    page.findings(run, summary, charts);
+    page.findings(
+        run,
+        summary,
+        charts,
+        plans.map_or(&[], |(_, charts)| charts),
+    );
     page.section("Charts");
-    for chart in charts {
-        match chart {
-            Ok(chart) => page.chart(chart),
-            Err(LeftOut { title, reason }) => page.push(&format!(
-                "<p class=\"quiet\"><b>{}</b> is left out: {}.</p>\n",
-                escape(title),
-                escape(reason)
-            )),
-        }
+    page.push(&figures(charts));
+    if let Some((plans, charts)) = plans {
+        page.titled("Whole plans", super::plans::INTRODUCTION, &figures(charts));
+        page.push(&super::plans::tables(plans));
     }
     page.titled(
         &format!("Times over the fastest, {}", threads_text(threads)),
@@ -96,6 +105,42 @@ fn failure_text(summary: &Summary) -> &'static str {
     }
 }
 
+/// Charts one below the other, or why they are missing.
+pub fn figures(charts: &[Result<Chart, LeftOut>]) -> String {
+    let figures = charts.iter().map(|chart| match chart {
+        Ok(chart) => format!(
+            "<figure id=\"{}\" aria-label=\"{}\">\n{}<figcaption><b>{}</b> {} \
+             <a href=\"{}.svg\">SVG</a></figcaption></figure>\n",
+            chart.name,
+            escape(&chart.title),
+            chart.svg,
+            escape(&chart.finding),
+            escape(chart.reading),
+            chart.name,
+        ),
+        Err(LeftOut { title, reason }) => format!(
+            "<p class=\"quiet\"><b>{}</b> is left out: {}.</p>\n",
+            escape(title),
+            escape(reason)
+        ),
+    });
+    figures.collect()
+}
+
+/// A link to each chart, and what it says.
+pub fn findings(charts: &[Result<Chart, LeftOut>]) -> String {
+    let charts = charts.iter().flatten();
+    let findings = charts.map(|chart| {
+        format!(
+            "<li><a href=\"#{}\">{}</a>: {}</li>\n",
+            chart.name,
+            escape(&chart.title),
+            escape(&chart.finding)
+        )
+    });
+    findings.collect()
+}
+
 struct Page(String);
 
 impl Page {
@@ -149,17 +194,17 @@ impl Page {
         }
     }
 
-    fn findings(&mut self, run: &Run, summary: &Summary, charts: &[Result<Chart, LeftOut>]) {
+    fn findings(
+        &mut self,
+        run: &Run,
+        summary: &Summary,
+        charts: &[Result<Chart, LeftOut>],
+        plan_charts: &[Result<Chart, LeftOut>],
+    ) {
         self.section("Findings");
         self.push("<ul>\n");
-        for chart in charts.iter().flatten() {
-            self.push(&format!(
-                "<li><a href=\"#{}\">{}</a>: {}</li>\n",
-                chart.name,
-                escape(&chart.title),
-                escape(&chart.finding)
-            ));
-        }
+        self.push(&findings(charts));
+        self.push(&findings(plan_charts));
         let floor = match summary.noise_floor.floor {
             Some(floor) => format!(
                 "differences below {} (the median floor) are not differences",
@@ -172,19 +217,6 @@ impl Page {
             self.push(&format!("<li>{}</li>\n", escape(note)));
         }
         self.push("</ul>\n");
-    }
-
-    fn chart(&mut self, chart: &Chart) {
-        self.push(&format!(
-            "<figure id=\"{}\" aria-label=\"{}\">\n{}<figcaption><b>{}</b> {} \
-             <a href=\"{}.svg\">SVG</a></figcaption></figure>\n",
-            chart.name,
-            escape(&chart.title),
-            chart.svg,
-            escape(&chart.finding),
-            escape(chart.reading),
-            chart.name,
-        ));
     }
 
     fn noise(&mut self, summary: &Summary) {

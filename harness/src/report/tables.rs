@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::html::{Table, escape};
 use crate::charts::scale;
-use crate::record::{Run, Toggles};
+use crate::record::{Environment, Run, Toggles};
 use crate::stats::{self, Interval, Verdict};
 use crate::summary::{Ablation, CellSummary, Summary};
 
@@ -232,7 +232,17 @@ pub fn variants(run: &Run) -> String {
 
 /// The machine and the build.
 pub fn environment(run: &Run) -> String {
-    let e = &run.run.environment;
+    let mut table = machine(&run.run.environment);
+    table.row(&[&"seed", &run.run.seed]);
+    table.row(&[&"sizes", &run.run.size]);
+    table.row(&[&"started", &run.run.started]);
+    let finished = run.finished.as_deref().unwrap_or("interrupted");
+    table.row(&[&"finished", &finished]);
+    table.html()
+}
+
+/// The machine and the build.
+pub fn machine(e: &Environment) -> Table {
     let caches: Vec<String> = e
         .caches
         .iter()
@@ -260,12 +270,7 @@ pub fn environment(run: &Run) -> String {
     table.row(&[&"revision", &format!("{} ({tree})", e.commit)]);
     table.row(&[&"harness", &e.harness_version]);
     table.row(&[&"hardware counters", &e.counters]);
-    table.row(&[&"seed", &run.run.seed]);
-    table.row(&[&"sizes", &run.run.size]);
-    table.row(&[&"started", &run.run.started]);
-    let finished = run.finished.as_deref().unwrap_or("interrupted");
-    table.row(&[&"finished", &finished]);
-    table.html()
+    table
 }
 
 /// What the memory can do.

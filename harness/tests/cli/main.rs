@@ -5,5 +5,6 @@ mod compare;
 mod errors;
 mod plan;
 mod plan_make;
+mod plan_peers;
 mod sweep;
 mod table;

@@ -289,6 +289,9 @@ fn benches(request: &Request<'_>) -> Result<Vec<(Bench, Kind)>, Ending> {
             [] => all.chain([POOL.to_owned()]).collect(),
             techniques => techniques.to_vec(),
         };
+        let mut control = Bench::new(&names[0], request.common)?;
+        control.name += " again";
+        benches.push((control, Kind::Control));
         for technique in techniques {
             let mut common = request.common.clone();
             common.without.push(technique);

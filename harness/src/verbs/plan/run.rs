@@ -10,7 +10,7 @@ use crate::plans::{Arm, Kind, Measured, PlanRun};
 use crate::report::json;
 use crate::stats::Interval;
 use crate::verbs::{Ending, interrupt_flag};
-use crate::{limits, machine};
+use crate::{limits, machine, report};
 
 /// Executes the bundles that the command line names.
 pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
@@ -46,6 +46,10 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
                 file.display()
             ))
         })?;
+    }
+    if let Some(dir) = &args.out {
+        let page = report::write_plans(dir, &run).map_err(Ending::usage)?;
+        line(&page.display().to_string())?;
     }
     Ok(())
 }
@@ -94,7 +98,7 @@ fn arm_line(run: &PlanRun, arm: &Arm) -> Result<(), Ending> {
     };
     let ratio = summary.over_first.map_or_else(String::new, |over| {
         let kind = match arm.kind {
-            Kind::Executor | Kind::Ablation => "time over",
+            Kind::Executor | Kind::Ablation | Kind::Control => "time over",
             Kind::Peer => "time on the same bundles over",
         };
         format!(

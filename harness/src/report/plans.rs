@@ -1,0 +1,171 @@
+//! Whole plans: their part of a run's page, and the report of a run of plans alone.
+
+use std::path::{Path, PathBuf};
+
+use super::html::{Table, escape, shell_word};
+use super::page::{figures, findings};
+use super::{PAGE_FILE, STYLE, json, tables as run_tables, write as write_file};
+use crate::charts::{self, scale};
+use crate::plans::{Arm, Kind, PLANS_FILE, PlanRun};
+use crate::record::RecordError;
+use crate::stats::Interval;
+
+/// What the numbers of plans are.
+pub(super) const INTRODUCTION: &str = "<p>Plans of scans and joins over paged tables, to a paged result; a peer makes a table of its own in memory. Each \
+     execution starts from the tables: nothing that was read or built is kept, but memory is. All take turns on a plan; a \
+     turn begins with executions of at least 10 ms that do not count. Answers (rows and checksum) are equal, or stand \
+     below as failures.</p>";
+
+/// Reads what a folder holds of plans, if it does.
+pub(super) fn read(dir: &Path) -> Result<Option<PlanRun>, RecordError> {
+    let path = dir.join(PLANS_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read(&path).map_err(|error| RecordError::io(&path, error))?;
+    let run = serde_json::from_slice(&text).map_err(|error| RecordError::Line {
+        path,
+        line: error.line(),
+        message: error.to_string(),
+    })?;
+    Ok(Some(run))
+}
+
+/// Writes a run of plans with its charts and a page into folder `dir`, which is made if needed; returns the path of the
+/// page.
+///
+/// # Errors
+/// A file cannot be written.
+pub(crate) fn write(dir: &Path, run: &PlanRun) -> Result<PathBuf, RecordError> {
+    std::fs::create_dir_all(dir).map_err(|error| RecordError::io(dir, error))?;
+    write_file(dir, PLANS_FILE, &json(run))?;
+    draw(dir, run)
+}
+
+/// Writes charts and page.
+pub(super) fn draw(dir: &Path, run: &PlanRun) -> Result<PathBuf, RecordError> {
+    let charts = charts::plans::draw_all(run);
+    for chart in charts.iter().flatten() {
+        write_file(dir, &format!("{}.svg", chart.name), &chart.svg)?;
+    }
+    let words: Vec<String> = run.command.iter().map(|word| shell_word(word)).collect();
+    let notes = run.notes.iter();
+    let notes: String = notes
+        .map(|note| format!("<li>{}</li>\n", escape(note)))
+        .collect();
+    let mut machine = run_tables::machine(&run.environment);
+    machine.row(&[&"started", &run.started]);
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Joinery: whole plans</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n\
+         <h1>Whole plans</h1>\n{INTRODUCTION}\n<h2>Findings</h2>\n<ul>\n{}{notes}</ul>\n<h2>Charts</h2>\n{}{}\
+         <h2>Machine and build</h2>\n{}<h2>How to run it again</h2>\n<pre>cargo run -p harness -- {}</pre>\n\
+         </main></body></html>\n",
+        findings(&charts),
+        figures(&charts),
+        tables(run),
+        machine.html(),
+        escape(&words.join(" ")),
+    );
+    // The page comes last: where it is, the rest is.
+    write_file(dir, PAGE_FILE, &page)
+}
+
+/// All arms, every plan, and what failed.
+pub(super) fn tables(run: &PlanRun) -> String {
+    let failures = failures(run);
+    let failures = match failures.is_empty() {
+        true => String::new(),
+        false => format!("<h3>Peers that failed</h3>\n{failures}"),
+    };
+    format!(
+        "<h3>All plans together</h3>\n{}{failures}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
+         </details>\n",
+        arms(run),
+        plans(run)
+    )
+}
+
+fn arms(run: &PlanRun) -> String {
+    let mut table = Table::new(&[
+        "executor",
+        "#plans",
+        "#total",
+        "#geometric mean",
+        "#cold total",
+        "#peak",
+        "#total : first",
+        "#geometric mean : first",
+    ]);
+    for arm in &run.arms {
+        let summary = &arm.summary;
+        let ratio = |of: Option<Interval>| of.map_or_else(String::new, interval_text);
+        let peak = arm
+            .bundles
+            .iter()
+            .flatten()
+            .filter_map(|measured| measured.peak_bytes);
+        table.row(&[
+            &arm.name,
+            &summary.bundles,
+            &scale::seconds(summary.total_seconds),
+            &scale::seconds(summary.geometric_mean_seconds),
+            &scale::seconds(summary.cold_total_seconds),
+            &peak
+                .max()
+                .map_or_else(String::new, |bytes| scale::bytes(bytes as f64)),
+            &ratio(summary.over_first.map(|over| over.total)),
+            &ratio(summary.over_first.map(|over| over.geometric_mean)),
+        ]);
+    }
+    table.html()
+}
+
+fn interval_text(ratio: Interval) -> String {
+    let [median, low, high] = [ratio.median, ratio.low, ratio.high].map(scale::short);
+    format!("×{median} [{low}, {high}]")
+}
+
+fn plans(run: &PlanRun) -> String {
+    let engines: Vec<&Arm> = run
+        .arms
+        .iter()
+        .filter(|arm| matches!(arm.kind, Kind::Executor | Kind::Peer))
+        .collect();
+    let names = engines.iter().map(|arm| format!("#{}", arm.name));
+    let head: Vec<String> = ["plan", "#rows", "checksum"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(names)
+        .collect();
+    let mut table = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
+    for (at, first) in run.arms[0].bundles.iter().enumerate() {
+        let Some(first) = first else { continue };
+        let times = engines.iter().map(|arm| {
+            arm.bundles[at]
+                .as_ref()
+                .map_or_else(String::new, |measured| {
+                    let ms = |seconds: f64| scale::short(seconds * 1e3);
+                    let Interval { median, low, high } = measured.seconds;
+                    format!("{} [{}, {}]", ms(median), ms(low), ms(high))
+                })
+        });
+        let mut row = vec![
+            escape(&first.bundle),
+            first.rows.to_string(),
+            first.checksum.to_string(),
+        ];
+        row.extend(times);
+        table.html_row(row);
+    }
+    table.html()
+}
+
+fn failures(run: &PlanRun) -> String {
+    let mut table = Table::new(&["peer", "plan", "error"]);
+    for failure in &run.failures {
+        table.row(&[&failure.arm, &failure.bundle, &failure.error]);
+    }
+    table.html()
+}
