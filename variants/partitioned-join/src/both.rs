@@ -8,10 +8,10 @@ use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
 use join_core::unchained::Scheme;
 
 use crate::entries::Part;
-use crate::filter::{Filter, Passing};
+use crate::filter::{Filter, Passing, worth_below};
 use crate::local::LocalTable;
 use crate::ranges::How;
-use crate::sample::selective;
+use crate::sample::sampled;
 use crate::task::divide;
 use crate::{MemoryUse, Semijoin, Settings, Sides};
 
@@ -53,8 +53,12 @@ pub(crate) fn join<K: Key, S: Scheme>(
             Semijoin::Off => false,
             Semijoin::On => true,
             Semijoin::Sampled => {
-                Filter::<S::Hash>::bytes(tuples, builds.parts()) <= context.caches.l2
-                    && selective(sides.probe, &mut tables[0], builds, &mut notes)
+                let bytes = Filter::<S::Hash>::bytes(tuples, builds.parts());
+                let worth = worth_below(bytes, context.caches.l2).and_then(|most| {
+                    let matches = sampled(sides.probe, &mut tables[0], builds, &mut notes)?;
+                    Some(matches < most)
+                });
+                worth.unwrap_or(false)
             }
         };
         let filter = filter.then(|| Filter::<S::Hash>::new(builds, context));

@@ -1,6 +1,9 @@
 //! A filter of the build side's keys, which probes pass before they are partitioned: a semi-join by a Bloom filter whose
 //! bits of a key are all in one 64-bit word (Putze, Sanders, Singler: WEA 2007; in registers: Lang et al., VLDB 2019).
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use std::marker::PhantomData;
 
 use join_core::hash::KeyHash;
@@ -11,8 +14,25 @@ use join_core::memory::Buffer;
 use join_core::parallel::{MorselSize, Sharing, Tasks};
 use join_core::partition::Segments;
 
+use crate::entries::{Entries, Part};
+
 /// Keys of a word at most, so at least eight bits a key.
 const KEYS_PER_WORD: usize = 8;
+
+/// Places behind as many keys as a block has, which a vector may write to.
+const SPARE: usize = 8;
+
+/// The matches a probe below which a filter of so many bytes costs less than it spares; `None` where it always costs more:
+/// beyond L2, asking takes the longer the larger it is, and at sixteen times L2 longer than partitioning.
+pub(crate) fn worth_below(bytes: usize, l2: usize) -> Option<f64> {
+    if bytes <= l2 {
+        Some(0.4)
+    } else if bytes <= 4 * l2 {
+        Some(0.2)
+    } else {
+        None
+    }
+}
 
 /// The filter: no key that was added is refused, and one in some thirty others passes.
 pub(crate) struct Filter<H> {
@@ -42,9 +62,8 @@ impl<H: KeyHash> Filter<H> {
         let workers = context.team.workers_for(keys);
         context.team.run(vec![(); workers], |_, ()| {
             while let Some((part, words)) = tasks.take() {
-                builds.for_each(part, |tuple| {
-                    let hash = H::hash(tuple.key);
-                    let word = (hash >> shift) as usize % words.len();
+                Part(builds, part).for_each::<H>(|hash, _| {
+                    let word = (hash >> shift) as usize & (words.len() - 1);
                     words[word] |= bits(hash);
                 });
             }
@@ -62,6 +81,29 @@ impl<H: KeyHash> Filter<H> {
         self.words.bytes()
     }
 
+    /// Writes those of the block's keys that pass to the front of `keys`, and their rows; returns how many they are. There
+    /// is room for [`SPARE`] more than the block has.
+    fn pass<K: Key>(&self, block: KeyBlock<'_, K>, keys: &mut [K], rows: &mut [u32]) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if avx512::available() {
+            // SAFETY: it is.
+            return unsafe { avx512::pass(self, block, keys, rows) };
+        }
+        self.pass_each(block, keys, rows)
+    }
+
+    /// Key by key: every key is written and counted only if it passes, so that no branch depends on what the filter says,
+    /// and the reads of its words overlap.
+    fn pass_each<K: Key>(&self, block: KeyBlock<'_, K>, keys: &mut [K], rows: &mut [u32]) -> usize {
+        let mut passed = 0;
+        block.for_each(|key, row| {
+            keys[passed] = key;
+            rows[passed] = row;
+            passed += usize::from(self.passes(key));
+        });
+        passed
+    }
+
     #[inline(always)]
     fn passes<K: Key>(&self, key: K) -> bool {
         let hash = H::hash(key);
@@ -70,10 +112,12 @@ impl<H: KeyHash> Filter<H> {
     }
 }
 
+const MIX: u64 = 0xD6E8_FEB8_6659_FD93;
+
 /// Three bits of a word, from bits of a hash that neither partition nor word nor slot is chosen by.
 #[inline(always)]
 fn bits(hash: u64) -> u64 {
-    let mixed = hash.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let mixed = hash.wrapping_mul(MIX);
     1 << (mixed >> 58) | 1 << (mixed >> 52 & 63) | 1 << (mixed >> 46 & 63)
 }
 
@@ -119,19 +163,12 @@ impl<K: Key, H: KeyHash> KeyCursor<K> for PassingCursor<'_, K, H> {
     fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
         loop {
             let block = self.cursor.next_block()?;
-            if self.keys.len() < block.keys.len() {
-                self.keys.resize(block.keys.len(), K::zeroed());
-                self.rows.resize(block.keys.len(), 0);
+            let room = block.keys.len() + SPARE;
+            if self.keys.len() < room {
+                self.keys.resize(room, K::zeroed());
+                self.rows.resize(room, 0);
             }
-            // Every key is written and counted only if it passes: no branch depends on what the filter says, and the
-            // reads of its words overlap.
-            let (keys, rows) = (&mut self.keys[..], &mut self.rows[..]);
-            let mut passed = 0;
-            block.for_each(|key, row| {
-                keys[passed] = key;
-                rows[passed] = row;
-                passed += usize::from(self.filter.passes(key));
-            });
+            let passed = self.filter.pass(block, &mut self.keys, &mut self.rows);
             if passed > 0 {
                 return Some(KeyBlock {
                     keys: &self.keys[..passed],
@@ -175,8 +212,33 @@ mod tests {
             let others = (0..30_000).map(|key| Murmur::hash(key) as i32 | 1 << 30);
             let passed = others.filter(|&key| filter.passes(key)).count();
             assert!(passed < 3_000, "{passed} of 30000 pass");
+            vectors_agree(&filter);
             Ok(())
         })
         .unwrap();
+    }
+
+    /// What passes by vectors and key by key, of blocks of all lengths.
+    fn vectors_agree(filter: &Filter<Fibonacci>) {
+        let listed: Vec<u32> = (0..200).map(|row| row * 7).collect();
+        for len in 0..200 {
+            let narrow: Vec<i32> = (0..len).map(|key| key * len).collect();
+            let wide: Vec<i64> = narrow.iter().map(|&key| i64::from(key)).collect();
+            for rows in [BlockRows::From(5), BlockRows::List(&listed[..len as usize])] {
+                agree(filter, &narrow, rows);
+                agree(filter, &wide, rows);
+            }
+        }
+    }
+
+    fn agree<K: Key>(filter: &Filter<Fibonacci>, keys: &[K], rows: BlockRows<'_>) {
+        let block = KeyBlock { keys, rows };
+        let mut passing = [(); 2].map(|()| (vec![K::zeroed(); 208], vec![0; 208]));
+        let [one, all] = &mut passing;
+        let each = filter.pass_each(block, &mut one.0, &mut one.1);
+        let vectors = filter.pass(block, &mut all.0, &mut all.1);
+        assert_eq!(each, vectors);
+        assert_eq!(one.0[..each], all.0[..each]);
+        assert_eq!(one.1[..each], all.1[..each]);
     }
 }

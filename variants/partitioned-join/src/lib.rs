@@ -62,8 +62,8 @@ pub enum Semijoin {
     Off,
     /// Always, unless nothing is partitioned.
     On,
-    /// Where the filter fits in L2 and most of a sample of probes match nothing. A filter that does not fit costs more
-    /// than partitioning what it would spare.
+    /// Where so few of a sample of probes match that a filter of its size spares more than it costs: four of ten while it
+    /// fits in L2, two of ten up to four times L2.
     #[default]
     Sampled,
 }

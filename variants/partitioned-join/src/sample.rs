@@ -18,16 +18,16 @@ const ENOUGH: usize = 32;
 /// Places of the probe side that are looked at, evenly spread.
 const PLACES: usize = 16;
 
-/// Whether fewer than half of the probes match, as far as a sample tells.
+/// Matches of a probe on average, as far as a sample tells; `None` where it is too small.
 ///
 /// A partition holds all build keys of its hash prefix. So of probe keys from all over, those of one partition are
 /// looked up in its table, and the others say nothing: a sample without a table of the whole build side.
-pub(crate) fn selective<K: Key, S: Scheme>(
+pub(crate) fn sampled<K: Key, S: Scheme>(
     probe: &KeyColumn<'_, K>,
     table: &mut LocalTable<K, S>,
     builds: &Segments<'_, Tuple<K>>,
     notes: &mut Vec<String>,
-) -> bool {
+) -> Option<f64> {
     let parts = builds.parts();
     let part = parts / 2;
     let bits = parts.ilog2();
@@ -48,7 +48,7 @@ pub(crate) fn selective<K: Key, S: Scheme>(
         }
     }
     if sample.len() < ENOUGH {
-        return false;
+        return None;
     }
     table.build(&Part(builds, part));
     let how = How {
@@ -60,5 +60,5 @@ pub(crate) fn selective<K: Key, S: Scheme>(
     table.ranges().probe(&sample, how, sink);
     let share = matches.rows as f64 / sample.len() as f64;
     notes.push(format!("a sampled probe has {share:.2} matches"));
-    share < 0.5
+    Some(share)
 }
