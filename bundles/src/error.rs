@@ -1,5 +1,8 @@
 //! Why bundles cannot be made. Each error is one line: what, where, how to mend it.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use join_core::table::TableError;
 use plan_executor::BundleError;
 
@@ -20,6 +23,22 @@ pub enum MakeError {
         /// The names that there are.
         names: Vec<String>,
     },
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}; check the path", .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file that cannot be understood.
+    #[error("{}: {what}", .file.display())]
+    Input {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong and how to mend it.
+        what: String,
+    },
     /// A table that cannot be made or written.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -34,4 +53,20 @@ pub enum MakeError {
         /// What is wrong.
         error: ShapeError,
     },
+}
+
+impl MakeError {
+    /// What a program says that cannot read `file`.
+    pub fn read(file: &Path) -> impl FnOnce(io::Error) -> MakeError {
+        let file = file.to_owned();
+        move |source| MakeError::Read { file, source }
+    }
+
+    /// Something about a file.
+    pub fn input(file: &Path, what: impl ToString) -> MakeError {
+        MakeError::Input {
+            file: file.to_owned(),
+            what: what.to_string().replace(['\n', '\r'], " "),
+        }
+    }
 }

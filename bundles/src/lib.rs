@@ -1,15 +1,18 @@
-//! Plan bundles made from benchmarks: TPC-H and the Star Schema Benchmark, by the `tpchgen` crate's rows.
+//! Plan bundles made from benchmarks.
 //!
 //! A bundle has the joins of a query; its filters are evaluated while its tables are made, and aggregates are left away.
-//! [`Benchmark::bundle`] makes one in memory, [`Benchmark::write`] several as folders.
+//! TPC-H and the Star Schema Benchmark are made from the `tpchgen` crate's rows: [`Benchmark::bundle`] makes a bundle in
+//! memory, [`Benchmark::write`] several as folders. [`job`] makes those of the Join Order Benchmark from its plans.
 
 mod choice;
 mod days;
 mod error;
+pub mod job;
 mod query;
 mod rows;
 pub mod shape;
 mod ssb;
+pub mod store;
 mod tpch;
 mod write;
 

@@ -4,7 +4,7 @@ use plan_executor::Bundle;
 
 use crate::MakeError;
 use crate::rows::Rows;
-use crate::shape::{Attribute, Input, Tree, bundle};
+use crate::shape::{Attribute, Tree, bundle};
 
 /// A query: its inputs with the filters evaluated, its joins, and what it selects.
 pub(crate) struct Query {
@@ -28,8 +28,7 @@ impl Query {
         let inputs = self.inputs.iter().map(|(alias, rows)| {
             let columns: Vec<String> = columns.get(*alias).into_iter().flatten().cloned().collect();
             let table = rows(scale, &columns)?;
-            let alias = (*alias).to_owned();
-            Ok(Input { alias, table })
+            Ok(((*alias).to_owned(), table))
         });
         let inputs = inputs.collect::<Result<_, MakeError>>()?;
         bundle(name, &tree, &select, inputs).map_err(|error| MakeError::Shape {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use join_core::page::DataType;
 use join_core::table::Table;
 use plan_executor::{Bundle, Join, Node, Operator, Output, PlanError};
 
@@ -129,12 +130,25 @@ impl Tree {
         }
     }
 
+    /// Adds the keys of all joins.
+    pub fn keys<'a>(&'a self, keys: &mut Vec<&'a Attribute>) {
+        if let Tree::Join(join) = self {
+            join.left.keys(keys);
+            join.right.keys(keys);
+            keys.extend([&join.left_key, &join.right_key]);
+        }
+    }
+
     /// The nodes that execute the tree over `inputs`, children before parents, so that the root is the last one. Each
     /// node yields what its ancestors need and no more.
     ///
     /// # Errors
     /// An alias or a column that no input has.
-    pub fn nodes(&self, select: &[Attribute], inputs: &[Input]) -> Result<Vec<Node>, ShapeError> {
+    pub fn nodes(
+        &self,
+        select: &[Attribute],
+        inputs: &[InputShape],
+    ) -> Result<Vec<Node>, ShapeError> {
         let mut nodes = Vec::new();
         self.add_nodes(select, inputs, &mut nodes)?;
         Ok(nodes)
@@ -144,18 +158,19 @@ impl Tree {
     fn add_nodes(
         &self,
         need: &[Attribute],
-        inputs: &[Input],
+        inputs: &[InputShape],
         nodes: &mut Vec<Node>,
     ) -> Result<usize, ShapeError> {
         let (operator, output) = match self {
             Tree::Scan(alias) => {
                 let found = inputs.iter().position(|input| input.alias == *alias);
                 let number = found.ok_or_else(|| ShapeError::Alias(alias.clone()))?;
-                let columns = inputs[number].table.columns();
+                let columns = &inputs[number].columns;
                 let output = need.iter().map(|attribute| {
-                    let index = columns.iter().position(|c| c.name == attribute.column);
+                    let mut names = columns.iter().map(|(name, _)| name);
+                    let index = names.position(|name| *name == attribute.column);
                     let index = index.ok_or_else(|| ShapeError::Column(attribute.clone()))?;
-                    let data_type = columns[index].column.data_type();
+                    let data_type = columns[index].1;
                     Ok(Output { index, data_type })
                 });
                 (
@@ -204,13 +219,13 @@ impl Tree {
     }
 }
 
-/// A table and the alias that the query knows it by.
+/// The alias of an input, and the names and types of its columns.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub struct InputShape {
     /// The alias.
     pub alias: String,
-    /// The table.
-    pub table: Table,
+    /// The columns.
+    pub columns: Vec<(String, DataType)>,
 }
 
 /// A tree that does not go with its inputs.
@@ -227,18 +242,24 @@ pub enum ShapeError {
     Plan(#[from] PlanError),
 }
 
-/// The bundle of a query over these inputs.
+/// The bundle of a query over these tables, which it knows by their aliases.
 ///
 /// # Errors
-/// If the tree, the selection and the inputs do not go together.
+/// If the tree, the selection and the tables do not go together.
 pub fn bundle(
     name: &str,
     tree: &Tree,
     select: &[Attribute],
-    inputs: Vec<Input>,
+    inputs: Vec<(String, Table)>,
 ) -> Result<Bundle, ShapeError> {
-    let nodes = tree.nodes(select, &inputs)?;
-    let tables = inputs.into_iter().map(|input| input.table).collect();
+    let shapes = inputs.iter().map(|(alias, table)| InputShape {
+        alias: alias.clone(),
+        columns: (table.columns().iter())
+            .map(|named| (named.name.clone(), named.column.data_type()))
+            .collect(),
+    });
+    let nodes = tree.nodes(select, &shapes.collect::<Vec<_>>())?;
+    let tables = inputs.into_iter().map(|(_, table)| table).collect();
     let root = nodes.len() - 1;
     Ok(Bundle::new(name, nodes, root, tables)?)
 }

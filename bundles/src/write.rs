@@ -24,29 +24,36 @@ pub(crate) fn bundles(
         }
     }
     write_folder(out, |folder| {
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<(), MakeError> {
-            while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let written = make(name).and_then(|bundle| Ok(bundle.write(&folder.join(name))?));
-                if written.is_err() {
-                    // The others need not begin another.
-                    next.store(names.len(), Ordering::Relaxed);
-                }
-                written?;
-            }
-            Ok(())
-        };
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..cores.min(names.len()))
-                .map(|_| scope.spawn(work))
-                .collect();
-            // The scope waits for those that are not asked after an error.
-            workers.into_iter().try_for_each(|worker| {
-                let ended = worker.join();
-                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
+        in_parallel(names.len(), |number| {
+            let name = names[number];
+            Ok(make(name)?.write(&folder.join(name))?)
         })
     })?;
     Ok(names.iter().map(|name| out.join(name)).collect())
+}
+
+/// Does `count` pieces of work on all cores; after an error, no more are begun.
+pub(crate) fn in_parallel(
+    count: usize,
+    work: impl Fn(usize) -> Result<(), MakeError> + Sync,
+) -> Result<(), MakeError> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return Ok(());
+            }
+            work(number).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores.min(count)).map(|_| scope.spawn(worker)).collect();
+        // The scope waits for those that are not asked after an error.
+        workers.into_iter().try_for_each(|worker| {
+            let ended = worker.join();
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
 }

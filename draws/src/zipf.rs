@@ -78,9 +78,13 @@ pub struct Popularity {
 }
 
 impl Popularity {
-    /// The distribution over ranks 0..n; `n` is at least 1, `exponent` at least 0 and not 1, `shift` above 0.
+    /// The distribution over ranks 0..n; `n` is at least 1, `exponent` at least 0, `shift` above 0.
     pub fn new(n: u64, exponent: f64, shift: f64) -> Popularity {
-        let power = 1.0 - exponent;
+        // At 1 the integral is a logarithm; so near it, the difference is below the noise of any sample.
+        let power = match 1.0 - exponent {
+            power if power.abs() < 1e-6 => 1e-6,
+            power => power,
+        };
         let shift = shift * n as f64;
         let lower = exp(power * log(shift));
         Popularity {
@@ -151,7 +155,7 @@ mod tests {
     fn popularity_falls_with_the_rank_and_is_bounded() {
         const DRAWS: u64 = 400_000;
         const N: u64 = 1000;
-        for (exponent, shift) in [(0.0, 0.01), (0.8, 0.01), (1.2, 0.1)] {
+        for (exponent, shift) in [(0.0, 0.01), (0.8, 0.01), (1.0, 0.01), (1.2, 0.1)] {
             let popularity = Popularity::new(N, exponent, shift);
             let mut counts = vec![0_u64; N as usize];
             for row in 0..DRAWS {

@@ -41,3 +41,51 @@ fn what_cannot_be_made_is_said_in_one_line() {
         assert!(!folder.path().join("out").exists());
     }
 }
+
+/// The plans of the package that makes bundles.
+fn plans() -> String {
+    let plans = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../bundles/tests/files/plans.json"
+    );
+    plans.to_owned()
+}
+
+#[test]
+fn bundles_of_planned_queries_run() {
+    let folder = folder();
+    let plans = plans();
+    let command = ["plan", "make", "job", &plans, "--scale", "0.002"];
+    let output = run(folder.path(), &[&command[..], &["--out", "job"]].concat());
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("2 bundles, 2 of which have results"),
+        "{said}"
+    );
+    let output = run(folder.path(), &["plan", "check", "job"]);
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}{}", text(&output.stderr));
+    assert_eq!(
+        out.lines().filter(|line| line.starts_with("ok")).count(),
+        2,
+        "{out}"
+    );
+
+    for (arguments, said) in [
+        (&["--scale", "0"][..], "--scale"),
+        (&["--correlation", "2"], "--correlation"),
+        (&["--queries", "1a"], "companies"),
+        (&["--sql", "nowhere"], "nowhere"),
+    ] {
+        let command = ["plan", "make", "job", &plans, "--out", "none"];
+        let output = run(folder.path(), &[&command[..], arguments].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(
+            error.contains(said) && error.lines().count() == 1,
+            "{error}"
+        );
+        assert!(!folder.path().join("none").exists());
+    }
+}
