@@ -203,7 +203,8 @@ fn options_out_of_range_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let queries = plans::read(&plans_file(), None, &["casts".to_owned()]).unwrap();
-    let wrong: [(&str, fn(&mut Options)); 6] = [
+    type Change = fn(&mut Options);
+    let wrong: [(&str, Change); 6] = [
         ("--scale", |options| options.scale = f64::NAN),
         ("--skew", |options| options.skew = -1.0),
         ("--correlation", |options| options.correlation = 1.5),
