@@ -2,9 +2,9 @@
 //!
 //! Two passes over the input. The first counts the tuples of each partition, a histogram a worker; prefix sums give
 //! each worker its own place in every partition; the second writes the tuples there. Tuples do not go straight to
-//! their place: each partition has one cache line in the worker's own memory (software write-combining, Balkesen et al.,
-//! ICDE 2013), and a full line is streamed past the caches. So a scatter to thousands of places touches a page of
-//! each only once a line.
+//! their place: each partition has a few cache lines in the worker's own memory (software write-combining, Balkesen et al.,
+//! ICDE 2013), which are streamed past the caches together once they are full. So a scatter to thousands of places touches
+//! a page of each, and mispredicts the branch on a full line, only once in so many tuples.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -224,22 +224,25 @@ fn divide<K: Key, D: Digit<K>, S: Share<K>>(
     Ok(Partitioned { tuples, ends })
 }
 
+/// Bytes that gather for a partition.
+const ROOM: usize = 4 * LINE;
+
 /// One worker's way of writing tuples to the places of many partitions.
 struct Scatter<'a, K: Key> {
     /// What is left of each partition's place.
     places: Vec<&'a mut [MaybeUninit<Tuple<K>>]>,
-    /// A cache line a partition.
+    /// Cache lines of each partition.
     lines: Buffer<Tuple<K>>,
-    /// Where in its line each partition's next tuple goes.
+    /// Where in its lines each partition's next tuple goes.
     fill: Vec<u8>,
-    /// Where in its line each partition's first tuple is. A line stands for a cache line of the place, and a place may
-    /// start anywhere in its first one; 0 from the second line on.
+    /// Where in its lines each partition's first tuple is. The lines stand for lines of the place, and a place may start
+    /// anywhere in its first ones; 0 once they have been full.
     first: Vec<u8>,
 }
 
 impl<'a, K: Key> Scatter<'a, K> {
-    /// Tuples a line.
-    const PER_LINE: usize = LINE / size_of::<Tuple<K>>();
+    /// Tuples that gather for a partition.
+    const LEN: usize = ROOM / size_of::<Tuple<K>>();
 
     fn new(
         places: Vec<&'a mut [MaybeUninit<Tuple<K>>]>,
@@ -247,10 +250,10 @@ impl<'a, K: Key> Scatter<'a, K> {
     ) -> Result<Self, OutOfMemory> {
         let first: Vec<u8> = places
             .iter()
-            .map(|place| (place.as_ptr().addr() % LINE / size_of::<Tuple<K>>()) as u8)
+            .map(|place| (place.as_ptr().addr() % ROOM / size_of::<Tuple<K>>()) as u8)
             .collect();
         Ok(Self {
-            lines: memory.zeroed(places.len() * Self::PER_LINE)?,
+            lines: memory.zeroed(places.len() * Self::LEN)?,
             places,
             fill: first.clone(),
             first,
@@ -260,26 +263,21 @@ impl<'a, K: Key> Scatter<'a, K> {
     #[inline(always)]
     fn push(&mut self, part: usize, tuple: Tuple<K>) {
         let fill = self.fill[part] as usize;
-        self.lines[part * Self::PER_LINE + fill] = tuple;
-        self.fill[part] = ((fill + 1) % Self::PER_LINE) as u8;
-        if fill + 1 == Self::PER_LINE {
+        self.lines[part * Self::LEN + fill] = tuple;
+        self.fill[part] = (fill + 1) as u8;
+        if fill + 1 == Self::LEN {
             self.flush(part);
         }
     }
 
-    /// Writes the full line of a partition.
-    #[inline(always)]
+    /// Writes the full lines of a partition. Kept out of the loop over tuples, which then fits into registers.
+    #[inline(never)]
     fn flush(&mut self, part: usize) {
-        let line = &self.lines[part * Self::PER_LINE..][..Self::PER_LINE];
+        self.fill[part] = 0;
         let first = std::mem::take(&mut self.first[part]) as usize;
-        if first == 0 {
-            let place = self.places[part].split_off_mut(..Self::PER_LINE);
-            stream_copy(place.expect("as many tuples as counted"), line);
-        } else {
-            let place = self.places[part].split_off_mut(..Self::PER_LINE - first);
-            let place = place.expect("as many tuples as counted");
-            place.write_copy_of_slice(&line[first..]);
-        }
+        let lines = &self.lines[part * Self::LEN..][first..Self::LEN];
+        let place = self.places[part].split_off_mut(..lines.len());
+        stream_copy(place.expect("as many tuples as counted"), lines);
     }
 
     /// Writes what is left in the lines.
@@ -289,9 +287,9 @@ impl<'a, K: Key> Scatter<'a, K> {
     /// If a place has not been filled.
     fn finish(self) {
         let ranges = self.first.into_iter().zip(self.fill);
-        let lines = self.lines.chunks(Self::PER_LINE);
+        let lines = self.lines.chunks(Self::LEN);
         for ((place, line), (first, fill)) in self.places.into_iter().zip(lines).zip(ranges) {
-            // A line that has just been flushed reads as an empty range, first = fill = 0.
+            // Lines that have just been written read as an empty range, first = fill = 0.
             place.write_copy_of_slice(&line[first as usize..fill as usize]);
         }
         fence();

@@ -62,10 +62,14 @@ impl<H: KeyHash> Filter<H> {
         let workers = context.team.workers_for(keys);
         context.team.run(vec![(); workers], |_, ()| {
             while let Some((part, words)) = tasks.take() {
-                Part(builds, part).for_each::<H>(|hash, _| {
-                    let word = (hash >> shift) as usize & (words.len() - 1);
-                    words[word] |= bits(hash);
-                });
+                let entries = Part(builds, part);
+                #[cfg(target_arch = "x86_64")]
+                if avx512::available() {
+                    // SAFETY: it is.
+                    unsafe { avx512::add::<K, H>(&entries, shift, words) };
+                    continue;
+                }
+                add_each::<K, H>(&entries, shift, words);
             }
         });
         drop(tasks);
@@ -110,6 +114,13 @@ impl<H: KeyHash> Filter<H> {
         let bits = bits(hash);
         self.words[(hash >> self.shift) as usize] & bits == bits
     }
+}
+
+/// Sets the bits of all entries in the words of their partition.
+#[inline(always)]
+fn add_each<K: Key, H: KeyHash>(entries: &Part<'_, K>, shift: u32, words: &mut [u64]) {
+    let mask = words.len() - 1;
+    entries.for_each::<H>(|hash, _| words[(hash >> shift) as usize & mask] |= bits(hash));
 }
 
 const MIX: u64 = 0xD6E8_FEB8_6659_FD93;

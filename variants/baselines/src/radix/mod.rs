@@ -20,8 +20,9 @@ use local::LocalTable;
 /// log2 of the most partitions of one pass: a line each fits in L2, and an entry each in the second-level TLB.
 const MAX_PASS: u32 = 12;
 
-/// log2 of the tuples that a partition of the build side should have: with its table, half of an L2 cache of 1 MiB.
-const PARTITION: u32 = 14;
+/// log2 of the tuples that a partition of the build side should have: with a table of 64 KiB or 128 KiB, a fraction of an L2
+/// cache of 1 MiB, which leaves room for what streams by.
+const PARTITION: u32 = 12;
 
 /// Fewest probe tuples of a task.
 const MIN_PIECE: usize = 1 << 16;
@@ -32,7 +33,7 @@ const GROUP: usize = 64;
 /// How many partitions a radix join makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FanOut {
-    /// So many that a partition of the build side has about 16384 tuples; none at all where one table fits in L2. Two
+    /// So many that a partition of the build side has about 4096 tuples; none at all where one table fits in L2. Two
     /// passes where that is more than 4096.
     #[default]
     BySize,

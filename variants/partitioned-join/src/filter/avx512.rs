@@ -7,6 +7,7 @@ use join_core::input::{BlockRows, KeyBlock};
 use join_core::key::Key;
 
 use super::{Filter, MIX};
+use crate::entries::Part;
 
 /// Keys that are asked for at once.
 pub(super) const LANES: usize = 8;
@@ -20,6 +21,18 @@ pub(super) fn available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("popcnt")
+}
+
+/// Sets the bits of all entries in the words of their partition: the same code in fewer instructions.
+///
+/// # Safety
+///
+/// The instructions are [`available`].
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi2")]
+pub(super) unsafe fn add<K: Key, H: KeyHash>(entries: &Part<'_, K>, shift: u32, words: &mut [u64]) {
+    super::add_each::<K, H>(entries, shift, words);
 }
 
 /// Writes those of the block's keys that pass, and their rows; returns how many they are.
