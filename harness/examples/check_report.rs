@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
+use aligned_ingest::PlacementKind;
+use harness::measure::ingest::{ROWS, Rows};
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -51,6 +53,9 @@ fn check(run: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         };
         faults.extend(results(&summary, &workloads, &samples.run.threads));
         faults.extend(peers(&summary, &samples, &workloads));
+        if !only {
+            faults.extend(ingest(&summary, &samples.run.threads));
+        }
     }
     if modes.iter().any(|mode| mode == "ablate") {
         faults.extend(ablations(&summary));
@@ -142,6 +147,32 @@ fn peers(summary: &Value, samples: &harness::record::Run, workloads: &[&str]) ->
                 if !found {
                     faults.push(format!(
                         "peer {peer} on {workload} with {threads} threads: no result"
+                    ));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// Every placement with every kind of rows at every thread count; only `packed` splits rows.
+fn ingest(summary: &Value, threads: &[u32]) -> Vec<String> {
+    let cells: Vec<&Value> = summary["ingest"].as_array().into_iter().flatten().collect();
+    let mut faults = Vec::new();
+    for rows in ROWS.map(Rows::name) {
+        for placement in PlacementKind::ALL.map(PlacementKind::name) {
+            for &threads in threads {
+                let found = cells.iter().any(|cell| {
+                    (&cell["rows"], &cell["way"]) == (&rows.into(), &placement.into())
+                        && cell["workers"] == threads
+                        && cell["of_copy"]["median"]
+                            .as_f64()
+                            .is_some_and(|of| of > 0.0)
+                        && (cell["split_rows"] != 0) == (placement == "packed")
+                });
+                if !found {
+                    faults.push(format!(
+                        "{placement} of {rows} rows with {threads} threads: no result, or one with rows split or not"
                     ));
                 }
             }

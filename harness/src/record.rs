@@ -40,6 +40,8 @@ pub enum Record {
     Memory(MemoryRecord),
     /// How many keys without a match a tag scheme lets through.
     Tags(TagsRecord),
+    /// Rows written by a placement of the aligned ingest, or copied.
+    Ingest(IngestRecord),
     /// A sentence that the report repeats (a peer that is missing, a workload that was left out).
     Note(NoteRecord),
     /// The run ended by itself. A run without it was interrupted.
@@ -378,6 +380,29 @@ pub struct TagsRecord {
     pub probes: u64,
     /// Those of them that went on to the tuples.
     pub false_positives: u64,
+}
+
+/// Rows in memory that several workers wrote once to shared chunks, or copied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IngestRecord {
+    /// The kind of rows.
+    pub rows: String,
+    /// A placement, or how they were copied.
+    pub way: String,
+    /// Threads that worked at once.
+    pub workers: u32,
+    /// Rounds count from 1; ratios are paired within one.
+    pub round: u32,
+    /// Wall time.
+    pub seconds: f64,
+    /// Bytes of the rows.
+    pub bytes: u64,
+    /// Rows that were written; 0 of a copy, which knows none.
+    pub row_count: u64,
+    /// Those of them that lie in two flushes.
+    pub split_rows: u64,
+    /// Addresses that were given away; what exceeds `bytes` is empty.
+    pub reserved: u64,
 }
 
 /// A sentence for the report.

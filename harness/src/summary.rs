@@ -11,9 +11,11 @@ use crate::stats::{self, Interval};
 
 mod against;
 mod cells;
+mod ingest;
 
 pub use against::AgainstPeer;
 pub use cells::{Cell, Cells};
+pub use ingest::{IngestSummary, summarise as summarise_ingest};
 
 /// The file of a run's folder that holds its summary.
 pub const SUMMARY_FILE: &str = "summary.json";
@@ -40,6 +42,9 @@ pub struct Summary {
     pub against_peers: Vec<AgainstPeer>,
     /// False positives of the tags.
     pub tags: Vec<TagSummary>,
+    /// Rows written to chunks, by kind of rows, workers and placement.
+    #[serde(default)]
+    pub ingest: Vec<IngestSummary>,
     /// Cells that failed. One with a wrong answer stands here and nowhere else.
     pub failures: Vec<CellFailure>,
 }
@@ -338,6 +343,7 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
         ablations: ablations(cells),
         peers,
         tags: tags(run),
+        ingest: summarise_ingest(&run.ingest),
         failures: cells.failures.values().cloned().collect(),
     }
 }

@@ -17,6 +17,7 @@ pub mod text;
 
 mod ablation;
 mod builds;
+mod ingest;
 mod memory;
 mod phases;
 mod scaling;
@@ -71,6 +72,7 @@ pub fn draw_all(run: &Run, summary: &Summary, cells: &Cells<'_>) -> Vec<Result<C
         zero_copy::draw,
         tags::draw,
         memory::draw,
+        ingest::draw,
     ]
     .map(|draw| draw(&data))
     .into()

@@ -4,6 +4,7 @@
 //! an order of its own, so that drift of the machine hits all alike and ratios can be paired within a round. Round 0
 //! only checks answers and learns costs; it leaves no sample.
 
+pub mod ingest;
 pub mod memory;
 mod progress;
 mod rounds;

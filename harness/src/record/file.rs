@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{
-    FailureRecord, LimitRecord, MemoryRecord, PlanRecord, Record, RunRecord, SAMPLES_FILE, SCHEMA,
-    SampleRecord, TagsRecord, VariantRecord, WorkloadRecord,
+    FailureRecord, IngestRecord, LimitRecord, MemoryRecord, PlanRecord, Record, RunRecord,
+    SAMPLES_FILE, SCHEMA, SampleRecord, TagsRecord, VariantRecord, WorkloadRecord,
 };
 
 /// Why records could not be written or read.
@@ -138,6 +138,8 @@ pub struct Run {
     pub memory: Vec<MemoryRecord>,
     /// False positives of the tags.
     pub tags: Vec<TagsRecord>,
+    /// Rows written to chunks.
+    pub ingest: Vec<IngestRecord>,
     /// Sentences for the report.
     pub notes: Vec<String>,
     /// When the run ended, RFC 3339.
@@ -214,6 +216,7 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
         failures: Vec::new(),
         memory: Vec::new(),
         tags: Vec::new(),
+        ingest: Vec::new(),
         notes: Vec::new(),
         finished: None,
         complete: matches!(records.last(), Some(Record::End(end)) if end.complete),
@@ -230,6 +233,7 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
             Record::Failure(r) => run.failures.push(r),
             Record::Memory(r) => run.memory.push(r),
             Record::Tags(r) => run.tags.push(r),
+            Record::Ingest(r) => run.ingest.push(r),
             Record::Note(r) => run.notes.push(r.text),
             Record::End(r) => run.finished = Some(r.finished),
         }

@@ -1,5 +1,6 @@
 //! `harness ingest`: PostgreSQL's rows in aligned chunks.
 
+mod bench;
 mod chart;
 mod check;
 mod compact;
@@ -39,6 +40,8 @@ pub enum Verb {
     },
     /// Chunks into a table folder, which joins take
     Pages(Pages),
+    /// Write rows in memory with each placement, against copying them
+    Bench(Bench),
     /// Create the tables of the Star Schema Benchmark on a server
     Ssb(Ssb),
 }
@@ -136,6 +139,23 @@ pub struct Pages {
     pub numeric_decimals: Option<u8>,
 }
 
+/// Arguments of `ingest bench`.
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    /// Numbers of workers [default: 1, 2 and all]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub workers: Vec<u32>,
+    /// Bytes of rows a worker; more than the caches hold
+    #[arg(long, value_name = "BYTES", default_value = "256MiB")]
+    pub bytes: Size,
+    /// The most that one flush writes
+    #[arg(long, value_name = "BYTES", default_value = "1MiB")]
+    pub slot: Size,
+    /// Measurements of each
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: u32,
+}
+
 /// Arguments of `ingest ssb`.
 #[derive(Debug, clap::Args)]
 pub struct Ssb {
@@ -178,6 +198,7 @@ pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
         Verb::Load(_) | Verb::Ssb(_) => Err(without_client()),
         #[cfg(feature = "ingest")]
         Verb::Ssb(args) => ssb::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Compact { folder, out } => compact::run(folder, out),
         Verb::Pages(args) => pages::run(args),

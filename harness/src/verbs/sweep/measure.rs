@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::request::{Item, Request};
 use crate::limits::{self, Plan};
-use crate::measure::{Cell, Data, Runner, Stop, memory, tags};
+use crate::measure::{Cell, Data, Runner, Stop, ingest, memory, tags};
 use crate::record::{Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord};
 use crate::workload;
 use registry::Variant;
@@ -73,7 +73,30 @@ impl Request<'_> {
                 return Err(Stop::Interrupted);
             }
         }
-        Ok(())
+        self.ingest(runner)
+    }
+
+    /// Measures the placements of the ingest, unless the run is about something else.
+    fn ingest(&self, runner: &mut Runner<'_>) -> Result<(), Stop> {
+        let named = !self.args.only.is_empty();
+        let known = |run: &Run| !run.ingest.is_empty();
+        if !self.args.sweep || named || runner.before().is_some_and(known) {
+            return Ok(());
+        }
+        runner.progress().step(1.0, "ingest");
+        let plan = ingest::Plan::of(self.args.size(), &self.threads);
+        let mut records = Vec::new();
+        let measured: Result<(), ingest::Error> = ingest::measure(&plan, |record| {
+            records.push(record);
+            Ok(())
+        });
+        // All or nothing, so that a run that goes on knows whether this is done.
+        match measured {
+            Ok(()) => records
+                .into_iter()
+                .try_for_each(|record| runner.record(&Record::Ingest(record), |_| false)),
+            Err(error) => runner.note(format!("The placements were not measured: {error}.")),
+        }
     }
 
     /// Makes a workload's data and measures its cells within `share` seconds.
