@@ -50,9 +50,6 @@ pub fn seconds(
 
     let key_bytes = (workload.build_bytes + workload.probe_bytes) as f64;
     let in_order = streamed(key_bytes).max(tuples / random(table_bytes)?);
-    if table_bytes <= in_cache {
-        return Some(in_order);
-    }
     let bits = table_bytes.div_ceil(in_cache).next_power_of_two().ilog2();
     let Some(scatter) = scatter_rate(limits, threads, bits) else {
         return Some(in_order);
