@@ -27,6 +27,10 @@ fn full_sizes_are_those_of_the_list() {
         ("nulls-1m", M, 16 * M),
         ("tpch-orders-lineitem", 1_500_000, 6_000_000),
         ("tpch-part-lineitem", 200_000, 6_000_000),
+        ("ssb-date", 2557, 6_000_000),
+        ("ssb-customer", 150_000, 6_000_000),
+        ("ssb-supplier", 10_000, 6_000_000),
+        ("ssb-part", 200_000, 6_000_000),
     ] {
         assert_eq!(rows(name), (build_rows, probe_rows), "{name}");
     }
@@ -37,7 +41,7 @@ fn full_sizes_are_those_of_the_list() {
             (build_rows, (4 * build_rows).min(1 << 26))
         );
     }
-    assert_eq!(instances.len(), 10 + 17);
+    assert_eq!(instances.len(), 14 + 17);
 }
 
 #[test]

@@ -1,18 +1,22 @@
-//! The key columns of two TPC-H joins, by the `tpchgen` crate, in the order of its rows.
+//! The key columns of joins of TPC-H and of the Star Schema Benchmark, which is derived from it, by the `tpchgen` crate, in
+//! the order of its rows.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::thread;
 
+use aligned_ingest::ssb::{Day, Lines};
 use join_core::join::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::table::Column;
 use serde::Deserialize;
 use tpchgen::distribution::Distributions;
-use tpchgen::generators::{LineItemGenerator, OrderGenerator, PartGenerator};
+use tpchgen::generators::{
+    CustomerGenerator, LineItemGenerator, OrderGenerator, PartGenerator, SupplierGenerator,
+};
 use tpchgen::text::TextPool;
 
-/// A join of TPC-H: the primary key of its first table builds, the foreign key in `lineitem` probes.
+/// A join: the primary key of its first table builds, the foreign key in `lineitem` or `lineorder` probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TpchJoin {
@@ -20,9 +24,17 @@ pub enum TpchJoin {
     OrdersLineitem,
     /// `part.p_partkey` = `lineitem.l_partkey`.
     PartLineitem,
+    /// `date.d_datekey` = `lineorder.lo_orderdate`.
+    DateLineorder,
+    /// `customer.c_custkey` = `lineorder.lo_custkey`.
+    CustomerLineorder,
+    /// `supplier.s_suppkey` = `lineorder.lo_suppkey`.
+    SupplierLineorder,
+    /// `part.p_partkey` = `lineorder.lo_partkey`.
+    PartLineorder,
 }
 
-/// A TPC-H join at a scale factor.
+/// A join at a scale factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tpch {
     /// Which join.
@@ -37,9 +49,15 @@ const LINES_PER_ORDER: u64 = 4;
 impl Tpch {
     /// Rows of the build side.
     pub fn build_rows(&self) -> u64 {
+        let count = |of: fn(f64, i32, i32) -> i64| of(self.scale_factor, 1, 1);
         let rows = match self.join {
             TpchJoin::OrdersLineitem => self.orders(),
-            TpchJoin::PartLineitem => PartGenerator::calculate_row_count(self.scale_factor, 1, 1),
+            TpchJoin::PartLineitem | TpchJoin::PartLineorder => {
+                count(PartGenerator::calculate_row_count)
+            }
+            TpchJoin::DateLineorder => Day::all().len() as i64,
+            TpchJoin::CustomerLineorder => count(CustomerGenerator::calculate_row_count),
+            TpchJoin::SupplierLineorder => count(SupplierGenerator::calculate_row_count),
         };
         rows as u64
     }
@@ -54,8 +72,8 @@ impl Tpch {
         self.build_key(self.build_rows() as i64)
     }
 
-    /// Build column, probe column and the answer of their join. Every line item has its order and its part, whose
-    /// places among the rows follow from their numbers.
+    /// Build column, probe column and the answer of their join. Every row that probes has one match, whose place among
+    /// the rows follows from its number.
     pub fn generate(
         &self,
         key_type: DataType,
@@ -85,7 +103,8 @@ impl Tpch {
     fn build_key(&self, number: i64) -> i64 {
         match self.join {
             TpchJoin::OrdersLineitem => OrderGenerator::make_order_key(number),
-            TpchJoin::PartLineitem => number,
+            TpchJoin::DateLineorder => Day(number as i32 - 1).key(),
+            _ => number,
         }
     }
 
@@ -96,25 +115,35 @@ impl Tpch {
         // The keys do not depend on the pool of texts; the full one takes 300 MB and a second.
         let distributions = Distributions::static_default();
         let texts = TextPool::new(1 << 16, distributions);
-        let part = |part: i32| {
-            let lines = LineItemGenerator::new_with_distributions_and_text_pool(
-                self.scale_factor,
-                part,
-                parts,
-                distributions,
-                &texts,
-            );
-            let keys: Vec<(i64, i64)> = match self.join {
-                TpchJoin::OrdersLineitem => lines
-                    .iter()
-                    .map(|line| (line.l_orderkey, order_row(line.l_orderkey)))
-                    .collect(),
-                TpchJoin::PartLineitem => lines
-                    .iter()
-                    .map(|line| (line.l_partkey, line.l_partkey - 1))
-                    .collect(),
+        let star = Lines::new(self.scale_factor);
+        let part = |part: i32| -> Vec<(i64, i64)> {
+            let lines = || {
+                LineItemGenerator::new_with_distributions_and_text_pool(
+                    self.scale_factor,
+                    part,
+                    parts,
+                    distributions,
+                    &texts,
+                )
             };
-            keys
+            let numbered = |key: i64| (key, key - 1);
+            let star = star.part(part, parts);
+            match self.join {
+                TpchJoin::OrdersLineitem => {
+                    let keys = lines().iter().map(|line| line.l_orderkey);
+                    keys.map(|key| (key, order_row(key))).collect()
+                }
+                TpchJoin::PartLineitem => lines()
+                    .iter()
+                    .map(|line| numbered(line.l_partkey))
+                    .collect(),
+                TpchJoin::DateLineorder => star
+                    .map(|line| (line.orderdate.key(), line.orderdate.0.into()))
+                    .collect(),
+                TpchJoin::CustomerLineorder => star.map(|line| numbered(line.custkey)).collect(),
+                TpchJoin::SupplierLineorder => star.map(|line| numbered(line.suppkey)).collect(),
+                TpchJoin::PartLineorder => star.map(|line| numbered(line.partkey)).collect(),
+            }
         };
         let parts: Vec<Vec<(i64, i64)>> = thread::scope(|scope| {
             let part = &part;

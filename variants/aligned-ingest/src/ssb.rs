@@ -6,9 +6,12 @@
 
 use std::io::{self, Write};
 
+use tpchgen::distribution::Distributions;
 use tpchgen::generators::{
-    CustomerGenerator, LineItemGenerator, OrderGenerator, PartGenerator, SupplierGenerator,
+    CustomerGenerator, LineItem, LineItemGenerator, Order, OrderGenerator, PartGenerator,
+    SupplierGenerator,
 };
+use tpchgen::text::TextPool;
 
 use crate::framing::{HEADER, RowEncoder, TRAILER};
 
@@ -88,7 +91,11 @@ impl SsbTable {
         };
         rows.out.write_all(&HEADER)?;
         match self {
-            Self::Lineorder => lineorder(scale_factor, &mut rows)?,
+            Self::Lineorder => {
+                for line in Lines::new(scale_factor).part(1, 1) {
+                    line.write(&mut rows)?;
+                }
+            }
             Self::Date => date(&mut rows)?,
             Self::Customer => {
                 for customer in CustomerGenerator::new(scale_factor, 1, 1).iter() {
@@ -124,89 +131,191 @@ impl SsbTable {
     }
 }
 
-fn lineorder<W: Write>(scale_factor: f64, rows: &mut Encoder<'_, W>) -> io::Result<()> {
-    let orders = OrderGenerator::new(scale_factor, 1, 1);
-    let lines = LineItemGenerator::new(scale_factor, 1, 1);
-    let mut orders = orders.iter();
-    let mut order = orders.next();
-    for line in lines.iter() {
-        // Both come in the order of their keys, and every order has lines.
-        while order
-            .as_ref()
-            .is_some_and(|order| order.o_orderkey != line.l_orderkey)
-        {
-            order = orders.next();
+/// A row of `lineorder`, in the order of its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lineorder<'a> {
+    /// The order.
+    pub orderkey: i64,
+    /// Counts the lines of an order.
+    pub linenumber: i32,
+    /// Of `customer`.
+    pub custkey: i64,
+    /// Of `part`.
+    pub partkey: i64,
+    /// Of `supplier`.
+    pub suppkey: i64,
+    /// Of `date`.
+    pub orderdate: Day,
+    /// As in `orders`.
+    pub orderpriority: &'a str,
+    /// 0.
+    pub shippriority: i32,
+    /// Pieces.
+    pub quantity: i64,
+    /// Cents.
+    pub extendedprice: i64,
+    /// Cents.
+    pub ordtotalprice: i64,
+    /// Per cent.
+    pub discount: i64,
+    /// Cents.
+    pub revenue: i64,
+    /// Cents: six tenths of the retail price.
+    pub supplycost: i64,
+    /// Per cent.
+    pub tax: i64,
+    /// Of `date`.
+    pub commitdate: Day,
+    /// As in `lineitem`.
+    pub shipmode: &'a str,
+}
+
+/// Where the rows of `lineorder` come from, at a scale factor: 1 has 6 million.
+pub struct Lines {
+    scale_factor: f64,
+    texts: TextPool,
+}
+
+impl Lines {
+    /// Ready to make rows.
+    pub fn new(scale_factor: f64) -> Lines {
+        // No column of `lineorder` depends on the pool of texts; the full one takes 300 MB and a second.
+        let texts = TextPool::new(1 << 16, Distributions::static_default());
+        Lines {
+            scale_factor,
+            texts,
         }
-        let Some(order) = &order else { break };
+    }
+
+    /// Orders; each has 4 lines on average.
+    pub fn orders(&self) -> i64 {
+        OrderGenerator::calculate_row_count(self.scale_factor, 1, 1)
+    }
+
+    /// The rows of part `part`, counted from 1, of `parts`, of which there are no more than orders. The rows of all parts
+    /// one after the other are those of one part in all.
+    pub fn part(&self, part: i32, parts: i32) -> impl Iterator<Item = Lineorder<'_>> {
+        let distributions = Distributions::static_default();
+        let (scale_factor, texts) = (self.scale_factor, &self.texts);
+        let orders = OrderGenerator::new_with_distributions_and_text_pool(
+            scale_factor,
+            part,
+            parts,
+            distributions,
+            texts,
+        );
+        let lines = LineItemGenerator::new_with_distributions_and_text_pool(
+            scale_factor,
+            part,
+            parts,
+            distributions,
+            texts,
+        );
+        let mut orders = orders.iter();
+        let mut order = None::<Order<'_>>;
+        lines.iter().map_while(move |line| {
+            // Both come in the order of their keys, and every order has lines.
+            while order
+                .as_ref()
+                .is_none_or(|order| order.o_orderkey != line.l_orderkey)
+            {
+                order = Some(orders.next()?);
+            }
+            order.as_ref().map(|order| Lineorder::new(order, &line))
+        })
+    }
+}
+
+impl<'a> Lineorder<'a> {
+    fn new(order: &Order<'a>, line: &LineItem<'a>) -> Lineorder<'a> {
         let price = line.l_extendedprice.into_inner();
         let discount = line.l_discount.into_inner();
-        rows.rows.field(Some(&line.l_orderkey.to_be_bytes()));
-        rows.int(line.l_linenumber.into());
-        rows.int(order.o_custkey);
-        rows.int(line.l_partkey);
-        rows.int(line.l_suppkey);
-        rows.int(day_key(order.o_orderdate.to_unix_epoch()));
-        rows.text(order.o_orderpriority);
-        rows.text(order.o_shippriority);
-        rows.int(line.l_quantity);
-        rows.int(price);
-        rows.int(order.o_totalprice.into_inner());
-        rows.int(discount);
-        rows.int(price * (100 - discount) / 100);
-        // Six tenths of the retail price.
-        rows.int(price / line.l_quantity.max(1) * 6 / 10);
-        rows.int(line.l_tax.into_inner());
-        rows.int(day_key(line.l_commitdate.to_unix_epoch()));
-        rows.text(line.l_shipmode);
-        rows.end()?;
+        Lineorder {
+            orderkey: line.l_orderkey,
+            linenumber: line.l_linenumber,
+            custkey: order.o_custkey,
+            partkey: line.l_partkey,
+            suppkey: line.l_suppkey,
+            orderdate: Day(order.o_orderdate.to_unix_epoch() - FIRST_DAY),
+            orderpriority: order.o_orderpriority,
+            shippriority: order.o_shippriority,
+            quantity: line.l_quantity,
+            extendedprice: price,
+            ordtotalprice: order.o_totalprice.into_inner(),
+            discount,
+            revenue: price * (100 - discount) / 100,
+            supplycost: price / line.l_quantity.max(1) * 6 / 10,
+            tax: line.l_tax.into_inner(),
+            commitdate: Day(line.l_commitdate.to_unix_epoch() - FIRST_DAY),
+            shipmode: line.l_shipmode,
+        }
     }
-    Ok(())
+
+    fn write<W: Write>(&self, rows: &mut Encoder<'_, W>) -> io::Result<()> {
+        rows.rows.field(Some(&self.orderkey.to_be_bytes()));
+        rows.int(self.linenumber.into());
+        rows.int(self.custkey);
+        rows.int(self.partkey);
+        rows.int(self.suppkey);
+        rows.int(self.orderdate.key());
+        rows.text(self.orderpriority);
+        rows.text(self.shippriority);
+        rows.int(self.quantity);
+        rows.int(self.extendedprice);
+        rows.int(self.ordtotalprice);
+        rows.int(self.discount);
+        rows.int(self.revenue);
+        rows.int(self.supplycost);
+        rows.int(self.tax);
+        rows.int(self.commitdate.key());
+        rows.text(self.shipmode);
+        rows.end()
+    }
 }
 
 fn date<W: Write>(rows: &mut Encoder<'_, W>) -> io::Result<()> {
-    for day in FIRST_DAY..FIRST_DAY + DAYS {
-        let key = day_key(day);
+    for day in Day::all() {
+        let (key, since_1970) = (day.key(), day.0 + FIRST_DAY);
         rows.int(key);
-        rows.int((day - POSTGRES_EPOCH).into());
+        rows.int((since_1970 - POSTGRES_EPOCH).into());
         rows.int(key / 10_000);
         rows.int(key / 100);
         // 1970-01-01 was a Thursday; Sunday is 1.
-        rows.int(i64::from((day + 4) % 7 + 1));
+        rows.int(i64::from((since_1970 + 4) % 7 + 1));
         rows.end()?;
     }
     Ok(())
 }
 
-/// yyyymmdd of a day from 1992 on, counted from 1970-01-01.
-fn day_key(day: i32) -> i64 {
-    let (mut year, mut left) = (1992, i64::from(day - FIRST_DAY));
-    let leap = |year: i64| year % 4 == 0;
-    while left >= 365 + i64::from(leap(year)) {
-        left -= 365 + i64::from(leap(year));
-        year += 1;
+/// A day from 1992-01-01 on, which is 0: its row in `date`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// Those of `date`, to 1998-12-31.
+    pub fn all() -> impl ExactSizeIterator<Item = Day> {
+        (0..DAYS).map(Day)
     }
-    let mut month = 1;
-    for days in [
-        31,
-        28 + i64::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ] {
-        if left < days {
-            break;
+
+    /// yyyymmdd.
+    pub fn key(self) -> i64 {
+        let leap = |year: i64| i64::from(year % 4 == 0);
+        let (mut year, mut left) = (1992, i64::from(self.0));
+        while left >= 365 + leap(year) {
+            left -= 365 + leap(year);
+            year += 1;
         }
-        left -= days;
-        month += 1;
+        let mut month = 1;
+        let february = 28 + leap(year);
+        for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+            if left < days {
+                break;
+            }
+            left -= days;
+            month += 1;
+        }
+        year * 10_000 + month * 100 + left + 1
     }
-    year * 10_000 + month * 100 + left + 1
 }
 
 struct Encoder<'a, W> {
@@ -276,10 +385,33 @@ mod tests {
 
     #[test]
     fn days_have_their_keys() {
-        assert_eq!(day_key(FIRST_DAY), 19_920_101);
-        assert_eq!(day_key(FIRST_DAY + 59), 19_920_229);
-        assert_eq!(day_key(FIRST_DAY + 60), 19_920_301);
-        assert_eq!(day_key(FIRST_DAY + 366), 19_930_101);
-        assert_eq!(day_key(FIRST_DAY + DAYS - 1), 19_981_231);
+        for (day, key) in [
+            (0, 19_920_101),
+            (59, 19_920_229),
+            (60, 19_920_301),
+            (365, 19_921_231),
+            (366, 19_930_101),
+            (DAYS - 1, 19_981_231),
+        ] {
+            assert_eq!(Day(day).key(), key);
+        }
+    }
+
+    #[test]
+    fn parts_are_the_whole_and_join_with_their_orders() {
+        let lines = Lines::new(0.001);
+        let whole: Vec<Lineorder<'_>> = lines.part(1, 1).collect();
+        let parts: Vec<Lineorder<'_>> = (1..=7).flat_map(|part| lines.part(part, 7)).collect();
+        assert_eq!(whole, parts);
+        // As the generator has them, whose texts are of another pool.
+        let orders: Vec<_> = OrderGenerator::new(0.001, 1, 1).iter().collect();
+        let items: Vec<_> = LineItemGenerator::new(0.001, 1, 1).iter().collect();
+        assert_eq!(items.len(), whole.len());
+        for (item, line) in items.iter().zip(&whole) {
+            let order = orders
+                .iter()
+                .find(|order| order.o_orderkey == item.l_orderkey);
+            assert_eq!(Lineorder::new(order.unwrap(), item), *line);
+        }
     }
 }
