@@ -237,9 +237,10 @@ fn what_slows_all_joins_is_an_effect_and_what_a_machine_does_is_not() {
 
 #[test]
 fn a_processor_with_two_states_is_no_effect() {
-    let mut before = run(CALM, alike);
-    let mut after = run(Machine { seed: 2, ..CALM }, alike);
-    // Slow for two rounds of nine before, for seven of nine after.
+    let calm = Machine { rounds: 31, ..CALM };
+    let mut before = run(calm, alike);
+    let mut after = run(Machine { seed: 2, ..calm }, alike);
+    // Slow for 8 rounds of 31 before, for 23 after: each median is sure of its state.
     let slow = |run: &mut Run, rounds: std::ops::RangeInclusive<u32>| {
         for sample in &mut run.samples {
             if sample.variant == variant(5) && rounds.contains(&sample.round) {
@@ -247,8 +248,8 @@ fn a_processor_with_two_states_is_no_effect() {
             }
         }
     };
-    slow(&mut before, 1..=2);
-    slow(&mut after, 1..=7);
+    slow(&mut before, 1..=8);
+    slow(&mut after, 1..=23);
     let found = compare(&before, &after);
     assert_eq!(found.counts.within_noise, found.cells.len());
 }
