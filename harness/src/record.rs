@@ -303,6 +303,9 @@ pub struct SampleRecord {
     /// What processor and kernel counted meanwhile, all threads together.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, u64>,
+    /// What the join observed and chose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Whether this process or a peer did the work.
     pub source: Source,
 }

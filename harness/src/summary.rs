@@ -145,6 +145,8 @@ pub struct CellSummary {
     pub counters_per_tuple: BTreeMap<String, f64>,
     /// Median time over the time of [`limit_model`].
     pub limit_ratio: Option<f64>,
+    /// What the join observed and chose in its last measurement.
+    pub notes: Vec<String>,
 }
 
 /// One phase of a cell.
@@ -241,6 +243,7 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
             .map(|m| m.peak_bytes as f64 / workload.build_rows.max(1) as f64),
         counters_per_tuple: counters_per_tuple(&samples, workload.build_rows + workload.probe_rows),
         limit_ratio: limit.map(|limit| seconds.median / limit),
+        notes: samples.last().map_or(Vec::new(), |last| last.notes.clone()),
     })
 }
 

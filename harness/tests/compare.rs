@@ -81,6 +81,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                             answer: workload(at).expected,
                             bytes: None,
                             counters: Default::default(),
+                            notes: Vec::new(),
                             source: Source::Variant,
                         });
                     }

@@ -3,7 +3,7 @@
 //! To add one: a dependency in `Cargo.toml` and a line in [`BUILDS`] (it then combines with every probe of [`PROBES`])
 //! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
 
-use adaptive::{Adaptive, Candidate, Observed};
+use adaptive::{Adaptive, Candidate};
 use baselines::{
     BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
     StdHashMap,
@@ -86,7 +86,7 @@ pub static PROBES: &[ProbeVariant] = &[
 #[rustfmt::skip] // a line a variant
 pub static JOINS: &[JoinVariant] = &[
     JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(Box::new(PartitionedJoin::<DefaultScheme>::new(c.join))) },
-    JoinVariant { name: "adaptive", family: "unchained", description: "one table of the smaller side where it fits in L2, else both sides partitioned; filtered first where a sample of probes finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
+    JoinVariant { name: "adaptive", family: "unchained", description: "one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
     JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", parts: &[Process, Merge], make: |_| Ok(Box::new(Radix::default())) },
     JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", parts: &[Process, Merge], make: |_| Ok(Box::new(SortMerge)) },
 ];
@@ -119,7 +119,7 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompil
     }
 }
 
-/// What measurements chose by size: the candidates and the sizes from which on they are picked. The rest (which side the
+/// What measurements chose: the candidates, and for which sizes and skew they are picked. The rest (which side the
 /// table is of, whether probes are filtered) the joins decide themselves once they have seen more.
 fn adaptive(configuration: &Configuration) -> Adaptive {
     let join = |fan_out| {
@@ -129,17 +129,25 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
         };
         Box::new(PartitionedJoin::<DefaultScheme>::new(settings))
     };
-    let cached = Candidate {
-        name: "one table",
-        fits: Observed::fits_in_cache,
+    let one_table = |name, fits| Candidate {
+        name,
+        fits,
         join: join(partitioned_join::FanOut::Bits(0)),
     };
+    let cached = one_table("one table", |observed| observed.fits_l2_times(1));
+    // A table that does not fit, but nearly all probes are for the same few of its tuples. One thread builds it, so there
+    // must be enough probes.
+    let hot = one_table("one table for few hot keys", |observed| {
+        observed.repeated_probe > 0.7
+            && observed.build_keys <= observed.probe_keys / 8
+            && observed.fits_l2_times(8)
+    });
     let partitioned = Candidate {
         name: "both sides partitioned",
         fits: |_| true,
         join: join(configuration.join.fan_out),
     };
-    Adaptive::new(vec![cached], partitioned)
+    Adaptive::new(vec![cached, hot], partitioned)
 }
 
 struct Partitioned;

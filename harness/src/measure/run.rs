@@ -385,6 +385,7 @@ fn sample(workload: &str, cell: &Cell, round: u32, order: u32, measured: Measure
         answer: measured.answer,
         bytes: measured.bytes,
         counters: measured.counters,
+        notes: measured.notes,
         source: match cell.is_peer() {
             true => Source::Peer,
             false => Source::Variant,

@@ -35,6 +35,8 @@ pub struct Measured {
     pub bytes: Option<u64>,
     /// What was counted meanwhile; nothing of a peer.
     pub counters: BTreeMap<String, u64>,
+    /// What the join observed and chose.
+    pub notes: Vec<String>,
 }
 
 /// Why there is no sample.
@@ -143,6 +145,7 @@ impl<'a> Bench<'a> {
             }),
             bytes: None,
             counters: BTreeMap::new(),
+            notes: Vec::new(),
         })
     }
 
@@ -212,6 +215,7 @@ impl<'a> Bench<'a> {
             answer: answer(&aggregate),
             bytes: Some(outcome.table_bytes as u64),
             counters,
+            notes: outcome.notes,
         })
     }
 }

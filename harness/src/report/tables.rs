@@ -75,6 +75,7 @@ pub fn results(summary: &Summary, workload: &str) -> String {
         .map(|name| format!("#{} a tuple", name.replace('_', " ")));
     let names: Vec<String> = names.collect();
     columns.extend(names.iter().map(String::as_str));
+    columns.push("what it chose");
     let mut table = Table::new(&columns);
     let mut cells: Vec<&CellSummary> = summary
         .results
@@ -113,6 +114,8 @@ pub fn results(summary: &Summary, workload: &str) -> String {
             &cell.samples,
         ];
         row.extend(counted.iter().map(|text| text as &dyn Display));
+        let notes = cell.notes.join("; ");
+        row.push(&notes);
         table.row(&row);
     }
     table.html()

@@ -431,6 +431,7 @@ fn sample(
             "page_faults".to_owned(),
             workload.build_rows / 512 + 1,
         )]),
+        notes: vec!["what the join chose".to_owned()],
         bytes: (family != "peer").then_some((bytes * workload.build_rows as f64) as u64),
         source: if family == "peer" {
             Source::Peer

@@ -3,7 +3,7 @@
 use adaptive::{Adaptive, Candidate, Observed};
 use join_core::conformance::{SimpleProbe, SortedBuild, check_join};
 use join_core::input::InputMode;
-use join_core::join::{BuildProbe, Context, Join, JoinInput, Kernel};
+use join_core::join::{BuildProbe, CacheSizes, Context, Join, JoinInput, Kernel};
 use join_core::memory::Memory;
 use join_core::parallel::Team;
 use join_core::table::Column;
@@ -26,7 +26,7 @@ fn candidate(name: &'static str, fits: fn(&Observed) -> bool) -> Candidate {
 fn adaptive() -> Adaptive {
     let candidates = vec![
         candidate("few", |observed| observed.build_keys < 10),
-        candidate("cached", Observed::fits_in_cache),
+        candidate("cached", |observed| observed.fits_l2_times(1)),
     ];
     Adaptive::new(candidates, candidate("any", |_| false))
 }
@@ -43,9 +43,9 @@ fn it_says_what_it_picked() {
         (10, 300_000, "picked cached: 10 build and 300000 probe keys"),
         (300_000, 10, "picked cached: 300000 build and 10 probe keys"),
         (
-            100_000,
-            100_000,
-            "picked any: 100000 build and 100000 probe keys",
+            110_000,
+            110_000,
+            "picked any: 110000 build and 110000 probe keys",
         ),
     ] {
         let column = |rows: i32| Column::from_i32(&(0..rows).collect::<Vec<_>>());
@@ -55,5 +55,30 @@ fn it_says_what_it_picked() {
         let context = Context::new(&team, &memory);
         let outcome = adaptive().join(&input, &context).unwrap();
         assert_eq!(outcome.notes[0], wanted);
+    }
+}
+
+#[test]
+fn duplicates_and_skew_are_seen() {
+    let column = |key: fn(i32) -> i32| Column::from_i32(&(0..600_000).map(key).collect::<Vec<_>>());
+    let distinct = column(|row| row);
+    for (build, probe, seen) in [
+        (&distinct, &distinct, [0.0..=0.0, 0.0..=0.0]),
+        (&column(|row| row % 16), &distinct, [1.0..=1.0, 0.0..=0.0]),
+        // Three of four rows have one of four keys.
+        (
+            &distinct,
+            &column(|row| if row / 5 % 4 > 0 { row % 4 } else { row }),
+            [0.0..=0.0, 0.6..=0.9],
+        ),
+    ] {
+        let JoinInput::Int32(build, probe) = JoinInput::new(build, probe).unwrap() else {
+            panic!("INT32 keys");
+        };
+        let observed = Observed::new(&build, &probe, CacheSizes::default());
+        let shares = [observed.repeated_build, observed.repeated_probe];
+        for (share, seen) in shares.iter().zip(seen) {
+            assert!(seen.contains(share), "{observed:?}");
+        }
     }
 }
