@@ -52,6 +52,9 @@ pub struct MeasureArgs {
     /// Other engines to measure beside the variants: names from `list peers`, or paths of folders of peers
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     pub peers: Vec<String>,
+    /// Plan bundles, or folders of them, to execute in place of the plans that a sweep makes itself
+    #[arg(long, value_delimiter = ',', value_name = "FOLDER,FOLDER")]
+    pub plans: Vec<PathBuf>,
     /// Folder of the report [default: reports/<time and a random part>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

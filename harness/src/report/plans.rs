@@ -31,15 +31,13 @@ pub(super) fn read(dir: &Path) -> Result<Option<PlanRun>, RecordError> {
     Ok(Some(run))
 }
 
-/// Writes a run of plans with its charts and a page into folder `dir`, which is made if needed; returns the path of the
-/// page.
+/// Writes what was measured of plans into folder `dir`, which is made if needed.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(crate) fn write(dir: &Path, run: &PlanRun) -> Result<PathBuf, RecordError> {
+pub(crate) fn write(dir: &Path, run: &PlanRun) -> Result<(), RecordError> {
     std::fs::create_dir_all(dir).map_err(|error| RecordError::io(dir, error))?;
-    write_file(dir, PLANS_FILE, &json(run))?;
-    draw(dir, run)
+    write_file(dir, PLANS_FILE, &json(run)).map(drop)
 }
 
 /// Writes charts and page.

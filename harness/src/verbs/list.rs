@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Ending;
+use super::plan::sets::{SETS, Set};
 use crate::cli::Listed;
 use crate::peers;
 use crate::record::Size;
@@ -104,6 +105,12 @@ fn of_workloads() -> Result<Vec<Vec<String>>, Ending> {
             });
         }
         cells.push(instance.sentence.clone());
+        rows.push(cells);
+    }
+    for set in SETS {
+        let mut cells = vec![set.name.to_owned()];
+        cells.extend(sizes.map(|size| format!("scale {}", Set::scale(size))));
+        cells.push(set.sentence.to_owned());
         rows.push(cells);
     }
     Ok(rows)

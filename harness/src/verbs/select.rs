@@ -1,6 +1,7 @@
 //! What `--only` names: workloads, variants, or both.
 
 use super::Ending;
+use super::plan::sets::{SETS, Set};
 use crate::nearest::did_you_mean;
 use crate::record::Size;
 use crate::workload::{self, Instance, is_path, matches};
@@ -10,6 +11,8 @@ use registry::{Variant, variants};
 pub(super) struct Selection {
     pub(super) workloads: Vec<Instance>,
     pub(super) variants: Vec<Variant>,
+    /// Sets of whole plans.
+    pub(super) plans: Vec<&'static Set>,
     /// Whether patterns chose the workloads.
     pub(super) workloads_named: bool,
     /// Whether patterns chose the variants.
@@ -32,15 +35,21 @@ pub(super) fn select(only: &[String], size: Size) -> Result<Selection, Ending> {
     let all = variants();
     let mut named: Vec<String> = Vec::new();
     let mut chosen: Vec<String> = Vec::new();
+    let mut plans: Vec<&Set> = Vec::new();
     for pattern in patterns {
         let of_workloads =
             is_path(pattern) || canonical.iter().any(|instance| instance.is_named(pattern));
         let of_variants = variants_of(pattern, &all);
-        if !of_workloads && of_variants.is_empty() {
+        let of_plans = SETS.iter().filter(|set| matches(pattern, set.name));
+        let before = plans.len();
+        plans.extend(of_plans);
+        let of_plans = plans.len() > before;
+        if !of_workloads && !of_plans && of_variants.is_empty() {
             let names = canonical
                 .iter()
                 .flat_map(|instance| [Some(instance.name.as_str()), instance.group.as_deref()])
                 .flatten()
+                .chain(SETS.iter().map(|set| set.name))
                 .chain(all.iter().map(|variant| variant.name.as_str()));
             return Err(Ending::Usage(format!(
                 "--only {pattern}: no workload or variant matches{}; see `harness list workloads` and `harness list \
@@ -53,10 +62,17 @@ pub(super) fn select(only: &[String], size: Size) -> Result<Selection, Ending> {
         }
         chosen.extend(of_variants.iter().map(|variant| variant.name.clone()));
     }
-    let (workloads_named, variants_named) = (!named.is_empty(), !chosen.is_empty());
-    let workloads = match workloads_named {
-        true => workload::resolve(&named, size).map_err(Ending::usage)?,
-        false => canonical,
+    let workloads_named = !named.is_empty() || !plans.is_empty();
+    let variants_named = !chosen.is_empty();
+    let workloads = match (named.is_empty(), workloads_named) {
+        (false, _) => workload::resolve(&named, size).map_err(Ending::usage)?,
+        (true, true) => Vec::new(),
+        (true, false) => canonical,
+    };
+    let wanted_set = |set: &&Set| match workloads_named {
+        true => plans.iter().any(|named| named.name == set.name),
+        // Those who name variants ask about joins.
+        false => !variants_named,
     };
     let wanted = |variant: &Variant| match variants_named {
         true => chosen.contains(&variant.name),
@@ -65,6 +81,7 @@ pub(super) fn select(only: &[String], size: Size) -> Result<Selection, Ending> {
     Ok(Selection {
         workloads,
         variants: all.into_iter().filter(wanted).collect(),
+        plans: SETS.iter().filter(wanted_set).collect(),
         workloads_named,
         variants_named,
     })
@@ -102,6 +119,22 @@ mod tests {
             names(&mut selection.workloads.iter().map(|w| &w.name)),
             names(&mut selection.variants.iter().map(|v| &v.name)),
         )
+    }
+
+    #[test]
+    fn plans_are_chosen_by_name_or_with_everything() {
+        let plans = |only: &[&str]| -> (Vec<&str>, usize) {
+            let only: Vec<String> = only.iter().map(|&pattern| pattern.to_owned()).collect();
+            let found = select(&only, Size::Quick).unwrap();
+            let names = found.plans.iter().map(|set| set.name);
+            (names.collect(), found.workloads.len())
+        };
+        let (all, workloads) = plans(&[]);
+        assert!(all == ["plans-tpch", "plans-ssb"] && workloads > 11);
+        assert_eq!(plans(&["plans-ssb"]), (vec!["plans-ssb"], 0));
+        assert_eq!(plans(&["plans-*", "nulls-1m"]), (all, 1));
+        assert_eq!(plans(&["nulls-1m"]), (vec![], 1));
+        assert_eq!(plans(&["serial"]).0, [""; 0]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use join_core::parallel::Team;
 use join_core::table::Column;
 
 use super::Ending;
+use super::plan::verify::verify;
 use super::select::select;
 use crate::measure::{Cells, Work};
 use crate::record::Size;
@@ -45,6 +46,9 @@ pub(super) fn run(only: &[String]) -> Result<(), Ending> {
             named.any(|other| other.name == variant.name)
         });
     }
+    if selection.workloads.is_empty() {
+        checked.clear();
+    }
     let workloads = small(&selection.workloads)?;
     let mut wrong = 0;
     for variant in &checked {
@@ -56,6 +60,14 @@ pub(super) fn run(only: &[String]) -> Result<(), Ending> {
             println!("WRONG  {fault}");
         }
         wrong += faults.len();
+    }
+    let (plans, faults) = verify(&selection.plans)?;
+    for fault in &faults {
+        println!("WRONG  {fault}");
+    }
+    wrong += faults.len();
+    if plans > 0 && faults.is_empty() {
+        println!("ok     all executors on {plans} plans");
     }
     match wrong {
         0 => {

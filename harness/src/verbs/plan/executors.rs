@@ -27,6 +27,11 @@ impl ExecutorVariant {
     }
 }
 
+/// The names of the executors.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    EXECUTORS.iter().map(|executor| executor.name)
+}
+
 /// The executors; the first is the default.
 #[rustfmt::skip] // a line an executor
 pub(super) static EXECUTORS: &[ExecutorVariant] = &[

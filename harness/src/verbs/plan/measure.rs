@@ -5,7 +5,6 @@
 //! of others drove out, which for the shortest plans is half of their time. Round 0 is a single execution, cold, and stands
 //! apart.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -19,12 +18,11 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::executor::{Bench, POOL};
 use super::executors::EXECUTORS;
 use super::{Common, peers};
-use crate::machine;
 use crate::peers::{Fault, Pool, Setup, Wanted};
 use crate::plans::{Arm, Failure, Kind, Measured, PlanRun};
 use crate::record::Environment;
 use crate::stats::{Interval, interval};
-use crate::verbs::{ALLOCATOR, Ending};
+use crate::verbs::Ending;
 
 /// What the executions before a sample take together, at least.
 const WARM_SECONDS: f64 = 0.01;
@@ -82,6 +80,9 @@ impl<'a> Rounds<'a> {
         environment: Environment,
         interrupted: &'a AtomicBool,
     ) -> Result<Self, Ending> {
+        if request.samples == 0 {
+            return Err(Ending::usage("--samples 0: give at least 1"));
+        }
         let benches = benches(request)?;
         let (setups, notes) = peers::find(request.peers, &environment)?;
         let arms = benches.iter().map(|(bench, kind)| (&bench.name, *kind));
@@ -121,9 +122,8 @@ impl<'a> Rounds<'a> {
         self.run
     }
 
-    /// Measures one bundle.
-    pub fn measure(&mut self, folder: &Path) -> Result<(), Ending> {
-        let bundle = Bundle::open(folder).map_err(Ending::usage)?;
+    /// Measures one bundle, which is called so in records.
+    pub fn measure(&mut self, bundle: &Bundle, name: &str) -> Result<(), Ending> {
         let arms = self.run.arms.len();
         let mut measured: Vec<Option<Measured>> = Vec::new();
         for arm in 0..arms {
@@ -133,17 +133,17 @@ impl<'a> Rounds<'a> {
                 let threads = self.run.threads;
                 let setups = self.setups.iter();
                 let wanted: Vec<_> = setups.map(|setup| Wanted { setup, threads }).collect();
-                self.pool.load_plan(&wanted, &bundle, rows);
+                self.pool.load_plan(&wanted, bundle, rows);
             }
-            let answer = self.answer(&bundle, folder, arm, true)?;
-            let first = answer.and_then(|answer| self.check(&bundle, arm, answer, expected));
-            measured.push(first.transpose()?.map(|answer| cold(&bundle, answer)));
+            let answer = self.answer(bundle, name, arm, true)?;
+            let first = answer.and_then(|answer| self.check(name, arm, answer, expected));
+            measured.push(first.transpose()?.map(|answer| cold(name, answer)));
         }
         for _ in 0..self.samples {
             let mut order: Vec<usize> = (0..arms).collect();
             order.shuffle(&mut self.order);
             for arm in order {
-                self.turn(&bundle, folder, arm, &mut measured)?;
+                self.turn(bundle, name, arm, &mut measured)?;
             }
         }
         for (arm, mut measured) in self.run.arms.iter_mut().zip(measured) {
@@ -161,15 +161,15 @@ impl<'a> Rounds<'a> {
     fn turn(
         &mut self,
         bundle: &Bundle,
-        folder: &Path,
+        name: &str,
         arm: usize,
         measured: &mut [Option<Measured>],
     ) -> Result<(), Ending> {
         let (mut warm, mut is_sample) = (0.0, false);
         while measured[arm].is_some() {
-            let answer = self.answer(bundle, folder, arm, false)?;
+            let answer = self.answer(bundle, name, arm, false)?;
             let expected = measured[0].as_ref();
-            let answer = answer.and_then(|answer| self.check(bundle, arm, answer, expected));
+            let answer = answer.and_then(|answer| self.check(name, arm, answer, expected));
             let Some(answer) = answer.transpose()? else {
                 measured[arm] = None;
                 break;
@@ -188,7 +188,7 @@ impl<'a> Rounds<'a> {
     fn answer(
         &mut self,
         bundle: &Bundle,
-        folder: &Path,
+        name: &str,
         arm: usize,
         first: bool,
     ) -> Result<Option<Answer>, Ending> {
@@ -210,7 +210,7 @@ impl<'a> Rounds<'a> {
                 })),
                 Err(Fault::Interrupted) => Err(Ending::Interrupted("interrupted".to_owned())),
                 Err(Fault::Failed(error)) => {
-                    self.fail(bundle, arm, error);
+                    self.fail(name, arm, error);
                     Ok(None)
                 }
             };
@@ -219,7 +219,7 @@ impl<'a> Rounds<'a> {
         let executed = bench.execute(bundle);
         let seconds = start.elapsed().as_secs_f64();
         let (execution, peak) =
-            executed.map_err(|error| Ending::Usage(format!("{}: {error}", folder.display())))?;
+            executed.map_err(|error| Ending::Usage(format!("{name}: {error}")))?;
         let telemetry = self
             .telemetry
             .then(|| serde_json::to_value(&execution.telemetry))
@@ -237,7 +237,7 @@ impl<'a> Rounds<'a> {
     /// Compares an answer with the first one: a wrong one of ours ends everything, that of a peer is its failure.
     fn check(
         &mut self,
-        bundle: &Bundle,
+        bundle: &str,
         arm: usize,
         answer: Answer,
         expected: Option<&Measured>,
@@ -260,14 +260,13 @@ impl<'a> Rounds<'a> {
         }
         let name = &self.run.arms[arm].name;
         Some(Err(Ending::Wrong(format!(
-            "{}: {name} yields {error}",
-            bundle.name()
+            "{bundle}: {name} yields {error}"
         ))))
     }
 
-    fn fail(&mut self, bundle: &Bundle, arm: usize, error: String) {
+    fn fail(&mut self, bundle: &str, arm: usize, error: String) {
         let arm = self.run.arms[arm].name.clone();
-        let bundle = bundle.name().to_owned();
+        let bundle = bundle.to_owned();
         self.run.failures.push(Failure { arm, bundle, error });
     }
 }
@@ -301,10 +300,10 @@ fn benches(request: &Request<'_>) -> Result<Vec<(Bench, Kind)>, Ending> {
     Ok(benches)
 }
 
-fn cold(bundle: &Bundle, answer: Answer) -> Measured {
+fn cold(bundle: &str, answer: Answer) -> Measured {
     let seconds = answer.seconds;
     Measured {
-        bundle: bundle.name().to_owned(),
+        bundle: bundle.to_owned(),
         rows: answer.rows,
         checksum: answer.checksum.unwrap_or_default(),
         cold_seconds: seconds,
@@ -317,27 +316,4 @@ fn cold(bundle: &Bundle, answer: Answer) -> Measured {
         peak_bytes: answer.peak_bytes,
         telemetry: answer.telemetry,
     }
-}
-
-/// Measures bundles that are in these folders; `tell` hears of each.
-pub fn measure(
-    request: &Request<'_>,
-    folders: &[PathBuf],
-    interrupted: &AtomicBool,
-    mut tell: impl FnMut(&PlanRun) -> Result<(), Ending>,
-) -> Result<PlanRun, Ending> {
-    if request.samples == 0 {
-        return Err(Ending::usage("--samples 0: give at least 1"));
-    }
-    let mut rounds = Rounds::new(request, machine::environment(ALLOCATOR), interrupted)?;
-    rounds
-        .run()
-        .notes
-        .iter()
-        .for_each(|note| eprintln!("{note}"));
-    for folder in folders {
-        rounds.measure(folder)?;
-        tell(rounds.run())?;
-    }
-    Ok(rounds.finish())
 }

@@ -2,13 +2,15 @@
 
 mod check;
 mod executor;
-mod executors;
+pub(super) mod executors;
 mod explain;
-mod folders;
+pub(super) mod folders;
 mod make;
-mod measure;
+pub(super) mod measure;
 mod peers;
 mod run;
+pub(super) mod sets;
+pub(super) mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -32,7 +34,7 @@ pub enum Verb {
 }
 
 /// Which bundles, and what they are executed with.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Common {
     /// Folders of bundles, or folders full of them
     #[arg(required = true, value_name = "BUNDLE")]

@@ -2,14 +2,16 @@
 
 use std::fs;
 
+use plan_executor::Bundle;
+
 use super::RunArgs;
 use super::folders::bundles;
 use super::line;
-use super::measure::{Request, measure};
+use super::measure::{Request, Rounds};
 use crate::plans::{Arm, Kind, Measured, PlanRun};
 use crate::report::json;
 use crate::stats::Interval;
-use crate::verbs::{Ending, interrupt_flag};
+use crate::verbs::{ALLOCATOR, Ending, interrupt_flag};
 use crate::{limits, machine, report};
 
 /// Executes the bundles that the command line names.
@@ -27,17 +29,20 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
     };
     let folders = bundles(&args.common.bundles)?;
     let interrupted = interrupt_flag();
-    let mut told = false;
-    let run = measure(&request, &folders, &interrupted, |run| {
-        if !told {
-            told = true;
-            line(&format!(
-                "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
-                "bundle", "rows", "checksum", "cold ms", "median ms", "95 % interval", "peak MiB"
-            ))?;
-        }
-        bundle_lines(run)
-    })?;
+    let mut rounds = Rounds::new(&request, machine::environment(ALLOCATOR), &interrupted)?;
+    for note in &rounds.run().notes {
+        eprintln!("{note}");
+    }
+    line(&format!(
+        "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
+        "bundle", "rows", "checksum", "cold ms", "median ms", "95 % interval", "peak MiB"
+    ))?;
+    for folder in &folders {
+        let bundle = Bundle::open(folder).map_err(Ending::usage)?;
+        rounds.measure(&bundle, bundle.name())?;
+        bundle_lines(rounds.run())?;
+    }
+    let run = rounds.finish();
     run.arms.iter().try_for_each(|arm| arm_line(&run, arm))?;
     if let Some(file) = &args.json {
         fs::write(file, json(&run)).map_err(|error| {
@@ -48,7 +53,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
         })?;
     }
     if let Some(dir) = &args.out {
-        let page = report::write_plans(dir, &run).map_err(Ending::usage)?;
+        report::write_plans(dir, &run).map_err(Ending::usage)?;
+        let page = report::draw(dir).map_err(Ending::usage)?;
         line(&page.display().to_string())?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod folder;
 mod measure;
 mod peers;
+mod plans;
 mod request;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use request::Request;
 pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let environment = machine::environment(ALLOCATOR);
     let request = Request::new(args, &environment)?;
+    let plans = plans::Plans::new(&request)?;
     let items = request.items();
     let command: Vec<String> = std::env::args().skip(1).collect();
     let (folder, writer, before) = folder::open(args, &command, &request, &environment)?;
@@ -35,9 +37,27 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         budget,
         args.seed.unwrap_or(1),
         &interrupted,
-        Progress::new(estimate.seconds, items.len()),
+        Progress::new(
+            estimate.seconds,
+            items.len() + usize::from(!plans.is_empty()),
+        ),
     );
     let result = request.measure(&mut runner, &items, estimate.seconds, &environment);
+    let of_plans = match result {
+        Ok(()) if !plans.is_empty() => {
+            let progress = runner.progress();
+            progress.workload("plans", 0.0);
+            let tell = |plan: &str| progress.step(1.0, plan);
+            let measured = plans.measure(&request, &environment, &folder, &interrupted, tell);
+            progress.done("executors");
+            measured
+        }
+        _ => Ok(()),
+    };
+    let result = match &of_plans {
+        Err(Ending::Interrupted(_)) => Err(Stop::Interrupted),
+        _ => result,
+    };
     let complete = match &result {
         Ok(()) => true,
         Err(Stop::Interrupted) => false,
@@ -67,6 +87,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             runner.failed()
         );
     }
+    of_plans?;
     match runner.wrong() {
         0 => Ok(()),
         wrong => Err(Ending::Wrong(format!(
