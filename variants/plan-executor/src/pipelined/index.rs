@@ -2,7 +2,7 @@
 
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::key::Key;
-use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::memory::{Buffer, Memory, OutOfMemory, Reservation};
 use join_core::tag::{MaskTable, TagScheme};
 
 use super::keys::{KeyList, PlanKey};
@@ -30,6 +30,7 @@ pub(super) enum Index {
         starts: Buffer<u32>,
         tags: Option<Buffer<u16>>,
         keys: KeyList,
+        _reserved: Reservation,
     },
 }
 
@@ -93,6 +94,7 @@ impl Index {
         } else {
             None
         };
+        let reserved = memory.reserve(size_of_val(keys))?;
         let mut list = match <K as Key>::DATA_TYPE {
             join_core::page::DataType::Int64 => KeyList::Int64(Vec::new()),
             _ => KeyList::Int32(Vec::new()),
@@ -103,6 +105,7 @@ impl Index {
             starts,
             tags,
             keys: list,
+            _reserved: reserved,
         };
         Ok((index, order))
     }
@@ -131,6 +134,7 @@ impl Index {
                 starts,
                 tags,
                 keys: entries,
+                ..
             } => {
                 let entries = K::of(entries);
                 for &place in places {

@@ -24,6 +24,16 @@ pub(super) enum KeyList {
     Int64(Vec<i64>),
 }
 
+impl KeyList {
+    /// Bytes of a key.
+    pub fn width(&self) -> usize {
+        match self {
+            KeyList::Int32(_) => 4,
+            KeyList::Int64(_) => 8,
+        }
+    }
+}
+
 impl PlanKey for i32 {
     #[inline(always)]
     fn wide(self) -> i64 {

@@ -1,6 +1,6 @@
 //! The result: resolved rows multiplied out, a batch at a time, each worker into pages of its own.
 
-use join_core::memory::{Memory, OutOfMemory};
+use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::parallel::{Tasks, Team};
 
 use super::pages::Paged;
@@ -59,6 +59,7 @@ struct Source<'s> {
     /// The level, or none for the root.
     level: Option<usize>,
     looked_up: Option<Vec<Cell>>,
+    _reserved: Reservation,
 }
 
 /// What is written, and how.
@@ -93,14 +94,16 @@ pub(super) fn write(
             let level = levels.iter().position(|level| level.input == column.input);
             let rows = &level.map_or(root, |level| levels[level].entries).rows[..];
             let repeated = references && (rows.len() as u64) < total;
-            Source {
+            let cells = if repeated { rows.len() } else { 0 };
+            Ok(Source {
+                _reserved: memory.reserve(cells * size_of::<Cell>())?,
                 column,
                 rows,
                 level,
                 looked_up: repeated.then(|| look_up(column.paged, rows, workers, team)),
-            }
+            })
         })
-        .collect();
+        .collect::<Result<_, OutOfMemory>>()?;
     let tasks = Tasks::new(tasks(root));
     let written = team.run(vec![(); workers], |_, ()| {
         let mut writer = Writer::new(root, levels, &sources, memory);

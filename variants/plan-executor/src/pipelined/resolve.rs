@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use join_core::memory::{Memory, OutOfMemory};
+use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::parallel::{Tasks, Team};
 
 use super::keys::{KeyList, PlanKey};
@@ -30,6 +30,8 @@ pub(super) struct Resolved {
     /// How many rows each stands for, unless one.
     pub weights: Option<Vec<u32>>,
     pub children: Children,
+    /// Keeps all of it counted.
+    pub reserved: Vec<Reservation>,
 }
 
 /// A table to be probed, and the input's key to probe it with.
@@ -48,8 +50,10 @@ pub(super) fn resolve(
     team: &Team,
     memory: &Memory,
 ) -> Result<Resolved, OutOfMemory> {
-    let reserve = |rows: usize| memory.reserve(rows * (8 + 12 * probes.len()));
+    // What several workers found is put together in memory of its own.
+    let copies = usize::from(reduced.chunks.len() > 1 || workers > 1);
     if probes.is_empty() {
+        let _parts = memory.reserve(copies * reduced.bytes())?;
         let mut chunks = reduced.chunks.into_iter().map(|mut chunk| Resolved {
             rows: chunk.rows,
             keys: above.map(|above| chunk.keys.swap_remove(above)),
@@ -57,9 +61,15 @@ pub(super) fn resolve(
         });
         let mut all = chunks.next().unwrap_or_default();
         chunks.for_each(|more| all.append(more));
+        all.reserved = reduced.reserved;
         return Ok(all);
     }
-    let reserved = reserve(reduced.len)?;
+    let key_bytes = above.map_or(0, |above| reduced.chunks[0].keys[above].width());
+    let shown = probes.iter().filter(|probe| probe.shows_rows()).count();
+    let counted = usize::from(shown < probes.len());
+    let row_bytes = 4 + key_bytes + 4 * counted + 8 * shown;
+    let reserved = memory.reserve(reduced.len * row_bytes)?;
+    let _parts = memory.reserve(copies * reduced.len * row_bytes)?;
     let parts = reduced.chunks.iter().flat_map(|chunk| {
         let rows = chunk.rows.len();
         (0..rows.div_ceil(TASK)).map(move |task| (chunk, task * TASK..rows.min((task + 1) * TASK)))
@@ -77,7 +87,7 @@ pub(super) fn resolve(
     let mut found = found.into_iter();
     let mut all = found.next().unwrap_or_default();
     found.for_each(|more| all.append(more));
-    drop(reserved);
+    all.reserved.push(reserved);
     Ok(all)
 }
 
@@ -225,6 +235,7 @@ impl Target<'_> {
             Content::HashedCounts {
                 index,
                 weights: entries,
+                ..
             } => index.lookup(keys, places, |place, start, end| {
                 let count = match entries {
                     None => end - start,

@@ -382,7 +382,9 @@ impl<'a> Run<'a> {
                     &newest.filter,
                     workers,
                     self.context.team,
-                );
+                    self.context.memory,
+                )
+                .map_err(self.memory(input))?;
                 let column =
                     &self.bundle.tables()[self.graph.inputs[input].table].columns()[column];
                 step.filters.push(FilterTelemetry {
@@ -423,8 +425,8 @@ impl<'a> Run<'a> {
         }
         let root = match above {
             None => {
-                let mut entries = Entries::of_root(resolved);
-                entries.sum(&self.tables);
+                let entries = Entries::of_root(resolved, &self.tables, memory);
+                let entries = entries.map_err(self.memory(input))?;
                 step.detail = "root".to_owned();
                 step.bytes = entries.bytes() as u64;
                 Some(entries)

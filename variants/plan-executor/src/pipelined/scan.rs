@@ -24,7 +24,7 @@ pub(super) struct Reduced {
     pub len: usize,
     /// The filters' versions that its rows have passed, by key.
     pub passed: Vec<u32>,
-    pub _reserved: Vec<Reservation>,
+    pub reserved: Vec<Reservation>,
 }
 
 impl Reduced {
@@ -75,7 +75,7 @@ pub(super) fn scan(
         chunks: Vec::new(),
         len: 0,
         passed: Vec::new(),
-        _reserved: Vec::new(),
+        reserved: Vec::new(),
     };
     let mut tested = vec![Tested::default(); columns.len()];
     for outcome in outcomes {
@@ -87,7 +87,7 @@ pub(super) fn scan(
         reduced.len += chunk.rows.len();
         if !chunk.rows.is_empty() {
             reduced.chunks.push(chunk);
-            reduced._reserved.push(reserved);
+            reduced.reserved.push(reserved);
         }
     }
     Ok((reduced, tested))
@@ -443,7 +443,7 @@ pub(super) fn all(rows: usize, memory: &Memory) -> Result<Reduced, OutOfMemory> 
         }],
         len: rows,
         passed: Vec::new(),
-        _reserved: vec![reserved],
+        reserved: vec![reserved],
     })
 }
 
@@ -454,7 +454,10 @@ pub(super) fn refilter(
     filter: &Filter,
     workers: usize,
     team: &Team,
-) {
+    memory: &Memory,
+) -> Result<(), OutOfMemory> {
+    // The places of the rows that pass.
+    let _places = memory.reserve(4 * reduced.len)?;
     let tasks = Tasks::new(&mut reduced.chunks);
     team.run(vec![(); workers.min(tasks.len())], |_, ()| {
         while let Some((_, chunk)) = tasks.take() {
@@ -470,6 +473,7 @@ pub(super) fn refilter(
     drop(tasks);
     reduced.chunks.retain(|chunk| !chunk.rows.is_empty());
     reduced.len = reduced.chunks.iter().map(|chunk| chunk.rows.len()).sum();
+    Ok(())
 }
 
 /// The places of the keys that pass.

@@ -12,7 +12,6 @@ use join_core::memory::Buffer;
 pub(super) struct Table {
     pub input: usize,
     pub content: Content,
-    _reserved: Option<Reservation>,
 }
 
 /// What a table says of a key.
@@ -27,6 +26,7 @@ pub(super) enum Content {
     HashedCounts {
         index: Index,
         weights: Option<Vec<u32>>,
+        _reserved: Reservation,
     },
     /// Its rows.
     Rows { index: Index, entries: Entries },
@@ -42,17 +42,26 @@ pub(super) struct Entries {
     pub children: Children,
     /// How many result rows come of all entries before each, and of all; `None` where each makes one.
     pub before: Option<Vec<u64>>,
+    /// Keeps all of it counted.
+    reserved: Vec<Reservation>,
 }
 
 impl Entries {
     /// The rows of a root.
-    pub fn of_root(resolved: Resolved) -> Entries {
-        Entries {
+    pub fn of_root(
+        resolved: Resolved,
+        tables: &[Table],
+        memory: &Memory,
+    ) -> Result<Entries, OutOfMemory> {
+        let mut entries = Entries {
             rows: resolved.rows,
             weights: resolved.weights,
             children: resolved.children,
             before: None,
-        }
+            reserved: resolved.reserved,
+        };
+        entries.sum(tables, memory)?;
+        Ok(entries)
     }
 
     /// Result rows that come of a range of entries.
@@ -65,10 +74,12 @@ impl Entries {
     }
 
     /// Sums up how many result rows come of each.
-    pub fn sum(&mut self, tables: &[Table]) {
+    fn sum(&mut self, tables: &[Table], memory: &Memory) -> Result<(), OutOfMemory> {
         if self.weights.is_none() && self.children.is_empty() {
-            return;
+            return Ok(());
         }
+        self.reserved
+            .push(memory.reserve(8 * (self.rows.len() + 1))?);
         let mut sum = 0_u64;
         let mut before = Vec::with_capacity(self.rows.len() + 1);
         before.push(0);
@@ -83,6 +94,7 @@ impl Entries {
             before.push(sum);
         }
         self.before = Some(before);
+        Ok(())
     }
 
     pub fn bytes(&self) -> usize {
@@ -112,16 +124,20 @@ impl Table {
             keys,
             weights,
             children,
+            reserved: _resolved,
         } = resolved;
         let keys = keys.expect("an input that is no root has a key");
         let content = match &keys {
             KeyList::Int32(keys) if !payload => counts(keys, weights, options, memory)?,
             KeyList::Int64(keys) if !payload => counts(keys, weights, options, memory)?,
             _ => {
+                let _order = memory.reserve(4 * rows.len())?;
                 let (index, order) = match &keys {
                     KeyList::Int32(keys) => Index::new(keys, options.direct, options.tags, memory)?,
                     KeyList::Int64(keys) => Index::new(keys, options.direct, options.tags, memory)?,
                 };
+                let row_bytes = 4 + weights.as_ref().map_or(0, |_| 4) + 8 * children.len();
+                let reserved = memory.reserve(rows.len() * row_bytes)?;
                 let pick = |list: &[u32]| order.iter().map(|&from| list[from as usize]).collect();
                 let mut entries = Entries {
                     rows: pick(&rows),
@@ -134,20 +150,13 @@ impl Table {
                         })
                         .collect(),
                     before: None,
+                    reserved: vec![reserved],
                 };
-                entries.sum(tables);
+                entries.sum(tables, memory)?;
                 Content::Rows { index, entries }
             }
         };
-        let mut table = Table {
-            input,
-            content,
-            _reserved: None,
-        };
-        if let Content::Rows { entries, .. } = &table.content {
-            table._reserved = Some(memory.reserve(entries.bytes())?);
-        }
-        Ok(table)
+        Ok(Table { input, content })
     }
 
     /// The rows of a table that has them.
@@ -161,7 +170,7 @@ impl Table {
     pub fn bytes(&self) -> usize {
         match &self.content {
             Content::Counts { counts, .. } => counts.bytes(),
-            Content::HashedCounts { index, weights } => {
+            Content::HashedCounts { index, weights, .. } => {
                 index.bytes() + weights.as_ref().map_or(0, |weights| 4 * weights.len())
             }
             Content::Rows { index, entries } => index.bytes() + entries.bytes(),
@@ -185,10 +194,16 @@ fn counts<K: PlanKey>(
 ) -> Result<Content, OutOfMemory> {
     let bounds = bounds(keys).unwrap_or_default();
     let Some(range) = direct_range(bounds, keys.len()).filter(|_| options.direct) else {
+        let _order = memory.reserve(4 * keys.len())?;
         let (index, order) = Index::new(keys, false, options.tags, memory)?;
+        let reserved = memory.reserve(weights.as_ref().map_or(0, |weights| 4 * weights.len()))?;
         let pick = |weights: Vec<u32>| order.iter().map(|&from| weights[from as usize]).collect();
         let weights = weights.map(pick);
-        return Ok(Content::HashedCounts { index, weights });
+        return Ok(Content::HashedCounts {
+            index,
+            weights,
+            _reserved: reserved,
+        });
     };
     let min = bounds.0.wide();
     let mut counts: Buffer<u32> = memory.zeroed(range as usize + 1)?;
