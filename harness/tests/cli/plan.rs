@@ -168,3 +168,61 @@ fn results_beyond_memory_or_row_ids_are_refused() {
     let error = refused(here, &command);
     assert!(error.contains("raise the memory limit"), "{error}");
 }
+
+#[test]
+fn a_sweep_measures_plans_that_are_made_or_named() {
+    let folder = folder();
+    let here = folder.path();
+    let names = |report: &str| -> Vec<String> {
+        let text = std::fs::read(here.join(report).join("plans.json")).unwrap();
+        let json: Value = serde_json::from_slice(&text).unwrap();
+        let arms = json["arms"].as_array().unwrap();
+        assert_eq!(arms.len(), 2, "both executors");
+        let measured = arms[1]["bundles"].as_array().unwrap().iter();
+        let names = measured.map(|measured| measured["bundle"].as_str().unwrap().to_owned());
+        let page = std::fs::read_to_string(here.join(report).join("index.html")).unwrap();
+        assert!(page.contains("Whole plans") && page.contains("id=\"plan-times\""));
+        names.collect()
+    };
+    let sweep = [
+        "--sweep",
+        "--quick",
+        "--samples",
+        "1",
+        "--threads",
+        "2",
+        "--only",
+    ];
+    let output = run(
+        here,
+        &[&sweep[..], &["plans-ssb", "--out", "made"]].concat(),
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let made = names("made");
+    assert!(made.len() == 13 && made[0] == "ssb-q1.1", "{made:?}");
+
+    std::fs::create_dir(here.join("plans")).unwrap();
+    bundle(&here.join("plans/9c"), 100, |row| row);
+    let named = [
+        "tiny.toml|serial+zero-copy",
+        "--plans",
+        "plans",
+        "--out",
+        "named",
+    ];
+    let output = run(here, &[&sweep[..], &named].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(names("named"), ["9c"]);
+
+    let output = run(here, &["verify", "--only", "plans-*"]);
+    let out = text(&output.stdout);
+    assert!(
+        output.status.success() && out.contains("all executors on 22 plans"),
+        "{out}"
+    );
+    let error = refused(
+        here,
+        &[&sweep[..], &["plans-ssb", "--plans", "nowhere"]].concat(),
+    );
+    assert!(error.contains("nowhere"), "{error}");
+}

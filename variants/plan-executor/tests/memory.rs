@@ -101,7 +101,7 @@ fn bundle(rows: i32, spread: i32) -> Bundle {
 fn what_is_counted_is_what_is_taken() {
     let options = Options::default();
     let executors: [(&str, Box<dyn Executor>); 4] = [
-        ("pipelined", Box::new(Pipelined::new(options.clone()))),
+        ("pipelined", Box::new(Pipelined::new(options))),
         (
             "hashed",
             Box::new(Pipelined::new(options.without("direct").unwrap())),

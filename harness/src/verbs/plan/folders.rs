@@ -9,7 +9,7 @@ use crate::verbs::Ending;
 
 /// The bundles of `paths`: each a bundle, or a folder of bundles, which are taken in the order of their names, numbers
 /// by their value.
-pub(super) fn bundles(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
+pub fn bundles(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
     let mut found = Vec::new();
     for path in paths {
         if path.join(PLAN_FILE).is_file() {

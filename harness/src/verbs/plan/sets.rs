@@ -29,17 +29,14 @@ impl Set {
     /// The scale factor at a size.
     pub fn scale(size: Size) -> f64 {
         match size {
-            Size::Quick => 0.05,
+            Size::Quick => 0.02,
             Size::Default => 0.2,
             Size::Full => 1.0,
         }
     }
 
     /// Makes its plans, one at a time, each with its name.
-    pub fn plans(
-        &self,
-        scale: f64,
-    ) -> impl Iterator<Item = Result<(String, Bundle), Ending>> {
+    pub fn plans(&self, scale: f64) -> impl Iterator<Item = Result<(String, Bundle), Ending>> {
         self.benchmark.queries().map(move |query| {
             let data = Data { scale, seed: None };
             let bundle = self.benchmark.bundle(query, &data).map_err(Ending::usage)?;

@@ -29,7 +29,12 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     for note in &request.peers.notes {
         eprintln!("{note}");
     }
-    eprintln!("{}", estimate.text);
+    let then = if plans.is_empty() {
+        ""
+    } else {
+        "; then whole plans"
+    };
+    eprintln!("{}{then}", estimate.text);
     let mut runner = Runner::new(
         writer,
         before,

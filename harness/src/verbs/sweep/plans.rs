@@ -61,7 +61,11 @@ impl Plans {
         let mut able = Vec::new();
         for name in &args.peers {
             let found = peers::named(&peers::folder(), std::slice::from_ref(name));
-            if found.map_err(Ending::usage)?.iter().all(Peer::executes_plans) {
+            if found
+                .map_err(Ending::usage)?
+                .iter()
+                .all(Peer::executes_plans)
+            {
                 able.push(name.clone());
             }
         }
