@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use join_core::page::DataType;
+use join_core::page::{DataType, FixedWriter, Page, VarcharWriter};
 use join_core::table::{Column, ColumnMeta, TableError, TableMeta, write_folder};
 use plan_executor::write_plan;
 
@@ -78,19 +78,23 @@ impl Store {
     /// # Errors
     /// If the system refuses.
     pub fn add(&self, column: Column) -> Result<Link, MakeError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let file = self.folder.join(COLUMNS).join(number.to_string());
-        let write = || {
-            let mut new = File::create_new(&file)?;
-            new.write_all(bytemuck::cast_slice(column.pages()))?;
-            new.sync_all()
+        let mut file = ColumnFile::new(self, column.data_type())?;
+        file.write(column.pages())?;
+        file.end()
+    }
+
+    /// A column of INT32 or VARCHAR that is written row by row.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn begin(&self, data_type: DataType) -> Result<RowWriter, MakeError> {
+        let rows = match data_type {
+            DataType::Int32 => Rows::Int32(FixedWriter::new()),
+            DataType::Varchar => Rows::Varchar(VarcharWriter::new()),
+            other => panic!("columns of {other} are not written row by row"),
         };
-        write().map_err(TableError::io("write", &file))?;
-        Ok(Link {
-            file,
-            data_type: column.data_type(),
-            pages: column.pages().len() as u64,
-        })
+        let file = ColumnFile::new(self, data_type)?;
+        Ok(RowWriter { file, rows })
     }
 
     /// The column of this name, which `make` makes when it is first asked for.
@@ -152,6 +156,106 @@ impl Store {
         write_plan(&folder, name, &nodes, nodes.len() - 1, tables)?;
         locked(&self.bundles).push(name.to_owned());
         Ok(())
+    }
+}
+
+/// A column that is being written; no more of it than a few pages is in memory.
+pub struct RowWriter {
+    file: ColumnFile,
+    rows: Rows,
+}
+
+enum Rows {
+    Int32(FixedWriter<i32>),
+    Varchar(VarcharWriter),
+}
+
+impl RowWriter {
+    /// Appends a row to a column of INT32.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn int(&mut self, value: Option<i32>) -> Result<(), MakeError> {
+        match &mut self.rows {
+            Rows::Int32(writer) => writer.push(value),
+            Rows::Varchar(_) => panic!("an integer in a column of text"),
+        }
+        self.write_full()
+    }
+
+    /// Appends a row to a column of VARCHAR.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn text(&mut self, value: Option<&[u8]>) -> Result<(), MakeError> {
+        match &mut self.rows {
+            Rows::Int32(_) => panic!("text in a column of integers"),
+            Rows::Varchar(writer) => writer.push(value),
+        }
+        self.write_full()
+    }
+
+    fn write_full(&mut self) -> Result<(), MakeError> {
+        let full = match &mut self.rows {
+            Rows::Int32(writer) => writer.take_pages(),
+            Rows::Varchar(writer) => writer.take_pages(),
+        };
+        match full.is_empty() {
+            true => Ok(()),
+            false => self.file.write(&full),
+        }
+    }
+
+    /// The column.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn end(mut self) -> Result<Link, MakeError> {
+        let rest = match self.rows {
+            Rows::Int32(writer) => writer.finish(),
+            Rows::Varchar(writer) => writer.finish(),
+        };
+        self.file.write(&rest)?;
+        self.file.end()
+    }
+}
+
+/// The file of a column.
+struct ColumnFile {
+    path: PathBuf,
+    file: File,
+    data_type: DataType,
+    pages: u64,
+}
+
+impl ColumnFile {
+    fn new(store: &Store, data_type: DataType) -> Result<ColumnFile, MakeError> {
+        let number = store.next.fetch_add(1, Ordering::Relaxed);
+        let path = store.folder.join(COLUMNS).join(number.to_string());
+        let file = File::create_new(&path).map_err(TableError::io("write", &path))?;
+        Ok(ColumnFile {
+            path,
+            file,
+            data_type,
+            pages: 0,
+        })
+    }
+
+    fn write(&mut self, pages: &[Page]) -> Result<(), MakeError> {
+        self.pages += pages.len() as u64;
+        let written = self.file.write_all(bytemuck::cast_slice(pages));
+        Ok(written.map_err(TableError::io("write", &self.path))?)
+    }
+
+    /// Waits until all is on the disk, where a full disk shows at the latest.
+    fn end(self) -> Result<Link, MakeError> {
+        let synced = self.file.sync_all();
+        synced.map_err(TableError::io("write", &self.path))?;
+        Ok(Link {
+            file: self.path,
+            data_type: self.data_type,
+            pages: self.pages,
+        })
     }
 }
 

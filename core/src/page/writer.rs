@@ -114,7 +114,12 @@ impl<T: Fixed> FixedWriter<T> {
         self.values = 0;
     }
 
-    /// The pages; none if there was no row.
+    /// Takes the pages that are full out of the writer, which goes on after them.
+    pub fn take_pages(&mut self) -> Vec<Page> {
+        std::mem::take(&mut self.pages)
+    }
+
+    /// The pages that were not taken; none if there was no row.
     pub fn finish(mut self) -> Vec<Page> {
         if self.bitmap.rows > 0 {
             self.flush();
@@ -195,7 +200,12 @@ impl VarcharWriter {
         self.chars.clear();
     }
 
-    /// The pages; none if there was no row.
+    /// Takes the pages that are full out of the writer, which goes on after them.
+    pub fn take_pages(&mut self) -> Vec<Page> {
+        std::mem::take(&mut self.pages)
+    }
+
+    /// The pages that were not taken; none if there was no row.
     pub fn finish(mut self) -> Vec<Page> {
         self.flush();
         self.pages

@@ -5,6 +5,7 @@ pub mod ingest;
 mod list;
 mod memory;
 pub mod plan;
+mod program;
 mod select;
 mod sweep;
 pub mod table;

@@ -12,12 +12,13 @@ mod run;
 pub(super) mod sets;
 pub(super) mod verify;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Ending;
+use super::{Ending, program};
 
 /// What can be done with plan bundles.
 #[derive(Debug, Subcommand)]
@@ -25,6 +26,13 @@ pub enum Verb {
     /// Make bundles of a benchmark's queries
     #[command(subcommand)]
     Make(make::Source),
+    /// CSV files, queries and plans of the Join Order Benchmark to bundles (the first time builds the importer)
+    #[command(disable_help_flag = true)]
+    Import {
+        /// See `plan import --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Execute bundles and say what it took
     Run(RunArgs),
     /// Check executors: against the oracle on small bundles, against each other on large ones
@@ -111,6 +119,7 @@ pub struct ExplainArgs {
 pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
         Verb::Make(source) => make::run(source),
+        Verb::Import { arguments } => program::run("plan-import", "plan import", arguments),
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),

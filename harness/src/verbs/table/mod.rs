@@ -1,12 +1,11 @@
 //! `harness table`: one's own data as table folders.
 
-mod convert;
 mod show;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::Ending;
+use super::{Ending, program};
 
 /// What to do with a table.
 #[derive(Debug, clap::Subcommand)]
@@ -45,7 +44,14 @@ pub(super) fn run(args: &Args) -> Result<(), Ending> {
     match args {
         Args::Show { folder, rows } => show::show(folder, *rows),
         Args::Check { folder } => show::check(folder),
-        Args::Import { arguments } => convert::run("import", arguments),
-        Args::Export { arguments } => convert::run("export", arguments),
+        Args::Import { arguments } => convert("import", arguments),
+        Args::Export { arguments } => convert("export", arguments),
     }
+}
+
+/// The package `tables` does it.
+fn convert(verb: &str, arguments: &[OsString]) -> Result<(), Ending> {
+    let first = OsString::from(verb);
+    let arguments = [&first].into_iter().chain(arguments);
+    program::run("tables", &format!("table {verb}"), arguments)
 }

@@ -1,0 +1,224 @@
+//! One pass over a table's CSV file, for all inputs that are made of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{Int32Builder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef};
+use join_core::page::DataType;
+use plan_bundles::MakeError;
+use plan_bundles::store::{Link, RowWriter, Store};
+
+use crate::filter::Filter;
+use crate::records::{Record, RecordError, Records};
+use crate::schema::TableDef;
+
+/// Rows of a batch, unless their text is long.
+const BATCH_ROWS: usize = 8192;
+
+/// Bytes of text after which a batch has no more rows.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// What inputs there are of a table: by filter, the columns that they read.
+pub(crate) type Wanted = BTreeMap<Option<Filter>, BTreeSet<usize>>;
+
+/// An input that was made: its rows and columns.
+pub(crate) struct Kept {
+    pub rows: u64,
+    pub columns: BTreeMap<usize, Link>,
+}
+
+/// The rows that a filter keeps, on their way to the disk.
+struct Output<'a> {
+    filter: &'a Option<Filter>,
+    rows: u64,
+    columns: BTreeMap<usize, RowWriter>,
+}
+
+/// Reads `file` once and writes the columns of all inputs that are made of it. Returns the rows of the table, and the
+/// inputs by filter.
+pub(crate) fn read<'a>(
+    file: &Path,
+    table: &TableDef,
+    escape: u8,
+    wanted: &'a Wanted,
+    store: &Store,
+) -> Result<(u64, BTreeMap<&'a Option<Filter>, Kept>), MakeError> {
+    let mut outputs = Vec::new();
+    let mut needed = BTreeSet::new();
+    for (filter, columns) in wanted {
+        needed.extend(columns);
+        if let Some(filter) = filter {
+            filter.columns(&mut needed);
+        }
+        let writers = columns.iter().map(|&column| {
+            let writer = store.begin(table.columns[column].1)?;
+            Ok((column, writer))
+        });
+        outputs.push(Output {
+            filter,
+            rows: 0,
+            columns: writers.collect::<Result<_, MakeError>>()?,
+        });
+    }
+    let input = File::open(file).map_err(MakeError::read(file))?;
+    let mut records = Records::new(BufReader::with_capacity(1 << 20, input), escape);
+    let mut record = Record::default();
+    let mut batch = Batch::new(table, &needed);
+    let mut rows = 0;
+    loop {
+        let more = records.read(&mut record).map_err(|error| match error {
+            RecordError::Io(source) => MakeError::read(file)(source),
+            RecordError::OpenQuote { line } => MakeError::input(
+                file,
+                format!("line {line}: a quote is not closed; if quotes are doubled there, say --escape '\"'"),
+            ),
+        })?;
+        if more {
+            let line = record.line;
+            let pushed = batch.push(&record);
+            pushed.map_err(|what| MakeError::input(file, format!("line {line}{what}")))?;
+            rows += 1;
+        }
+        if batch.is_full() || (!more && batch.rows > 0) {
+            let columns = batch.take();
+            outputs
+                .iter_mut()
+                .try_for_each(|output| output.append(&columns))?;
+        }
+        if !more {
+            break;
+        }
+    }
+    let kept = outputs.into_iter().map(|output| {
+        let columns = output.columns.into_iter();
+        let columns = columns.map(|(column, writer)| Ok((column, writer.end()?)));
+        let kept = Kept {
+            rows: output.rows,
+            columns: columns.collect::<Result<_, MakeError>>()?,
+        };
+        Ok((output.filter, kept))
+    });
+    Ok((rows, kept.collect::<Result<_, MakeError>>()?))
+}
+
+impl Output<'_> {
+    fn append(&mut self, columns: &[Option<ArrayRef>]) -> Result<(), MakeError> {
+        let all = columns
+            .iter()
+            .flatten()
+            .next()
+            .map_or(0, |column| column.len());
+        let kept: Vec<usize> = match self.filter {
+            None => (0..all).collect(),
+            Some(filter) => {
+                let says = filter.evaluate(columns);
+                // What is not known to be true is not kept.
+                let is_true = |&row: &usize| says.is_valid(row) && says.value(row);
+                (0..all).filter(is_true).collect()
+            }
+        };
+        self.rows += kept.len() as u64;
+        for (column, writer) in &mut self.columns {
+            let column = columns[*column].as_ref().expect("a column that is read");
+            if let Some(values) = column.as_string_opt::<i32>() {
+                for &row in &kept {
+                    writer.text(values.is_valid(row).then(|| values.value(row).as_bytes()))?;
+                }
+            } else {
+                let values = column.as_primitive::<Int32Type>();
+                for &row in &kept {
+                    writer.int(values.is_valid(row).then(|| values.value(row)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows that are being read.
+struct Batch<'a> {
+    table: &'a TableDef,
+    columns: Vec<Option<Builder>>,
+    rows: usize,
+    bytes: usize,
+}
+
+enum Builder {
+    Int32(Int32Builder),
+    Varchar(StringBuilder),
+}
+
+impl<'a> Batch<'a> {
+    fn new(table: &'a TableDef, needed: &BTreeSet<usize>) -> Batch<'a> {
+        let columns = table.columns.iter().enumerate();
+        let columns = columns.map(|(number, (_, data_type))| {
+            needed.contains(&number).then(|| match data_type {
+                DataType::Int32 => Builder::Int32(Int32Builder::new()),
+                _ => Builder::Varchar(StringBuilder::new()),
+            })
+        });
+        Batch {
+            table,
+            columns: columns.collect(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Appends a record; an error goes on where the number of the line ends.
+    fn push(&mut self, record: &Record) -> Result<(), String> {
+        let (found, expected) = (record.len(), self.columns.len());
+        if found != expected {
+            return Err(format!(
+                ": {found} fields, but {} has {expected} columns; compare the file with the schema",
+                self.table.name
+            ));
+        }
+        for (number, builder) in self.columns.iter_mut().enumerate() {
+            let Some(builder) = builder else { continue };
+            let at = |what: &str| format!(", column {:?}: {what}", self.table.columns[number].0);
+            let field = record.field(number);
+            let text = field.map(std::str::from_utf8).transpose();
+            let text = text.map_err(|_| at("not UTF-8; convert the file first"))?;
+            match builder {
+                Builder::Varchar(builder) => {
+                    self.bytes += text.map_or(0, str::len);
+                    builder.append_option(text);
+                }
+                Builder::Int32(builder) => {
+                    let value = text.map(|text| text.trim().parse::<i32>()).transpose();
+                    let value = value.map_err(|_| {
+                        at(&format!("{:?} is not an INT32", text.unwrap_or_default()))
+                    })?;
+                    builder.append_option(value);
+                }
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// The rows, after which there are none.
+    fn take(&mut self) -> Vec<Option<ArrayRef>> {
+        (self.rows, self.bytes) = (0, 0);
+        let columns = self.columns.iter_mut();
+        columns
+            .map(|builder| {
+                builder.as_mut().map(|builder| match builder {
+                    Builder::Int32(builder) => Arc::new(builder.finish()) as ArrayRef,
+                    Builder::Varchar(builder) => Arc::new(builder.finish()) as ArrayRef,
+                })
+            })
+            .collect()
+    }
+}

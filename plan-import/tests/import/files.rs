@@ -1,0 +1,275 @@
+//! CSV files, queries and plans to bundles: what is kept, and what is refused.
+
+use std::fs;
+
+use crate::common::{self, Case, ids, row};
+use join_core::table::Value;
+use plan_executor::{Bundle, oracle};
+
+const TITLES: &str = "\
+1,\"The \\\"A\\\"\",2001,
+2,\"a, b
+and \\\\c\\\\\",,\"\"
+3,plain,1999,note
+4,\"\",2005,\"(voice)\"
+5,,2006,\"x\"
+";
+
+#[test]
+fn fields_arrive_as_they_were_written() {
+    let case = Case::new();
+    case.table("title", TITLES);
+    case.query(
+        "all",
+        "SELECT t.id, t.title, t.production_year, t.note FROM title AS t",
+    );
+    let bundle = &case.import().unwrap()[0];
+    let mut rows = oracle::execute(bundle);
+    rows.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    let text = |text: &str| Value::Varchar(text.as_bytes().to_vec().into());
+    let expected = [
+        [
+            Value::Int32(1),
+            text("The \"A\""),
+            Value::Int32(2001),
+            Value::Null,
+        ],
+        [
+            Value::Int32(2),
+            text("a, b\nand \\c\\"),
+            Value::Null,
+            text(""),
+        ],
+        [
+            Value::Int32(3),
+            text("plain"),
+            Value::Int32(1999),
+            text("note"),
+        ],
+        [
+            Value::Int32(4),
+            text(""),
+            Value::Int32(2005),
+            text("(voice)"),
+        ],
+        [Value::Int32(5), Value::Null, Value::Int32(2006), text("x")],
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn filters_keep_what_they_say() {
+    let case = Case::new();
+    case.table("title", TITLES);
+    let conditions: &[(&str, &[i32])] = &[
+        ("t.production_year > 2001", &[4, 5]),
+        ("t.production_year BETWEEN 1999 AND 2005", &[1, 3, 4]),
+        ("t.production_year NOT BETWEEN 1999 AND 2001", &[4, 5]),
+        ("t.production_year <> 2001", &[3, 4, 5]),
+        ("t.production_year = '2001'", &[1]),
+        ("t.production_year > -5 AND NOT t.id = 4", &[1, 3, 5]),
+        ("t.note IS NULL", &[1]),
+        ("t.note IS NOT NULL", &[2, 3, 4, 5]),
+        ("t.note = ''", &[2]),
+        ("t.note IN ('', '(voice)')", &[2, 4]),
+        ("t.note NOT IN ('', '(voice)')", &[3, 5]),
+        ("t.note NOT IN ('', NULL)", &[]),
+        ("t.note IN ('x', NULL)", &[5]),
+        ("t.title LIKE '%a%'", &[2, 3]),
+        ("t.title NOT LIKE '%a%'", &[1, 4]),
+        ("t.title LIKE 'a%c%'", &[2]),
+        ("t.title LIKE '_lain'", &[3]),
+        ("t.title ILIKE '%A%'", &[1, 2, 3]),
+        ("t.title > 'a'", &[2, 3]),
+        ("(t.note = 'x' OR t.title = 'plain')", &[3, 5]),
+        ("NOT (t.note = 'x' OR t.production_year = 1999)", &[4]),
+        ("t.id = t.production_year", &[]),
+        ("t.note = NULL", &[]),
+        ("t.title = 'The \"A\"' AND t.id < 3", &[1]),
+    ];
+    for (number, (condition, _)) in conditions.iter().enumerate() {
+        case.query(
+            &format!("f{number:02}"),
+            &format!("SELECT t.id FROM title AS t WHERE {condition}"),
+        );
+    }
+    let bundles = case.import().unwrap();
+    assert_eq!(bundles.len(), conditions.len());
+    for (bundle, (condition, expected)) in bundles.iter().zip(conditions) {
+        assert_eq!(ids(bundle), *expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_query_of_several_inputs_joins_what_its_filters_keep() {
+    let case = Case::new();
+    case.table("title", TITLES);
+    case.table("movie_keyword", "1,1,7\n2,3,7\n3,4,8\n4,5,7\n5,,7\n");
+    case.table("keyword", "7,love\n8,hate\n");
+    case.joined(
+        "words",
+        "SELECT MIN(t.id) AS a, MIN(k.keyword) AS b FROM keyword AS k, movie_keyword AS mk, title AS t \
+         WHERE k.keyword = 'love' AND t.production_year > 2000 AND t.id = mk.movie_id AND mk.keyword_id = k.id",
+    );
+    // The same table with the same filter under another name is the same files.
+    case.joined(
+        "again",
+        "SELECT t.title, k.keyword FROM keyword k, movie_keyword mk, title t \
+         WHERE mk.keyword_id = k.id AND mk.movie_id = t.id AND t.production_year > 2000",
+    );
+    let bundles = case.import().unwrap();
+    let [again, words] = &bundles[..] else {
+        panic!("two bundles")
+    };
+    assert_eq!(ids(words), [1, 5]);
+    assert_eq!(oracle::execute(words)[0][1], row("love"));
+    assert_eq!(oracle::execute(again).len(), 3);
+}
+
+#[test]
+fn a_table_of_many_batches_arrives_whole() {
+    let case = Case::new();
+    let lines =
+        (0..30_000).map(|n| format!("{n},\"name {n} {}\",{},\n", "x".repeat(n % 70), n % 100));
+    case.table("title", &lines.collect::<String>());
+    case.query("all", "SELECT t.id, t.title FROM title AS t");
+    case.query(
+        "some",
+        "SELECT t.id FROM title AS t WHERE t.production_year = 7",
+    );
+    let bundles = case.import().unwrap();
+    let rows = oracle::execute(&bundles[0]);
+    assert_eq!(rows.len(), 30_000);
+    for (n, found) in rows.iter().enumerate() {
+        assert_eq!(found[0], Value::Int32(n as i32));
+        assert_eq!(found[1], row(&format!("name {n} {}", "x".repeat(n % 70))));
+    }
+    let expected: Vec<i32> = (0..300).map(|n| 100 * n + 7).collect();
+    assert_eq!(ids(&bundles[1]), expected);
+}
+
+#[test]
+fn long_text_and_no_rows_arrive() {
+    let case = Case::new();
+    let long = "long \u{1f3ac} ".repeat(5000);
+    case.table("title", &format!("1,\"{long}\",,\n"));
+    case.table("keyword", "");
+    case.query("long", "SELECT t.id, t.title FROM title AS t");
+    case.query_of("none", "keyword", "k", "SELECT k.id FROM keyword AS k");
+    let bundles = case.import().unwrap();
+    assert_eq!(oracle::execute(&bundles[0])[0][1], row(&long));
+    assert!(ids(&bundles[1]).is_empty());
+}
+
+/// What is said of a table `title` with this text and a query with this condition.
+fn refused(titles: &[u8], condition: &str) -> String {
+    let case = Case::new();
+    fs::write(case.path("title.csv"), titles).unwrap();
+    case.query(
+        "q",
+        &format!("SELECT t.id FROM title AS t WHERE {condition}"),
+    );
+    case.refused()
+}
+
+#[test]
+fn files_that_cannot_be_read_are_refused_with_their_line() {
+    let file = |text: &[u8]| {
+        let error = refused(text, "t.title LIKE 'a' AND t.production_year > 1");
+        assert!(error.contains("title.csv"), "{error}");
+        error
+    };
+    assert!(file(b"1,a,1,b\n2,a,1\n").contains("line 2: 3 fields, but title has 4"));
+    assert!(
+        file(b"1,a,1,b\n2,\"a\n\",1,b\n3,a,x,b\n")
+            .contains("line 4, column \"production_year\": \"x\"")
+    );
+    assert!(file(b"1,a,3000000000,b\n").contains("not an INT32"));
+    assert!(file(b"1,a,1,b\n2,\xff,1,b\n").contains("line 2, column \"title\": not UTF-8"));
+    assert!(file(b"1,a,1,b\n2,\"a,1,b\n3,a,1,b\n").contains("line 2: a quote is not closed"));
+    // Columns that nobody reads may hold anything.
+    let case = Case::new();
+    fs::write(case.path("title.csv"), b"1,a,x,\xff\n").unwrap();
+    case.query("q", "SELECT t.id FROM title AS t");
+    assert_eq!(ids(&case.import().unwrap()[0]), [1]);
+}
+
+#[test]
+fn conditions_that_cannot_be_evaluated_are_refused() {
+    let condition = |text: &str| {
+        let error = refused(TITLES.as_bytes(), text);
+        assert!(error.contains("q.sql"), "{error}");
+        error
+    };
+    assert!(condition("t.nothing = 1").contains("nothing"));
+    assert!(condition("lower(t.title) = 'a'").contains("lower"));
+    assert!(condition("t.id + 1 = 2").contains("t.id + 1"));
+    assert!(condition("t.title = 5").contains("quotes"));
+    assert!(condition("t.id = 'five'").contains("'five'"));
+    assert!(condition("t.id LIKE '5'").contains("LIKE"));
+    assert!(condition("t.id = 3000000000").contains("3000000000"));
+    assert!(condition("t.id = 2.5").contains("2.5"));
+    assert!(condition("t.id IN (SELECT 1)").contains("SELECT"));
+    assert!(condition("t.title LIKE 'a' ESCAPE 'b'").contains("ESCAPE"));
+    assert!(condition("(t.id = 1 OR 1 = 1)").contains("constants"));
+    assert!(condition("1 = 1").contains("1 = 1"));
+    assert!(condition("id = 1").contains("id"));
+    assert!(condition("u.id = 1").contains("u.id"));
+    assert!(condition("t.id =").contains("q.sql"));
+}
+
+#[test]
+fn plans_of_another_query_are_refused() {
+    let query = |sql: &str| {
+        let case = Case::new();
+        case.table("title", TITLES);
+        case.table("movie_keyword", "");
+        case.table("keyword", "");
+        case.joined("q", sql);
+        case.refused()
+    };
+    let from = "SELECT t.id FROM keyword k, movie_keyword mk, title t WHERE";
+    let keyword = "mk.keyword_id = k.id";
+    assert!(query(&format!("{from} {keyword}")).contains("what the query does not"));
+    let other = format!("{from} {keyword} AND mk.id = t.id");
+    assert!(query(&other).contains("does not join mk.id = t.id"));
+    let more = format!("{from} {keyword} AND mk.movie_id = t.id AND k.id = t.id");
+    assert!(query(&more).contains("does not join"));
+    let missing = "SELECT t.id FROM keyword k, title t WHERE t.id = k.id";
+    assert!(query(missing).contains("mk"));
+    let table = from.replace("keyword k,", "title k,");
+    assert!(query(&format!("{table} {keyword} AND mk.movie_id = t.id")).contains("keyword as k"));
+    let unequal = format!("{from} {keyword} AND mk.movie_id < t.id");
+    assert!(query(&unequal).contains("mk.movie_id < t.id"));
+    let left = "SELECT t.id FROM keyword k JOIN title t ON t.id = k.id";
+    assert!(query(left).contains("FROM"));
+}
+
+#[test]
+fn schemas_and_folders_that_do_not_fit_are_refused() {
+    let case = Case::new();
+    case.query("q", "SELECT t.id FROM title AS t");
+    assert!(case.refused().contains("title.csv"));
+    case.table("title", TITLES);
+    let schema = case.path("schematext.sql");
+    for (text, said) in [
+        ("", "CREATE TABLE"),
+        ("CREATE TABEL", "schematext.sql"),
+        ("CREATE TABLE title (id double precision)", "title.id"),
+        (
+            "CREATE TABLE a (id integer); CREATE TABLE a (id integer)",
+            "twice",
+        ),
+        ("CREATE TABLE a (id integer)", "no table \"title\""),
+        ("CREATE TABLE title (name text)", "no column \"id\""),
+    ] {
+        fs::write(&schema, text).unwrap();
+        let error = case.refused();
+        assert!(error.contains(said), "{error}");
+    }
+    fs::write(&schema, common::SCHEMA).unwrap();
+    case.import().unwrap();
+    assert!(case.refused_again().contains("bundles"));
+    let bundle = Bundle::open(&case.path("bundles/q")).unwrap();
+    assert_eq!(ids(&bundle), [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,6 @@
+//! Imports of small benchmarks.
+
+mod common;
+mod files;
+mod filters;
+mod program;
