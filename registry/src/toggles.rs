@@ -6,7 +6,7 @@ use join_core::join::{Compare, Kernel, Schedule};
 use join_core::memory::process::Source;
 use join_core::parallel::{MorselSize, Sharing, ThreadStart};
 use partitioned_build::{ChunkSize, Collect, FanOut};
-use partitioned_join::{FanOut as BothFanOut, MemoryUse, Semijoin};
+use partitioned_join::{FanOut as BothFanOut, MemoryUse, Passes, Semijoin};
 
 use super::configuration::{Configuration, Directory, Hash, ListEntry, Merge, Tags};
 
@@ -265,6 +265,25 @@ pub static TOGGLES: &[Toggle] = &[
             Setting::new("none", |c| c.join.fan_out = BothFanOut::Bits(0)),
             Setting::new("2^6", |c| c.join.fan_out = BothFanOut::Bits(6)),
             Setting::new("2^11", |c| c.join.fan_out = BothFanOut::Bits(11)),
+        ],
+    },
+    Toggle {
+        name: "join-passes",
+        sentence: "both sides partitioned in one pass, or in two of the square root of the fan-out each",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("one", |c| c.join.passes = Passes::One),
+            Setting::new("two", |c| c.join.passes = Passes::Two),
+        ],
+    },
+    Toggle {
+        name: "join-hash",
+        sentence: "how the keys of both sides are hashed",
+        part: Part::Sides,
+        settings: &[
+            Setting::new("fibonacci", |c| c.hash = Hash::Fibonacci),
+            Setting::new("crc32c", |c| c.hash = Hash::Crc32),
+            Setting::new("murmur", |c| c.hash = Hash::Murmur),
         ],
     },
     Toggle {

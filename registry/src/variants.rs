@@ -8,18 +8,18 @@ use baselines::{
     BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
     StdHashMap,
 };
-use join_core::directory::{Packed, Sizing};
-use join_core::hash::Fibonacci;
+use join_core::directory::{Packed, Sizing, Split};
+use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::InputMode;
 use join_core::join::{Join, Kernel, Threshold};
-use join_core::tag::SourceBits;
+use join_core::tag::{MaskTable, SourceBits};
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use partitioned_build::{Entry, PartitionedBuild, Plain, Settings, Tagged};
 use partitioned_join::PartitionedJoin;
 use serial_build::SerialBuild;
 
 use super::configuration::{
-    Configuration, ListEntry, NotCompiled, WithScheme, joined, with_scheme,
+    Configuration, Hash, ListEntry, NotCompiled, WithScheme, joined, with_scheme,
 };
 use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Sides, Table};
 
@@ -85,7 +85,7 @@ pub static PROBES: &[ProbeVariant] = &[
 /// The joins that see both sides before they match anything.
 #[rustfmt::skip] // a line a variant
 pub static JOINS: &[JoinVariant] = &[
-    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(Box::new(PartitionedJoin::<DefaultScheme>::new(c.join))) },
+    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(both_sides(c)) },
     JoinVariant { name: "adaptive", family: "unchained", description: "one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
     JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", parts: &[Process, Merge], make: |_| Ok(Box::new(Radix::default())) },
     JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", parts: &[Process, Merge], make: |_| Ok(Box::new(SortMerge)) },
@@ -116,6 +116,20 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompil
         ListEntry::Tuple => with_scheme(configuration, Partitioned),
         // Compiled for the default scheme alone.
         ListEntry::TupleAndTag => Ok(from_min_rows::<DefaultScheme, Tagged>(configuration)),
+    }
+}
+
+/// The join with both sides partitioned, whose table has no use for tags and directory layouts.
+fn both_sides(configuration: &Configuration) -> Box<dyn Join> {
+    fn of<H: KeyHash>(configuration: &Configuration) -> Box<dyn Join> {
+        Box::new(PartitionedJoin::<SchemeOf<H, MaskTable, Split>>::new(
+            configuration.join,
+        ))
+    }
+    match configuration.hash {
+        Hash::Fibonacci => of::<Fibonacci>(configuration),
+        Hash::Crc32 => of::<Crc32>(configuration),
+        Hash::Murmur => of::<Murmur>(configuration),
     }
 }
 

@@ -4,12 +4,13 @@ use join_core::input::KeySource;
 use join_core::join::{Context, JoinError, Outcome, Phases, Results, consume, merge};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
-use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
+use join_core::partition::Segments;
 use join_core::unchained::Scheme;
 
 use crate::entries::Part;
 use crate::filter::{Filter, Passing, worth_below};
 use crate::local::LocalTable;
+use crate::passes::partitioned;
 use crate::ranges::How;
 use crate::sample::sampled;
 use crate::task::divide;
@@ -26,84 +27,81 @@ pub(crate) fn join<K: Key, S: Scheme>(
     context: &Context<'_>,
 ) -> Result<Outcome, JoinError> {
     let mut phases = Phases::start();
-    let partitioning = |rows: usize| Partitioning {
-        part_bits,
-        prefix_bits: part_bits,
-        workers: context.team.workers_for(rows),
-        rows,
-        // Lists are the faster, but have room left over.
-        collect: match settings.memory {
-            MemoryUse::Fast => settings.collect,
-            MemoryUse::Low => Collect::Exact,
-        },
-        chunk: ChunkSize::Expected,
-        write_combining: settings.write_combining,
-    };
     let rows = sides.probe.len();
     let (mut table_bytes, mut rounds) = (0, Vec::new());
     let mut notes = vec![format!("2^{part_bits} partitions")];
-    let builds = partitioning(sides.table.len());
-    builds.collect::<K, S, Plain, _>(sides.table, context, |builds| {
-        phases.lap("partition build");
-        let most_rows = rows.max(sides.table.len());
-        let mut tables = tables::<K, S>(builds, part_bits, settings, most_rows, context)?;
-        let tuples: usize = (0..builds.parts()).map(|part| builds.len(part)).sum();
-        table_bytes = settings.table_bytes::<K>(tuples);
-        let filter = match settings.filter {
-            Semijoin::Off => false,
-            Semijoin::On => true,
-            Semijoin::Sampled => {
-                let bytes = Filter::<S::Hash>::bytes(tuples, builds.parts());
-                let worth = worth_below(bytes, context.caches.l2).and_then(|most| {
-                    let matches = sampled(sides.probe, &mut tables[0], builds, &mut notes)?;
-                    Some(matches < most)
-                });
-                worth.unwrap_or(false)
-            }
-        };
-        let filter = filter.then(|| Filter::<S::Hash>::new(builds, context));
-        let filter = filter.transpose()?;
-        if let Some(filter) = &filter {
-            notes.push(format!("filter of {} bytes", filter.len_bytes()));
-            phases.lap("filter build");
-        }
-        let round = match settings.memory {
-            MemoryUse::Fast => rows.max(1),
-            MemoryUse::Low => {
-                // What partitioning takes beside the entries does not grow with the rows.
-                let spare = (table_bytes + table_bytes / 2).saturating_sub(context.memory.used());
-                let beside = builds.parts() * 512 * context.team.threads();
-                (spare.saturating_sub(beside) / size_of::<Tuple<K>>()).max(MIN_ROUND)
-            }
-        };
-        for start in (0..rows).step_by(round) {
-            let source = sides
-                .probe
-                .slice(start..rows.min(start.saturating_add(round)));
-            let probes = partitioning(KeySource::<K>::rows(&source).unwrap_or(0));
-            let passing;
-            let source: &dyn KeySource<K> = match &filter {
-                None => &source,
-                Some(filter) => {
-                    passing = Passing { source, filter };
-                    &passing
+    let builds = sides.table.len();
+    partitioned::<K, S, _>(
+        sides.table,
+        builds,
+        part_bits,
+        settings,
+        context,
+        |builds| {
+            phases.lap("partition build");
+            let most_rows = rows.max(sides.table.len());
+            let mut tables = tables::<K, S>(builds, part_bits, settings, most_rows, context)?;
+            let tuples: usize = (0..builds.parts()).map(|part| builds.len(part)).sum();
+            table_bytes = settings.table_bytes::<K>(tuples);
+            let filter = match settings.filter {
+                Semijoin::Off => false,
+                Semijoin::On => true,
+                Semijoin::Sampled => {
+                    let bytes = Filter::<S::Hash>::bytes(tuples, builds.parts());
+                    let worth = worth_below(bytes, context.caches.l2).and_then(|most| {
+                        let matches = sampled(sides.probe, &mut tables[0], builds, &mut notes)?;
+                        Some(matches < most)
+                    });
+                    worth.unwrap_or(false)
                 }
             };
-            rounds.push(probes.collect::<K, S, Plain, _>(source, context, |probes| {
-                phases.lap("partition probe");
-                let context = context.round();
-                join_round(
-                    &mut tables,
-                    builds,
-                    probes,
-                    sides.how,
-                    &context,
-                    &mut phases,
-                )
-            })?);
-        }
-        Ok(())
-    })?;
+            let filter = filter.then(|| Filter::<S::Hash>::new(builds, context));
+            let filter = filter.transpose()?;
+            if let Some(filter) = &filter {
+                notes.push(format!("filter of {} bytes", filter.len_bytes()));
+                phases.lap("filter build");
+            }
+            let round = match settings.memory {
+                MemoryUse::Fast => rows.max(1),
+                MemoryUse::Low => {
+                    // What partitioning takes beside the entries does not grow with the rows.
+                    let spare =
+                        (table_bytes + table_bytes / 2).saturating_sub(context.memory.used());
+                    let beside = builds.parts() * 512 * context.team.threads();
+                    (spare.saturating_sub(beside) / size_of::<Tuple<K>>()).max(MIN_ROUND)
+                }
+            };
+            for start in (0..rows).step_by(round) {
+                let source = sides
+                    .probe
+                    .slice(start..rows.min(start.saturating_add(round)));
+                let rows = KeySource::<K>::rows(&source).unwrap_or(0);
+                let passing;
+                let source: &dyn KeySource<K> = match &filter {
+                    None => &source,
+                    Some(filter) => {
+                        passing = Passing { source, filter };
+                        &passing
+                    }
+                };
+                let round =
+                    partitioned::<K, S, _>(source, rows, part_bits, settings, context, |probes| {
+                        phases.lap("partition probe");
+                        let context = context.round();
+                        join_round(
+                            &mut tables,
+                            builds,
+                            probes,
+                            sides.how,
+                            &context,
+                            &mut phases,
+                        )
+                    })?;
+                rounds.push(round);
+            }
+            Ok(())
+        },
+    )?;
     phases.lap("free");
     if rounds.len() > 1 {
         notes.push(format!("probe side in {} rounds", rounds.len()));

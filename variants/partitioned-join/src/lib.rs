@@ -18,6 +18,7 @@ mod both;
 mod entries;
 mod filter;
 mod local;
+mod passes;
 mod ranges;
 mod sample;
 mod task;
@@ -31,6 +32,7 @@ use join_core::key::{Key, Tuple};
 use join_core::partition::Collect;
 use join_core::unchained::Scheme;
 
+pub use passes::Passes;
 use ranges::How;
 
 /// How many partitions a join makes of each side.
@@ -76,6 +78,8 @@ pub struct Settings {
     pub slots_per_tuple: Option<f64>,
     /// How many partitions.
     pub fan_out: FanOut,
+    /// In how many passes.
+    pub passes: Passes,
     /// How entries are collected.
     pub collect: Collect,
     /// Whether they are gathered to cache lines first.
@@ -95,6 +99,7 @@ impl Settings {
     pub const DEFAULT: Self = Self {
         slots_per_tuple: None,
         fan_out: FanOut::Cache,
+        passes: Passes::One,
         collect: Collect::Arena,
         write_combining: true,
         compare: Compare::Avx512,

@@ -7,7 +7,7 @@ use join_core::join::Compare;
 use join_core::partition::Collect;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
-use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Semijoin, Settings};
+use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Passes, Semijoin, Settings};
 
 #[test]
 fn defaults() {
@@ -25,6 +25,18 @@ fn many_partitions_however_collected() {
             fan_out: FanOut::Bits(5),
             collect,
             write_combining,
+            ..Settings::DEFAULT
+        }));
+    }
+}
+
+#[test]
+fn in_two_passes() {
+    for (bits, filter) in [(2, Semijoin::Off), (7, Semijoin::On)] {
+        check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
+            fan_out: FanOut::Bits(bits),
+            passes: Passes::Two,
+            filter,
             ..Settings::DEFAULT
         }));
     }

@@ -1,0 +1,121 @@
+//! Partitioning in one pass or in two.
+
+use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
+use join_core::join::{Context, JoinError};
+use join_core::key::{Key, Tuple};
+use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
+use join_core::unchained::Scheme;
+
+use crate::{MemoryUse, Settings};
+
+/// How often entries are copied until they are where they belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Passes {
+    /// Once, to all partitions.
+    #[default]
+    One,
+    /// To the square root of so many partitions, and each of these to as many again, so that a worker writes to few places
+    /// at a time (Boncz, Manegold, Kersten: VLDB 1999). A round of [`MemoryUse::Low`] has no room for it.
+    Two,
+}
+
+/// Tuples that a second pass takes at a time.
+const BLOCK: usize = 1024;
+
+/// Divides the keys of `source`, of which about `rows` are expected, and calls `with` with the 2^`part_bits` partitions.
+pub(crate) fn partitioned<K: Key, S: Scheme, R>(
+    source: &dyn KeySource<K>,
+    rows: usize,
+    part_bits: u32,
+    settings: &Settings,
+    context: &Context<'_>,
+    with: impl FnOnce(&Segments<'_, Tuple<K>>) -> Result<R, JoinError>,
+) -> Result<R, JoinError> {
+    let low = settings.memory == MemoryUse::Low;
+    let plan = |part_bits| Partitioning {
+        part_bits,
+        prefix_bits: part_bits,
+        workers: context.team.workers_for(rows),
+        rows,
+        // Lists are the faster, but have room left over.
+        collect: if low {
+            Collect::Exact
+        } else {
+            settings.collect
+        },
+        chunk: ChunkSize::Expected,
+        write_combining: settings.write_combining,
+    };
+    if low || settings.passes == Passes::One {
+        return plan(part_bits).collect::<K, S, Plain, R>(source, context, with);
+    }
+    plan(part_bits.div_ceil(2)).collect::<K, S, Plain, R>(source, context, |coarse| {
+        let again = Again::new(coarse);
+        plan(part_bits).collect::<K, S, Plain, R>(&again, context, with)
+    })
+}
+
+/// The entries of partitions, partition after partition.
+struct Again<'a, K: Key>(Tasks<&'a [Tuple<K>]>);
+
+impl<'a, K: Key> Again<'a, K> {
+    fn new(coarse: &Segments<'a, Tuple<K>>) -> Self {
+        let parts = 0..coarse.parts();
+        Self(Tasks::new(
+            parts.flat_map(|part| coarse.slices(part).to_vec()),
+        ))
+    }
+}
+
+// SAFETY: it does not know its rows, and so is read once.
+unsafe impl<K: Key> KeySource<K> for Again<'_, K> {
+    fn rows(&self) -> Option<usize> {
+        None
+    }
+
+    fn cursors<'s>(
+        &'s self,
+        workers: usize,
+        _: Sharing,
+        _: MorselSize,
+    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        let cursor = |_| {
+            Box::new(AgainCursor {
+                slices: &self.0,
+                slice: &[],
+                keys: [K::zeroed(); BLOCK],
+                rows: [0; BLOCK],
+            }) as Box<dyn KeyCursor<K> + 's>
+        };
+        (0..workers).map(cursor).collect()
+    }
+}
+
+struct AgainCursor<'s, 'a, K: Key> {
+    slices: &'s Tasks<&'a [Tuple<K>]>,
+    slice: &'a [Tuple<K>],
+    keys: [K; BLOCK],
+    rows: [u32; BLOCK],
+}
+
+impl<K: Key> KeyCursor<K> for AgainCursor<'_, '_, K> {
+    fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
+        while self.slice.is_empty() {
+            self.slice = self.slices.take()?.1;
+        }
+        let (tuples, rest) = self.slice.split_at(self.slice.len().min(BLOCK));
+        self.slice = rest;
+        let (keys, rows) = (
+            &mut self.keys[..tuples.len()],
+            &mut self.rows[..tuples.len()],
+        );
+        for ((tuple, key), row) in tuples.iter().zip(&mut *keys).zip(&mut *rows) {
+            (*key, *row) = (tuple.key, tuple.row_id());
+        }
+        Some(KeyBlock {
+            keys,
+            rows: BlockRows::List(rows),
+        })
+    }
+}
