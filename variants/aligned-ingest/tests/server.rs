@@ -4,11 +4,10 @@
 #![cfg(feature = "postgres")]
 
 mod common;
+mod postgres;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use aligned_ingest::pages::{NumericAs, to_table};
@@ -17,126 +16,7 @@ use aligned_ingest::{
     Chunks, Job, Layout, LoadError, Manifest, PlacementKind, Sink, StoreKind, compact,
 };
 use join_core::parallel::{Team, ThreadStart};
-use postgres::{Client, NoTls};
-
-/// A server in a temporary folder, reached over a socket in it. It ends with this.
-struct Postgres {
-    folder: tempfile::TempDir,
-    bin: PathBuf,
-}
-
-/// The newest server's programs.
-fn programs() -> PathBuf {
-    if let Ok(bin) = std::env::var("PG_BIN") {
-        return bin.into();
-    }
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let mut found: Vec<PathBuf> = versions
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|bin| bin.join("initdb").exists())
-        .collect();
-    found.sort();
-    found.pop().expect(
-        "these tests need a PostgreSQL server: run .ci/postgres, or install postgresql and set PG_BIN to its programs",
-    )
-}
-
-impl Postgres {
-    fn start() -> Postgres {
-        let server = Postgres {
-            folder: tempfile::Builder::new()
-                .prefix("pg")
-                .tempdir_in("/tmp")
-                .unwrap(),
-            bin: programs(),
-        };
-        let path = server.folder.path();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
-        server.run(
-            "initdb",
-            &[
-                "-D",
-                "data",
-                "-A",
-                "trust",
-                "-U",
-                "me",
-                "-N",
-                "--locale=C",
-                "-E",
-                "UTF8",
-            ],
-        );
-        server.run(
-            "pg_ctl",
-            &[
-                "-D",
-                "data",
-                "-w",
-                "-t",
-                "120",
-                "-l",
-                "log",
-                "-o",
-                &format!("-k {} -c listen_addresses= -c fsync=off", path.display()),
-                "start",
-            ],
-        );
-        server
-    }
-
-    /// Runs one of the server's programs in its folder, as a user who is not root.
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let path = self.bin.join(program);
-        // SAFETY: a system call without arguments.
-        let root = unsafe { libc::geteuid() } == 0;
-        let mut command = if root {
-            let mut command = Command::new("setpriv");
-            command
-                .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
-                .arg(path);
-            command
-        } else {
-            Command::new(path)
-        };
-        let status = command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "{program} failed");
-    }
-
-    fn dsn(&self) -> String {
-        format!(
-            "host={} user=me dbname=postgres",
-            self.folder.path().display()
-        )
-    }
-
-    fn server(&self) -> Server {
-        Server::new(&self.dsn()).unwrap()
-    }
-
-    fn client(&self) -> Client {
-        Client::connect(&self.dsn(), NoTls).unwrap()
-    }
-
-    fn kill(&self) {
-        self.run("pg_ctl", &["-D", "data", "-m", "immediate", "stop"]);
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if self.folder.path().join("data/postmaster.pid").exists() {
-            self.kill();
-        }
-    }
-}
+use postgres::Postgres;
 
 fn job(plan: &Plan, placement: PlacementKind, slot: u64, workers: u32) -> Job {
     Job {

@@ -9,6 +9,7 @@ mod work;
 pub use check::{Difference, check};
 pub use connect::Server;
 pub use plan::{From, Plan, Snapshot};
+pub use postgres::Client;
 pub use ssb::fill;
 pub use work::{Progress, work};
 
