@@ -7,11 +7,12 @@ mod common;
 mod postgres;
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use aligned_ingest::pages::{NumericAs, to_table};
-use aligned_ingest::server::{From, Plan, Progress, Server, Snapshot, check, work};
+use aligned_ingest::server::{From, Plan, Progress, Server, ServerError, Snapshot, check, work};
 use aligned_ingest::{
     Chunks, Job, Layout, LoadError, Manifest, PlacementKind, Sink, StoreKind, compact,
 };
@@ -338,7 +339,7 @@ fn passwords_are_not_printed() {
         "postgres://me:s3cret@localhost:1/db",
         "host=localhost port=1 user=me password=s3cret dbname=db",
     ] {
-        let server = Server::new(dsn).unwrap();
+        let server = Server::new(dsn, None).unwrap();
         let error = server.connect().map(drop).unwrap_err();
         for text in [
             server.to_string(),
@@ -355,6 +356,103 @@ fn passwords_are_not_printed() {
             "{error}"
         );
     }
-    let error = Server::new("host=x password='s3cret").unwrap_err();
+    let error = Server::new("host=x password='s3cret", None).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
+
+/// A server on the loopback, on a port of its own, which lets nobody in who does not encrypt. `ca.crt` signed its
+/// certificate for `localhost`; `other.crt` signed nothing.
+fn encrypting() -> (Postgres, u16) {
+    // Free again at the end of the statement.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let port = free.unwrap().port();
+    let server = Postgres::start_with(|server| {
+        let openssl =
+            |line: &str| server.run("/usr/bin/openssl", &line.split(' ').collect::<Vec<_>>());
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+        for name in ["ca", "other"] {
+            openssl(&format!(
+                "req -x509 {key} -keyout {name}.key -out {name}.crt -days 2 -subj /CN={name}"
+            ));
+        }
+        openssl(&format!(
+            "req {key} -keyout server.key -out server.csr -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+        ));
+        openssl(
+            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -copy_extensions copy -days 2 -out server.crt",
+        );
+        let hba = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        fs::write(server.folder().join("data/pg_hba.conf"), hba).unwrap();
+        let folder = server.folder().display();
+        format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on -c ssl_cert_file={folder}/server.crt \
+             -c ssl_key_file={folder}/server.key"
+        )
+    });
+    (server, port)
+}
+
+#[test]
+fn connections_are_encrypted_as_the_mode_says() {
+    let (postgres, port) = encrypting();
+    let socket = format!("{} port={port}", postgres.dsn());
+    let create = "CREATE TABLE t AS SELECT n FROM generate_series(1, 100000) n; ALTER USER me PASSWORD 's3cret'";
+    let mut client = Server::new(&socket, None).unwrap().connect().unwrap();
+    client.batch_execute(create).unwrap();
+    let dsn = |host: &str, more: &str| {
+        format!(
+            "host={host} hostaddr=127.0.0.1 port={port} user=me dbname=postgres password=s3cret {more}"
+        )
+    };
+    let certificate = |name: &str| postgres.folder().join(name);
+    let connect = |dsn: &str, ca: Option<&str>| {
+        let server = Server::new(dsn, ca.map(certificate).as_deref())?;
+        let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let row = server.connect()?.query_one(query, &[]).unwrap();
+        Ok::<bool, ServerError>(row.get(0))
+    };
+    for (dsn, ca, encrypted) in [
+        (socket.as_str(), None, false),
+        (&dsn("localhost", ""), None, true),
+        (&dsn("localhost", "sslmode=require"), None, true),
+        (&dsn("127.0.0.1", "sslmode=require"), None, true),
+        (&dsn("localhost", "sslmode=require"), Some("ca.crt"), true),
+        (&dsn("localhost", "sslmode=prefer"), Some("ca.crt"), true),
+    ] {
+        assert_eq!(connect(dsn, ca).unwrap(), encrypted, "{dsn} {ca:?}");
+    }
+    for (dsn, ca, said) in [
+        (dsn("localhost", "sslmode=disable"), None, "no encryption"),
+        (dsn("127.0.0.1", ""), Some("ca.crt"), "certificate"),
+        (dsn("localhost", ""), Some("other.crt"), "certificate"),
+        (
+            dsn("localhost", "").replace("s3cret", "s3cre"),
+            None,
+            "password authentication failed",
+        ),
+        (
+            socket.clone(),
+            Some("ca.crt"),
+            "server does not support TLS",
+        ),
+        (socket.clone(), Some("server.csr"), "no certificate"),
+        (socket.clone(), Some("none.crt"), "none.crt"),
+    ] {
+        let error = connect(&dsn, ca).unwrap_err().to_string();
+        assert!(error.contains(said), "{dsn} {ca:?}: {error}");
+        assert!(!error.contains("s3cre") && !error.contains('\n'), "{error}");
+    }
+    // And rows come this way.
+    let server = Server::new(&dsn("localhost", ""), Some(&certificate("ca.crt"))).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("t");
+    let manifest = load(&server, &table("t"), &path, |plan| {
+        job(plan, PlacementKind::Aligned, 64 << 10, 4)
+    });
+    assert_eq!(manifest.unwrap().rows, 100_000);
+    let chunks = Chunks::open(&path).unwrap();
+    assert_eq!(
+        check(&chunks, &server, &Team::single()).unwrap(),
+        (100_000, vec![])
+    );
 }

@@ -1,5 +1,7 @@
 //! `harness ingest check`: whether chunks are what they say, and what the server has.
 
+use std::path::Path;
+
 use aligned_ingest::Chunks;
 use aligned_ingest::overlap::{Rule, measure, truth};
 use aligned_ingest::pages::{NumericAs, SourceType};
@@ -31,7 +33,7 @@ pub(super) fn run(args: &Check) -> Result<(), Ending> {
         ));
     }
     if let Some(dsn) = &args.dsn {
-        wrong.extend(against_server(&chunks, dsn)?);
+        wrong.extend(against_server(&chunks, dsn, args.tls_ca.as_deref())?);
     }
     if wrong.is_empty() {
         return Ok(());
@@ -40,14 +42,14 @@ pub(super) fn run(args: &Check) -> Result<(), Ending> {
 }
 
 #[cfg(not(feature = "ingest"))]
-fn against_server(_: &Chunks, _: &str) -> Result<Vec<String>, Ending> {
+fn against_server(_: &Chunks, _: &str, _: Option<&Path>) -> Result<Vec<String>, Ending> {
     Err(super::without_client())
 }
 
 #[cfg(feature = "ingest")]
-fn against_server(chunks: &Chunks, dsn: &str) -> Result<Vec<String>, Ending> {
+fn against_server(chunks: &Chunks, dsn: &str, ca: Option<&Path>) -> Result<Vec<String>, Ending> {
     use aligned_ingest::server::{Server, check};
-    let server = Server::new(dsn).map_err(Ending::usage)?;
+    let server = Server::new(dsn, ca).map_err(Ending::usage)?;
     let (rows, differences) = check(chunks, &server, &team()).map_err(Ending::usage)?;
     let columns = chunks.manifest().columns.len();
     if differences.is_empty() {

@@ -20,7 +20,7 @@ pub(super) fn run(args: &Load) -> Result<(), Ending> {
     // A limit on the size of files becomes an error of the write, like a full disk.
     // SAFETY: ignoring a signal touches no memory, and no thread was started yet.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let server = Server::new(&args.dsn).map_err(Ending::usage)?;
+    let server = Server::new(&args.dsn, args.tls_ca.as_deref()).map_err(Ending::usage)?;
     let mut snapshot = Snapshot::begin(&server).map_err(Ending::usage)?;
     let from = match (&args.table, &args.query) {
         (Some(table), _) => From::Table(table.clone()),

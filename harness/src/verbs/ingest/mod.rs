@@ -81,6 +81,9 @@ pub struct Load {
     /// The server, as "host=… user=… dbname=…" or postgresql://user@host/db; the password may come from PGPASSWORD
     #[arg(long)]
     pub dsn: String,
+    /// Certificates in PEM form: connect only to a server that proves by one of them that it is the host
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
     /// The table to load, divided among the workers by its pages
     #[arg(long, conflicts_with = "query", required_unless_present = "query")]
     pub table: Option<String>,
@@ -118,6 +121,9 @@ pub struct Check {
     /// Compare row count and a sum or checksum a column with this server, too
     #[arg(long)]
     pub dsn: Option<String>,
+    /// Certificates in PEM form: connect only to a server that proves by one of them that it is the host
+    #[arg(long, value_name = "FILE", requires = "dsn")]
+    pub tls_ca: Option<PathBuf>,
     /// Also try to read the bytes without the manifest, in sections of this size, and say how often that fails
     #[arg(long, value_name = "BYTES")]
     pub overlap: Option<Size>,
@@ -162,6 +168,9 @@ pub struct Ssb {
     /// The server, as for `ingest load`
     #[arg(long)]
     pub dsn: String,
+    /// Certificates in PEM form: connect only to a server that proves by one of them that it is the host
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
     /// 1 has 6 million rows of lineorder
     #[arg(long, value_name = "SF", default_value_t = 0.1)]
     pub scale_factor: f64,

@@ -13,7 +13,7 @@ pub(super) fn run(args: &Ssb) -> Result<(), Ending> {
             args.scale_factor
         )));
     }
-    let server = Server::new(&args.dsn).map_err(Ending::usage)?;
+    let server = Server::new(&args.dsn, args.tls_ca.as_deref()).map_err(Ending::usage)?;
     let mut client = server.connect().map_err(Ending::usage)?;
     for table in SsbTable::ALL {
         let rows = fill(&mut client, table, args.scale_factor).map_err(Ending::usage)?;

@@ -4,6 +4,7 @@ mod check;
 mod connect;
 mod plan;
 mod ssb;
+mod tls;
 mod work;
 
 pub use check::{Difference, check};
@@ -21,6 +22,17 @@ pub enum ServerError {
         "--dsn is no connection string; write \"host=/run/postgresql user=me dbname=mine\" or postgresql://me@host/mine"
     )]
     Dsn,
+    /// The file of certificates.
+    #[error("--tls-ca {path}: {what}")]
+    Ca {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The library of encrypted connections.
+    #[error("cannot encrypt: {0}")]
+    Tls(String),
     /// No connection.
     #[error("cannot connect to {target}: {what}")]
     Connect {

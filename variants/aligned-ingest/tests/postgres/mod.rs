@@ -36,8 +36,8 @@ impl Postgres {
         Postgres::start_with(|_| String::new())
     }
 
-    /// With more options, which may name files that `prepare` puts into its folder.
-    pub fn start_with(prepare: impl Fn(&Path) -> String) -> Postgres {
+    /// With more options, which `prepare` returns when its folder is there.
+    pub fn start_with(prepare: impl Fn(&Postgres) -> String) -> Postgres {
         let server = Postgres {
             folder: tempfile::Builder::new()
                 .prefix("pg")
@@ -76,7 +76,7 @@ impl Postgres {
                 &format!(
                     "-k {} -c listen_addresses= -c fsync=off {}",
                     path.display(),
-                    prepare(path)
+                    prepare(&server)
                 ),
                 "start",
             ],
@@ -106,7 +106,13 @@ impl Postgres {
             .stderr(Stdio::null())
             .status()
             .unwrap();
-        assert!(status.success(), "{program} failed");
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        assert!(status.success(), "{program} failed: {log}");
+    }
+
+    /// Its folder; the data is in `data`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn dsn(&self) -> String {
@@ -117,7 +123,7 @@ impl Postgres {
     }
 
     pub fn server(&self) -> Server {
-        Server::new(&self.dsn()).unwrap()
+        Server::new(&self.dsn(), None).unwrap()
     }
 
     pub fn client(&self) -> Client {
