@@ -96,6 +96,17 @@ impl Filter {
 /// A test of keys, compiled into the loop that makes it.
 pub(super) trait Test<K>: Copy {
     fn test(self, key: K) -> bool;
+
+    /// Bit i is set where key i passes, where there are vector instructions for that.
+    ///
+    /// # Safety
+    ///
+    /// The machine has AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn mask(self, _: &[K; 64]) -> Option<u64> {
+        None
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -132,6 +143,33 @@ impl<K: PlanKey> Test<K> for InBitmap<'_> {
         // SAFETY: a bitmap has range / 64 + 1 words, and `bit` is at most `range`.
         let word = unsafe { *self.words.get_unchecked((bit / 64) as usize) };
         word >> (bit % 64) & 1 != 0
+    }
+
+    /// Eight keys at a time: their words are gathered, and the bit of each moved to where the sign is.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn mask(self, keys: &[K; 64]) -> Option<u64> {
+        use std::arch::x86_64::*;
+        let keys: &[i32; 64] = K::int32s(keys)?;
+        let mut mask = 0;
+        // SAFETY: the machine has AVX2. A bitmap has range / 64 + 1 words of 64 bits, and no bit number is beyond `range`;
+        // halves of words are found by the number of 32 bits, as the machine is little-endian. A gather takes signed
+        // places, which 2^32 / 32 is not beyond.
+        unsafe {
+            let min = _mm256_set1_epi32(self.min as i32);
+            let range = _mm256_set1_epi32(self.range.min(u64::from(u32::MAX)) as u32 as i32);
+            let last = _mm256_set1_epi32(31);
+            let words = self.words.as_ptr().cast::<i32>();
+            for (nth, keys) in keys.as_chunks::<8>().0.iter().enumerate() {
+                let keys = _mm256_loadu_si256(keys.as_ptr().cast());
+                let bit = _mm256_min_epu32(_mm256_sub_epi32(keys, min), range);
+                let word = _mm256_i32gather_epi32::<4>(words, _mm256_srli_epi32::<5>(bit));
+                let sign = _mm256_sllv_epi32(word, _mm256_andnot_si256(bit, last));
+                let passed = _mm256_movemask_ps(_mm256_castsi256_ps(sign)) as u8;
+                mask |= u64::from(passed) << (8 * nth);
+            }
+        }
+        Some(mask)
     }
 }
 

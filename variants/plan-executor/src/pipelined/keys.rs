@@ -11,6 +11,8 @@ pub(super) trait PlanKey: Key + Fixed + Default {
     fn narrow(wide: i64) -> Self;
     /// How far above `min` the key is; huge where it is below.
     fn distance(self, min: i64) -> u64;
+    /// These keys, where they are of 32 bits.
+    fn int32s(keys: &[Self; 64]) -> Option<&[i32; 64]>;
     /// The list of such keys.
     fn of(list: &KeyList) -> &[Self];
     /// The list of such keys, to be extended.
@@ -51,6 +53,11 @@ impl PlanKey for i32 {
         u64::from((self as u32).wrapping_sub(min as u32))
     }
 
+    #[inline(always)]
+    fn int32s(keys: &[i32; 64]) -> Option<&[i32; 64]> {
+        Some(keys)
+    }
+
     fn of(list: &KeyList) -> &[i32] {
         match list {
             KeyList::Int32(keys) => keys,
@@ -80,6 +87,11 @@ impl PlanKey for i64 {
     #[inline(always)]
     fn distance(self, min: i64) -> u64 {
         self.wrapping_sub(min) as u64
+    }
+
+    #[inline(always)]
+    fn int32s(_: &[i64; 64]) -> Option<&[i32; 64]> {
+        None
     }
 
     fn of(list: &KeyList) -> &[i64] {

@@ -133,7 +133,7 @@ impl<'s> Scanner<'s> {
             // SAFETY: the features have just been detected.
             return unsafe { self.run_v3(pages) };
         }
-        self.run_any(pages);
+        self.run_any::<false>(pages);
     }
 
     /// # Safety
@@ -142,11 +142,12 @@ impl<'s> Scanner<'s> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     unsafe fn run_v3(&mut self, pages: std::ops::Range<usize>) {
-        self.run_any(pages);
+        self.run_any::<true>(pages);
     }
 
+    /// With `VECTORS` only where there is AVX2.
     #[inline(always)]
-    fn run_any(&mut self, pages: std::ops::Range<usize>) {
+    fn run_any<const VECTORS: bool>(&mut self, pages: std::ops::Range<usize>) {
         let driver = self.order[0];
         for number in pages {
             let column = &self.columns[driver];
@@ -161,7 +162,7 @@ impl<'s> Scanner<'s> {
             let first_row = column.paged.starts[number];
             let left = with_key!(column.paged.data_type, K => Filter::dispatch::<K, _>(
                 column.filter,
-                First {
+                First::<VECTORS> {
                     page,
                     first_row,
                     rows: &mut self.rows,
@@ -284,7 +285,7 @@ impl Cursor {
 }
 
 /// The first test of a page, of all its rows.
-struct First<'r> {
+struct First<'r, const VECTORS: bool> {
     page: &'r Page,
     number: usize,
     first_row: u32,
@@ -293,7 +294,7 @@ struct First<'r> {
     cursor: &'r mut Cursor,
 }
 
-impl<K: PlanKey> WithTest<K> for First<'_> {
+impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, VECTORS> {
     type Output = usize;
 
     #[inline(always)]
@@ -315,7 +316,7 @@ impl<K: PlanKey> WithTest<K> for First<'_> {
             }
         } else if self.bitmasks {
             for (nth, values) in values.chunks(64).enumerate() {
-                let mut mask = mask(values, test);
+                let mut mask = mask::<K, T, VECTORS>(values, test);
                 let first_row = self.first_row + 64 * nth as u32;
                 if mask == u64::MAX {
                     for bit in 0..64 {
@@ -345,7 +346,14 @@ impl<K: PlanKey> WithTest<K> for First<'_> {
 /// First a byte a value, which compilers turn into vector instructions, then eight bytes at a time into bits: the product
 /// moves the lowest bit of byte i to bit 56 + i.
 #[inline(always)]
-fn mask<K: PlanKey, T: Test<K>>(values: &[K], test: T) -> u64 {
+fn mask<K: PlanKey, T: Test<K>, const VECTORS: bool>(values: &[K], test: T) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if VECTORS && let Some(values) = values.as_array::<64>() {
+        // SAFETY: `VECTORS` says that there is AVX2.
+        if let Some(mask) = unsafe { test.mask(values) } {
+            return mask;
+        }
+    }
     let mut passed = [0_u8; 64];
     match values.as_array::<64>() {
         Some(values) => {
