@@ -83,6 +83,7 @@ fn filters_keep_as_many_rows_as_the_plan_says_and_no_null_that_they_would_not() 
 }
 
 #[test]
+#[cfg(unix)]
 fn a_column_that_no_filter_touches_is_one_file() {
     use std::os::unix::fs::MetadataExt;
     let folder = tempfile::tempdir().unwrap();

@@ -91,7 +91,7 @@ pub struct Made {
 
 /// Writes the bundles of these queries over generated data into the new folder `out`, one folder each. It appears whole
 /// or not at all. The same arguments give the same bytes, on any number of cores. The keys of all tables are in memory
-/// meanwhile: about 2 GB at scale 1.
+/// meanwhile: about 3 GB at scale 1.
 ///
 /// # Errors
 /// An option out of range, a table or column that IMDB does not have, or `out` is not free.

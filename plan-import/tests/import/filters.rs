@@ -175,7 +175,7 @@ fn filters_keep_the_rows_of_which_they_are_true() {
         writeln!(csv, "{id},{title},{year},").unwrap();
     }
     let strategy = prop::collection::vec(condition(), 60);
-    let mut runner = TestRunner::new(Config::with_cases(10));
+    let mut runner = TestRunner::new(Config::with_cases(6));
     let result = runner.run(&strategy, |conditions| {
         let case = Case::new();
         case.table("title", &csv);
