@@ -3,6 +3,7 @@
 mod common;
 mod compare;
 mod errors;
+mod ingest;
 mod plan;
 mod plan_make;
 mod plan_peers;

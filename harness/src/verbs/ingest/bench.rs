@@ -3,17 +3,35 @@
 use std::thread;
 
 use super::super::Ending;
-use super::Bench;
+use super::{Bench, size};
 use crate::charts::scale::percent;
-use crate::limits;
 use crate::measure::ingest::{Error, Plan, measure};
 use crate::summary::summarise_ingest;
+use crate::{limits, machine};
 
 pub(super) fn run(args: &Bench) -> Result<(), Ending> {
     let mut workers = args.workers.clone();
     if workers.is_empty() {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         workers = limits::default_threads(cores as u32);
+    }
+    // Rows, what they are copied to, and chunks with as much address space again.
+    let most = workers.iter().max().copied().unwrap_or(1);
+    let needed = args.bytes.0.saturating_mul(4 * u64::from(most));
+    let memory = machine::environment("").memory_bytes;
+    if needed > memory {
+        return Err(Ending::Usage(format!(
+            "--bytes {} for {most} workers takes {} of memory, of which there is {}; lower one of them",
+            size::text(args.bytes.0 as f64),
+            size::text(needed as f64),
+            size::text(memory as f64)
+        )));
+    }
+    if args.slot.0 > args.bytes.0 {
+        return Err(Ending::Usage(format!(
+            "--slot {} is more than a worker writes; raise --bytes to it",
+            size::text(args.slot.0 as f64)
+        )));
     }
     let plan = Plan {
         workers,
