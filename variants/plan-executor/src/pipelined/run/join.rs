@@ -1,0 +1,178 @@
+//! Leaves become tables, the last input the root.
+
+use join_core::join::Phases;
+use join_core::memory::OutOfMemory;
+
+use super::{Run, State};
+use crate::ExecuteError;
+use crate::pipelined::filter::Filter;
+use crate::pipelined::index::bounds;
+use crate::pipelined::keys::{KeyList, PlanKey};
+use crate::pipelined::resolve::{Probe, Resolved, resolve};
+use crate::pipelined::scan::refilter;
+use crate::pipelined::table::{Entries, Table};
+use crate::telemetry::{FilterTelemetry, Step};
+
+impl Run<'_> {
+    /// The smallest input that shares one class at most with those that remain, and its key of that class.
+    pub(super) fn leaf(&self) -> (usize, Option<usize>) {
+        let remains = |input: usize| matches!(self.states[input], State::Reduced(_));
+        let leaves = (0..self.states.len()).filter_map(|input| {
+            let State::Reduced(reduced) = &self.states[input] else {
+                return None;
+            };
+            let mut above = None;
+            for (key, &(class, _)) in self.graph.inputs[input].keys.iter().enumerate() {
+                let mut others = self.graph.classes[class].inputs.iter();
+                if others.any(|&other| other != input && remains(other))
+                    && above.replace(key).is_some()
+                {
+                    return None;
+                }
+            }
+            Some((reduced.len, input, above))
+        });
+        let (_, input, above) = leaves.min().expect("a tree has leaves");
+        (input, above)
+    }
+
+    /// Joins an input with the tables of its classes. It becomes a table for its class `above`, or, without one, the
+    /// root, which is returned. `None`: nothing is left of it.
+    pub(super) fn join(
+        &mut self,
+        input: usize,
+        above: Option<usize>,
+    ) -> Result<Option<Option<Entries>>, ExecuteError> {
+        let mut phases = Phases::start();
+        let State::Reduced(mut reduced) = std::mem::replace(&mut self.states[input], State::Done)
+        else {
+            unreachable!("an input is read before it is joined")
+        };
+        let keys = self.graph.inputs[input].keys.clone();
+        let mut step = Step {
+            name: match above {
+                Some(_) => format!("table {}", self.name(input)),
+                None => format!("join {}", self.name(input)),
+            },
+            rows_in: reduced.len as u64,
+            children: vec![self.step_of[input]],
+            ..Step::default()
+        };
+        for (key, &(class, column)) in keys.iter().enumerate() {
+            let Some(newest) = &self.filters[class] else {
+                continue;
+            };
+            if newest.version > reduced.passed[key] && newest.of != input {
+                let rows_in = reduced.len as u64;
+                let workers = self.workers(reduced.len);
+                refilter(
+                    &mut reduced,
+                    key,
+                    &newest.filter,
+                    workers,
+                    self.context.team,
+                    self.context.memory,
+                )
+                .map_err(self.memory(input))?;
+                let column =
+                    &self.bundle.tables()[self.graph.inputs[input].table].columns()[column];
+                step.filters.push(FilterTelemetry {
+                    name: format!(
+                        "{} {} {}",
+                        column.name,
+                        newest.filter.name(),
+                        self.name(newest.of)
+                    ),
+                    rows_in,
+                    rows_out: reduced.len as u64,
+                });
+            }
+        }
+        phases.lap("filter again");
+        let mut probes: Vec<Probe<'_>> = Vec::new();
+        for (key, &(class, _)) in keys.iter().enumerate() {
+            if Some(key) != above {
+                for &number in &self.tables_of[class] {
+                    let table = &self.tables[number];
+                    probes.push(Probe { number, table, key });
+                    step.children.push(self.step_of[table.input]);
+                }
+            }
+        }
+        // Small tables are likely to be in the cache, and to remove more.
+        probes.sort_by_key(|probe| probe.table.bytes());
+        let workers = self.workers(reduced.len);
+        let (team, memory) = (self.context.team, self.context.memory);
+        let resolved =
+            resolve(reduced, &probes, above, workers, team, memory).map_err(self.memory(input))?;
+        self.shown[input] |= probes.iter().any(|probe| self.shown[probe.table.input]);
+        phases.lap("probe");
+        step.rows_out = resolved.rows.len() as u64;
+        if resolved.rows.is_empty() {
+            self.step(input, step.timed(&phases));
+            return Ok(None);
+        }
+        let root = match above {
+            None => {
+                let entries = Entries::of_root(resolved, &self.tables, memory);
+                let entries = entries.map_err(self.memory(input))?;
+                step.detail = "root".to_owned();
+                step.bytes = entries.bytes() as u64;
+                Some(entries)
+            }
+            Some(above) => {
+                let (class, _) = keys[above];
+                if self.is_filter(input, class, &resolved) {
+                    step.detail = "only a filter".to_owned();
+                } else if let Some(filter) = self.as_filter(input, &resolved)? {
+                    step.detail = format!("only a filter: {}", filter.name());
+                    self.renew(class, filter, input);
+                } else {
+                    let shown = self.shown[input];
+                    let table =
+                        Table::new(input, resolved, shown, self.options, &self.tables, memory)
+                            .map_err(self.memory(input))?;
+                    step.detail = table.name();
+                    step.bytes = table.bytes() as u64;
+                    self.tables_of[class].push(self.tables.len());
+                    self.tables.push(table);
+                }
+                None
+            }
+        };
+        phases.lap("build");
+        self.step(input, step.timed(&phases));
+        Ok(Some(root))
+    }
+
+    /// Whether the filter that an input has left already says all of it, as of [`Run::as_filter`].
+    fn is_filter(&self, input: usize, class: usize, resolved: &Resolved) -> bool {
+        let newest = self.filters[class].as_ref();
+        !self.shown[input]
+            && resolved.weights.is_none()
+            && newest.is_some_and(|newest| {
+                newest.of == input && newest.filter.keys() == Some(resolved.rows.len() as u64)
+            })
+    }
+
+    /// The filter that says all of an input whose rows the result shows nothing of and whose keys are unique (W4).
+    fn as_filter(&self, input: usize, resolved: &Resolved) -> Result<Option<Filter>, ExecuteError> {
+        if self.shown[input] || resolved.weights.is_some() || !self.options.filters {
+            return Ok(None);
+        }
+        let unique = match &resolved.keys {
+            Some(KeyList::Int32(keys)) => self.unique(keys),
+            Some(KeyList::Int64(keys)) => self.unique(keys),
+            None => Ok(None),
+        };
+        unique.map_err(self.memory(input))
+    }
+
+    fn unique<K: PlanKey>(&self, keys: &[K]) -> Result<Option<Filter>, OutOfMemory> {
+        let Some(bounds) = bounds(keys) else {
+            return Ok(None);
+        };
+        let filter = Filter::new(&[keys], bounds, self.options.constants, self.context.memory)?;
+        Ok((filter.keys() == Some(keys.len() as u64)).then_some(filter))
+    }
+}

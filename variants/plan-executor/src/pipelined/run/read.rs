@@ -1,0 +1,145 @@
+//! Reading an input, and the filters that it leaves (W3, W4).
+
+use join_core::join::Phases;
+
+use super::{ClassFilter, Run, State};
+use crate::ExecuteError;
+use crate::pipelined::filter::Filter;
+use crate::pipelined::index::bounds;
+use crate::pipelined::keys::{PlanKey, with_key};
+use crate::pipelined::scan::{self, ScanColumn, scan};
+use crate::telemetry::{FilterTelemetry, Step};
+
+/// Of a filter, the share of its range that may be set before it is taken for one that everything passes.
+const DENSE: f64 = 0.95;
+
+impl Run<'_> {
+    /// Reads what is left of an input, and leaves filters of its keys. Returns its rows.
+    pub(super) fn read(&mut self, input: usize) -> Result<usize, ExecuteError> {
+        let mut phases = Phases::start();
+        self.open(input);
+        let keys = self.graph.inputs[input].keys.clone();
+        // Tests that remove much for little come first (W6).
+        let mut order: Vec<(usize, f64)> = Vec::new();
+        for (key, &(class, _)) in keys.iter().enumerate() {
+            let cost = self.filters[class]
+                .as_ref()
+                .map(|newest| newest.filter.cost());
+            match cost {
+                Some(cost) => {
+                    let share = self.key_selectivity(input, key);
+                    order.push((key, (1.0 - share) / cost));
+                }
+                // A NULL joins nothing, whatever the filter.
+                None if self.columns[input][key].nulls => order.push((key, 0.0)),
+                None => {}
+            }
+        }
+        order.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if order.is_empty() && !keys.is_empty() {
+            order.push((0, 0.0));
+        }
+        let order: Vec<usize> = order.into_iter().map(|(key, _)| key).collect();
+        let columns: Vec<ScanColumn<'_>> = self.columns[input]
+            .iter()
+            .zip(&keys)
+            .map(|(paged, &(class, _))| ScanColumn {
+                paged,
+                filter: self.filters[class].as_ref().map(|newest| &newest.filter),
+            })
+            .collect();
+        let rows = self.rows(input);
+        let memory = self.context.memory;
+        phases.lap("plan");
+        let (mut reduced, tested) = if keys.is_empty() {
+            (
+                scan::all(rows, memory).map_err(self.memory(input))?,
+                Vec::new(),
+            )
+        } else {
+            let workers = self.workers(rows);
+            scan(
+                &columns,
+                &order,
+                self.options.bitmasks,
+                workers,
+                self.context.team,
+                memory,
+            )
+            .map_err(self.memory(input))?
+        };
+        phases.lap("scan");
+        let version = |class: usize| self.filters[class].as_ref().map_or(0, |f| f.version);
+        reduced.passed = keys.iter().map(|&(class, _)| version(class)).collect();
+        let filters = order.iter().filter_map(|&key| {
+            let (class, column) = keys[key];
+            let newest = self.filters[class].as_ref()?;
+            let column = &self.bundle.tables()[self.graph.inputs[input].table].columns()[column];
+            Some(FilterTelemetry {
+                name: format!(
+                    "{} {} {}",
+                    column.name,
+                    newest.filter.name(),
+                    self.name(newest.of)
+                ),
+                rows_in: tested[key].seen,
+                rows_out: tested[key].passed,
+            })
+        });
+        let step = Step {
+            name: format!("scan {}", self.name(input)),
+            rows_in: rows as u64,
+            rows_out: reduced.len as u64,
+            bytes: reduced.bytes() as u64,
+            filters: filters.collect(),
+            ..Step::default()
+        };
+        let left = reduced.len;
+        self.states[input] = State::Reduced(reduced);
+        if left > 0 && self.options.filters {
+            for (key, &(class, _)) in keys.iter().enumerate() {
+                self.publish(input, key, class)?;
+            }
+            phases.lap("filters");
+        }
+        self.step(input, step.timed(&phases));
+        Ok(left)
+    }
+
+    /// Leaves a filter of an input's keys for the inputs of a class that are still to be read.
+    fn publish(&mut self, input: usize, key: usize, class: usize) -> Result<(), ExecuteError> {
+        let mut others = self.graph.classes[class].inputs.iter();
+        let wanted = others.any(|&other| matches!(self.states[other], State::Unread));
+        let State::Reduced(reduced) = &self.states[input] else {
+            return Ok(());
+        };
+        if !wanted {
+            return Ok(());
+        }
+        let filter = with_key!(self.graph.classes[class].data_type, K => {
+            let chunks: Vec<&[K]> = reduced.chunks.iter().map(|chunk| K::of(&chunk.keys[key])).collect();
+            let bounds = chunks.iter().filter_map(|keys| bounds(keys));
+            let Some((min, max)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
+                return Ok(());
+            };
+            // Everything passes where nearly every key is there: not worth making.
+            let range = max.wide().wrapping_sub(min.wide()) as u64 as f64 + 1.0;
+            if range > 1.0 && reduced.len as f64 > DENSE * range && self.filters[class].is_none() {
+                return Ok(());
+            }
+            Filter::new(&chunks, (min, max), self.options.constants, self.context.memory)
+        });
+        let filter = filter.map_err(self.memory(input))?;
+        self.renew(class, filter, input);
+        Ok(())
+    }
+
+    pub(super) fn renew(&mut self, class: usize, filter: Filter, of: usize) {
+        self.versions += 1;
+        self.filters[class] = Some(ClassFilter {
+            filter,
+            version: self.versions,
+            of,
+        });
+    }
+}
