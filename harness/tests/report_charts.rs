@@ -49,6 +49,7 @@ fn every_chart_is_drawn_with_its_axes() {
         ("zero-copy", "time materialised : time zero-copy"),
         ("tags", "keys without a match that are let through"),
         ("memory", "bytes a build row"),
+        ("ingest", "GB of rows a second"),
     ];
     let charts = drawn();
     assert_eq!(charts.len(), axes.len());
@@ -178,8 +179,8 @@ fn a_chart_without_data_says_why() {
             .map(|l| l.title)
             .collect::<Vec<_>>()
     };
-    let nothing = only(|r| !matches!(r, Record::Sample(_) | Record::Tags(_)));
-    assert_eq!(nothing.len(), 9);
+    let nothing = only(|r| !matches!(r, Record::Sample(_) | Record::Tags(_) | Record::Ingest(_)));
+    assert_eq!(nothing.len(), 10);
     let one_thread = only(|r| !matches!(r, Record::Sample(s) if s.threads == 2));
     assert_eq!(one_thread, ["Thread scaling", "Peak memory by variant"]);
     let no_ladder = only(|r| !matches!(r, Record::Workload(w) if w.group.is_some()));

@@ -34,6 +34,7 @@ fn drawing_twice_gives_the_same_bytes() {
         "builds.svg",
         "environment.json",
         "index.html",
+        "ingest.svg",
         "memory.svg",
         "phases.svg",
         "samples.jsonl",
@@ -68,7 +69,7 @@ fn the_page_stands_alone() {
         assert!(page.contains(inside), "{inside}");
     }
     assert!(!page.contains("interrupted"));
-    assert_eq!(page.matches("<figure").count(), 9);
+    assert_eq!(page.matches("<figure").count(), 10);
 }
 
 #[test]

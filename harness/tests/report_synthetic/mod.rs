@@ -352,6 +352,30 @@ pub fn records(rounds: u32) -> Vec<Record> {
             }));
         }
     }
+    for rows in ["fixed", "lineorder"] {
+        for (workers, round) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+            for (way, seconds) in [
+                ("copy", 0.010),
+                ("copy-streaming", 0.008),
+                ("packed", 0.020),
+                ("aligned", 0.012),
+                ("packed-rows", 0.021),
+            ] {
+                let split_rows = if way == "packed" { 60 } else { 0 };
+                records.push(Record::Ingest(IngestRecord {
+                    rows: rows.into(),
+                    way: way.into(),
+                    workers,
+                    round,
+                    seconds: seconds * (1.0 + 0.05 * f64::from(round)),
+                    bytes: 64 << 20,
+                    row_count: 470_000,
+                    split_rows,
+                    reserved: 65 << 20,
+                }));
+            }
+        }
+    }
     records.push(Record::Note(NoteRecord {
         text: "polars is not installed: pip install polars".into(),
     }));
