@@ -7,16 +7,18 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use join_core::directory::Sizing;
 use join_core::memory::Memory;
 use join_core::page::{DataType, Page};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::{Column, ColumnBuilder, ColumnMeta, TableMeta, Value};
+use join_core::unchained::DefaultScheme;
 use libfuzzer_sys::fuzz_target;
 use plan_executor::{
-    Bundle, Context, Executor, Join, Node, Operator, OperatorAtATime, Options, Output,
-    PLAN_FILE, Pipelined, oracle, write_plan,
+    Bundle, Context, Executor, Join, Node, Operator, OperatorAtATime, Options, Output, PLAN_FILE,
+    Pipelined, oracle, write_plan,
 };
-use serial_build::{DefaultScheme, SerialBuild, Sizing};
+use serial_build::SerialBuild;
 
 /// The files of pages, which all columns share.
 const FILES: usize = 4;
@@ -27,14 +29,17 @@ const MEMORY: usize = 8 << 20;
 /// The folder of the bundle, in memory where the system has such a place.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let memory = PathBuf::from("/dev/shm");
-    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let parent = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     let folder = parent.join(format!("joinery-fuzz-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder for bundles");
     folder
 });
 
-static TEAM: LazyLock<Team> =
-    LazyLock::new(|| Team::new(2, ThreadStart::Pool).parallel_from(0));
+static TEAM: LazyLock<Team> = LazyLock::new(|| Team::new(2, ThreadStart::Pool).parallel_from(0));
 
 /// Bytes that are read one after the other; zeros when there are no more.
 struct Bytes<'a>(&'a [u8]);
@@ -76,16 +81,24 @@ fn pages(bytes: &mut Bytes<'_>) -> (DataType, Vec<Page>) {
     let (nulls, keys, length) = (bytes.next(), 1 + bytes.next() % 16, bytes.next());
     let drawn = bytes.take(rows.min(48));
     for row in 0..rows {
-        let draw = drawn.get(row % drawn.len().max(1)).map_or(row, |&byte| usize::from(byte));
+        let draw = drawn
+            .get(row % drawn.len().max(1))
+            .map_or(row, |&byte| usize::from(byte));
         let key = (draw % keys) as i32 - 2;
         let value = match data_type {
             _ if draw % 16 < nulls % 8 => Value::Null,
-            DataType::Int32 => Value::Int32(key.wrapping_mul(if length > 200 { 1 << 27 } else { 1 })),
+            DataType::Int32 => {
+                Value::Int32(key.wrapping_mul(if length > 200 { 1 << 27 } else { 1 }))
+            }
             DataType::Int64 => Value::Int64(i64::from(key) << (length % 63)),
             DataType::Fp64 => Value::Fp64(f64::from(key)),
             DataType::Varchar => {
                 // Most are short, a few stand at the limit of a page, or go over it.
-                let length = if length > 240 && row % 32 == 0 { 8176 + key as usize * 4 } else { length % 40 };
+                let length = if length > 240 && row % 32 == 0 {
+                    8176 + key.unsigned_abs() as usize * 4
+                } else {
+                    length % 40
+                };
                 Value::Varchar(vec![b'a' + key.unsigned_abs() as u8; length].into())
             }
         };
@@ -112,7 +125,13 @@ fn write(bytes: &mut Bytes<'_>) {
     }
     let rows: Vec<Option<u64>> = files
         .iter()
-        .map(|(data_type, pages)| Some(Column::from_pages(*data_type, pages.clone()).ok()?.row_count()))
+        .map(|(data_type, pages)| {
+            Some(
+                Column::from_pages(*data_type, pages.clone())
+                    .ok()?
+                    .row_count(),
+            )
+        })
         .collect();
     let tables: Vec<(TableMeta, Vec<DataType>)> = (0..1 + bytes.next() % 3)
         .map(|number| {
@@ -135,7 +154,14 @@ fn write(bytes: &mut Bytes<'_>) {
             let types = columns.iter().map(|column| column.data_type).collect();
             let num_rows = rows[first].unwrap_or(7) + bytes.next() as u64 / 250;
             let name = format!("t{number}");
-            (TableMeta { name, num_rows, columns }, types)
+            (
+                TableMeta {
+                    name,
+                    num_rows,
+                    columns,
+                },
+                types,
+            )
         })
         .collect();
     let mut nodes: Vec<Node> = Vec::new();
@@ -143,14 +169,20 @@ fn write(bytes: &mut Bytes<'_>) {
     for _ in 0..1 + bytes.next() % 9 {
         let types = |node: usize, nodes: &[Node]| -> Vec<DataType> {
             let node = nodes.get(node);
-            node.map_or(Vec::new(), |node| node.output.iter().map(|o| o.data_type).collect())
+            node.map_or(Vec::new(), |node| {
+                node.output.iter().map(|o| o.data_type).collect()
+            })
         };
         let (operator, available) = if open.len() >= 2 && bytes.next() % 2 == 0 {
             let (right, left) = (open.pop().unwrap_or(0), open.pop().unwrap_or(0));
             let (mut ours, theirs) = (types(left, &nodes), types(right, &nodes));
             let join = Join {
                 build_left: bytes.next() % 2 == 0,
-                left: if bytes.next() == 255 { bytes.next() } else { left },
+                left: if bytes.next() == 255 {
+                    bytes.next()
+                } else {
+                    left
+                },
                 right,
                 left_attr: bytes.below(ours.len()),
                 right_attr: bytes.below(theirs.len()),
@@ -159,7 +191,9 @@ fn write(bytes: &mut Bytes<'_>) {
             (Operator::Join(join), ours)
         } else {
             let table = bytes.below(tables.len());
-            let types = tables.get(table).map_or(Vec::new(), |(_, types)| types.clone());
+            let types = tables
+                .get(table)
+                .map_or(Vec::new(), |(_, types)| types.clone());
             (Operator::Scan(table), types)
         };
         let output = (0..bytes.next() % 5).map(|_| {
@@ -186,7 +220,10 @@ fuzz_target!(|input: &[u8]| {
     let mut bytes = Bytes(input);
     if input.first() == Some(&b'{') {
         // The text itself, up to a zero, then the pages.
-        let end = input.iter().position(|&byte| byte == 0).unwrap_or(input.len());
+        let end = input
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(input.len());
         let text = bytes.take(end);
         bytes.next();
         write(&mut bytes);
@@ -207,7 +244,13 @@ fuzz_target!(|input: &[u8]| {
     for executor in executors {
         let memory = Memory::limited(MEMORY);
         let team = &TEAM;
-        match executor.execute(&bundle, &Context { team, memory: &memory }) {
+        match executor.execute(
+            &bundle,
+            &Context {
+                team,
+                memory: &memory,
+            },
+        ) {
             Ok(execution) => answers.push((execution.result.rows(), execution.result.checksum())),
             Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
         }
