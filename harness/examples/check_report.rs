@@ -60,6 +60,12 @@ fn check(run: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     if modes.iter().any(|mode| mode == "ablate") {
         faults.extend(ablations(&summary));
     }
+    if let Ok(plans) = read("plans.json") {
+        let plans: Value = serde_json::from_str(&plans)?;
+        for failure in plans["failures"].as_array().into_iter().flatten() {
+            faults.push(format!("plans: {failure}"));
+        }
+    }
     let page = read("index.html")?;
     let mut charts = 0;
     for file in std::fs::read_dir(run)? {
