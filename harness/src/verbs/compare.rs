@@ -34,9 +34,9 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
         ))
     })?;
     for finding in findings(&comparison) {
-        println!("{finding}");
+        say!("{finding}");
     }
-    println!("{}", page.display());
+    say!("{}", page.display());
     match args.fail_over {
         Some(percent) => gate(&comparison, percent),
         None => Ok(()),

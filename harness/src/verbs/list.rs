@@ -1,7 +1,5 @@
 //! `harness list`: what there is, by name.
 
-use std::io::{self, Write};
-
 use super::Ending;
 use super::plan::sets::{SETS, Set};
 use crate::cli::Listed;
@@ -131,23 +129,13 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
 
 /// Prints rows with aligned columns; the last one is not padded.
 pub(super) fn print(rows: &[Vec<String>]) -> Result<(), Ending> {
-    match write(rows) {
-        // A reader that has seen enough is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::usage(format!(
-            "cannot write to standard output: {error}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-fn write(rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = io::stdout().lock();
+    let mut text = String::new();
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
@@ -155,7 +143,8 @@ fn write(rows: &[Vec<String>]) -> io::Result<()> {
             line.push_str(cell);
             line.extend(std::iter::repeat_n(' ', padding));
         }
-        writeln!(out, "{}", line.trim_end())?;
+        text.push_str(line.trim_end());
+        text.push('\n');
     }
-    out.flush()
+    super::print(&text)
 }

@@ -1,5 +1,12 @@
 //! The verbs of the command line, one file each.
 
+/// Prints a line; the verb ends where that fails.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::verbs::line(&format!($($text)*))?
+    };
+}
+
 mod compare;
 pub mod ingest;
 mod list;
@@ -11,6 +18,7 @@ mod sweep;
 pub mod table;
 mod verify;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +79,23 @@ fn interrupt_flag() -> Arc<AtomicBool> {
     interrupted
 }
 
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> Result<(), Ending> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::Usage(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// [`print`]s a line.
+fn line(text: &str) -> Result<(), Ending> {
+    print(&format!("{text}\n"))
+}
+
 /// Does what the command line asks and says how it ended.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.verb {
@@ -79,8 +104,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Ingest(verb)) => ingest::run(&verb),
         Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
         Some(Verb::Report { run }) => report::draw(&run)
-            .map(|page| println!("{}", page.display()))
-            .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run"))),
+            .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run")))
+            .and_then(|page| line(&page.display().to_string())),
         Some(Verb::Table { what }) => table::run(&what),
         Some(Verb::Compare(args)) => compare::run(&args),
         Some(Verb::Verify { only }) => verify::run(&only),

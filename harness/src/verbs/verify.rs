@@ -54,24 +54,24 @@ pub(super) fn run(only: &[String]) -> Result<(), Ending> {
     for variant in &checked {
         let faults = check(variant, &workloads)?;
         if faults.is_empty() {
-            println!("ok     {}", variant.name);
+            say!("ok     {}", variant.name);
         }
         for fault in &faults {
-            println!("WRONG  {fault}");
+            say!("WRONG  {fault}");
         }
         wrong += faults.len();
     }
     let (plans, faults) = verify(&selection.plans)?;
     for fault in &faults {
-        println!("WRONG  {fault}");
+        say!("WRONG  {fault}");
     }
     wrong += faults.len();
     if plans > 0 && faults.is_empty() {
-        println!("ok     all executors on {plans} plans");
+        say!("ok     all executors on {plans} plans");
     }
     match wrong {
         0 => {
-            println!(
+            say!(
                 "{} variants and {} toggles agree with the oracle on {} workloads",
                 checked.len(),
                 TOGGLES.len(),

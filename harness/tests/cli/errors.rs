@@ -117,3 +117,26 @@ fn lists_name_what_there_is() {
         }
     }
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is_one() {
+    let folder = folder();
+    let verbs: [&[&str]; 3] = [
+        &["list", "variants"],
+        &["verify", "--only", "tiny.toml"],
+        &["ingest", "simulate"],
+    ];
+    for arguments in verbs {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = harness(folder.path(), arguments);
+        let output = command.stdout(writer).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = harness(folder.path(), arguments);
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains("standard output"), "{error}");
+    }
+}

@@ -45,12 +45,19 @@ pub(super) fn run(args: &Bench) -> Result<(), Ending> {
         Ok::<_, Error>(())
     })
     .map_err(Ending::usage)?;
-    println!(
+    say!(
         "{:<10} {:>7}  {:<15} {:>6}  {:>8}  {:>15}  {:>10}  {:>7}",
-        "rows", "workers", "", "GB/s", "of copy", "", "rows split", "empty"
+        "rows",
+        "workers",
+        "",
+        "GB/s",
+        "of copy",
+        "",
+        "rows split",
+        "empty"
     );
     for one in summarise_ingest(&records) {
-        println!(
+        say!(
             "{:<10} {:>7}  {:<15} {:>6.2}  {:>8}  {:>15}  {:>10}  {:>7}",
             one.rows,
             one.workers,

@@ -13,7 +13,7 @@ pub(super) fn run(args: &Check) -> Result<(), Ending> {
     let chunks = open(&args.folder)?;
     let found = chunks.verify(&team()).map_err(Ending::usage)?;
     let manifest = chunks.manifest();
-    println!(
+    say!(
         "{}: {}, {found} whole rows in {} sections of {} chunks, {} used, {} empty in between",
         args.folder.display(),
         manifest.placement,
@@ -53,7 +53,7 @@ fn against_server(chunks: &Chunks, dsn: &str, ca: Option<&Path>) -> Result<Vec<S
     let (rows, differences) = check(chunks, &server, &team()).map_err(Ending::usage)?;
     let columns = chunks.manifest().columns.len();
     if differences.is_empty() {
-        println!("{server}: {rows} rows and the sums of {columns} columns are the same");
+        say!("{server}: {rows} rows and the sums of {columns} columns are the same");
         return Ok(Vec::new());
     }
     let texts = differences
@@ -78,7 +78,7 @@ fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
         ));
     };
     let bytes = chunks.bytes(0, manifest.reserved);
-    println!(
+    say!(
         "read without the manifest in sections of {}:",
         size::text(section as f64)
     );
@@ -90,7 +90,7 @@ fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
             confirm,
         };
         let failures = measure(&bytes, &rows, section as usize, &rule);
-        println!(
+        say!(
             "  types {}, {confirm} rows to believe a start: {} of {} rows lost, {} invented, {} mangled, {} of {} sections wrong",
             if known { "known" } else { "unknown" },
             failures.lost,

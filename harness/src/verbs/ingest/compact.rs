@@ -9,7 +9,7 @@ pub(super) fn run(folder: &Path, out: &Path) -> Result<(), Ending> {
     let chunks = open(folder)?;
     chunks.verify(&team()).map_err(Ending::usage)?;
     let bytes = aligned_ingest::compact(&chunks, out).map_err(Ending::usage)?;
-    println!(
+    say!(
         "{}: {} rows, {bytes} bytes",
         out.display(),
         chunks.manifest().rows

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Load) -> Result<(), Ending> {
     let manifest = load(&job, args, &server, &plan, store).map_err(Ending::usage)?;
     snapshot.end();
     let seconds = began.elapsed().as_secs_f64();
-    println!(
+    say!(
         "{}: {} rows, {} in {seconds:.2} s ({:.1} MB/s), {}, {} sections, {} rows split",
         args.out.display(),
         manifest.rows,

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Pages) -> Result<(), Ending> {
     for (column, values) in &paged.losses {
         eprintln!("column {column:?}: {values} values lost digits; see --numeric-decimals");
     }
-    println!(
+    say!(
         "{}: {} rows, {} columns",
         args.out.display(),
         paged.table.num_rows(),

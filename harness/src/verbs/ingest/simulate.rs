@@ -1,7 +1,7 @@
 //! `harness ingest simulate`: the accounting of a load (S7).
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 
 use aligned_ingest::PlacementKind;
 use aligned_ingest::account::{Account, Case, RowLengths, document, formula, simulate};
@@ -22,33 +22,28 @@ pub(super) fn run(args: &Simulate) -> Result<(), Ending> {
         seed: args.seed,
     };
     case.check().map_err(Ending::usage)?;
-    print(&report(&case))?;
+    super::super::print(&report(&case))?;
     if let Some(folder) = &args.out {
         let write = || {
             std::fs::create_dir_all(folder)?;
+            let mut written = Vec::new();
             for (name, svg) in chart::all(&case) {
                 std::fs::write(folder.join(name), svg)?;
-                println!("{}", folder.join(name).display());
+                written.push(folder.join(name));
             }
-            io::Result::Ok(())
+            io::Result::Ok(written)
         };
-        write().map_err(|error| {
+        let written = write().map_err(|error| {
             Ending::Usage(format!(
                 "cannot write charts to {}: {error}",
                 folder.display()
             ))
         })?;
+        for path in written {
+            say!("{}", path.display());
+        }
     }
     Ok(())
-}
-
-fn print(text: &str) -> Result<(), Ending> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::usage(format!(
-            "cannot write to standard output: {error}"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 fn report(case: &Case) -> String {

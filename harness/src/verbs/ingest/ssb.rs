@@ -17,7 +17,7 @@ pub(super) fn run(args: &Ssb) -> Result<(), Ending> {
     let mut client = server.connect().map_err(Ending::usage)?;
     for table in SsbTable::ALL {
         let rows = fill(&mut client, table, args.scale_factor).map_err(Ending::usage)?;
-        println!("{}: {rows} rows", table.name());
+        say!("{}: {rows} rows", table.name());
     }
     Ok(())
 }

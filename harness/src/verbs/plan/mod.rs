@@ -13,12 +13,11 @@ pub(super) mod sets;
 pub(super) mod verify;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Ending, program};
+use super::{Ending, line, program};
 
 /// What can be done with plan bundles.
 #[derive(Debug, Subcommand)]
@@ -123,15 +122,5 @@ pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
-    }
-}
-
-/// Prints a line; a reader that has seen enough is no error.
-fn line(text: &str) -> Result<(), Ending> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Ending::Usage(format!(
-            "cannot write to standard output: {error}"
-        ))),
-        _ => Ok(()),
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     runner.record(&end, |_| false).map_err(Ending::usage)?;
     runner.progress().finish();
     let page = report::draw(&folder).map_err(Ending::usage)?;
-    println!("{}", page.display());
+    say!("{}", page.display());
     if !complete {
         return Err(Ending::Interrupted(format!(
             "interrupted; what was measured is in {}, and --resume {} with the same options goes on",

@@ -13,7 +13,7 @@ const SHOWN: usize = 40;
 /// Prints the columns of a table and its first rows.
 pub fn show(folder: &Path, rows: usize) -> Result<(), Ending> {
     let table = Table::open(folder).map_err(Ending::usage)?;
-    println!("{}: {} rows", table.name(), table.num_rows());
+    say!("{}: {} rows", table.name(), table.num_rows());
     let mut lines = vec![
         ["column", "type", "NULLs", "pages", "bytes"]
             .map(str::to_owned)
@@ -54,7 +54,7 @@ pub fn show(folder: &Path, rows: usize) -> Result<(), Ending> {
                 .collect(),
         );
     }
-    println!();
+    say!("");
     list::print(&lines)
 }
 
@@ -66,7 +66,7 @@ pub fn check(folder: &Path) -> Result<(), Ending> {
         .iter()
         .map(|named| named.column.pages().len())
         .sum();
-    println!(
+    say!(
         "ok: {} rows in {} columns, {pages} pages",
         table.num_rows(),
         table.columns().len()
