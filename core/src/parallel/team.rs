@@ -1,6 +1,7 @@
 //! The threads that work on a join.
 
 use std::fmt;
+use std::thread::JoinHandle;
 
 use super::tasks::Tasks;
 
@@ -16,7 +17,48 @@ pub enum ThreadStart {
 
 enum Starter {
     Fresh,
-    Pool(rayon::ThreadPool),
+    Pool(Pool),
+}
+
+/// A pool whose threads have ended once it is dropped: rayon does not wait for them by itself.
+struct Pool {
+    /// None while it is dropped.
+    pool: Option<rayon::ThreadPool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    fn new(threads: usize) -> Self {
+        let mut handles = Vec::with_capacity(threads);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .spawn_handler(|thread| {
+                let handle = std::thread::Builder::new().spawn(|| thread.run())?;
+                handles.push(handle);
+                Ok(())
+            })
+            .build()
+            .expect("the system starts the threads of a pool");
+        Self {
+            pool: Some(pool),
+            threads: handles,
+        }
+    }
+
+    fn scope<'s>(&self, work: impl FnOnce(&rayon::Scope<'s>) + Send) {
+        let pool = self.pool.as_ref().expect("it is not being dropped");
+        pool.scope(work);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Without its pool a thread ends. A panic of the work has reached the team's caller already.
+        self.pool = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// A number of workers and the way to start them.
@@ -48,12 +90,7 @@ impl Team {
     pub fn new(threads: usize, start: ThreadStart) -> Self {
         let threads = threads.max(1);
         let starter = match start {
-            ThreadStart::Pool if threads > 1 => Starter::Pool(
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .expect("the system starts the threads of a pool"),
-            ),
+            ThreadStart::Pool if threads > 1 => Starter::Pool(Pool::new(threads)),
             _ => Starter::Fresh,
         };
         Self {
@@ -159,6 +196,41 @@ mod tests {
                     assert_eq!(got, want);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_dropped_team_leaves_no_thread_behind() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+        struct Ended;
+
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                ENDED.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        thread_local!(static AT_END: Ended = const { Ended });
+        for (round, start) in [ThreadStart::Pool, ThreadStart::Fresh]
+            .into_iter()
+            .enumerate()
+        {
+            let team = Team::new(2, start);
+            let begun = AtomicUsize::new(0);
+            team.run(vec![(), ()], |_, ()| {
+                AT_END.with(|_| begun.fetch_add(1, Ordering::SeqCst));
+                // So that each has a thread of its own.
+                while begun.load(Ordering::SeqCst) < 2 {
+                    std::thread::yield_now();
+                }
+            });
+            drop(team);
+            // The caller is one of the two workers where threads are fresh.
+            assert_eq!(ENDED.load(Ordering::SeqCst), 2 + round);
         }
     }
 
