@@ -6,18 +6,23 @@ use aligned_ingest::framing::{Event, Framing, FramingError, HEADER, Limits, RowE
 use common::{TestRow, encode, rows, stream};
 use proptest::prelude::*;
 
+/// The bytes in pieces of these lengths, over and over; in one where none is given.
+fn cut<'b>(bytes: &'b [u8], pieces: &[usize]) -> impl Iterator<Item = &'b [u8]> {
+    let mut rest = bytes;
+    let mut pieces = pieces.iter().cycle();
+    std::iter::from_fn(move || {
+        let length = pieces.next().map_or(rest.len(), |&n| n.max(1));
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
 /// Everything that a reader finds in a stream that comes in pieces: the ends of rows, or an error.
 fn read(bytes: &[u8], limits: Limits, pieces: &[usize]) -> Result<Vec<u64>, FramingError> {
     let mut framing = Framing::new(limits);
     let mut ends = Vec::new();
-    let mut rest = bytes;
-    let mut pieces = pieces.iter().cycle();
-    while !rest.is_empty() {
-        let length = pieces
-            .next()
-            .map_or(rest.len(), |&n| n.clamp(1, rest.len()));
-        let (mut piece, after) = rest.split_at(length);
-        rest = after;
+    for mut piece in cut(bytes, pieces) {
         while !piece.is_empty() {
             let (taken, event) = framing.next(piece)?;
             assert!(taken > 0);
@@ -42,14 +47,7 @@ fn read_batches(
 ) -> Result<(u64, Vec<u64>), FramingError> {
     let mut framing = Framing::new(limits);
     let (mut rows, mut ends) = (0, Vec::new());
-    let mut rest = bytes;
-    let mut pieces = pieces.iter().cycle();
-    while !rest.is_empty() {
-        let length = pieces
-            .next()
-            .map_or(rest.len(), |&n| n.clamp(1, rest.len()));
-        let (mut piece, after) = rest.split_at(length);
-        rest = after;
+    for mut piece in cut(bytes, pieces) {
         while !piece.is_empty() {
             let (taken, found) = framing.rows(piece, most);
             assert!(taken <= most && (taken > 0 || found == 0));
