@@ -41,7 +41,7 @@ pub(super) struct Probe<'t> {
     pub key: usize,
 }
 
-/// Joins `reduced` with the tables of `probes`; keeps the keys of number `above`.
+/// Joins `reduced`, which has rows, with the tables of `probes`; keeps the keys of number `above`.
 pub(super) fn resolve(
     reduced: Reduced,
     probes: &[Probe<'_>],

@@ -89,6 +89,11 @@ impl Run<'_> {
             }
         }
         phases.lap("filter again");
+        // Each class had something, but no row had something of all.
+        if reduced.len == 0 {
+            self.step(input, step.timed(&phases));
+            return Ok(None);
+        }
         let mut probes: Vec<Probe<'_>> = Vec::new();
         for (key, &(class, _)) in keys.iter().enumerate() {
             if Some(key) != above {
