@@ -18,6 +18,9 @@ pub trait Key: Pod + Eq + Ord + Hash + Debug + Send + Sync {
     /// The key's bits, zero-extended: what hashes read.
     fn bits(self) -> u64;
 
+    /// How far above `least` the key is. Of a key below it, more than of any key above it.
+    fn offset_from(self, least: Self) -> u64;
+
     /// The dense values of a page of such keys.
     fn values(page: &Page) -> &[Self];
 
@@ -35,6 +38,11 @@ impl Key for i32 {
     #[inline(always)]
     fn bits(self) -> u64 {
         u64::from(self as u32)
+    }
+
+    #[inline(always)]
+    fn offset_from(self, least: i32) -> u64 {
+        u64::from((self as u32).wrapping_sub(least as u32))
     }
 
     #[inline(always)]
@@ -60,6 +68,11 @@ impl Key for i64 {
     #[inline(always)]
     fn bits(self) -> u64 {
         self as u64
+    }
+
+    #[inline(always)]
+    fn offset_from(self, least: i64) -> u64 {
+        self.wrapping_sub(least) as u64
     }
 
     #[inline(always)]

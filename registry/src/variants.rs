@@ -4,6 +4,7 @@
 //! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
 
 use adaptive::{Adaptive, Candidate};
+use array_build::ArrayBuild;
 use baselines::{
     BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
     StdHashMap,
@@ -66,6 +67,7 @@ pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, then count, tag and copy partition by partition; from 256 K rows on, below serially", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
     BuildVariant { name: "serial-source", family: "source", description: "the serial build with the source's directory and tags", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(SerialBuild::<SourceScheme>::new(Sizing::SOURCE), c)) },
     BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(PartitionedBuild::<SourceScheme, Tagged>::new(Settings::SOURCE), c)) },
+    BuildVariant { name: "array", family: "baseline", description: "row ids in an array indexed by the key, where build keys are dense and distinct; otherwise as partitioned", parts: ANY, probes: &["batched"], make: |c| Ok(array(c)) },
     BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(StdHashMap, c)) },
     BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map a thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(Hashbrown::default(), c)) },
     BuildVariant { name: "bucket-chaining", family: "baseline", description: "bucket chaining, built by atomic exchanges", parts: ANY, probes: &["batched"], make: |c| Ok(joined(BucketChaining::default(), c)) },
@@ -86,7 +88,7 @@ pub static PROBES: &[ProbeVariant] = &[
 #[rustfmt::skip] // a line a variant
 pub static JOINS: &[JoinVariant] = &[
     JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(both_sides(c)) },
-    JoinVariant { name: "adaptive", family: "unchained", description: "one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
+    JoinVariant { name: "adaptive", family: "unchained", description: "an array of row ids where a sample finds dense build keys; one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
     JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", parts: &[Process, Merge], make: |_| Ok(Box::new(Radix::default())) },
     JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", parts: &[Process, Merge], make: |_| Ok(Box::new(SortMerge)) },
 ];
@@ -115,8 +117,16 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompil
     match configuration.list_entry {
         ListEntry::Tuple => with_scheme(configuration, Partitioned),
         // Compiled for the default scheme alone.
-        ListEntry::TupleAndTag => Ok(from_min_rows::<DefaultScheme, Tagged>(configuration)),
+        ListEntry::TupleAndTag => Ok(joined(
+            from_min_rows::<DefaultScheme, Tagged>(configuration),
+            configuration,
+        )),
     }
+}
+
+fn array(configuration: &Configuration) -> Box<dyn Join> {
+    let otherwise = from_min_rows::<DefaultScheme, Plain>(configuration);
+    joined(ArrayBuild { otherwise }, configuration)
 }
 
 /// The join with both sides partitioned, whose table has no use for tags and directory layouts.
@@ -156,28 +166,42 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
             && observed.build_keys <= observed.probe_keys / 8
             && observed.fits_l2_times(8)
     });
+    // Dense keys need no hash; but an array that is looked at all over must stay in the caches. Where the sample was wrong,
+    // another build takes over.
+    let mut probed_in_batches = *configuration;
+    probed_in_batches.probe.kernel = Kernel::batched(Configuration::BATCH);
+    let dense = Candidate {
+        name: "an array of row ids",
+        fits: |observed| {
+            observed.is_dense()
+                && observed.probe_keys >= observed.build_keys
+                && (observed.array_fits_l2_times(4) || observed.ascending_probe > 0.95)
+        },
+        join: array(&probed_in_batches),
+    };
     let partitioned = Candidate {
         name: "both sides partitioned",
         fits: |_| true,
         join: join(configuration.join.fan_out),
     };
-    Adaptive::new(vec![cached, hot], partitioned)
+    Adaptive::new(vec![dense, cached, hot], partitioned)
 }
 
 struct Partitioned;
 
 impl WithScheme for Partitioned {
     fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
-        from_min_rows::<S, Plain>(configuration)
+        joined(from_min_rows::<S, Plain>(configuration), configuration)
     }
 }
 
 /// The partitioned build from so many rows on, below the serial one (R3.1).
-fn from_min_rows<S: Scheme, E: Entry>(configuration: &Configuration) -> Box<dyn Join> {
-    let build = Threshold {
+fn from_min_rows<S: Scheme, E: Entry>(
+    configuration: &Configuration,
+) -> Threshold<SerialBuild<S>, PartitionedBuild<S, E>> {
+    Threshold {
         min_rows: configuration.min_rows,
-        small: SerialBuild::<S>::new(configuration.build.sizing),
-        large: PartitionedBuild::<S, E>::new(configuration.build),
-    };
-    joined(build, configuration)
+        small: SerialBuild::new(configuration.build.sizing),
+        large: PartitionedBuild::new(configuration.build),
+    }
 }

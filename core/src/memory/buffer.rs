@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::slice;
+use std::sync::atomic::AtomicU32;
 
 use bytemuck::Zeroable;
 
@@ -83,6 +84,16 @@ impl<T> Buffer<T> {
     /// The first `len` values alone.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
+    }
+}
+
+impl Buffer<u32> {
+    /// The values, for several writers.
+    pub fn atomics(&mut self) -> &[AtomicU32] {
+        let values: *const [u32] = &raw mut **self;
+        // SAFETY: an atomic has the layout of its integer and is aligned as the buffer is, and the exclusive borrow keeps
+        // everyone else away meanwhile.
+        unsafe { &*(values as *const [AtomicU32]) }
     }
 }
 

@@ -9,6 +9,9 @@ use join_core::key::{Key, Tuple};
 /// Rows of a side that are looked at, evenly spread: cache misses all, so some ten microseconds.
 const SAMPLE: usize = 256;
 
+/// Sampled keys that say where a side's keys lie.
+const ENOUGH: usize = 64;
+
 /// Rows of the longer side below which nothing is sampled: that would be a twentieth of the join's time and more.
 const FEW: usize = 1 << 19;
 
@@ -24,6 +27,11 @@ pub struct Observed {
     pub repeated_build: f64,
     /// The same of probe rows: skew. Nearly all of them, if a few keys get nearly all probes.
     pub repeated_probe: f64,
+    /// Share of sampled probe rows whose key is not below that of the one sampled before them: 1 where the side is sorted, so
+    /// that neighbouring probes look at neighbouring places, and about a half where it is in no order.
+    pub ascending_probe: f64,
+    /// Numbers from the least to the greatest build key, as far as a sample tells: as many as keys, where they are dense.
+    pub build_span: f64,
     /// Bytes of a tuple.
     pub tuple_bytes: usize,
     /// The caches.
@@ -39,15 +47,32 @@ impl Observed {
     ) -> Self {
         let (build_keys, probe_keys) = (build.keys(), probe.keys());
         let few = build_keys.max(probe_keys) < FEW;
-        let repeated = |side| if few { 0.0 } else { repeated(side) };
+        let sample = |side| if few { Vec::new() } else { sample(side) };
+        let (mut build, mut probe) = (sample(build), sample(probe));
+        let ascending_probe = ascending(&probe);
+        build.sort_unstable();
+        probe.sort_unstable();
         Self {
             build_keys,
             probe_keys,
-            repeated_build: repeated(build),
-            repeated_probe: repeated(probe),
+            repeated_build: repeated(&build),
+            repeated_probe: repeated(&probe),
+            ascending_probe,
+            build_span: span(&build),
             tuple_bytes: size_of::<Tuple<K>>(),
             caches,
         }
+    }
+
+    /// Whether build keys are distinct and dense, as far as a sample tells: at most four numbers a key.
+    pub fn is_dense(&self) -> bool {
+        // A sample misses the span by one or two in a hundred.
+        self.repeated_build == 0.0 && self.build_span <= 4.1 * self.build_keys as f64
+    }
+
+    /// Whether an array of four bytes for each number that a build key may be takes at most so many times L2.
+    pub fn array_fits_l2_times(&self, times: usize) -> bool {
+        self.build_span * 4.0 <= (self.caches.l2 * times) as f64
     }
 
     /// Whether a table of the smaller side, with a directory of two bytes a tuple, takes at most so many times L2.
@@ -57,16 +82,43 @@ impl Observed {
     }
 }
 
-/// Share of a sample's rows whose key others of them have too.
-fn repeated<K: Key>(side: &KeyColumn<'_, K>) -> f64 {
+/// Some keys of a side, in the order of their rows.
+fn sample<K: Key>(side: &KeyColumn<'_, K>) -> Vec<K> {
     let sample = SAMPLE.min(side.len());
     let rows = (0..sample).map(|index| (side.len() * index / sample) as u32);
-    let mut keys: Vec<K> = rows.filter_map(|row| side.key(row)).collect();
-    keys.sort_unstable();
-    let alone = keys
+    rows.filter_map(|row| side.key(row)).collect()
+}
+
+/// Share of a sample's keys that are not below the one before them.
+fn ascending<K: Key>(sample: &[K]) -> f64 {
+    if sample.len() < ENOUGH {
+        return 0.0;
+    }
+    let pairs = sample.windows(2).filter(|pair| pair[0] <= pair[1]);
+    pairs.count() as f64 / (sample.len() - 1) as f64
+}
+
+/// Share of a sorted sample's keys that others of them equal.
+fn repeated<K: Key>(sample: &[K]) -> f64 {
+    let alone = sample
         .chunk_by(|a, b| a == b)
         .filter(|equal| equal.len() == 1);
-    1.0 - alone.count() as f64 / keys.len().max(1) as f64
+    if sample.is_empty() {
+        return 0.0;
+    }
+    1.0 - alone.count() as f64 / sample.len() as f64
+}
+
+/// Numbers from the least to the greatest of the keys that a sorted sample is of: what lies between its own ends, and beyond them
+/// as much as between two of its keys. Infinite where a sample is too small to tell.
+fn span<K: Key>(sample: &[K]) -> f64 {
+    match sample {
+        [least, .., greatest] if sample.len() >= ENOUGH => {
+            let gaps = (sample.len() - 1) as f64;
+            greatest.offset_from(*least) as f64 * (gaps + 2.0) / gaps
+        }
+        _ => f64::INFINITY,
+    }
 }
 
 impl fmt::Display for Observed {
@@ -88,6 +140,12 @@ impl fmt::Display for Observed {
                     100.0 * share
                 )?;
             }
+        }
+        if self.is_dense() {
+            write!(f, ", build keys dense")?;
+        }
+        if self.ascending_probe > 0.95 {
+            write!(f, ", probe keys ascending")?;
         }
         Ok(())
     }

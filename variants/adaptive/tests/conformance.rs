@@ -63,22 +63,68 @@ fn duplicates_and_skew_are_seen() {
     let column = |key: fn(i32) -> i32| Column::from_i32(&(0..600_000).map(key).collect::<Vec<_>>());
     let distinct = column(|row| row);
     for (build, probe, seen) in [
-        (&distinct, &distinct, [0.0..=0.0, 0.0..=0.0]),
-        (&column(|row| row % 16), &distinct, [1.0..=1.0, 0.0..=0.0]),
+        (&distinct, &distinct, [0.0..=0.0, 0.0..=0.0, 1.0..=1.0]),
+        (
+            &column(|row| row % 16),
+            &column(|row| -row),
+            [1.0..=1.0, 0.0..=0.0, 0.0..=0.0],
+        ),
         // Three of four rows have one of four keys.
         (
             &distinct,
             &column(|row| if row / 5 % 4 > 0 { row % 4 } else { row }),
-            [0.0..=0.0, 0.6..=0.9],
+            [0.0..=0.0, 0.6..=0.9, 0.0..=0.9],
         ),
     ] {
         let JoinInput::Int32(build, probe) = JoinInput::new(build, probe).unwrap() else {
             panic!("INT32 keys");
         };
         let observed = Observed::new(&build, &probe, CacheSizes::default());
-        let shares = [observed.repeated_build, observed.repeated_probe];
+        let shares = [
+            observed.repeated_build,
+            observed.repeated_probe,
+            observed.ascending_probe,
+        ];
         for (share, seen) in shares.iter().zip(seen) {
             assert!(seen.contains(share), "{observed:?}");
         }
     }
+}
+
+#[test]
+fn dense_keys_are_seen() {
+    let probe = Column::from_i32(&vec![7; 600_000]);
+    for (keys, places, wanted) in [
+        (0..100_000, 1, true),
+        (-50_000..50_000, 4, true),
+        (0..100_000, 5, false),
+        // Beyond twice L2.
+        (0..150_000, 4, false),
+        (0..63, 1, false),
+    ] {
+        let rows = keys.len() as i32;
+        // In no order: the next of them is 40,503 further on.
+        let keys: Vec<i32> = (0..rows)
+            .map(|row| keys.start + (i64::from(row) * 40_503 % i64::from(rows)) as i32)
+            .map(|key| key * places)
+            .collect();
+        let build = Column::from_i32(&keys);
+        let JoinInput::Int32(build, probe) = JoinInput::new(&build, &probe).unwrap() else {
+            panic!("INT32 keys");
+        };
+        let caches = CacheSizes {
+            l2: 1 << 20,
+            ..CacheSizes::default()
+        };
+        let observed = Observed::new(&build, &probe, caches);
+        let dense = observed.is_dense() && observed.array_fits_l2_times(2);
+        assert_eq!(dense, wanted, "{places} places a key: {observed:?}");
+    }
+    let twice: Vec<i32> = (0..100_000).map(|row| row / 1000).collect();
+    let twice = Column::from_i32(&twice);
+    let JoinInput::Int32(build, probe) = JoinInput::new(&twice, &probe).unwrap() else {
+        panic!("INT32 keys");
+    };
+    let observed = Observed::new(&build, &probe, CacheSizes::default());
+    assert!(!observed.is_dense(), "{observed:?}");
 }

@@ -70,7 +70,7 @@ impl<H: KeyHash> Build for BucketChaining<H> {
         let mut nodes = context.memory.uninit::<Node<K>>(total)?;
         phases.lap("allocate");
 
-        let shared = atomics(&mut heads);
+        let shared = heads.atomics();
         let mut left: &mut [_] = &mut nodes;
         let mut start = 0;
         let shares = cursors().into_iter().zip(lens).map(|(cursor, len)| {
@@ -148,11 +148,4 @@ impl<K: Key> Share<'_, K> {
         }
         assert!(place.next().is_none(), "as many keys as counted");
     }
-}
-
-/// The heads, for several writers.
-fn atomics(heads: &mut [u32]) -> &[AtomicU32] {
-    // SAFETY: an atomic has the layout of its integer (their documentation promises it) and 4-byte alignment, and the
-    // exclusive borrow keeps everyone else away meanwhile.
-    unsafe { &*(std::ptr::from_mut(heads) as *const [AtomicU32]) }
 }

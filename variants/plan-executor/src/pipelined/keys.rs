@@ -10,7 +10,10 @@ pub(super) trait PlanKey: Key + Fixed + Default {
     /// The key of [`PlanKey::wide`]; any key where there is none.
     fn narrow(wide: i64) -> Self;
     /// How far above `min` the key is; huge where it is below.
-    fn distance(self, min: i64) -> u64;
+    #[inline(always)]
+    fn distance(self, min: i64) -> u64 {
+        self.offset_from(Self::narrow(min))
+    }
     /// These keys, where they are of 32 bits.
     fn int32s(keys: &[Self; 64]) -> Option<&[i32; 64]>;
     /// The list of such keys.
@@ -48,12 +51,6 @@ impl PlanKey for i32 {
     }
 
     #[inline(always)]
-    fn distance(self, min: i64) -> u64 {
-        // In 32 bits, which is enough: `min` is a key.
-        u64::from((self as u32).wrapping_sub(min as u32))
-    }
-
-    #[inline(always)]
     fn int32s(keys: &[i32; 64]) -> Option<&[i32; 64]> {
         Some(keys)
     }
@@ -82,11 +79,6 @@ impl PlanKey for i64 {
     #[inline(always)]
     fn narrow(wide: i64) -> i64 {
         wide
-    }
-
-    #[inline(always)]
-    fn distance(self, min: i64) -> u64 {
-        self.wrapping_sub(min) as u64
     }
 
     #[inline(always)]
