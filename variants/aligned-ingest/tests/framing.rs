@@ -72,7 +72,8 @@ fn read_batches(
 
 /// Rows as tables have them: most fields of one width, now and then NULL or of another, and some that vary.
 fn alike_rows() -> impl Strategy<Value = Vec<TestRow>> {
-    let column = (0..40usize, prop_oneof![Just(0u8), Just(1), Just(2)]);
+    let width = prop_oneof![9 => 0..40usize, 1 => 200..400usize];
+    let column = (width, prop_oneof![Just(0u8), Just(1), Just(2)]);
     prop::collection::vec(column, 0..12).prop_flat_map(|columns| {
         let row = columns
             .into_iter()

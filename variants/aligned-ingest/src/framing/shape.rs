@@ -10,8 +10,6 @@ const BLOCK: usize = 64;
 const MOST_STEADY_BYTES: i32 = 64;
 /// Rows are found much faster than memory delivers them. So what comes this many bytes later is asked for meanwhile.
 const AHEAD: usize = 32 << 10;
-/// And the rest of a longer row is left to the processor's own prefetcher.
-const MOST_AHEAD: usize = 512;
 
 /// What is alike in all rows so far: the number of fields, and the lengths of those fields that always had the same.
 ///
@@ -21,17 +19,31 @@ const MOST_AHEAD: usize = 512;
 /// over. All framing is read either way: a row that differs is no match, and is left to the walk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shape {
-    /// The length word of each field, where it was always the same. `None` before the first row.
-    lengths: Option<Vec<Option<i32>>>,
-    /// Between two runs is a field whose length varies.
+    /// What the lengths of each field have in common. `None` before the first row.
+    fields: Option<Vec<Field>>,
     runs: Vec<Run>,
+}
+
+/// The lengths that a field had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    /// Always this.
+    Steady(i32),
+    /// Never NULL and never above 255: three bytes of the length word are zero, and for the next field's place a load of one
+    /// byte is all there is to wait for.
+    Short,
+    /// Any.
+    Any,
 }
 
 /// Neighbouring fields of steady length, from the row's start or a varying field to the next one or the row's end.
 #[derive(Clone, Debug)]
 struct Run {
     blocks: Vec<Block>,
+    /// With the length word of the varying field.
     bytes: usize,
+    /// The varying field that it ends with; `None` at the row's end.
+    varying: Option<Field>,
 }
 
 /// What the bytes of a block are where they are framing.
@@ -121,91 +133,107 @@ impl Shape {
         most: usize,
         row_bytes: u64,
     ) -> (usize, u64) {
-        let Some((last, runs)) = self.runs.split_last() else {
+        if self.runs.is_empty() {
             return (0, 0);
-        };
-        // Where a run ends that starts at `at`.
+        }
+        // Where a run that starts at `at`, and its varying field, end.
         let after = |run: &Run, at: usize| {
             let mut rest = bytes.get(at..)?;
             for block in &run.blocks {
                 // The last block reaches beyond the run, its mask does not.
                 let (part, after) = rest.split_first_chunk()?;
+                prefetch_read(part.as_ptr().wrapping_add(AHEAD));
                 if differs(block, part) {
                     return None;
                 }
                 rest = after;
             }
-            at.checked_add(run.bytes)
+            let end = at.checked_add(run.bytes)?;
+            match run.varying {
+                None => Some(end),
+                Some(Field::Short) => end.checked_add((*bytes.get(end - 1)?).into()),
+                Some(_) => {
+                    let length = i32::from_be_bytes(*bytes.get(end - 4..)?.first_chunk()?);
+                    if length < -1 {
+                        return None;
+                    }
+                    end.checked_add(length.max(0) as usize)
+                }
+            }
         };
         // Where a row of this shape ends that starts at `at`.
-        let end = |mut at: usize| {
-            for run in runs {
-                at = after(run, at)?;
-                let length = i32::from_be_bytes(*bytes.get(at..)?.first_chunk()?);
-                if length < -1 {
-                    return None;
-                }
-                at = (at + 4).checked_add(length.max(0) as usize)?;
-            }
-            after(last, at)
-        };
+        let end = |at| self.runs.iter().try_fold(at, |at, run| after(run, at));
         let most = most.min(bytes.len());
         let (mut at, mut rows) = (0, 0);
         while let Some(end) = end(at)
             && end <= most
             && (end - at) as u64 <= row_bytes
         {
-            for line in (at..end.min(at + MOST_AHEAD)).step_by(64) {
-                prefetch_read(bytes.as_ptr().wrapping_add(line + AHEAD));
-            }
             at = end;
             rows += 1;
         }
         (at, rows)
     }
 
-    /// Takes a whole row into account. The shape of a stream changes at most once a field. Rows with another number of
+    /// Takes a whole row into account. The shape of a stream changes at most twice a field. Rows with another number of
     /// fields than the first one have no shape.
     pub(super) fn learn(&mut self, row: &[u8]) {
-        let fields = Row {
+        let row = Row {
             offset: 0,
             bytes: row,
-        }
-        .fields();
-        let found = fields.map(|value| value.map_or(-1, |value| value.len() as i32));
-        let lengths = match self.lengths.take() {
-            None => found
-                .map(|length| (length <= MOST_STEADY_BYTES).then_some(length))
-                .collect(),
-            Some(known) if known.len() != found.len() => {
-                self.lengths = Some(known);
-                return;
-            }
+        };
+        let found = row.fields();
+        let found = found.map(|value| value.map_or(-1, |value| value.len() as i32));
+        let fields: Vec<Field> = match &self.fields {
+            None => found.map(Field::of_first).collect(),
+            Some(known) if known.len() != found.len() => return,
             Some(known) => {
                 let both = known.iter().zip(found);
-                let still: Vec<_> = both
-                    .map(|(known, found)| known.filter(|&n| n == found))
-                    .collect();
-                if still == known {
-                    self.lengths = Some(known);
-                    return;
-                }
-                still
+                both.map(|(field, length)| field.and(length)).collect()
             }
         };
+        if self.fields.as_ref() == Some(&fields) {
+            return;
+        }
         self.runs.clear();
         let mut run = Template::default();
-        run.framing(&(lengths.len() as i16).to_be_bytes());
-        for length in &lengths {
-            let Some(length) = *length else {
-                self.runs.push(std::mem::take(&mut run).finish());
-                continue;
-            };
-            run.framing(&length.to_be_bytes());
-            run.value(length.max(0) as usize);
+        run.framing(&(fields.len() as i16).to_be_bytes());
+        for &field in &fields {
+            match field {
+                Field::Steady(length) => {
+                    run.framing(&length.to_be_bytes());
+                    run.value(length.max(0) as usize);
+                    continue;
+                }
+                Field::Short => {
+                    run.framing(&[0; 3]);
+                    run.value(1);
+                }
+                Field::Any => run.value(4),
+            }
+            self.runs.push(std::mem::take(&mut run).finish(Some(field)));
         }
-        self.runs.push(run.finish());
-        self.lengths = Some(lengths);
+        self.runs.push(run.finish(None));
+        self.fields = Some(fields);
+    }
+}
+
+impl Field {
+    fn of_first(length: i32) -> Self {
+        match length {
+            ..=MOST_STEADY_BYTES => Self::Steady(length),
+            _ => Self::Short.and(length),
+        }
+    }
+
+    /// With one more length.
+    fn and(self, length: i32) -> Self {
+        match self {
+            Self::Steady(known) if known == length => self,
+            Self::Steady(known) => Self::Short.and(known).and(length),
+            Self::Short if (0..=255).contains(&length) => self,
+            Self::Short | Self::Any => Self::Any,
+        }
     }
 }
 
@@ -230,7 +258,7 @@ impl Template {
         self.mask.resize(self.mask.len() + bytes, 0);
     }
 
-    fn finish(mut self) -> Run {
+    fn finish(mut self, varying: Option<Field>) -> Run {
         let bytes = self.mask.len();
         let padded = self.compared.next_multiple_of(BLOCK);
         self.expected.resize(padded, 0);
@@ -247,6 +275,7 @@ impl Template {
         Run {
             blocks: blocks.collect(),
             bytes,
+            varying,
         }
     }
 }
@@ -256,14 +285,14 @@ mod tests {
     use super::*;
     use crate::framing::RowEncoder;
 
-    /// Rows of fields of these widths, where the last one has from none to 40 bytes or is NULL.
-    fn encoded(widths: &[usize], rows: usize) -> Vec<u8> {
+    /// Rows of fields of these widths, where the last one has from none to 40 bytes or is NULL now and then.
+    fn encoded(widths: &[usize], nulls: bool, rows: usize) -> Vec<u8> {
         let mut encoder = RowEncoder::new();
         for row in 0..rows {
             for &width in widths {
                 encoder.field(Some(&vec![row as u8; width]));
             }
-            encoder.field((row % 5 > 0).then_some(&vec![0xff; row * 7 % 41]));
+            encoder.field((!nulls || row % 5 > 0).then_some(&vec![0xff; row * 7 % 41]));
             encoder.end_row();
         }
         encoder.rows().to_vec()
@@ -294,8 +323,9 @@ mod tests {
     #[test]
     fn any_byte_of_framing_that_differs_ends_the_rows_in_all_ways() {
         // Runs of less than a block, of exactly one, and of several.
-        for widths in [&[4, 8, 1][..], &[18, 18, 10], &[64, 64, 4, 64, 3], &[]] {
-            let bytes = encoded(widths, 8);
+        let widths = [&[4, 8, 1][..], &[18, 18, 10], &[64, 64, 4, 64, 3], &[]];
+        for (widths, nulls) in widths.into_iter().flat_map(|w| [(w, true), (w, false)]) {
+            let bytes = encoded(widths, nulls, 8);
             let mut shape = Shape::default();
             let lengths: Vec<usize> = crate::framing::Rows::new(&bytes, Default::default(), 0)
                 .map(|row| row.unwrap().bytes)
@@ -323,16 +353,19 @@ mod tests {
                 );
                 assert_eq!(rows(&shape, &long, all, first as u64 - 1), (0, 0), "{name}");
                 assert!(rows(&shape, &bytes, all, u64::MAX).0 <= all);
-                // NULL in the first row, which varies.
-                let mut lie = long.clone();
-                lie[first - 1] = 0xfe;
-                assert_eq!(
-                    rows(&shape, &lie, all, u64::MAX),
-                    (0, 0),
-                    "{name}: a length of -2"
-                );
-                // The last field varies, its length word is no part of the shape: only its first byte is tried.
-                for at in 0..first - 3 {
+                if nulls {
+                    // NULL in the first row, which varies.
+                    let mut lie = long.clone();
+                    lie[first - 1] = 0xfe;
+                    assert_eq!(
+                        rows(&shape, &lie, all, u64::MAX),
+                        (0, 0),
+                        "{name}: a length of -2"
+                    );
+                }
+                // The last field varies. Of its length word only the first byte is tried, or, where it is part of the shape,
+                // all but the last.
+                for at in 0..first - if nulls { 3 } else { 1 } {
                     let mut wrong = long.clone();
                     wrong[at] ^= 0x80;
                     let found = rows(&shape, &wrong, all, u64::MAX);
