@@ -201,18 +201,22 @@ impl<S: Store> Space<S> {
         self.store.settle();
     }
 
-    /// Writes `bytes` to address `at`. See [`Space::settle`].
+    /// Begins to write `bytes` to address `at`; `None` if there are none. See [`Space::settle`].
     ///
     /// # Safety
     /// The range must be part of one that the caller [took](Space::take), and nobody else may write to it.
-    pub(crate) unsafe fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
+    pub(crate) unsafe fn write<'b>(
+        &'b self,
+        at: u64,
+        bytes: &'b [u8],
+    ) -> io::Result<Option<S::Writing<'b>>> {
+        let (mut rest, mut last) = (bytes, None);
         for (chunk, offset, part) in self.layout.cut(at, bytes.len() as u64) {
             let (bytes, after) = rest.split_at(part as usize);
             rest = after;
             // SAFETY: the caller alone writes to this range.
-            unsafe { self.store.write(chunk, offset, bytes)? };
+            last = Some(unsafe { self.store.write(chunk, offset, bytes)? });
         }
-        Ok(())
+        Ok(last)
     }
 }

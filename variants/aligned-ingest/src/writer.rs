@@ -7,7 +7,7 @@ use crate::framing::{Event, Framing, FramingError, Limits};
 use crate::manifest::{Crc, Section};
 use crate::placement::Placement;
 use crate::space::{Full, Space};
-use crate::store::Store;
+use crate::store::{Store, Writing};
 
 /// Bytes of rows that are found before they are copied: few enough to be in the first-level cache still.
 const RUN: usize = 12 << 10;
@@ -100,11 +100,19 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
     /// The rows that end in a piece of a stream.
     fn piece(&mut self, framing: &mut Framing, bytes: &[u8]) -> Result<u64, WriteError> {
         let (mut at, mut all_rows) = (0, 0);
+        let mut writing: Option<S::Writing<'_>> = None;
         while at < bytes.len() {
             let most = self.room().min(RUN as u64) as usize;
-            let (taken, rows) = framing.rows(&bytes[at..], most);
+            // Finding rows waits for one length after the other, copying for the memory: together they take little longer.
+            let (taken, rows) = framing.rows_meanwhile(&bytes[at..], most, || {
+                if let Some(writing) = &mut writing {
+                    writing.advance();
+                }
+            });
+            // The rest of it, before its slot may end.
+            drop(writing.take());
             if rows > 0 {
-                self.rows(&bytes[at..at + taken], rows)?;
+                writing = self.rows(&bytes[at..at + taken], rows)?;
                 at += taken;
                 all_rows += rows;
                 continue;
@@ -117,12 +125,12 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
                 Some(Event::Row) => {
                     all_rows += 1;
                     if self.carry.is_empty() {
-                        self.rows(part, 1)?;
+                        writing = self.rows(part, 1)?;
                         continue;
                     }
                     let mut row = std::mem::take(&mut self.carry);
                     row.extend_from_slice(part);
-                    self.rows(&row, 1)?;
+                    drop(self.rows(&row, 1)?);
                     row.clear();
                     self.carry = row;
                 }
@@ -139,22 +147,25 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         self.space.layout().slot - self.section.used
     }
 
-    /// Writes whole rows: at most a slot of them, or just one.
-    fn rows(&mut self, bytes: &[u8], rows: u64) -> Result<(), WriteError> {
+    /// Begins to write whole rows: at most a slot of them, or just one.
+    fn rows<'b>(&mut self, bytes: &'b [u8], rows: u64) -> Result<Option<S::Writing<'b>>, WriteError>
+    where
+        'a: 'b,
+    {
         if P::WHOLE_ROWS {
             if bytes.len() as u64 > self.room() {
                 self.flush()?;
             }
-            self.append(bytes)?;
+            let writing = self.append(bytes)?;
             self.section.rows += rows;
-            return Ok(());
+            return Ok(writing);
         }
         debug_assert!(rows == 1 || bytes.len() as u64 <= self.room());
         let mut rest = bytes;
         while rest.len() as u64 > self.room() {
             let (part, after) = rest.split_at(self.room() as usize);
             let begins_here = rest.len() == bytes.len();
-            self.append(part)?;
+            drop(self.append(part)?);
             if begins_here {
                 self.section.tail = part.len() as u64;
             } else {
@@ -163,22 +174,25 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
             rest = after;
             self.flush()?;
         }
-        self.append(rest)?;
+        let writing = self.append(rest)?;
         if rest.len() == bytes.len() {
             self.section.rows += rows;
         } else {
             self.section.head = rest.len() as u64;
         }
-        Ok(())
+        Ok(writing)
     }
 
-    /// Bytes that fit.
-    fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    /// Begins to write bytes that fit; `None` where they were kept.
+    fn append<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<S::Writing<'b>>, WriteError>
+    where
+        'a: 'b,
+    {
         self.crc.update(bytes);
         if !P::FIXED {
             self.buffer.extend_from_slice(bytes);
             self.section.used += bytes.len() as u64;
-            return Ok(());
+            return Ok(None);
         }
         if self.place.is_none() {
             let slot = self.space.layout().slot;
@@ -192,28 +206,34 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         }
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= S::BLOCK {
-            return self.write_buffer();
+            self.write_buffer()?;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn write_buffer(&mut self) -> Result<(), WriteError> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let written = self.write_before(self.section.used, &buffer);
+        let written = self.write_before(self.section.used, &buffer).map(drop);
         buffer.clear();
         self.buffer = buffer;
         written
     }
 
-    /// Writes `bytes` so that they end `end` bytes into the place that this worker holds.
-    fn write_before(&self, end: u64, bytes: &[u8]) -> Result<(), WriteError> {
+    /// Begins to write `bytes` so that they end `end` bytes into the place that this worker holds.
+    fn write_before<'b>(
+        &self,
+        end: u64,
+        bytes: &'b [u8],
+    ) -> Result<Option<S::Writing<'b>>, WriteError>
+    where
+        'a: 'b,
+    {
         let place = self
             .place
             .expect("a place is taken before bytes are written");
         let at = place + end - bytes.len() as u64;
         // SAFETY: the range is part of what this worker took, and a worker has one writer.
-        unsafe { self.space.write(at, bytes)? };
-        Ok(())
+        Ok(unsafe { self.space.write(at, bytes)? })
     }
 
     /// Ends the flush being filled. Its entry is made last: a worker that dies before leaves its place known as empty.

@@ -142,11 +142,22 @@ impl Framing {
     /// Takes the whole rows at the start of `bytes` that end within its first `most` bytes: returns their bytes, and how
     /// many they are. Much faster than one after the other by [`Framing::next`], which says what comes then.
     pub fn rows(&mut self, bytes: &[u8], most: usize) -> (usize, u64) {
+        self.rows_meanwhile(bytes, most, || ())
+    }
+
+    /// As [`Framing::rows`]; calls `meanwhile` after each row, or nearly each.
+    pub(crate) fn rows_meanwhile(
+        &mut self,
+        bytes: &[u8],
+        most: usize,
+        mut meanwhile: impl FnMut(),
+    ) -> (usize, u64) {
         let (mut at, mut rows) = (0, 0);
         while self.is_between_rows() {
+            let limit = self.limits.row_bytes;
             let (taken, found) = self
                 .shape
-                .rows(&bytes[at..], most - at, self.limits.row_bytes);
+                .rows(&bytes[at..], most - at, limit, &mut meanwhile);
             at += taken;
             rows += found;
             match self.whole_row(&bytes[at..]) {

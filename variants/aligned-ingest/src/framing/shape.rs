@@ -70,25 +70,37 @@ fn differs(block: &Block, bytes: &[u8; BLOCK]) -> bool {
 
 impl Shape {
     /// How many bytes and rows at the start of `bytes` have this shape. All of them end within the first `most` bytes,
-    /// and none is longer than `row_bytes`.
-    pub(super) fn rows(&self, bytes: &[u8], most: usize, row_bytes: u64) -> (usize, u64) {
+    /// and none is longer than `row_bytes`. Calls `meanwhile` after each.
+    pub(super) fn rows(
+        &self,
+        bytes: &[u8],
+        most: usize,
+        row_bytes: u64,
+        meanwhile: &mut impl FnMut(),
+    ) -> (usize, u64) {
         #[cfg(target_arch = "x86_64")]
         {
             if std::arch::is_x86_feature_detected!("avx512bw") {
                 // SAFETY: the machine has AVX-512BW.
-                return unsafe { self.rows_avx512(bytes, most, row_bytes) };
+                return unsafe { self.rows_avx512(bytes, most, row_bytes, meanwhile) };
             }
             if std::arch::is_x86_feature_detected!("avx2") {
                 // SAFETY: the machine has AVX2.
-                return unsafe { self.rows_avx2(bytes, most, row_bytes) };
+                return unsafe { self.rows_avx2(bytes, most, row_bytes, meanwhile) };
             }
         }
-        self.rows_by(differs, bytes, most, row_bytes)
+        self.rows_by(differs, bytes, most, row_bytes, meanwhile)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512bw")]
-    fn rows_avx512(&self, bytes: &[u8], most: usize, row_bytes: u64) -> (usize, u64) {
+    fn rows_avx512(
+        &self,
+        bytes: &[u8],
+        most: usize,
+        row_bytes: u64,
+        meanwhile: &mut impl FnMut(),
+    ) -> (usize, u64) {
         use std::arch::x86_64::{_mm512_loadu_si512, _mm512_mask_cmpneq_epi8_mask};
         let differs = |block: &Block, bytes: &[u8; BLOCK]| {
             // SAFETY: both are blocks.
@@ -100,12 +112,18 @@ impl Shape {
             };
             _mm512_mask_cmpneq_epi8_mask(block.bits, bytes, expected) != 0
         };
-        self.rows_by(differs, bytes, most, row_bytes)
+        self.rows_by(differs, bytes, most, row_bytes, meanwhile)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn rows_avx2(&self, bytes: &[u8], most: usize, row_bytes: u64) -> (usize, u64) {
+    fn rows_avx2(
+        &self,
+        bytes: &[u8],
+        most: usize,
+        row_bytes: u64,
+        meanwhile: &mut impl FnMut(),
+    ) -> (usize, u64) {
         use std::arch::x86_64::{
             __m256i, _mm256_and_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_testz_si256,
             _mm256_xor_si256,
@@ -122,7 +140,7 @@ impl Shape {
             let all = _mm256_or_si256(half(0), half(1));
             _mm256_testz_si256(all, all) == 0
         };
-        self.rows_by(differs, bytes, most, row_bytes)
+        self.rows_by(differs, bytes, most, row_bytes, meanwhile)
     }
 
     #[inline(always)]
@@ -132,6 +150,7 @@ impl Shape {
         bytes: &[u8],
         most: usize,
         row_bytes: u64,
+        meanwhile: &mut impl FnMut(),
     ) -> (usize, u64) {
         if self.runs.is_empty() {
             return (0, 0);
@@ -169,6 +188,7 @@ impl Shape {
             && end <= most
             && (end - at) as u64 <= row_bytes
         {
+            meanwhile();
             at = end;
             rows += 1;
         }
@@ -304,17 +324,21 @@ mod tests {
     fn ways() -> Vec<(&'static str, Way)> {
         #[allow(unused_mut)]
         let mut ways: Vec<(&str, Way)> = vec![("portable", |shape, bytes, most, limit| {
-            shape.rows_by(differs, bytes, most, limit)
+            shape.rows_by(differs, bytes, most, limit, &mut || ())
         })];
         #[cfg(target_arch = "x86_64")]
         {
             if std::arch::is_x86_feature_detected!("avx2") {
                 // SAFETY: the machine has AVX2.
-                ways.push(("avx2", |s, b, m, l| unsafe { s.rows_avx2(b, m, l) }));
+                ways.push(("avx2", |s, b, m, l| unsafe {
+                    s.rows_avx2(b, m, l, &mut || ())
+                }));
             }
             if std::arch::is_x86_feature_detected!("avx512bw") {
                 // SAFETY: the machine has AVX-512BW.
-                ways.push(("avx512", |s, b, m, l| unsafe { s.rows_avx512(b, m, l) }));
+                ways.push(("avx512", |s, b, m, l| unsafe {
+                    s.rows_avx512(b, m, l, &mut || ())
+                }));
             }
         }
         ways

@@ -43,6 +43,8 @@ impl Store for FileStore {
         Ok(())
     }
 
+    type Writing<'b> = ();
+
     unsafe fn write(&self, chunk: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.files[chunk]
             .write_all_at(bytes, offset)

@@ -147,14 +147,20 @@ impl Store for MappedStore {
         ))
     }
 
-    unsafe fn write(&self, chunk: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    type Writing<'b> = stream::Copying<'b>;
+
+    unsafe fn write<'b>(
+        &'b self,
+        chunk: usize,
+        offset: u64,
+        bytes: &'b [u8],
+    ) -> io::Result<stream::Copying<'b>> {
         debug_assert!(offset + bytes.len() as u64 <= self.chunk_bytes);
-        // SAFETY: the range lies inside of the map, and nobody else uses it meanwhile.
+        // SAFETY: the caller promises a range inside of the chunk that nobody else uses, and maps do not move.
         unsafe {
             let to = self.maps[chunk].as_mut_ptr().add(offset as usize);
-            stream::copy(to, bytes);
+            Ok(stream::Copying::new(to, bytes))
         }
-        Ok(())
     }
 
     fn settle(&self) {

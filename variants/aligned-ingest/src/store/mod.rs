@@ -22,18 +22,39 @@ pub trait Store: Send + Sync {
     /// If there is no room.
     fn prepare(&self, chunk: usize, offset: u64, bytes: u64) -> io::Result<()>;
 
-    /// Writes to a chunk.
+    /// A write to a chunk that has begun. Dropping it ends it.
+    type Writing<'b>: Writing
+    where
+        Self: 'b;
+
+    /// Begins to write to a chunk.
     ///
     /// # Safety
     /// - The range lies inside of the chunk and was prepared.
-    /// - Nobody else reads or writes it at the same time.
-    unsafe fn write(&self, chunk: usize, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// - Nobody else reads or writes it before the write has ended.
+    unsafe fn write<'b>(
+        &'b self,
+        chunk: usize,
+        offset: u64,
+        bytes: &'b [u8],
+    ) -> io::Result<Self::Writing<'b>>;
 
     /// What this thread wrote can be read by others from here on.
     fn settle(&self) {}
 
     /// A range that was prepared stays empty. It reads as zeros, and takes no room where the system allows it (S8).
     fn release(&self, chunk: usize, offset: u64, bytes: u64);
+}
+
+/// A write that goes on bit by bit while its owner does something else.
+pub trait Writing {
+    /// Writes some more.
+    fn advance(&mut self);
+}
+
+/// One that was done at once.
+impl Writing for () {
+    fn advance(&mut self) {}
 }
 
 /// The name of a chunk's file in its folder.
