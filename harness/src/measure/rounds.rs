@@ -36,6 +36,15 @@ impl Budget {
             Self::Seconds(_) => (LEAST, MOST),
         }
     }
+
+    /// Seconds of samples that a workload gets however long its data, engines and first round took: short joins of which
+    /// there are few samples would look as different as noise makes them.
+    pub fn least_seconds(self) -> f64 {
+        match self {
+            Self::Samples { .. } => 0.0,
+            Self::Seconds(seconds) => seconds / 100.0,
+        }
+    }
 }
 
 /// Divides `seconds` among cells that cost `costs` seconds a sample: all cells get the same time, and at least the

@@ -313,7 +313,8 @@ impl<'a> Runner<'a> {
             .iter()
             .map(|cell| self.budget.samples(cell.is_peer()))
             .collect();
-        let rounds = rounds::divide(&costs, share - spent, &bounds);
+        let seconds = (share - spent).max(self.budget.least_seconds());
+        let rounds = rounds::divide(&costs, seconds, &bounds);
         for (cell, &rounds) in cells.iter_mut().zip(&rounds) {
             cell.name.rounds = rounds;
         }

@@ -23,14 +23,17 @@ const KEYS_PER_WORD: usize = 8;
 const SPARE: usize = 8;
 
 /// The matches a probe below which a filter of so many bytes costs less than it spares; `None` where it always costs more:
-/// beyond L2, asking takes the longer the larger it is, and at sixteen times L2 longer than partitioning.
+/// beyond L2, asking takes the longer the larger it is, and at sixteen times L2 longer than partitioning. Asked key by key
+/// a filter pays in L2 alone.
 pub(crate) fn worth_below(bytes: usize, l2: usize) -> Option<f64> {
-    if bytes <= l2 {
-        Some(0.4)
-    } else if bytes <= 4 * l2 {
-        Some(0.2)
-    } else {
-        None
+    #[cfg(target_arch = "x86_64")]
+    let vectors = avx512::available();
+    #[cfg(not(target_arch = "x86_64"))]
+    let vectors = false;
+    match (vectors, bytes.div_ceil(l2.max(1))) {
+        (true, 0..=1) => Some(0.4),
+        (true, 2..=4) | (false, 0..=1) => Some(0.2),
+        _ => None,
     }
 }
 

@@ -65,7 +65,7 @@ pub enum Semijoin {
     /// Always, unless nothing is partitioned.
     On,
     /// Where so few of a sample of probes match that a filter of its size spares more than it costs: four of ten while it
-    /// fits in L2, two of ten up to four times L2.
+    /// fits in L2, two of ten up to four times L2; without AVX-512, two of ten while it fits in L2.
     #[default]
     Sampled,
 }
