@@ -1,5 +1,6 @@
 //! The builds that an executor of whole plans can take.
 
+use array_build::ArrayBuild;
 use baselines::{BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, RobinHood};
 use join_core::directory::Sizing;
 use join_core::join::ErasedBuild;
@@ -30,6 +31,7 @@ pub static PLAN_BUILDS: &[PlanBuild] = &[
     PlanBuild { name: "partitioned", make: || Box::new(PartitionedBuild::<DefaultScheme, Plain>::new(Settings::default())) },
     PlanBuild { name: "serial", make: || Box::new(SerialBuild::<DefaultScheme>::new(Sizing::default())) },
     PlanBuild { name: "serial-source", make: || Box::new(SerialBuild::<SourceScheme>::new(Sizing::SOURCE)) },
+    PlanBuild { name: "array", make: || Box::new(ArrayBuild { otherwise: PartitionedBuild::<DefaultScheme, Plain>::new(Settings::default()) }) },
     PlanBuild { name: "hashbrown", make: || Box::new(Hashbrown::default()) },
     PlanBuild { name: "bucket-chaining", make: || Box::new(BucketChaining::default()) },
     PlanBuild { name: "partitioned-chaining", make: || Box::new(PartitionedChaining::default()) },
