@@ -194,7 +194,7 @@ impl<'a> Request<'a> {
             false => &self.most_threads,
         };
         cells.control(&self.control, threads)?;
-        if item.swept {
+        if self.args.sweep {
             for variant in &self.selection.variants {
                 cells.variant(variant, threads)?;
             }
