@@ -52,8 +52,13 @@ impl Case {
 
     /// A query of keywords and titles.
     pub fn joined(&self, name: &str, sql: &str) {
+        self.joined_on(name, "mk.keyword_id = k.id", sql);
+    }
+
+    /// A query of keywords and titles that joins keywords so.
+    pub fn joined_on(&self, name: &str, condition: &str, sql: &str) {
         let keywords = join(
-            "(mk.keyword_id = k.id)",
+            &format!("({condition})"),
             &scan("movie_keyword", "mk"),
             &scan("keyword", "k"),
         );

@@ -66,6 +66,7 @@ fn filters_keep_what_they_say() {
         ("t.production_year BETWEEN 1999 AND 2005", &[1, 3, 4]),
         ("t.production_year NOT BETWEEN 1999 AND 2001", &[4, 5]),
         ("t.production_year <> 2001", &[3, 4, 5]),
+        ("2001 < t.production_year", &[4, 5]),
         ("t.production_year = '2001'", &[1]),
         ("t.production_year > -5 AND NOT t.id = 4", &[1, 3, 5]),
         ("t.note IS NULL", &[1]),
@@ -80,6 +81,7 @@ fn filters_keep_what_they_say() {
         ("t.title LIKE 'a%c%'", &[2]),
         ("t.title LIKE '_lain'", &[3]),
         ("t.title ILIKE '%A%'", &[1, 2, 3]),
+        ("t.title NOT ILIKE '%A%'", &[4]),
         ("t.title > 'a'", &[2, 3]),
         ("(t.note = 'x' OR t.title = 'plain')", &[3, 5]),
         ("NOT (t.note = 'x' OR t.production_year = 1999)", &[4]),
@@ -105,7 +107,7 @@ fn a_query_of_several_inputs_joins_what_its_filters_keep() {
     let case = Case::new();
     case.table("title", TITLES);
     case.table("movie_keyword", "1,1,7\n2,3,7\n3,4,8\n4,5,7\n5,,7\n");
-    case.table("keyword", "7,love\n8,hate\n");
+    case.table("keyword", "7,love\n8,hate\n4,like\n");
     case.joined(
         "words",
         "SELECT MIN(t.id) AS a, MIN(k.keyword) AS b FROM keyword AS k, movie_keyword AS mk, title AS t \
@@ -117,10 +119,18 @@ fn a_query_of_several_inputs_joins_what_its_filters_keep() {
         "SELECT t.title, k.keyword FROM keyword k, movie_keyword mk, title t \
          WHERE mk.keyword_id = k.id AND mk.movie_id = t.id AND t.production_year > 2000",
     );
+    // It has the columns of all who read it. What follows from other conditions is a join, too.
+    case.joined_on(
+        "above",
+        "mk.movie_id = k.id",
+        "SELECT t.id FROM keyword k, movie_keyword mk, title t \
+         WHERE (mk.movie_id = t.id AND t.id = k.id) AND t.production_year > 2000",
+    );
     let bundles = case.import().unwrap();
-    let [again, words] = &bundles[..] else {
-        panic!("two bundles")
+    let [above, again, words] = &bundles[..] else {
+        panic!("three bundles")
     };
+    assert_eq!(ids(above), [4]);
     assert_eq!(ids(words), [1, 5]);
     assert_eq!(oracle::execute(words)[0][1], row("love"));
     assert_eq!(oracle::execute(again).len(), 3);
@@ -205,6 +215,10 @@ fn conditions_that_cannot_be_evaluated_are_refused() {
     assert!(condition("lower(t.title) = 'a'").contains("lower"));
     assert!(condition("t.id + 1 = 2").contains("t.id + 1"));
     assert!(condition("t.title = 5").contains("quotes"));
+    assert!(condition("t.id = t.title").contains("different types"));
+    assert!(condition("t.title.id = 1").contains("not alias.column"));
+    assert!(condition("t.id = -'5'").contains("-'5'"));
+    assert!(condition("t.id = 1; SELECT 1").contains("not one SELECT"));
     assert!(condition("t.id = 'five'").contains("'five'"));
     assert!(condition("t.id LIKE '5'").contains("LIKE"));
     assert!(condition("t.id = 3000000000").contains("3000000000"));
@@ -241,6 +255,11 @@ fn plans_of_another_query_are_refused() {
     assert!(query(&format!("{table} {keyword} AND mk.movie_id = t.id")).contains("keyword as k"));
     let unequal = format!("{from} {keyword} AND mk.movie_id < t.id");
     assert!(query(&unequal).contains("mk.movie_id < t.id"));
+    let also = |input| from.replace("title t", &format!("title t, {input}"));
+    let u = also("title u");
+    assert!(query(&format!("{u} {keyword} AND mk.movie_id = t.id")).contains("does not scan u"));
+    let t = also("keyword t");
+    assert!(query(&format!("{t} {keyword} AND mk.movie_id = t.id")).contains("are called t"));
     let left = "SELECT t.id FROM keyword k JOIN title t ON t.id = k.id";
     assert!(query(left).contains("FROM"));
 }
@@ -272,4 +291,38 @@ fn schemas_and_folders_that_do_not_fit_are_refused() {
     assert!(case.refused_again().contains("bundles"));
     let bundle = Bundle::open(&case.path("bundles/q")).unwrap();
     assert_eq!(ids(&bundle), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn joins_of_text_are_refused() {
+    let case = Case::new();
+    case.joined_on(
+        "q",
+        "mk.id = k.keyword",
+        "SELECT t.id FROM keyword k, movie_keyword mk, title t WHERE mk.id = k.keyword AND mk.movie_id = t.id",
+    );
+    assert!(case.refused().contains("k.keyword is no integer"));
+}
+
+#[test]
+fn columns_may_be_of_any_type_of_integer_and_text() {
+    let case = Case::new();
+    let schema = "CREATE TABLE title (id smallint, b int, c int4, d char(3), e character(3), f varchar, g varchar(9))";
+    fs::write(case.path("schematext.sql"), schema).unwrap();
+    case.table("title", "1, 2,3 ,d,e,f,g\n");
+    case.query(
+        "q",
+        "SELECT t.id, t.b, t.c, t.d, t.e, t.f, t.g FROM title t",
+    );
+    let bundle = &case.import().unwrap()[0];
+    let expected = [
+        Value::Int32(1),
+        Value::Int32(2),
+        Value::Int32(3),
+        row("d"),
+        row("e"),
+        row("f"),
+        row("g"),
+    ];
+    assert_eq!(oracle::execute(bundle), [expected]);
 }

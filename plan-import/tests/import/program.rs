@@ -1,5 +1,6 @@
 //! The program that `harness plan import` runs.
 
+use std::fs;
 use std::process::{Command, Output};
 
 use crate::common::Case;
@@ -49,4 +50,32 @@ fn the_program_says_where_the_bundles_are_or_in_one_line_what_is_wrong() {
     let usage = run(&case, &["--nothing"]);
     assert_eq!(usage.status.code(), Some(2));
     assert_eq!(text(&usage.stderr).lines().count(), 1);
+}
+
+#[test]
+fn options_say_where_queries_and_schema_are_and_which_are_wanted() {
+    let case = Case::new();
+    case.table("title", "1,a,2000,\n2,b,2001,\n");
+    case.query("one", "SELECT t.id FROM title AS t");
+    case.query("two", "SELECT t.id FROM title AS t");
+    case.write_plans();
+    fs::create_dir(case.path("texts")).unwrap();
+    let sql = "SELECT t.number FROM title AS t WHERE t.number = 2";
+    fs::write(case.path("texts/two.sql"), sql).unwrap();
+    let schema = "CREATE TABLE title (number integer, a text, b text, c text)";
+    fs::write(case.path("tables.sql"), schema).unwrap();
+    let imported = |options: &[&str]| {
+        let command = [".", "plans.json", "--sql", "texts", "--queries", "two"];
+        let done = run(&case, &[&command, options].concat());
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let out = case.path(options[1]);
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
+        let bundle = plan_executor::Bundle::open(&out.join("two")).unwrap();
+        assert_eq!(crate::common::ids(&bundle), [2]);
+    };
+    imported(&["--out", "named", "--schema", "tables.sql"]);
+    // Where nobody names it and none is beside the files, it is beside the queries.
+    fs::remove_file(case.path("schematext.sql")).unwrap();
+    fs::rename(case.path("tables.sql"), case.path("texts/schema.sql")).unwrap();
+    imported(&["--out", "beside"]);
 }
