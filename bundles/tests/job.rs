@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use join_core::table::{Table, Value};
 use plan_bundles::job::{Made, Options, make, plans};
-use plan_executor::{Bundle, oracle};
+use plan_bundles::shape::Tree;
+use plan_executor::{Bundle, Operator, oracle};
 
 fn small() -> Options {
     Options {
@@ -197,6 +198,42 @@ fn queries_that_do_not_go_with_the_data_are_refused() {
     assert!(query("t.title", "t.name").contains("no column \"name\""));
     assert!(query("MIN(t.title)", "COUNT(*)").contains("COUNT(*)"));
     assert!(query("SELECT", "DELETE").contains("SELECT"));
+}
+
+#[test]
+fn tables_and_keys_that_imdb_does_not_have_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let queries = plans::read(&plans_file(), None, &["casts".to_owned()]).unwrap();
+    let refused = |query| make(&[query], &small(), &out).unwrap_err().to_string();
+    let mut query = queries[0].clone();
+    query.scans[0].table = "nothing".to_owned();
+    assert!(refused(query).contains("no table \"nothing\""));
+    let mut query = queries[0].clone();
+    let Tree::Join(join) = &mut query.tree else {
+        panic!("a join")
+    };
+    join.left_key.column = "name".to_owned();
+    assert!(refused(query).contains("n.name is no key"));
+}
+
+#[test]
+fn whole_tables_have_their_own_columns_and_joins_the_plans_build_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queries = plans::read(&plans_file(), None, &["casts".to_owned()]).unwrap();
+    for scan in &mut queries[0].scans {
+        scan.filter = None;
+    }
+    let made = make(&queries, &small(), &folder.path().join("out")).unwrap();
+    let bundle = Bundle::open(&made.bundles[0]).unwrap();
+    // Both have a movie_id.
+    let rows = |name| table(&bundle, name).num_rows();
+    assert!(rows("cast_info") > 7 * rows("movie_keyword"));
+    let plan = bundle.plan();
+    let Operator::Join(root) = plan.nodes()[plan.root()].operator else {
+        panic!("a join")
+    };
+    assert!(root.build_left, "of the one that is hashed");
 }
 
 #[test]
