@@ -59,6 +59,41 @@ fn it_says_what_it_picked() {
 }
 
 #[test]
+fn it_says_what_it_saw() {
+    let column =
+        |rows: i32, key: fn(i32) -> i32| Column::from_i32(&(0..rows).map(key).collect::<Vec<_>>());
+    let seen = |build: &Column, probe: &Column| {
+        let JoinInput::Int32(build, probe) = JoinInput::new(build, probe).unwrap() else {
+            panic!("INT32 keys");
+        };
+        Observed::new(&build, &probe, CacheSizes::default()).to_string()
+    };
+    let dense = column(600_000, |row| row);
+    // Equal neighbours ascend, too.
+    let sorted = column(600_000, |row| row / 100_000);
+    let same = "600000 build and 600000 probe keys";
+    assert_eq!(
+        seen(&dense, &sorted),
+        format!(
+            "{same}, 100 % of sampled probe keys repeated, build keys dense, probe keys ascending"
+        )
+    );
+    assert_eq!(
+        seen(&sorted, &column(600_000, |row| -row)),
+        format!("{same}, 100 % of sampled build keys repeated")
+    );
+    // A long build side is enough.
+    assert_eq!(
+        seen(&dense, &column(10, |row| -row)),
+        "600000 build and 10 probe keys, build keys dense"
+    );
+    assert_eq!(
+        seen(&column(10, |_| 1), &column(10, |_| 1)),
+        "10 build and 10 probe keys"
+    );
+}
+
+#[test]
 fn duplicates_and_skew_are_seen() {
     let column = |key: fn(i32) -> i32| Column::from_i32(&(0..600_000).map(key).collect::<Vec<_>>());
     let distinct = column(|row| row);

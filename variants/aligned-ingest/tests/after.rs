@@ -170,6 +170,12 @@ fn a_compact_file_is_one_stream_of_all_rows() {
         let bytes = compact(&chunks, &path).unwrap();
         let file = fs::read(&path).unwrap();
         assert_eq!(file.len() as u64, bytes);
+        let sections = 0..chunks.manifest().sections.len();
+        let whole = sections.flat_map(|number| chunks.section(number).bytes().to_vec());
+        let ends = stream(&[], &[]);
+        let (header, trailer) = ends.split_at(19);
+        let expected: Vec<u8> = header.iter().copied().chain(whole).collect();
+        assert!(file == [&expected, trailer].concat(), "in order");
         let mut framing = Framing::new(Limits::default());
         let (mut at, mut count) = (0, 0);
         while at < file.len() {
@@ -184,6 +190,10 @@ fn a_compact_file_is_one_stream_of_all_rows() {
             Err(CompactError::Exists { .. })
         ));
     }
+    let aligned = chunks(&rows, &[], 4096, PlacementKind::Aligned);
+    let nowhere = folder.path().join("none/file");
+    let error = compact(&aligned, &nowhere).unwrap_err().to_string();
+    assert!(error.contains("none/file: "), "{error}");
     let packed = chunks(&rows, &[], 4096, PlacementKind::Packed);
     let path = folder.path().join("packed");
     assert!(matches!(
@@ -249,15 +259,18 @@ fn rule(widths: bool, confirm: u32) -> Rule {
 fn the_repair_works_where_rows_follow_one_another_and_not_where_flushes_split_them() {
     let one = chunks(&[plain_rows(3000, 80, 1)], &[], 4096, PlacementKind::Packed);
     let (bytes, starts) = marked(&one);
-    let failures = measure(&bytes, &starts, 1000, &rule(true, 3));
-    assert_eq!(
-        failures,
-        Failures {
-            sections: failures.sections,
-            rows: 3000,
-            ..Failures::default()
-        }
-    );
+    // Short sections also end with fewer rows behind them than are asked for.
+    for section in [1000, 60] {
+        let failures = measure(&bytes, &starts, section, &rule(true, 3));
+        assert_eq!(
+            failures,
+            Failures {
+                sections: failures.sections,
+                rows: 3000,
+                ..Failures::default()
+            }
+        );
+    }
 
     let many = in_turn();
     let (bytes, starts) = marked(&many);
@@ -267,6 +280,31 @@ fn the_repair_works_where_rows_follow_one_another_and_not_where_flushes_split_th
         "{failures:?}"
     );
     assert_eq!(failures.rows, 6000);
+    // After a row that cannot be read the next ones are found.
+    let long = measure(&bytes, &starts, 64 << 10, &rule(true, 3));
+    assert!((1..100).contains(&long.lost), "{long:?}");
+}
+
+#[test]
+fn widths_and_more_rows_tell_what_looks_like_a_row_from_one() {
+    // A text that holds one row of the same fields, the first of them narrower, or no row after it.
+    let like = |width: usize| {
+        let row = vec![Some(vec![1; width]), None, Some(vec![2; 9])];
+        let inner = [common::encode(&row), vec![0xee; 30]].concat();
+        let row = vec![Some(vec![0; 8]), None, Some(inner)];
+        marked(&chunks(
+            &[vec![row; 50]],
+            &[],
+            64 << 10,
+            PlacementKind::PackedRows,
+        ))
+    };
+    let invented = |(bytes, starts): &(Vec<u8>, Vec<TrueRow>), rule: &Rule| {
+        measure(bytes, starts, 60, rule).invented > 0
+    };
+    let (narrow, right) = (like(7), like(8));
+    assert!(invented(&narrow, &rule(false, 1)) && !invented(&narrow, &rule(true, 1)));
+    assert!(invented(&right, &rule(true, 1)) && !invented(&right, &rule(true, 2)));
 }
 
 #[test]

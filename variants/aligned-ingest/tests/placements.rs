@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, BufRead, Read};
 
 use aligned_ingest::store::MappedStore;
 use aligned_ingest::{
@@ -129,6 +130,12 @@ fn check(job: &Job, streams: &[Vec<TestRow>], pieces: &[usize]) {
     } else {
         assert_eq!(manifest.split_rows, 0);
         assert_eq!(found, expected);
+        // A file of rows that are whole can be read alone.
+        for section in &manifest.sections {
+            let chunk_of = |at: u64| at / job.layout.chunk_bytes;
+            let last = section.offset + section.used - 1;
+            assert_eq!(chunk_of(section.offset), chunk_of(last), "{section:?}");
+        }
         // The tails of slots are zero.
         let mut end = 0;
         for section in &manifest.sections {
@@ -381,6 +388,75 @@ fn a_folder_in_use_is_left_alone() {
 }
 
 #[test]
+fn packed_rows_end_with_their_chunk() {
+    // Two flushes fit into a chunk, and a tenth of one.
+    let mut job = job(PlacementKind::PackedRows, 4096, 1, 1, 0);
+    job.layout = Layout::new(4096, 32, 8192).unwrap();
+    check(&job, &[vec![vec![Some(vec![7; 1000])]; 40]], &[1 << 20]);
+}
+
+#[test]
+fn rows_that_fill_slots_leave_none_of_them_empty() {
+    // 2 bytes of a row, 4 of its field and 58 of the value.
+    let rows = [vec![vec![Some(vec![7; 58])]; 128]];
+    for placement in [PlacementKind::Aligned, PlacementKind::PackedRows] {
+        let (manifest, _) = load(&job(placement, 4096, 1, 1, 8192), &rows, &[1 << 20]);
+        let used: Vec<u64> = manifest.sections.iter().map(|s| s.used).collect();
+        assert_eq!(used, [4096, 4096]);
+    }
+}
+
+/// A stream that a signal interrupts before each of its pieces.
+struct Interrupted<'a>(Pieces<'a>, bool);
+
+impl Read for Interrupted<'_> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl BufRead for Interrupted<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.1 = !self.1;
+        match self.1 {
+            true => Err(io::ErrorKind::Interrupted.into()),
+            false => self.0.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.0.consume(bytes);
+    }
+}
+
+#[test]
+fn a_signal_ends_no_load() {
+    let bytes = stream(&plain_rows(100, 100, 1), &[]);
+    let work = |_: u32, sink: &mut dyn Sink| {
+        let pieces = Pieces::new(&bytes, vec![700]);
+        sink.copy(&mut Interrupted(pieces, false)).map(drop)
+    };
+    let job = job(PlacementKind::Aligned, 4096, 1, 1, 1 << 20);
+    assert_eq!(job.load_in_memory(&work).unwrap().0.rows, 100);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_written_leaves_nothing_beside_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("manifest.json");
+    fs::create_dir(&there).unwrap();
+    let rows = [plain_rows(10, 100, 1)];
+    let (manifest, _) = load(
+        &job(PlacementKind::Aligned, 4096, 1, 1, 8192),
+        &rows,
+        &[100],
+    );
+    let error = manifest.write(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("manifest.json: "), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn no_rows_are_no_sections() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = stream(&[], &[]);
@@ -440,6 +516,21 @@ fn chunks_that_were_tampered_with_are_refused() {
     wrong.sections[0].used = u64::MAX;
     wrong.write(&path).unwrap();
     assert!(verify().contains("section 0 has"), "{}", verify());
+    type Change = fn(&mut Manifest);
+    let wrong: [(&str, Change); 5] = [
+        ("schema 2", |wrong| wrong.schema = 2),
+        ("parts larger", |wrong| wrong.sections[0].head = 4097),
+        // Beyond what was given away, empty, and more than a slot.
+        ("section 1 has", |wrong| wrong.reserved = 8000),
+        ("section 0 has", |wrong| wrong.sections[0].used = 0),
+        ("section 0 has", |wrong| wrong.sections[0].used = 4097),
+    ];
+    for (said, change) in wrong {
+        let mut wrong = manifest.clone();
+        change(&mut wrong);
+        wrong.write(&path).unwrap();
+        assert!(verify().contains(said), "{}", verify());
+    }
     let mut wrong = manifest.clone();
     wrong.rows += 1;
     wrong.write(&path).unwrap();
