@@ -91,6 +91,20 @@ fn read(sql: &str) -> Result<(BTreeMap<String, String>, Vec<Expr>), String> {
     let SetExpr::Select(select) = &*query.body else {
         return Err("not a plain SELECT statement".to_owned());
     };
+    // What changes which rows there are. Aggregates and order are left away.
+    let more = [
+        ("DISTINCT", select.distinct.is_some()),
+        ("HAVING", select.having.is_some()),
+        (
+            "LIMIT",
+            query.limit_clause.is_some() || query.fetch.is_some(),
+        ),
+    ];
+    if let Some((clause, _)) = more.iter().find(|(_, used)| *used) {
+        return Err(format!(
+            "cannot read {clause}; leave it away, a bundle is of joins and filters"
+        ));
+    }
     let mut from = BTreeMap::new();
     for item in &select.from {
         let (TableFactor::Table { name, alias, .. }, []) = (&item.relation, &item.joins[..]) else {

@@ -233,6 +233,33 @@ fn conditions_that_cannot_be_evaluated_are_refused() {
 }
 
 #[test]
+fn queries_that_are_more_than_joins_and_filters_are_refused() {
+    let import = |sql: &str| {
+        let case = Case::new();
+        case.table("title", TITLES);
+        case.query("q", sql);
+        case.import()
+    };
+    let plain = "SELECT t.id FROM title AS t";
+    assert!(import(&format!("{plain} GROUP BY t.id ORDER BY t.id")).is_ok());
+    for (sql, clause) in [
+        (format!("{plain} LIMIT 1"), "LIMIT"),
+        (format!("{plain} FETCH FIRST 1 ROW ONLY"), "LIMIT"),
+        (
+            format!("{plain} GROUP BY t.id HAVING count(*) > 1"),
+            "HAVING",
+        ),
+        (plain.replace("t.id", "DISTINCT t.id"), "DISTINCT"),
+        (format!("WITH title AS (SELECT 1 AS id) {plain}"), "SELECT"),
+    ] {
+        let Err(error) = import(&sql) else {
+            panic!("{clause} is read");
+        };
+        assert!(error.contains("q.sql") && error.contains(clause), "{error}");
+    }
+}
+
+#[test]
 fn plans_of_another_query_are_refused() {
     let query = |sql: &str| {
         let case = Case::new();
