@@ -163,7 +163,7 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
     // must be enough probes.
     let hot = one_table("one table for few hot keys", |observed| {
         observed.repeated_probe > 0.7
-            && observed.build_keys <= observed.probe_keys / 8
+            && observed.build_rows <= observed.probe_rows / 8
             && observed.fits_l2_times(8)
     });
     // Dense keys need no hash; but an array that is looked at all over must stay in the caches. Where the sample was wrong,
@@ -174,7 +174,7 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
         name: "an array of row ids",
         fits: |observed| {
             observed.is_dense()
-                && observed.probe_keys >= observed.build_keys
+                && observed.probe_rows >= observed.build_rows
                 && (observed.array_fits_l2_times(4) || observed.ascending_probe > 0.95)
         },
         join: array(&probed_in_batches),

@@ -18,10 +18,10 @@ const FEW: usize = 1 << 19;
 /// The sizes of a join, and what a sample tells of its keys.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observed {
-    /// Keys of the build side, without NULLs.
-    pub build_keys: usize,
-    /// Keys of the probe side, without NULLs.
-    pub probe_keys: usize,
+    /// Rows of the build side.
+    pub build_rows: usize,
+    /// Rows of the probe side.
+    pub probe_rows: usize,
     /// Share of sampled build rows whose key others of them have too: duplicates, if there are so many or so frequent ones
     /// that a sample meets them.
     pub repeated_build: f64,
@@ -39,22 +39,22 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Reads the page headers of both columns, and some of their keys.
+    /// Reads some keys of both columns.
     pub fn new<K: Key>(
         build: &KeyColumn<'_, K>,
         probe: &KeyColumn<'_, K>,
         caches: CacheSizes,
     ) -> Self {
-        let (build_keys, probe_keys) = (build.keys(), probe.keys());
-        let few = build_keys.max(probe_keys) < FEW;
+        let (build_rows, probe_rows) = (build.len(), probe.len());
+        let few = build_rows.max(probe_rows) < FEW;
         let sample = |side| if few { Vec::new() } else { sample(side) };
         let (mut build, mut probe) = (sample(build), sample(probe));
         let ascending_probe = ascending(&probe);
         build.sort_unstable();
         probe.sort_unstable();
         Self {
-            build_keys,
-            probe_keys,
+            build_rows,
+            probe_rows,
             repeated_build: repeated(&build),
             repeated_probe: repeated(&probe),
             ascending_probe,
@@ -67,7 +67,7 @@ impl Observed {
     /// Whether build keys are distinct and dense, as far as a sample tells: at most four numbers a key.
     pub fn is_dense(&self) -> bool {
         // A sample misses the span by one or two in a hundred.
-        self.repeated_build == 0.0 && self.build_span <= 4.1 * self.build_keys as f64
+        self.repeated_build == 0.0 && self.build_span <= 4.1 * self.build_rows as f64
     }
 
     /// Whether an array of four bytes for each number that a build key may be takes at most so many times L2.
@@ -77,8 +77,8 @@ impl Observed {
 
     /// Whether a table of the smaller side, with a directory of two bytes a tuple, takes at most so many times L2.
     pub fn fits_l2_times(&self, times: usize) -> bool {
-        let keys = self.build_keys.min(self.probe_keys);
-        keys * (self.tuple_bytes + 2) <= self.caches.l2 * times
+        let rows = self.build_rows.min(self.probe_rows);
+        rows * (self.tuple_bytes + 2) <= self.caches.l2 * times
     }
 }
 
@@ -124,11 +124,11 @@ fn span<K: Key>(sample: &[K]) -> f64 {
 impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            build_keys,
-            probe_keys,
+            build_rows,
+            probe_rows,
             ..
         } = self;
-        write!(f, "{build_keys} build and {probe_keys} probe keys")?;
+        write!(f, "{build_rows} build and {probe_rows} probe rows")?;
         for (side, share) in [
             ("build", self.repeated_build),
             ("probe", self.repeated_probe),

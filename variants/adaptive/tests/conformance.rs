@@ -25,7 +25,7 @@ fn candidate(name: &'static str, fits: fn(&Observed) -> bool) -> Candidate {
 
 fn adaptive() -> Adaptive {
     let candidates = vec![
-        candidate("few", |observed| observed.build_keys < 10),
+        candidate("few", |observed| observed.build_rows < 10),
         candidate("cached", |observed| observed.fits_l2_times(1)),
     ];
     Adaptive::new(candidates, candidate("any", |_| false))
@@ -39,13 +39,13 @@ fn it_conforms() {
 #[test]
 fn it_says_what_it_picked() {
     for (build, probe, wanted) in [
-        (9, 300_000, "picked few: 9 build and 300000 probe keys"),
-        (10, 300_000, "picked cached: 10 build and 300000 probe keys"),
-        (300_000, 10, "picked cached: 300000 build and 10 probe keys"),
+        (9, 300_000, "picked few: 9 build and 300000 probe rows"),
+        (10, 300_000, "picked cached: 10 build and 300000 probe rows"),
+        (300_000, 10, "picked cached: 300000 build and 10 probe rows"),
         (
             110_000,
             110_000,
-            "picked any: 110000 build and 110000 probe keys",
+            "picked any: 110000 build and 110000 probe rows",
         ),
     ] {
         let column = |rows: i32| Column::from_i32(&(0..rows).collect::<Vec<_>>());
@@ -71,7 +71,7 @@ fn it_says_what_it_saw() {
     let dense = column(600_000, |row| row);
     // Equal neighbours ascend, too.
     let sorted = column(600_000, |row| row / 100_000);
-    let same = "600000 build and 600000 probe keys";
+    let same = "600000 build and 600000 probe rows";
     assert_eq!(
         seen(&dense, &sorted),
         format!(
@@ -85,11 +85,11 @@ fn it_says_what_it_saw() {
     // A long build side is enough.
     assert_eq!(
         seen(&dense, &column(10, |row| -row)),
-        "600000 build and 10 probe keys, build keys dense"
+        "600000 build and 10 probe rows, build keys dense"
     );
     assert_eq!(
         seen(&column(10, |_| 1), &column(10, |_| 1)),
-        "10 build and 10 probe keys"
+        "10 build and 10 probe rows"
     );
 }
 
