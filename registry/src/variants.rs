@@ -175,7 +175,7 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
         fits: |observed| {
             observed.is_dense()
                 && observed.probe_rows >= observed.build_rows
-                && (observed.array_fits_l2_times(4) || observed.ascending_probe > 0.95)
+                && (observed.array_fits_l2_times(4) || observed.is_probed_in_order())
         },
         join: array(&probed_in_batches),
     };

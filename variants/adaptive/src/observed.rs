@@ -70,6 +70,11 @@ impl Observed {
         self.repeated_build == 0.0 && self.build_span <= 4.1 * self.build_rows as f64
     }
 
+    /// Whether probes come in the order of their keys, as far as a sample tells.
+    pub fn is_probed_in_order(&self) -> bool {
+        self.ascending_probe > 0.95
+    }
+
     /// Whether an array of four bytes for each number that a build key may be takes at most so many times L2.
     pub fn array_fits_l2_times(&self, times: usize) -> bool {
         self.build_span * 4.0 <= (self.caches.l2 * times) as f64
@@ -144,7 +149,7 @@ impl fmt::Display for Observed {
         if self.is_dense() {
             write!(f, ", build keys dense")?;
         }
-        if self.ascending_probe > 0.95 {
+        if self.is_probed_in_order() {
             write!(f, ", probe keys ascending")?;
         }
         Ok(())
