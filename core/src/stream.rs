@@ -53,7 +53,7 @@ pub fn stream_copy<T: bytemuck::Pod>(to: &mut [MaybeUninit<T>], from: &[T]) {
 unsafe fn stream_lines(target: *mut u8, source: *const u8, bytes: usize) {
     use std::arch::x86_64::{_mm512_loadu_si512, _mm512_stream_si512};
     for at in (0..bytes).step_by(LINE) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises that a line can be read and written at each of these places, and the instructions.
         unsafe {
             let line = _mm512_loadu_si512(source.add(at).cast());
             _mm512_stream_si512(target.add(at).cast(), line);

@@ -30,7 +30,7 @@ impl Cell {
     }
 
     fn get(&self) -> usize {
-        // SAFETY: as above.
+        // SAFETY: loom checks that nobody writes to the cell at the same time.
         self.0.with(|cell| unsafe { *cell })
     }
 }

@@ -70,7 +70,7 @@ pub struct PackedView<'a>(&'a [u64]);
 impl DirectoryView for PackedView<'_> {
     #[inline(always)]
     unsafe fn range(self, slot: usize) -> Range<usize> {
-        // SAFETY: as the caller promises; every tag contains the one of no bits.
+        // SAFETY: the caller promises that `slot` is one of the slots; every tag contains the one of no bits.
         unsafe { self.lookup(slot, 0).0 }
     }
 

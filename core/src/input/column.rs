@@ -166,7 +166,7 @@ pub struct KeyRows<'a, K> {
     rows: Range<usize>,
 }
 
-// SAFETY: as for the column.
+// SAFETY: the pages are borrowed and cannot change, and morsels cover each of the rows once.
 unsafe impl<K: Key> KeySource<K> for KeyRows<'_, K> {
     fn rows(&self) -> Option<usize> {
         Some(self.rows.len())

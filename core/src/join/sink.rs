@@ -168,10 +168,8 @@ impl<'a> PairBuffer<'a> {
         {
             Ok(next) if self.error.is_none() => {
                 let full = std::mem::replace(&mut self.chunk, next);
-                // SAFETY: only the first `len` pairs are kept, and they have been written.
-                let mut full = unsafe { full.assume_init() };
-                full.truncate(self.len);
-                self.full.push(full);
+                // SAFETY: the first `len` pairs of the chunk have been written.
+                self.full.push(unsafe { full.assume_init_first(self.len) });
             }
             Ok(_) => {}
             Err(error) => self.error = Some(error),
@@ -185,10 +183,9 @@ impl<'a> PairBuffer<'a> {
             if self.consumer.is_some() {
                 self.flush();
             } else {
-                // SAFETY: only the first `len` pairs are kept, and they have been written.
-                let mut last = unsafe { self.chunk.assume_init() };
-                last.truncate(self.len);
-                self.full.push(last);
+                // SAFETY: the first `len` pairs of the chunk have been written.
+                self.full
+                    .push(unsafe { self.chunk.assume_init_first(self.len) });
             }
         }
         self.error.map_or(Ok(self.full), Err)

@@ -61,7 +61,7 @@ pub struct Buffer<T> {
 
 // SAFETY: a buffer owns its block, like a Vec.
 unsafe impl<T: Send> Send for Buffer<T> {}
-// SAFETY: as above; shared access only reads.
+// SAFETY: a buffer owns its block, like a Vec, and shared access only reads.
 unsafe impl<T: Sync> Sync for Buffer<T> {}
 
 impl<T: Zeroable> Buffer<T> {
@@ -110,7 +110,7 @@ impl<T> Deref for Buffer<T> {
 impl<T> DerefMut for Buffer<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`, and the borrow is exclusive.
+        // SAFETY: the block holds `len` initialised values, and the borrow is exclusive.
         unsafe { slice::from_raw_parts_mut(self.block.start.as_ptr().cast(), self.len) }
     }
 }
@@ -140,8 +140,24 @@ impl<T: Copy> UninitBuffer<T> {
     ///
     /// Every value has been written.
     pub unsafe fn assume_init(self) -> Buffer<T> {
+        let len = self.0.len;
+        // SAFETY: the caller promises every value.
+        unsafe { self.assume_init_first(len) }
+    }
+
+    /// The first `len` values of the buffer, now readable.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for so many.
+    ///
+    /// # Safety
+    ///
+    /// They have been written.
+    pub unsafe fn assume_init_first(self, len: usize) -> Buffer<T> {
+        assert!(len <= self.0.len, "{len} values of {}", self.0.len);
         Buffer {
-            len: self.0.len,
+            len,
             block: self.0.block,
             marker: std::marker::PhantomData,
         }

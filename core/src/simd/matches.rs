@@ -64,12 +64,12 @@ impl<'s> Matches<'s> {
         debug_assert!(start + len + MAX_LANES <= store.len());
         let (mut at, mut left) = (start, len);
         while left > L::TUPLES {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller promises the end, the instructions and these tuples, of which one comparison takes so many.
             end = unsafe { self.compare::<L, K>(end, store, at, L::TUPLES, key, probe) };
             at += L::TUPLES;
             left -= L::TUPLES;
         }
-        // SAFETY: as above.
+        // SAFETY: the caller promises the end, the instructions and these tuples, of which one comparison takes so many.
         unsafe { self.compare::<L, K>(end, store, at, left, key, probe) }
     }
 
@@ -77,7 +77,7 @@ impl<'s> Matches<'s> {
     ///
     /// # Safety
     ///
-    /// As there.
+    /// As there, and `len` is at most [`Lanes::TUPLES`].
     #[inline(always)]
     unsafe fn compare<L: Lanes, K: Key>(
         &mut self,
@@ -89,7 +89,8 @@ impl<'s> Matches<'s> {
         probe: u32,
     ) -> usize {
         if end > ROOM - MAX_LANES {
-            end = self.hand_on(end);
+            // SAFETY: the caller promises that this is the buffer's end.
+            end = unsafe { self.hand_on(end) };
         }
         // SAFETY: the caller promises tuples and instructions; there is room for MAX_LANES pairs.
         unsafe {
@@ -116,13 +117,18 @@ impl<'s> Matches<'s> {
 
     /// Hands all matches to the sink.
     pub fn flush(&mut self) {
-        self.end = self.hand_on(self.end);
+        // SAFETY: the end is 0, or what a kernel set it to.
+        self.end = unsafe { self.hand_on(self.end) };
     }
 
     /// Hands the first `end` pairs to the sink. Returns the new end.
+    ///
+    /// # Safety
+    ///
+    /// `end` is the buffer's end: lanes have written all pairs before it.
     #[cold]
-    fn hand_on(&mut self, end: usize) -> usize {
-        // SAFETY: lanes write as many pairs as they say.
+    unsafe fn hand_on(&mut self, end: usize) -> usize {
+        // SAFETY: the caller promises that they have been written.
         let pairs = unsafe { self.pairs[..end].assume_init_mut() };
         if let BlockRows::List(rows) = self.rows {
             for pair in &mut *pairs {

@@ -141,7 +141,7 @@ impl Compare {
             // SAFETY: the machine has the instructions.
             Self::Avx2 => unsafe { avx2::run(work) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
+            // SAFETY: the machine has the instructions.
             Self::Avx512 => unsafe { avx512::run(work) },
             _ => work.run::<portable::Two>(),
         }

@@ -81,7 +81,7 @@ impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
     pub unsafe fn finish(self) -> Unchained<K, S> {
         let tuples = self.tuples.expect("the tuple store is allocated");
         let len = tuples.len() - PADDING;
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises that each slot was cleared and is at its END again.
         let directory = unsafe { S::Directory::finished(self.directory) };
         debug_assert_eq!(directory.range(directory.slots() - 1).end, len);
         Unchained {
@@ -138,7 +138,7 @@ impl<'a, S: Scheme> BlankSlots<'a, S> {
     /// They have been cleared.
     pub unsafe fn cleared(self) -> SlotPart<'a, S> {
         SlotPart {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller promises that they have been cleared.
             entries: unsafe { self.entries.cleared() },
             first_slot: self.first_slot,
             prefix_bits: self.prefix_bits,
@@ -210,7 +210,7 @@ impl<'a, K: Key, S: Scheme> BlankTable<'a, K, S> {
     /// They have been cleared.
     pub unsafe fn cleared(self) -> TablePart<'a, K, S> {
         TablePart {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller promises that they have been cleared.
             slots: unsafe { self.slots.cleared() },
             store: self.store,
             start: self.start,

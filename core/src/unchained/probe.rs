@@ -65,7 +65,7 @@ impl<K: Key, S: Scheme> View<'_, K, S> {
     #[inline(always)]
     fn candidates(self, hash: u64) -> Range<usize> {
         let tag = S::Tags::tag(hash, self.prefix_bits);
-        // SAFETY: as above.
+        // SAFETY: a hash shifted by 64 − prefix_bits is below 2^prefix_bits, the number of slots.
         let (range, passed) = unsafe { self.directory.lookup(slot(hash, self.prefix_bits), tag) };
         if S::Tags::ENABLED && !passed {
             range.start..range.start

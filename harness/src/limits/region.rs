@@ -115,7 +115,8 @@ impl Region {
 
     /// The region as cache lines to write.
     pub fn lines_mut(&mut self) -> &mut [Line] {
-        // SAFETY: as in `lines`, and `&mut self` makes this the only view.
+        // SAFETY: `start` is 2 MiB aligned, `bytes` from there, a multiple of a line, lie in the
+        // mapping, which lives as long as `self`; any bits are a `Line`; `&mut self` makes this the only view.
         unsafe { slice::from_raw_parts_mut(self.start().cast(), self.bytes / size_of::<Line>()) }
     }
 }
@@ -128,7 +129,7 @@ pub fn words(lines: &[Line]) -> &[u64] {
 
 /// The words of some lines, to write.
 pub fn words_mut(lines: &mut [Line]) -> &mut [u64] {
-    // SAFETY: as in `words`, and the lines are borrowed mutably.
+    // SAFETY: a `Line` is eight words and nothing else, stricter aligned than a word, and the lines are borrowed mutably.
     unsafe { slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE_WORDS) }
 }
 

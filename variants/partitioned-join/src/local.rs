@@ -57,7 +57,7 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
         // Counts stand one entry further than ENDs, so that their sums are the starts from which copying advances.
         let counts = &mut ends[1..];
         assert_eq!(counts.len(), slots.len());
-        // SAFETY: a hash's slot is below their number, here and below.
+        // SAFETY: a hash's slot is below their number.
         entries.for_each::<S::Hash>(|hash, _| unsafe {
             *counts.get_unchecked_mut(slots.of(hash)) += 1;
         });
@@ -67,7 +67,7 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
         }
         let tuples = &mut self.tuples[..];
         entries.for_each::<S::Hash>(|hash, tuple| {
-            // SAFETY: as above.
+            // SAFETY: a hash's slot is below their number.
             let place = unsafe { counts.get_unchecked_mut(slots.of(hash)) };
             tuples[*place as usize] = tuple;
             *place += 1;

@@ -161,7 +161,7 @@ impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self { ranges, probes, .. } = self;
-        // SAFETY: lanes were dispatched, here and below.
+        // SAFETY: lanes were dispatched, so the machine has their instructions.
         let mut sums = unsafe { L::zero() };
         HashedKeys::default().for_each_item::<H, K, _>(
             probes,
@@ -171,7 +171,7 @@ impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
                 let (mut start, end) = ranges.range(hash);
                 loop {
                     let tuples = ranges.tuples.as_ptr().wrapping_add(start);
-                    // SAFETY: `start` is at most the last END, behind which the padding stands.
+                    // SAFETY: `start` is at most the last END, behind which the padding stands; lanes were dispatched.
                     unsafe { L::add(&mut sums, tuples, probe) };
                     start += L::summed::<K>();
                     if start >= end {
@@ -180,7 +180,7 @@ impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
                 }
             },
         );
-        // SAFETY: as above.
+        // SAFETY: lanes were dispatched, so the machine has their instructions.
         *self.found = unsafe { L::aggregate(sums) };
     }
 }
