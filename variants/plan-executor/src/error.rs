@@ -3,6 +3,9 @@
 use join_core::join::JoinError;
 use join_core::memory::OutOfMemory;
 
+/// Rows that a result holds at most: a count of `u32::MAX` may stand for more.
+const MOST_ROWS: u64 = u32::MAX as u64 - 1;
+
 /// A plan that could not be executed. One line: what, where, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -25,8 +28,7 @@ pub enum ExecuteError {
     },
     /// More rows than row ids.
     #[error(
-        "node {node} yields {rows} rows; results hold at most {}, so make the inputs smaller",
-        u32::MAX
+        "node {node} yields {rows} rows or more; results hold at most {MOST_ROWS}, so make the inputs smaller"
     )]
     TooManyRows {
         /// The node.
@@ -37,6 +39,14 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// Refuses a result of more rows than there are row ids.
+    pub(crate) fn refuse_beyond_limit(node: usize, rows: u64) -> Result<(), ExecuteError> {
+        match rows {
+            ..=MOST_ROWS => Ok(()),
+            _ => Err(ExecuteError::TooManyRows { node, rows }),
+        }
+    }
+
     /// Says at which node memory ran out.
     pub(crate) fn memory(node: usize) -> impl Fn(OutOfMemory) -> ExecuteError {
         move |source| ExecuteError::Memory { node, source }

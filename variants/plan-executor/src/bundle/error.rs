@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use join_core::page::DataType;
 use join_core::table::TableError;
 
+use super::MOST_PLAN_BYTES;
+
 /// A bundle that cannot be read or written. One line: what, where, and how to mend it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,23 @@ pub enum BundleError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// The plan is no regular file.
+    #[error("{} is no regular file; put the plan itself there", .path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The plan is longer than any plan.
+    #[error(
+        "{} has {bytes} bytes, and a plan at most {MOST_PLAN_BYTES}; name a folder that holds a plan.json",
+        .path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        bytes: u64,
     },
     /// The plan is no JSON, or lacks something.
     #[error("{}: {source}; compare it with docs/plans.md", .path.display())]

@@ -18,6 +18,9 @@ use file::PlanFile;
 /// The file of a bundle that holds the plan and describes the tables.
 pub const PLAN_FILE: &str = "plan.json";
 
+/// Bytes that the file of a plan may have. A plan of a million joins has a third of that.
+const MOST_PLAN_BYTES: u64 = 512 << 20;
+
 /// A plan and the tables that it reads, all of it checked: an executor needs no check of its own.
 #[derive(Clone, Debug)]
 pub struct Bundle {
@@ -35,10 +38,7 @@ impl Bundle {
     /// The first thing that is wrong, with its file and node.
     pub fn open(folder: &Path) -> Result<Bundle, BundleError> {
         let path = folder.join(PLAN_FILE);
-        let text = fs::read(&path).map_err(|source| BundleError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let text = read(&path)?;
         let file: PlanFile = serde_json::from_slice(&text).map_err(|source| BundleError::Json {
             path: path.clone(),
             source,
@@ -119,4 +119,26 @@ impl Bundle {
     pub fn write(&self, folder: &Path) -> Result<(), BundleError> {
         file::write(self, folder)
     }
+}
+
+/// The text of a plan. Only of a regular file: others may have no end, or wait for ever.
+fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
+    let failed = |source| BundleError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    let bytes = metadata.len();
+    if !metadata.is_file() {
+        return Err(BundleError::NoFile {
+            path: path.to_owned(),
+        });
+    }
+    if bytes > MOST_PLAN_BYTES {
+        return Err(BundleError::TooLong {
+            path: path.to_owned(),
+            bytes,
+        });
+    }
+    fs::read(path).map_err(failed)
 }

@@ -1,5 +1,7 @@
 //! A plan: a tree of scans and joins.
 
+use std::borrow::Cow;
+
 use join_core::page::DataType;
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +173,7 @@ fn check_node(nodes: &[Node], node: usize, tables: &[Vec<DataType>]) -> Result<(
                 table,
                 tables: tables.len(),
             })?;
-            (format!("table {table}"), columns.clone())
+            (format!("table {table}"), Cow::from(columns))
         }
         Operator::Join(join) => {
             let (mut left, right) = (types(join.left), types(join.right));
@@ -193,7 +195,10 @@ fn check_node(nodes: &[Node], node: usize, tables: &[Vec<DataType>]) -> Result<(
                 return Err(PlanError::KeyTypes { node, left, right });
             }
             left.extend(right);
-            (format!("nodes {} and {}", join.left, join.right), left)
+            (
+                format!("nodes {} and {}", join.left, join.right),
+                Cow::from(left),
+            )
         }
     };
     for (place, output) in nodes[node].output.iter().enumerate() {

@@ -47,10 +47,7 @@ impl OperatorAtATime {
             [pairs] => &pairs[..],
             _ => &[],
         };
-        if u32::try_from(pairs.len()).is_err() {
-            let rows = pairs.len() as u64;
-            return Err(ExecuteError::TooManyRows { node, rows });
-        }
+        ExecuteError::refuse_beyond_limit(node, pairs.len() as u64)?;
         let columns = bundle.plan().nodes()[node].output.iter().map(|output| {
             let from_left = output.index < left.columns.len();
             let column = if from_left {
