@@ -96,7 +96,13 @@ impl Graph {
     /// Puts two columns into one class.
     fn equate(&mut self, left: (usize, usize), right: (usize, usize), data_type: DataType) {
         match (self.class_of(left), self.class_of(right)) {
-            (Some(kept), Some(merged)) => {
+            (Some(left), Some(right)) => {
+                // The smaller is moved, so that an input moves a few times only, however the plan is nested.
+                let size = |class: usize| self.classes[class].inputs.len();
+                let (kept, merged) = match size(left) < size(right) {
+                    true => (right, left),
+                    false => (left, right),
+                };
                 let moved = std::mem::take(&mut self.classes[merged].inputs);
                 for &input in &moved {
                     let keys = self.inputs[input].keys.iter_mut();

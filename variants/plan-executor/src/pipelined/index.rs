@@ -46,7 +46,7 @@ pub(super) fn bounds<K: PlanKey>(keys: &[K]) -> Option<(K, K)> {
 /// The slots of a direct index over keys between these bounds, if that pays.
 pub(super) fn direct_range<K: PlanKey>((min, max): (K, K), entries: usize) -> Option<u64> {
     let range = max.wide().wrapping_sub(min.wide()) as u64;
-    (range < SMALL.max(entries as u64 * SLOTS_AN_ENTRY)).then_some(range + 1)
+    (range < SMALL.max(entries as u64 * SLOTS_AN_ENTRY)).then(|| range + 1)
 }
 
 impl Index {

@@ -15,6 +15,9 @@ use super::table::{Content, Table};
 /// Rows of a block: its arrays stay in the L1 cache.
 const BLOCK: usize = 1024;
 
+/// Bytes of a row of a block, beside its ranges: its place, before and after a probe, and its weight.
+const BLOCK_ROW_BYTES: usize = 12;
+
 /// Rows of a task.
 const TASK: usize = 1 << 14;
 
@@ -70,13 +73,15 @@ pub(super) fn resolve(
     let row_bytes = 4 + key_bytes + 4 * counted + 8 * shown;
     let reserved = memory.reserve(reduced.len * row_bytes)?;
     let _parts = memory.reserve(copies * reduced.len * row_bytes)?;
+    let block = BLOCK.min(reduced.len);
+    let _blocks = memory.reserve(workers * block * (BLOCK_ROW_BYTES + 8 * shown))?;
     let parts = reduced.chunks.iter().flat_map(|chunk| {
         let rows = chunk.rows.len();
         (0..rows.div_ceil(TASK)).map(move |task| (chunk, task * TASK..rows.min((task + 1) * TASK)))
     });
     let tasks = Tasks::new(parts);
     let found = team.run(vec![(); workers], |_, ()| {
-        let mut resolver = Resolver::new(probes, above);
+        let mut resolver = Resolver::new(probes, above, block);
         while let Some((_, (chunk, rows))) = tasks.take() {
             for start in rows.clone().step_by(BLOCK) {
                 resolver.block(chunk, start..rows.end.min(start + BLOCK));
@@ -122,17 +127,18 @@ struct Resolver<'t> {
 }
 
 impl<'t> Resolver<'t> {
-    fn new(probes: &'t [Probe<'t>], above: Option<usize>) -> Resolver<'t> {
+    /// A resolver of blocks of at most `block` rows.
+    fn new(probes: &'t [Probe<'t>], above: Option<usize>, block: usize) -> Resolver<'t> {
         let shown = probes.iter().filter(|probe| probe.shows_rows());
         let counted = probes.iter().any(|probe| !probe.shows_rows());
         let children: Children = shown.map(|probe| (probe.number, Vec::new())).collect();
         Resolver {
             probes,
             above,
-            places: Vec::with_capacity(BLOCK),
-            next: Vec::with_capacity(BLOCK),
-            weights: vec![1; BLOCK],
-            ranges: vec![vec![[0; 2]; BLOCK]; children.len()],
+            places: Vec::with_capacity(block),
+            next: Vec::with_capacity(block),
+            weights: vec![1; block],
+            ranges: vec![vec![[0; 2]; block]; children.len()],
             out: Resolved {
                 weights: counted.then(Vec::new),
                 children,

@@ -167,6 +167,14 @@ impl Table {
         }
     }
 
+    /// The tables under this one that the result shows something of.
+    pub fn children(&self) -> &[(usize, Vec<[u32; 2]>)] {
+        match &self.content {
+            Content::Rows { entries, .. } => &entries.children,
+            Content::Counts { .. } | Content::HashedCounts { .. } => &[],
+        }
+    }
+
     pub fn bytes(&self) -> usize {
         match &self.content {
             Content::Counts { counts, .. } => counts.bytes(),

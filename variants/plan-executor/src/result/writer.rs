@@ -1,6 +1,6 @@
 //! Result pages, written from values where they lie.
 
-use join_core::memory::{Memory, OutOfMemory};
+use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::page::{DataType, HEADER_BYTES, LONG_NEXT, PAGE_BYTES, Page, WIDE_VALUES_AT};
 
 use join_core::prefetch::prefetch_read;
@@ -11,6 +11,9 @@ use super::{Cell, Run};
 /// keeps warm.
 const RUNS: [usize; 4] = [1, 4, 32, 128];
 
+/// Values that there is room for as soon as one waits.
+const MIN_PENDING: usize = 16;
+
 /// Bytes that short strings are copied by: a fixed number is two moves, any number a call.
 const MOVE: usize = 16;
 
@@ -19,6 +22,8 @@ pub(crate) struct PageWriter<'a> {
     data_type: DataType,
     source: &'a [Page],
     pending: Vec<Cell>,
+    /// Keeps them counted.
+    pending_reserved: Reservation,
     values: usize,
     chars: usize,
     runs: Vec<Run>,
@@ -28,17 +33,22 @@ pub(crate) struct PageWriter<'a> {
 
 impl<'a> PageWriter<'a> {
     /// A writer of values that lie in the pages of `source`.
-    pub fn new(data_type: DataType, source: &'a [Page], memory: &'a Memory) -> PageWriter<'a> {
-        PageWriter {
+    pub fn new(
+        data_type: DataType,
+        source: &'a [Page],
+        memory: &'a Memory,
+    ) -> Result<PageWriter<'a>, OutOfMemory> {
+        Ok(PageWriter {
             data_type,
             source,
             pending: Vec::new(),
+            pending_reserved: memory.reserve(0)?,
             values: 0,
             chars: 0,
             runs: Vec::new(),
             pages: Vec::new(),
             memory,
-        }
+        })
     }
 
     /// Appends values, each as often as its weight says.
@@ -89,7 +99,19 @@ impl<'a> PageWriter<'a> {
         }
         // By the time that the page is full, its values are in the cache.
         prefetch_read(self.bytes().as_ptr().wrapping_add(cell.at()));
+        if self.pending.len() == self.pending.capacity() {
+            self.wait_for_more()?;
+        }
         self.pending.push(cell);
+        Ok(())
+    }
+
+    /// Room for twice as many values to wait.
+    #[cold]
+    fn wait_for_more(&mut self) -> Result<(), OutOfMemory> {
+        let more = self.pending.capacity().max(MIN_PENDING);
+        self.pending_reserved.grow(more * size_of::<Cell>())?;
+        self.pending.reserve_exact(more);
         Ok(())
     }
 

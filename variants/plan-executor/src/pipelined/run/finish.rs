@@ -35,10 +35,7 @@ impl Run<'_> {
     ) -> Result<Execution, ExecuteError> {
         let mut phases = Phases::start();
         let rows = entries.results(0, entries.rows.len() as u32);
-        if rows >= u64::from(u32::MAX) {
-            let node = self.bundle.plan().root();
-            return Err(ExecuteError::TooManyRows { node, rows });
-        }
+        ExecuteError::refuse_beyond_limit(self.bundle.plan().root(), rows)?;
         let paged: Vec<(usize, Paged<'_>)> = self
             .graph
             .result
@@ -62,9 +59,8 @@ impl Run<'_> {
             true => self.workers(rows as usize),
             false => 1,
         };
-        let levels = levels(&entries, &self.tables);
+        let levels = levels(root, &entries, &self.tables);
         let output = Output {
-            root: &entries,
             levels: &levels,
             columns: &columns,
             references: self.options.references,

@@ -14,28 +14,6 @@ use crate::pipelined::table::{Entries, Table};
 use crate::telemetry::{FilterTelemetry, Step};
 
 impl Run<'_> {
-    /// The smallest input that shares one class at most with those that remain, and its key of that class.
-    pub(super) fn leaf(&self) -> (usize, Option<usize>) {
-        let remains = |input: usize| matches!(self.states[input], State::Reduced(_));
-        let leaves = (0..self.states.len()).filter_map(|input| {
-            let State::Reduced(reduced) = &self.states[input] else {
-                return None;
-            };
-            let mut above = None;
-            for (key, &(class, _)) in self.graph.inputs[input].keys.iter().enumerate() {
-                let mut others = self.graph.classes[class].inputs.iter();
-                if others.any(|&other| other != input && remains(other))
-                    && above.replace(key).is_some()
-                {
-                    return None;
-                }
-            }
-            Some((reduced.len, input, above))
-        });
-        let (_, input, above) = leaves.min().expect("a tree has leaves");
-        (input, above)
-    }
-
     /// Joins an input with the tables of its classes. It becomes a table for its class `above`, or, without one, the
     /// root, which is returned. `None`: nothing is left of it.
     pub(super) fn join(
@@ -131,7 +109,7 @@ impl Run<'_> {
                     step.detail = "only a filter".to_owned();
                 } else if let Some(filter) = self.as_filter(input, &resolved)? {
                     step.detail = format!("only a filter: {}", filter.name());
-                    self.renew(class, filter, input);
+                    self.renew(class, filter, input, resolved.rows.len());
                 } else {
                     let shown = self.shown[input];
                     let table =
@@ -155,9 +133,7 @@ impl Run<'_> {
         let newest = self.filters[class].as_ref();
         !self.shown[input]
             && resolved.weights.is_none()
-            && newest.is_some_and(|newest| {
-                newest.of == input && newest.filter.keys() == Some(resolved.rows.len() as u64)
-            })
+            && newest.is_some_and(|newest| newest.says_all_of(input, resolved.rows.len()))
     }
 
     /// The filter that says all of an input whose rows the result shows nothing of and whose keys are unique (W4).

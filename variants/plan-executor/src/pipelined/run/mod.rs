@@ -2,8 +2,11 @@
 
 mod finish;
 mod join;
+mod leaves;
 mod order;
 mod read;
+
+use std::collections::VecDeque;
 
 use join_core::memory::OutOfMemory;
 
@@ -16,6 +19,7 @@ use super::scan::Reduced;
 use super::table::Table;
 use crate::telemetry::Step;
 use crate::{Bundle, Context, ExecuteError, Execution, Telemetry};
+use leaves::Leaves;
 
 /// The newest filter of a class.
 struct ClassFilter {
@@ -23,6 +27,16 @@ struct ClassFilter {
     version: u32,
     /// Who left it.
     of: usize,
+    /// How many rows it is the keys of.
+    rows: usize,
+}
+
+impl ClassFilter {
+    /// Whether the filter says all of an input that has `rows` rows left: it is of exactly these rows, and no key stands
+    /// there twice. Rows of an input only ever get fewer, so as many rows are the same rows.
+    fn says_all_of(&self, input: usize, rows: usize) -> bool {
+        self.of == input && self.rows == rows && self.filter.keys() == Some(rows as u64)
+    }
 }
 
 /// An input on its way.
@@ -43,6 +57,8 @@ pub(super) struct Run<'a> {
     columns: Vec<Vec<Paged<'a>>>,
     samples: Samples,
     filters: Vec<Option<ClassFilter>>,
+    /// How many inputs of each class are still to be read.
+    unread: Vec<usize>,
     versions: u32,
     tables: Vec<Table>,
     /// The tables that rows of a class are joined with.
@@ -59,6 +75,8 @@ impl<'a> Run<'a> {
         let graph = Graph::new(bundle);
         let inputs = graph.inputs.len();
         let classes = graph.classes.len();
+        let unread = graph.classes.iter().map(|class| class.inputs.len());
+        let unread = unread.collect();
         let shown = graph.inputs.iter();
         let shown = shown.map(|input| !input.outputs.is_empty() || !options.multiplicity);
         Run {
@@ -69,6 +87,7 @@ impl<'a> Run<'a> {
             columns: (0..inputs).map(|_| Vec::new()).collect(),
             samples: Samples::new(inputs),
             filters: (0..classes).map(|_| None).collect(),
+            unread,
             versions: 0,
             tables: Vec::new(),
             tables_of: vec![Vec::new(); classes],
@@ -84,6 +103,7 @@ impl<'a> Run<'a> {
         if self.options.own_order {
             order.sort_by_key(|&input| self.rows(input));
         }
+        let mut order = VecDeque::from(order);
         let mut empty = false;
         while !order.is_empty() {
             let next = if self.options.own_order && self.options.replan {
@@ -91,7 +111,7 @@ impl<'a> Run<'a> {
             } else {
                 0
             };
-            let input = order.remove(next);
+            let input = order.remove(next).expect("one of them");
             let left = self.read(input)?;
             empty |= left == 0;
             if empty && self.options.early_end {
@@ -101,14 +121,23 @@ impl<'a> Run<'a> {
         if empty {
             return Ok(self.finish_empty());
         }
+        let mut leaves = Leaves::new(&self.graph, |input| self.rows_left(input));
         loop {
-            let (input, above) = self.leaf();
+            let (input, above) = leaves.next(&self.graph, |input| self.rows_left(input));
             let Some(entries) = self.join(input, above)? else {
                 return Ok(self.finish_empty());
             };
             if let Some(entries) = entries {
                 return self.finish(input, entries);
             }
+        }
+    }
+
+    /// What is left of an input that has been read and not been joined.
+    fn rows_left(&self, input: usize) -> usize {
+        match &self.states[input] {
+            State::Reduced(reduced) => reduced.len,
+            State::Unread | State::Done => unreachable!("only inputs that remain are asked for"),
         }
     }
 

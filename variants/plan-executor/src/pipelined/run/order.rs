@@ -1,5 +1,7 @@
 //! Which input is read next (W1, W2, W6).
 
+use std::collections::VecDeque;
+
 use super::Run;
 use crate::pipelined::sample::Samples;
 
@@ -9,11 +11,14 @@ const READ_COST: f64 = 0.02;
 
 impl Run<'_> {
     /// The place in `order` of the input to read next: the one of which least will be left, by a sample (W6).
-    pub(super) fn cheapest(&mut self, order: &[usize]) -> usize {
+    pub(super) fn cheapest(&mut self, order: &VecDeque<usize>) -> usize {
         let mut best = (0, f64::INFINITY);
-        for (place, &input) in order.iter().enumerate() {
+        // In order of rows: of the inputs that are not sampled the first is the cheapest.
+        let sampled = order.partition_point(|&input| self.rows(input) < Samples::MIN_ROWS);
+        for place in [0].into_iter().chain(sampled.max(1)..order.len()) {
+            let input = order[place];
             let rows = self.rows(input) as f64;
-            // In order of rows: from here on reading alone costs more.
+            // From here on reading alone costs more.
             if rows * READ_COST >= best.1 {
                 break;
             }

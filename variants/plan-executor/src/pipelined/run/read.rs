@@ -96,6 +96,9 @@ impl Run<'_> {
         };
         let left = reduced.len;
         self.states[input] = State::Reduced(reduced);
+        for &(class, _) in &keys {
+            self.unread[class] -= 1;
+        }
         if left > 0 && self.options.filters {
             for (key, &(class, _)) in keys.iter().enumerate() {
                 self.publish(input, key, class)?;
@@ -108,12 +111,10 @@ impl Run<'_> {
 
     /// Leaves a filter of an input's keys for the inputs of a class that are still to be read.
     fn publish(&mut self, input: usize, key: usize, class: usize) -> Result<(), ExecuteError> {
-        let mut others = self.graph.classes[class].inputs.iter();
-        let wanted = others.any(|&other| matches!(self.states[other], State::Unread));
         let State::Reduced(reduced) = &self.states[input] else {
             return Ok(());
         };
-        if !wanted {
+        if self.unread[class] == 0 {
             return Ok(());
         }
         let filter = with_key!(self.graph.classes[class].data_type, K => {
@@ -130,16 +131,19 @@ impl Run<'_> {
             Filter::new(&chunks, (min, max), self.options.constants, self.context.memory)
         });
         let filter = filter.map_err(self.memory(input))?;
-        self.renew(class, filter, input);
+        let rows = reduced.len;
+        self.renew(class, filter, input, rows);
         Ok(())
     }
 
-    pub(super) fn renew(&mut self, class: usize, filter: Filter, of: usize) {
+    /// Puts the filter of the keys of `rows` rows of the input `of` in the place of the class's last one.
+    pub(super) fn renew(&mut self, class: usize, filter: Filter, of: usize, rows: usize) {
         self.versions += 1;
         self.filters[class] = Some(ClassFilter {
             filter,
             version: self.versions,
             of,
+            rows,
         });
     }
 }

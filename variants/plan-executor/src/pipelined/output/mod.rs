@@ -1,0 +1,133 @@
+//! The result: resolved rows multiplied out, a batch at a time, each worker into pages of its own.
+
+mod batches;
+mod levels;
+mod writer;
+
+use std::collections::HashMap;
+
+use join_core::memory::{Memory, OutOfMemory, Reservation};
+use join_core::parallel::{Tasks, Team};
+
+use super::pages::Paged;
+use super::table::Entries;
+use crate::result::{Cell, Run};
+use writer::Writer;
+
+pub(super) use levels::{Level, levels};
+
+/// Rows of a batch.
+const BATCH: u64 = 1024;
+
+/// Result rows of a task.
+const TASK: u64 = 1 << 14;
+
+/// A distinct column of the result.
+pub(super) struct OutputColumn<'a> {
+    pub input: usize,
+    pub paged: &'a Paged<'a>,
+}
+
+/// Where a column's values come from, and those that were looked up before.
+struct Source<'s> {
+    column: &'s OutputColumn<'s>,
+    rows: &'s [u32],
+    level: usize,
+    looked_up: Option<Vec<Cell>>,
+    _reserved: Reservation,
+}
+
+/// What is written, and how.
+pub(super) struct Output<'o> {
+    /// The root and the tables under it.
+    pub levels: &'o [Level<'o>],
+    pub columns: &'o [OutputColumn<'o>],
+    /// Whether values that appear more than once are looked up once.
+    pub references: bool,
+    pub workers: usize,
+}
+
+/// Writes the result of a root and the tables under it. Returns the runs of each column.
+pub(super) fn write(
+    output: &Output<'_>,
+    team: &Team,
+    memory: &Memory,
+) -> Result<Vec<Vec<Run>>, OutOfMemory> {
+    let &Output {
+        levels,
+        columns,
+        references,
+        workers,
+    } = output;
+    let root = levels[0].entries;
+    let total = root.results(0, root.rows.len() as u32);
+    let level_of = levels.iter().enumerate();
+    let level_of: HashMap<usize, usize> = level_of.map(|(n, level)| (level.input, n)).collect();
+    let sources: Vec<Source<'_>> = columns
+        .iter()
+        .map(|column| {
+            let level = level_of[&column.input];
+            let rows = &levels[level].entries.rows[..];
+            let repeated = references && (rows.len() as u64) < total;
+            let cells = if repeated { rows.len() } else { 0 };
+            Ok(Source {
+                _reserved: memory.reserve(cells * size_of::<Cell>())?,
+                column,
+                rows,
+                level,
+                looked_up: repeated.then(|| look_up(column.paged, rows, workers, team)),
+            })
+        })
+        .collect::<Result<_, OutOfMemory>>()?;
+    let tasks = Tasks::new(tasks(root));
+    let written = team.run(vec![(); workers], |_, ()| {
+        let mut writer = Writer::new(levels, &sources, total, memory)?;
+        while let Some((_, entries)) = tasks.take() {
+            writer.root(entries)?;
+        }
+        writer.finish()
+    });
+    let mut runs: Vec<Vec<Run>> = columns.iter().map(|_| Vec::new()).collect();
+    for of_worker in written {
+        for (all, more) in runs.iter_mut().zip(of_worker?) {
+            all.extend(more);
+        }
+    }
+    Ok(runs)
+}
+
+/// The references to the values of all `rows`.
+fn look_up(paged: &Paged<'_>, rows: &[u32], workers: usize, team: &Team) -> Vec<Cell> {
+    const ROWS: usize = 1 << 13;
+    let mut cells = vec![Cell::NULL; rows.len()];
+    let tasks = Tasks::new(cells.chunks_mut(ROWS).zip(rows.chunks(ROWS)));
+    team.run(vec![(); workers], |_, ()| {
+        while let Some((_, (cells, rows))) = tasks.take() {
+            for (cell, &row) in cells.iter_mut().zip(rows) {
+                *cell = paged.cell(row);
+            }
+        }
+    });
+    drop(tasks);
+    cells
+}
+
+/// Ranges of the root's entries, of about equally many results.
+fn tasks(root: &Entries) -> Vec<std::ops::Range<u32>> {
+    let count = root.rows.len() as u32;
+    let mut tasks = Vec::new();
+    let mut start = 0;
+    while start < count {
+        let end = match &root.before {
+            None => (start as u64 + TASK).min(count.into()) as u32,
+            Some(before) => {
+                let until = before[start as usize] + TASK;
+                let end = before.partition_point(|&sum| sum < until) as u32;
+                end.clamp(start + 1, count)
+            }
+        };
+        tasks.push(start..end);
+        start = end;
+    }
+    tasks
+}

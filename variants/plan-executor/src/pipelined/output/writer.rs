@@ -1,0 +1,121 @@
+//! One worker's result pages.
+
+use std::ops::Range;
+
+use join_core::memory::{Memory, OutOfMemory, Reservation};
+
+use super::batches::Batches;
+use super::levels::Level;
+use super::{BATCH, Source};
+use crate::result::{Cell, PageWriter, Run};
+
+/// Multiplies entries of the root out and writes the values of the rows that come of them.
+pub(super) struct Writer<'w> {
+    levels: &'w [Level<'w>],
+    sources: &'w [Source<'w>],
+    /// The columns of each level.
+    of_level: Vec<Vec<usize>>,
+    columns: Vec<PageWriter<'w>>,
+    batches: Batches<'w>,
+    cells: Vec<Cell>,
+    weights: Vec<u32>,
+    weighted: bool,
+    _reserved: Reservation,
+}
+
+impl<'w> Writer<'w> {
+    /// A writer of some of the `total` rows of the result.
+    pub fn new(
+        levels: &'w [Level<'w>],
+        sources: &'w [Source<'w>],
+        total: u64,
+        memory: &'w Memory,
+    ) -> Result<Writer<'w>, OutOfMemory> {
+        let rows = total.min(BATCH) as usize;
+        let reserved = memory.reserve(rows * (size_of::<Cell>() + size_of::<u32>()))?;
+        let columns = sources.iter().map(|source| {
+            let paged = source.column.paged;
+            PageWriter::new(paged.data_type, paged.pages, memory)
+        });
+        let mut of_level = vec![Vec::new(); levels.len()];
+        for (column, source) in sources.iter().enumerate() {
+            of_level[source.level].push(column);
+        }
+        Ok(Writer {
+            levels,
+            sources,
+            of_level,
+            columns: columns.collect::<Result<_, _>>()?,
+            batches: Batches::new(levels, rows, memory)?,
+            cells: Vec::with_capacity(rows),
+            weights: Vec::with_capacity(rows),
+            weighted: levels.iter().any(|level| level.entries.weights.is_some()),
+            _reserved: reserved,
+        })
+    }
+
+    /// Writes all rows that come of these entries of the root.
+    pub fn root(&mut self, entries: Range<u32>) -> Result<(), OutOfMemory> {
+        self.batches.start(entries);
+        while self.batches.advance() {
+            if self.weighted {
+                self.weigh()?;
+            }
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// How many rows each row of the batch stands for.
+    fn weigh(&mut self) -> Result<(), OutOfMemory> {
+        self.weights.clear();
+        self.weights.resize(self.batches.len(), 1);
+        let (levels, products) = (self.levels, &mut self.weights);
+        self.batches.each_level(|level, entries| {
+            if let Some(weights) = &levels[level].entries.weights {
+                for (product, &entry) in products.iter_mut().zip(entries) {
+                    *product = product.saturating_mul(weights[entry as usize]);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn write(&mut self) -> Result<(), OutOfMemory> {
+        let Writer {
+            sources,
+            of_level,
+            columns,
+            cells,
+            ..
+        } = self;
+        let weights = self.weighted.then_some(&self.weights[..]);
+        self.batches.each_level(|level, entries| {
+            for &column in &of_level[level] {
+                let Source {
+                    column: source,
+                    rows,
+                    looked_up,
+                    ..
+                } = &sources[column];
+                cells.clear();
+                match looked_up {
+                    Some(known) => {
+                        cells.extend(entries.iter().map(|&entry| known[entry as usize]));
+                    }
+                    None => {
+                        let rows = entries.iter().map(|&entry| rows[entry as usize]);
+                        cells.extend(rows.map(|row| source.paged.cell(row)));
+                    }
+                }
+                columns[column].push(cells, weights)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The pages of each column.
+    pub fn finish(self) -> Result<Vec<Vec<Run>>, OutOfMemory> {
+        self.columns.into_iter().map(PageWriter::finish).collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! Which input is joined next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::pipelined::graph::Graph;
+
+/// The inputs that share one class at most with those that remain, the smallest first.
+pub(super) struct Leaves {
+    ready: BinaryHeap<Reverse<(usize, usize)>>,
+    /// How many inputs of each class remain.
+    of_class: Vec<usize>,
+    /// Of each input, in how many of its classes others remain.
+    shared: Vec<usize>,
+    /// Whether each input is still to be joined.
+    remains: Vec<bool>,
+}
+
+impl Leaves {
+    /// All inputs remain; `rows` tells how many rows one has.
+    pub fn new(graph: &Graph, rows: impl Fn(usize) -> usize) -> Leaves {
+        let of_class = graph.classes.iter().map(|class| class.inputs.len());
+        let of_class: Vec<usize> = of_class.collect();
+        let shared = graph.inputs.iter().map(|input| {
+            let classes = input.keys.iter().filter(|&&(class, _)| of_class[class] > 1);
+            classes.count()
+        });
+        let shared: Vec<usize> = shared.collect();
+        let leaves = (0..shared.len()).filter(|&input| shared[input] <= 1);
+        Leaves {
+            ready: leaves.map(|input| Reverse((rows(input), input))).collect(),
+            remains: vec![true; shared.len()],
+            of_class,
+            shared,
+        }
+    }
+
+    /// Takes the smallest leaf out, with its key of the class that it shares; the last input shares none.
+    pub fn next(&mut self, graph: &Graph, rows: impl Fn(usize) -> usize) -> (usize, Option<usize>) {
+        let Reverse((_, input)) = self.ready.pop().expect("a tree has leaves");
+        let keys = &graph.inputs[input].keys;
+        let above = keys.iter().position(|&(class, _)| self.of_class[class] > 1);
+        self.remains[input] = false;
+        for &(class, _) in keys {
+            self.of_class[class] -= 1;
+            if self.of_class[class] == 1 {
+                self.left_alone(graph, class, &rows);
+            }
+        }
+        (input, above)
+    }
+
+    /// Only one input of a class remains: it may have become a leaf.
+    fn left_alone(&mut self, graph: &Graph, class: usize, rows: impl Fn(usize) -> usize) {
+        let inputs = &graph.classes[class].inputs;
+        let last = inputs.iter().find(|&&input| self.remains[input]);
+        let &last = last.expect("one remains");
+        self.shared[last] -= 1;
+        if self.shared[last] == 1 {
+            self.ready.push(Reverse((rows(last), last)));
+        }
+    }
+}
