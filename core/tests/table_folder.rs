@@ -254,6 +254,44 @@ fn a_file_name_that_leads_out_of_the_folder() {
 }
 
 #[test]
+fn columns_that_cannot_be_told_apart() {
+    let written = Written::new();
+    written.edit_json(|json| json["columns"][2]["name"] = "key".into());
+    written.assert_refused(&["table \"four\"", "two columns are named \"key\"", "rename"]);
+    let twice = || NamedColumn::new("a", Column::from_i32(&[1]));
+    let error = Table::new("t", vec![twice(), twice()]).expect_err("twins");
+    assert_says(error, &["two columns are named \"a\""]);
+}
+
+/// What is no file would block, never end or have no length; it is refused before it is opened.
+#[test]
+fn pipes_devices_and_folders_in_place_of_files() {
+    for file in [TABLE_FILE, "0.pages"] {
+        let written = Written::new();
+        let path = written.path(file);
+        for replace in [
+            |path: &Path| {
+                Command::new("mkfifo")
+                    .arg(path)
+                    .status()
+                    .expect("mkfifo")
+                    .success()
+            },
+            |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).is_ok(),
+            |path: &Path| fs::create_dir(path).is_ok(),
+        ] {
+            fs::remove_file(&path).expect("removable");
+            assert!(replace(&path));
+            written.assert_refused(&[file, "is no regular file"]);
+            if path.symlink_metadata().expect("there").is_dir() {
+                fs::remove_dir(&path).expect("removable");
+                fs::write(&path, "").expect("writable");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_that_ends_within_a_page() {
     let written = Written::new();
     written.edit_file("0.pages", |bytes| bytes.truncate(PAGE_BYTES + 100));

@@ -439,6 +439,11 @@ fn bad_tables_are_refused() {
     );
     fs::write(&pages, &bytes[..100]).unwrap();
     assert!(refused(&good).contains("ends within a page"));
+    let described = fs::read_to_string(folder.path().join("users/table.json")).unwrap();
+    let twins = described.replace("\"name\": \"big\"", "\"name\": \"id\"");
+    assert_ne!(described, twins);
+    fs::write(folder.path().join("users/table.json"), twins).unwrap();
+    assert!(refused(&good).contains("two columns are named \"id\""));
     fs::write(folder.path().join("users/table.json"), "{").unwrap();
     assert!(refused(&good).contains("table.json"));
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a file that is imported or exported. Each error is one line: what, where, how to mend it.
+//! What can be wrong with a file that is imported or exported. Each error is one line: what, where, how to correct it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub enum Error {
     File {
         /// The file.
         file: PathBuf,
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to correct it.
         what: String,
     },
     /// A place in a CSV file.
@@ -42,7 +42,7 @@ pub enum Error {
         line: u64,
         /// The column, where it is one column's fault.
         column: Option<String>,
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to correct it.
         what: String,
     },
     /// A place in a Parquet file.
@@ -54,7 +54,7 @@ pub enum Error {
         row_group: usize,
         /// The column.
         column: String,
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to correct it.
         what: String,
     },
 }

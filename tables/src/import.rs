@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use join_core::table::{Table, TableError};
 
-use crate::{Error, Options, Progress, from_csv, from_parquet};
+use crate::{Error, Options, Progress, from_csv, from_parquet, input};
 
 /// What a Parquet file begins and ends with.
 const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
@@ -45,6 +45,7 @@ pub fn read(
     let Some((first, others)) = files.split_first() else {
         return Err(Error::Options("no file is named; name one".to_owned()));
     };
+    files.iter().try_for_each(|file| input::check(file))?;
     let parquet = is_parquet(first)?;
     for other in others {
         if is_parquet(other)? != parquet {

@@ -4,14 +4,20 @@
 //! readers and writers of the `parquet` crate directly: pages are no Arrow arrays, so Arrow in between would only cost.
 
 mod error;
+mod exact;
 mod from_csv;
 mod from_parquet;
 mod import;
+mod input;
+mod names;
 mod options;
+mod partial;
 mod selection;
 mod to_parquet;
 
 pub use error::Error;
 pub use import::{import, read};
+pub use names::split as split_names;
 pub use options::{CsvOptions, Decimals, Options, Progress};
+pub use partial::remove_partial;
 pub use to_parquet::export;

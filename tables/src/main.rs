@@ -1,8 +1,10 @@
 //! `tables import` and `tables export`: what `harness table` runs for them.
 
-use std::io::{self, IsTerminal};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
@@ -33,13 +35,13 @@ struct Import {
     /// The table's name [default: that of the folder]
     #[arg(long)]
     name: Option<String>,
-    /// Only these columns, in this order
-    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    /// Only these columns, in this order; a name with a comma in it is in double quotes
+    #[arg(long, value_name = "NAME,NAME")]
     columns: Vec<String>,
     /// Types of columns, instead of those found: INT32, INT64, FP64, VARCHAR
-    #[arg(long, value_delimiter = ',', value_name = "NAME=TYPE,NAME=TYPE")]
+    #[arg(long, value_name = "NAME=TYPE,NAME=TYPE")]
     types: Vec<String>,
-    /// Parquet's decimals: as FP64 unless that loses digits, as the nearest FP64, or as INT64 in units of the last digit
+    /// Decimals: as FP64 unless that loses digits, as the nearest FP64, or (Parquet) as INT64 in units of the last digit
     #[arg(long, value_enum, default_value_t)]
     decimals: Decimals,
     /// What is between the fields of a CSV file, one character or `tab` [default: a comma; a tab for .tsv]
@@ -48,6 +50,9 @@ struct Import {
     /// What is around the fields of a CSV file, one character or `none`
     #[arg(long, value_name = "C", default_value = "\"")]
     quote: String,
+    /// What stands before a quote inside of quotes, such as a backslash [default: another quote]
+    #[arg(long, value_name = "C")]
+    escape: Option<String>,
     /// A field of a CSV file that means NULL; may be given several times [default: the empty field]
     #[arg(long, value_name = "TEXT")]
     null: Vec<String>,
@@ -59,7 +64,7 @@ struct Import {
 /// What becomes of Parquet's decimals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Decimals {
-    /// FP64; more than 15 digits are refused
+    /// FP64; digits that it would lose are refused
     #[default]
     Fp64,
     /// The nearest FP64, whatever is lost
@@ -78,6 +83,9 @@ struct Export {
     out: PathBuf,
 }
 
+/// Whether the process was told to stop and is about to end.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
 fn main() -> ExitCode {
     let result = match Verb::try_parse() {
         Ok(Verb::Import(args)) => import(&args),
@@ -92,10 +100,45 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            while STOPPED.load(Ordering::Relaxed) {
+                // What failed did so because its files were removed.
+                thread::park();
+            }
+            say(&format!("error: {}", error.replace(['\n', '\r'], " ")));
             ExitCode::from(2)
         }
     }
+}
+
+/// Says something on standard error, if that can be written.
+fn say(line: &str) {
+    // Where else could it be said?
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Lets whoever stops the process, or limits the size of files, find nothing unfinished beside `out`.
+fn clean_up_when_stopped(out: &Path) -> Result<(), String> {
+    // SAFETY: the signal is ignored; no code of this process runs for it. Writing then fails as on a full disk.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let out = out.to_owned();
+    let handler = move || {
+        STOPPED.store(true, Ordering::Relaxed);
+        tables::remove_partial(&out);
+        // As a shell calls the end by Ctrl-C.
+        process::exit(130);
+    };
+    ctrlc::set_handler(handler)
+        .map_err(|error| format!("cannot wait for Ctrl-C: {error}; try again"))
+}
+
+/// Prints what was written.
+fn written(out: &Path) -> Result<(), String> {
+    writeln!(io::stdout(), "{}", out.display()).map_err(|error| {
+        format!(
+            "{} is written, but standard output is not: {error}; check where it goes",
+            out.display()
+        )
+    })
 }
 
 /// The error of a command line in one line, with what it names.
@@ -109,6 +152,7 @@ fn first_line(message: &str) -> String {
 /// Imports files, and says which columns the table has.
 fn import(args: &Import) -> Result<(), String> {
     let options = options(args)?;
+    clean_up_when_stopped(&args.out)?;
     let mut meter = Meter::new();
     let table = tables::import(&args.files, &args.out, &options, &mut |at| meter.show(at));
     meter.finish();
@@ -118,28 +162,32 @@ fn import(args: &Import) -> Result<(), String> {
         .iter()
         .map(|named| format!("{} {}", named.name, named.column.data_type()))
         .collect();
-    eprintln!("{} rows of {}", table.num_rows(), columns.join(", "));
-    println!("{}", args.out.display());
-    Ok(())
+    say(&format!(
+        "{} rows of {}",
+        table.num_rows(),
+        columns.join(", ")
+    ));
+    written(&args.out)
 }
 
 /// Exports a table folder.
 fn export(args: &Export) -> Result<(), String> {
     let table = Table::open(&args.folder).map_err(|error| error.to_string())?;
+    clean_up_when_stopped(&args.out)?;
     let mut meter = Meter::new();
-    let written = tables::export(&table, &args.out, &mut |at| meter.show(at));
+    let exported = tables::export(&table, &args.out, &mut |at| meter.show(at));
     meter.finish();
-    written.map_err(|error| error.to_string())?;
-    println!("{}", args.out.display());
-    Ok(())
+    exported.map_err(|error| error.to_string())?;
+    written(&args.out)
 }
 
 fn options(args: &Import) -> Result<Options, String> {
     let folder = args.out.file_name().unwrap_or_default().to_string_lossy();
-    let types = args.types.iter().map(|text| of_type(text));
+    let types = names("--types", &args.types)?;
+    let types = types.iter().map(|text| of_type(text));
     Ok(Options {
         name: args.name.clone().unwrap_or_else(|| folder.into_owned()),
-        columns: args.columns.clone(),
+        columns: names("--columns", &args.columns)?,
         types: types.collect::<Result<_, _>>()?,
         decimals: match args.decimals {
             Decimals::Fp64 => tables::Decimals::Fp64,
@@ -155,6 +203,10 @@ fn options(args: &Import) -> Result<Options, String> {
                 "none" => None,
                 text => Some(one_byte("--quote", text)?),
             },
+            escape: match &args.escape {
+                Some(text) => Some(one_byte("--escape", text)?),
+                None => None,
+            },
             nulls: match args.null.is_empty() {
                 true => CsvOptions::default().nulls,
                 false => args.null.clone(),
@@ -162,6 +214,16 @@ fn options(args: &Import) -> Result<Options, String> {
             header: !args.no_header,
         },
     })
+}
+
+/// The items of an option that may be given several times.
+fn names(option: &str, texts: &[String]) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for text in texts {
+        let more = tables::split_names(text).map_err(|error| format!("{option} {error}"))?;
+        names.extend(more);
+    }
+    Ok(names)
 }
 
 /// `name=TYPE`.
@@ -217,7 +279,11 @@ impl Meter {
             bar.set_position(at.done);
             bar.set_message(at.what);
         } else if self.said.elapsed().as_secs() >= Self::PAUSE {
-            eprintln!("{}: {} %", at.what, 100 * at.done / at.total.max(1));
+            say(&format!(
+                "{}: {} %",
+                at.what,
+                100 * at.done / at.total.max(1)
+            ));
             self.said = Instant::now();
         }
     }

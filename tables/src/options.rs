@@ -11,16 +11,17 @@ pub struct Options {
     pub columns: Vec<String>,
     /// Types that columns shall have instead of those found.
     pub types: Vec<(String, DataType)>,
-    /// What becomes of Parquet's decimals.
+    /// What becomes of decimals.
     pub decimals: Decimals,
     /// How CSV files are written.
     pub csv: CsvOptions,
 }
 
-/// What becomes of Parquet's decimals with digits after the point. Those without are integers, always.
+/// What becomes of Parquet's decimals with digits after the point; those without are integers, always. And of the fields
+/// of a CSV file that are asked to be FP64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Decimals {
-    /// The nearest FP64; a number of more than 15 digits, which FP64 cannot give back, is refused.
+    /// The nearest FP64; a number whose digits FP64 cannot give back, or of more than 15 in Parquet, is refused.
     #[default]
     Fp64,
     /// The nearest FP64, whatever is lost.
@@ -34,8 +35,10 @@ pub enum Decimals {
 pub struct CsvOptions {
     /// The byte between fields; a tab for files that end in `.tsv` and a comma for others if `None`.
     pub delimiter: Option<u8>,
-    /// The byte around fields, doubled where it stands for itself; `None` if there is no quoting.
+    /// The byte around fields; `None` if there is no quoting.
     pub quote: Option<u8>,
+    /// The byte before a quote, or before itself, inside of quotes; `None` if a quote is doubled.
+    pub escape: Option<u8>,
     /// The fields, quoted or not, that stand for NULL.
     pub nulls: Vec<String>,
     /// Whether the first record has the names of the columns. Without, they are `column1`, `column2` and so on.
@@ -47,6 +50,7 @@ impl Default for CsvOptions {
         CsvOptions {
             delimiter: None,
             quote: Some(b'"'),
+            escape: None,
             nulls: vec![String::new()],
             header: true,
         }

@@ -3,6 +3,7 @@
 use join_core::page::DataType;
 
 use crate::Options;
+use crate::names::quoted;
 
 /// A column that is imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,20 +19,13 @@ pub struct Selected {
 /// The columns that `options` ask for among the `names` of a file.
 ///
 /// # Errors
-/// What is wrong, without the file: names that are there twice, or not at all.
+/// What is wrong, without the file: names that are there twice among those chosen, or not at all.
 pub fn select(names: &[String], options: &Options) -> Result<Vec<Selected>, String> {
-    for (number, name) in names.iter().enumerate() {
-        if names[..number].contains(name) {
-            return Err(format!(
-                "two columns are named {name:?}; rename one, as columns are told apart by their names"
-            ));
-        }
-    }
     let find = |name: &String, option: &str| {
         names.iter().position(|other| other == name).ok_or_else(|| {
             format!(
                 "{option} names a column {name:?}, which is not there; there are: {}",
-                names.join(", ")
+                listed(names)
             )
         })
     };
@@ -59,6 +53,15 @@ pub fn select(names: &[String], options: &Options) -> Result<Vec<Selected>, Stri
     if indices.is_empty() {
         indices = (0..names.len()).collect();
     }
+    for &index in &indices {
+        let name = &names[index];
+        if names.iter().filter(|other| *other == name).count() > 1 {
+            return Err(format!(
+                "two columns are named {name:?}; rename one, or leave both out with --columns, as columns are told apart by \
+                 their names"
+            ));
+        }
+    }
     let selected = indices.into_iter().map(|index| {
         let name = names[index].clone();
         let asked = options.types.iter().find(|(other, _)| *other == name);
@@ -69,4 +72,10 @@ pub fn select(names: &[String], options: &Options) -> Result<Vec<Selected>, Stri
         }
     });
     Ok(selected.collect())
+}
+
+/// Names for a reader.
+pub fn listed(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    names.join(", ")
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use join_core::page::DataType;
-use join_core::table::{NamedColumn, Table, Value, Values};
+use join_core::table::{NamedColumn, Table, Value, Values, partial_prefix};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{
     ByteArray, ByteArrayType, DataType as Stored, DoubleType, Int32Type, Int64Type,
@@ -37,16 +37,6 @@ pub fn export(table: &Table, out: &Path, progress: &mut dyn FnMut(Progress)) -> 
             "the file exists; remove it first or choose another",
         ));
     }
-    for (number, column) in table.columns().iter().enumerate() {
-        let before = &table.columns()[..number];
-        if before.iter().any(|other| other.name == column.name) {
-            let what = format!(
-                "two columns are named {:?}; rename one in table.json, as Parquet files tell columns apart by their names",
-                column.name
-            );
-            return Err(Error::file(out, what));
-        }
-    }
     let partial = Partial::beside(out)?;
     let file = File::create_new(&partial.0).map_err(Error::io("write", out))?;
     write(table, BufWriter::new(&file), progress)
@@ -60,10 +50,10 @@ struct Partial(PathBuf);
 
 impl Partial {
     fn beside(out: &Path) -> Result<Partial, Error> {
-        let name = out.file_name().ok_or_else(|| {
+        let mut name = partial_prefix(out).ok_or_else(|| {
             Error::file(out, "no name of a file; name one, such as table.parquet")
         })?;
-        let name = format!(".{}.{}.partial", name.display(), std::process::id());
+        name.push("0.partial");
         Ok(Partial(out.with_file_name(name)))
     }
 }

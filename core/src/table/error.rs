@@ -25,6 +25,23 @@ pub enum TableError {
         /// The folder.
         path: PathBuf,
     },
+    /// A pipe, a device or a folder where a file is needed.
+    #[error(
+        "{} is no regular file; write what it gives to a file and name that",
+        .path.display()
+    )]
+    NoFile {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// Columns that cannot be told apart.
+    #[error("table {table:?}: two columns are named {column:?}; rename one of them")]
+    SameName {
+        /// The table.
+        table: String,
+        /// The name.
+        column: String,
+    },
     /// A `table.json` that is no JSON or lacks something.
     #[error("{}: {source}; compare it with docs/page-format.md", .path.display())]
     Meta {

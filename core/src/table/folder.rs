@@ -2,17 +2,48 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use memmap2::MmapOptions;
 
-use super::{Column, ColumnMeta, NamedColumn, Table, TableError, TableMeta, rows_as_u32};
+use super::{
+    Column, ColumnMeta, NamedColumn, Table, TableError, TableMeta, check_names, rows_as_u32,
+};
 use crate::page::{PAGE_BYTES, Page, validate};
 
 /// The file of a table folder that describes the table.
 pub const TABLE_FILE: &str = "table.json";
+
+impl TableMeta {
+    /// Reads the description of the table in `folder`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or two columns have the same name.
+    pub fn read(folder: &Path) -> Result<TableMeta, TableError> {
+        let path = folder.join(TABLE_FILE);
+        let mut text = Vec::new();
+        open_file(&path)?
+            .read_to_end(&mut text)
+            .map_err(TableError::io("read", &path))?;
+        let meta: TableMeta =
+            serde_json::from_slice(&text).map_err(|source| TableError::Meta { path, source })?;
+        check_names(&meta.name, meta.columns.iter().map(|column| &column.name))?;
+        Ok(meta)
+    }
+}
+
+/// Opens a regular file. Anything else is refused before it is opened: a pipe that nobody writes to would never open, and
+/// a device never end.
+fn open_file(path: &Path) -> Result<File, TableError> {
+    let metadata = fs::metadata(path).map_err(TableError::io("read", path))?;
+    if !metadata.is_file() {
+        let path = path.to_owned();
+        return Err(TableError::NoFile { path });
+    }
+    File::open(path).map_err(TableError::io("read", path))
+}
 
 impl Table {
     /// Reads a table folder. The pages are mapped, not copied, and every one is validated.
@@ -21,10 +52,7 @@ impl Table {
     /// exists. Should another program do so, values become wrong, and reading a page that was cut off
     /// ends the process.
     pub fn open(folder: &Path) -> Result<Table, TableError> {
-        let path = folder.join(TABLE_FILE);
-        let text = fs::read(&path).map_err(TableError::io("read", &path))?;
-        let meta: TableMeta =
-            serde_json::from_slice(&text).map_err(|source| TableError::Meta { path, source })?;
+        let meta = TableMeta::read(folder)?;
         Table::open_described(folder, &meta)
     }
 
@@ -111,17 +139,25 @@ fn is_free(folder: &Path) -> Result<bool, TableError> {
     }
 }
 
+/// What the names of this process's unfinished files and folders for `out` begin with; they lie beside it. `None` if `out`
+/// has no name of its own.
+pub fn partial_prefix(out: &Path) -> Option<OsString> {
+    let mut prefix = OsString::from(".");
+    prefix.push(out.file_name()?);
+    prefix.push(format!(".{}-", std::process::id()));
+    Some(prefix)
+}
+
 /// A folder that is removed when this is dropped; after a rename there is nothing left to remove.
 struct Temporary(PathBuf);
 
 impl Temporary {
     fn beside(folder: &Path) -> Result<Temporary, TableError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let own = folder.file_name().ok_or(ErrorKind::InvalidFilename.into());
-        let mut name = OsString::from(".");
-        name.push(own.map_err(TableError::io("write", folder))?);
+        let prefix = partial_prefix(folder).ok_or(ErrorKind::InvalidFilename.into());
+        let mut name = prefix.map_err(TableError::io("write", folder))?;
         let unique = NEXT.fetch_add(1, Ordering::Relaxed);
-        name.push(format!(".{}-{unique}.partial", std::process::id()));
+        name.push(format!("{unique}.partial"));
         let path = folder.with_file_name(name);
         fs::create_dir(&path).map_err(TableError::io("write", folder))?;
         Ok(Temporary(path))
@@ -166,7 +202,7 @@ fn open_column(
 
 fn map_column(path: &Path, num_rows: u64, meta: &ColumnMeta) -> Result<Column, TableError> {
     let at = || (path.to_owned(), meta.name.clone());
-    let file = File::open(path).map_err(TableError::io("read", path))?;
+    let file = open_file(path)?;
     let bytes = file.metadata().map_err(TableError::io("read", path))?.len();
     if !bytes.is_multiple_of(PAGE_BYTES as u64) {
         let (path, column) = at();

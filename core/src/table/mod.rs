@@ -8,10 +8,12 @@ mod meta;
 mod offsets;
 mod value;
 
+use std::collections::HashSet;
+
 pub use builder::{ColumnBuilder, TypeMismatch};
 pub use column::Column;
 pub use error::TableError;
-pub use folder::{TABLE_FILE, write_folder, write_pages};
+pub use folder::{TABLE_FILE, partial_prefix, write_folder, write_pages};
 pub use meta::{ColumnMeta, TableMeta};
 pub use offsets::PageOffsets;
 pub use value::{Value, Values};
@@ -27,7 +29,7 @@ pub struct Table {
 /// A column and its name.
 #[derive(Clone, Debug)]
 pub struct NamedColumn {
-    /// The name; tables do not ask that names differ.
+    /// The name, by which it is told from the other columns of its table.
     pub name: String,
     /// The column.
     pub column: Column,
@@ -47,10 +49,11 @@ impl Table {
     /// A table of these columns. A table without columns has no rows.
     ///
     /// # Errors
-    /// If the columns differ in their number of rows, or there are more than `u32::MAX` rows: row ids
-    /// are `u32`.
+    /// If the columns differ in their number of rows, two have the same name, or there are more than
+    /// `u32::MAX` rows: row ids are `u32`.
     pub fn new(name: impl Into<String>, columns: Vec<NamedColumn>) -> Result<Table, TableError> {
         let name = name.into();
+        check_names(&name, columns.iter().map(|column| &column.name))?;
         let rows = columns.first().map_or(0, |first| first.column.row_count());
         for NamedColumn {
             name: column,
@@ -89,11 +92,25 @@ impl Table {
         &self.columns
     }
 
-    /// The first column of this name.
+    /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         let named = self.columns.iter().find(|column| column.name == name)?;
         Some(&named.column)
     }
+}
+
+/// Columns are told apart by their names, so two of one name would hide one of them.
+fn check_names<'a>(table: &str, names: impl Iterator<Item = &'a String>) -> Result<(), TableError> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(TableError::SameName {
+                table: table.to_owned(),
+                column: name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Row ids are `u32`; a table of more rows is refused where it comes into being.

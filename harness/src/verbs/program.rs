@@ -3,6 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -17,8 +18,15 @@ pub(super) fn run<'a>(
 ) -> Result<(), Ending> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    if !is_built(package) {
+        // Cargo itself is quiet, so that a refused call says one line.
+        let _ = writeln!(
+            io::stderr(),
+            "{verb}: building the program for this, which takes a minute"
+        );
+    }
     let status = Command::new(&cargo)
-        .args(["run", "--package", package, "--manifest-path"])
+        .args(["run", "--quiet", "--package", package, "--manifest-path"])
         .arg(&manifest)
         .arg("--")
         .args(arguments)
@@ -33,4 +41,10 @@ pub(super) fn run<'a>(
         true => Ok(()),
         false => Err(Ending::Said),
     }
+}
+
+/// Whether the program of `package` lies beside this one.
+fn is_built(package: &str) -> bool {
+    let folder = env::current_exe().ok();
+    folder.is_some_and(|own| own.with_file_name(package).exists())
 }

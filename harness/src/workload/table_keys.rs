@@ -1,11 +1,10 @@
 //! A key column of a table folder.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use join_core::page::DataType;
-use join_core::table::{Column, TABLE_FILE, Table, TableError, TableMeta};
+use join_core::table::{Column, Table, TableError, TableMeta};
 
 use super::error::Error;
 use crate::nearest::did_you_mean;
@@ -23,10 +22,9 @@ impl TableKeys {
     /// Looks the column `key` up in the description of the table in `folder`; `file` is the workload's.
     ///
     /// # Errors
-    /// If the description cannot be read or has no such column.
+    /// If the description cannot be read, has no such column, or two columns of one name.
     pub fn find(file: &str, folder: &Path, key: &str) -> Result<TableKeys, Error> {
-        let mut meta =
-            read_meta(&folder.join(TABLE_FILE)).map_err(|error| Error::table(file, error))?;
+        let mut meta = TableMeta::read(folder).map_err(|error| Error::table(file, error))?;
         let names = || meta.columns.iter().map(|column| column.name.as_str());
         let Some(number) = names().position(|name| name == key) else {
             return Err(Error::invalid(
@@ -74,12 +72,4 @@ impl fmt::Display for TableKeys {
         let column = &self.meta.columns[0].name;
         write!(f, "column {column:?} of {}", self.folder.display())
     }
-}
-
-fn read_meta(path: &Path) -> Result<TableMeta, TableError> {
-    let text = fs::read(path).map_err(TableError::io("read", path))?;
-    serde_json::from_slice(&text).map_err(|source| TableError::Meta {
-        path: path.to_owned(),
-        source,
-    })
 }

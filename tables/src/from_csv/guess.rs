@@ -2,16 +2,15 @@
 
 use join_core::page::DataType;
 
-/// Integers up to this size are FP64 exactly.
-const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+use crate::exact;
 
 /// What the fields seen so far allow. Nothing may be lost: a field that would not come back as it was written, such as
-/// `007`, `+1` or an integer beyond INT64, makes the column text.
+/// `007`, `+1.5`, an integer beyond INT64 or a decimal of more digits than FP64 has, makes the column text.
 #[derive(Clone, Debug, Default)]
 pub struct Guess {
     /// The narrowest type that holds all fields; none before the first.
     narrowest: Option<DataType>,
-    /// Whether an integer was seen that FP64 would round.
+    /// Whether an integer was seen whose digits FP64 would not give back.
     wide: bool,
 }
 
@@ -23,7 +22,7 @@ impl Guess {
         }
         let found = match integer(field) {
             Some(number) => {
-                self.wide |= number.unsigned_abs() > EXACT;
+                self.wide |= !exact::gives_back(field, number as f64);
                 match i32::try_from(number) {
                     Ok(_) => DataType::Int32,
                     Err(_) => DataType::Int64,
@@ -57,12 +56,18 @@ fn integer(field: &str) -> Option<i64> {
     usual.then(|| field.parse().ok()).flatten()
 }
 
-/// A finite number with a decimal point or an exponent.
+/// A finite number with a decimal point or an exponent whose digits FP64 gives back, as it is usually written.
 fn is_decimal(field: &str) -> bool {
-    let shape = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    field.bytes().all(shape)
-        && field.contains(['.', 'e', 'E'])
-        && field.parse().is_ok_and(f64::is_finite)
+    let digits = field.strip_prefix('-').unwrap_or(field);
+    let point = digits.find(['.', 'e', 'E']);
+    let usual = point.is_some_and(|point| match digits[..point].as_bytes() {
+        [] | [b'0'] | [b'1'..=b'9', ..] => true,
+        _ => false,
+    });
+    usual
+        && field
+            .parse()
+            .is_ok_and(|number: f64| number.is_finite() && exact::gives_back(field, number))
 }
 
 #[cfg(test)]
@@ -85,6 +90,16 @@ mod tests {
             (&["1e999"], DataType::Varchar),
             (&["2.5", "9007199254740992"], DataType::Fp64),
             (&["2.5", "9007199254740993"], DataType::Varchar),
+            (&["2.5", "4611686018427387904"], DataType::Varchar),
+            (&["2.5", "4611686018427388000"], DataType::Fp64),
+            (&["9007199254740993.0"], DataType::Varchar),
+            (&["0.30000000000000004", "1e22"], DataType::Fp64),
+            (&["0.12345678901234567890"], DataType::Varchar),
+            (&["1e-400", "0.5"], DataType::Varchar),
+            (&["007.1"], DataType::Varchar),
+            (&["-00.5"], DataType::Varchar),
+            (&["+1.5"], DataType::Varchar),
+            (&["0.1", "10.25"], DataType::Fp64),
             (&["007"], DataType::Varchar),
             (&["+1"], DataType::Varchar),
             (&["-0"], DataType::Varchar),

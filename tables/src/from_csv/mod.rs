@@ -1,5 +1,6 @@
 //! CSV files to columns: one pass to find the types, where any is to be found, and one to read the values.
 
+mod file;
 mod guess;
 mod records;
 
@@ -9,10 +10,10 @@ use std::path::PathBuf;
 use join_core::page::DataType;
 use join_core::table::{ColumnBuilder, NamedColumn, Value};
 
-use crate::selection::{Selected, select};
-use crate::{Error, Options, Progress};
+use crate::selection::{Selected, listed, select};
+use crate::{CsvOptions, Decimals, Error, Options, Progress, exact, names};
+use file::CsvFile;
 use guess::Guess;
-use records::Records;
 
 /// Reads the files one after the other.
 pub fn read(
@@ -20,7 +21,8 @@ pub fn read(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<NamedColumn>, Error> {
-    let first = Records::open(&files[0], &options.csv)?;
+    check(&options.csv)?;
+    let first = CsvFile::open(&files[0], &options.csv)?;
     let columns = select(first.names(), options).map_err(|what| Error::file(&files[0], what))?;
     let names = first.names().to_vec();
     let mut walk = Walk {
@@ -48,7 +50,7 @@ pub fn read(
     let mut builders: Vec<ColumnBuilder> = types.iter().copied().map(ColumnBuilder::new).collect();
     walk.all("reading", &columns, |number, column, field| {
         let value = match field {
-            Some(field) => parse(field, types[number], &column.name)?,
+            Some(field) => parse(field, types[number], &column.name, options.decimals)?,
             None => Value::Null,
         };
         builders[number]
@@ -59,6 +61,25 @@ pub fn read(
     Ok(named
         .map(|(column, builder)| NamedColumn::new(column.name, builder.finish()))
         .collect())
+}
+
+/// Checks that the bytes with a meaning are told apart.
+fn check(options: &CsvOptions) -> Result<(), Error> {
+    let delimiter = options.delimiter.unwrap_or(b',');
+    for (option, byte) in [("--quote", options.quote), ("--escape", options.escape)] {
+        if byte == Some(delimiter) {
+            return Err(Error::Options(format!(
+                "{option} and --delimiter are the same character; say another for one of them"
+            )));
+        }
+    }
+    match (options.quote, options.escape) {
+        (None, Some(_)) => Err(Error::Options(
+            "--escape is for what is inside of quotes, and --quote none says that there are none; leave out one of them"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A walk over all fields of all files.
@@ -86,13 +107,13 @@ impl Walk<'_> {
         let total = sizes.iter().sum();
         let mut before = 0;
         for (file, size) in self.files.iter().zip(&sizes) {
-            let mut records = Records::open(file, &self.options.csv)?;
+            let mut records = CsvFile::open(file, &self.options.csv)?;
             if records.names() != self.names {
                 return Err(Error::file(
                     file,
                     format!(
                         "the columns {} are not those of {}; give all files the same, or import them into two tables",
-                        records.names().join(", "),
+                        listed(records.names()),
                         self.files[0].display()
                     ),
                 ));
@@ -121,15 +142,25 @@ impl Walk<'_> {
 }
 
 /// A field as a value, or what is wrong with it.
-fn parse<'a>(field: &'a str, data_type: DataType, column: &str) -> Result<Value<'a>, String> {
+fn parse<'a>(
+    field: &'a str,
+    data_type: DataType,
+    column: &str,
+    decimals: Decimals,
+) -> Result<Value<'a>, String> {
+    let column = || names::argument([column]);
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
     let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let beyond = |wider: &str| {
-        format!("{field:?} is beyond {data_type}; say for instance --types {column}={wider}")
+        format!(
+            "{field:?} is beyond {data_type}; say for instance --types {}={wider}",
+            column()
+        )
     };
     let wrong = || {
         format!(
-            "{field:?} is no {data_type}; mend it, say --types {column}=VARCHAR, or name it with --null if it means NULL"
+            "{field:?} is no {data_type}; correct it, say --types {}=VARCHAR, or name it with --null if it means NULL",
+            column()
         )
     };
     match data_type {
@@ -148,10 +179,19 @@ fn parse<'a>(field: &'a str, data_type: DataType, column: &str) -> Result<Value<
                 false => wrong(),
             }),
         DataType::Fp64 => match field.parse::<f64>() {
-            Ok(number) if number.is_infinite() && field.contains(|c: char| c.is_ascii_digit()) => {
-                Err(beyond("VARCHAR"))
+            Ok(number) if !field.contains(|c: char| c.is_ascii_digit()) => Ok(Value::Fp64(number)),
+            Ok(number) if number.is_infinite() => Err(beyond("VARCHAR")),
+            Ok(number)
+                if decimals == Decimals::Rounded
+                    || is_integer && field.parse().is_ok_and(exact::has_integer)
+                    || exact::gives_back(field, number) =>
+            {
+                Ok(Value::Fp64(number))
             }
-            Ok(number) => Ok(Value::Fp64(number)),
+            Ok(_) => Err(format!(
+                "{field:?} has more digits than FP64; say --types {}=VARCHAR, or --decimals rounded for the nearest FP64",
+                column()
+            )),
             Err(_) => Err(wrong()),
         },
         DataType::Varchar => Ok(Value::Varchar(Cow::Borrowed(field.as_bytes()))),

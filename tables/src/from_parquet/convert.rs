@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use join_core::page::DataType;
 use join_core::table::Value;
 
-use crate::Decimals;
+use crate::{Decimals, exact};
 
 /// Integers up to this size are FP64 exactly.
 const EXACT: u128 = 1 << f64::MANTISSA_DIGITS;
@@ -29,15 +29,17 @@ pub struct Conversion {
 impl Conversion {
     /// An integer, or a decimal in units of its last digit.
     pub fn number(self, number: i128) -> Result<Value<'static>, String> {
-        let beyond = |mend: &str| format!("{number} is beyond {}; {mend}", self.target);
+        let beyond = |remedy: &str| format!("{number} is beyond {}; {remedy}", self.target);
         match (self.target, self.decimal) {
             (DataType::Fp64, Some((scale, how))) => decimal(number, scale, how).map(Value::Fp64),
-            (DataType::Fp64, None) if number.unsigned_abs() <= EXACT => {
-                Ok(Value::Fp64(number as f64))
-            }
-            (DataType::Fp64, None) => Err(format!(
-                "{number} has more digits than FP64; import the column as INT64"
-            )),
+            (DataType::Fp64, None) if exact::has_integer(number) => Ok(Value::Fp64(number as f64)),
+            (DataType::Fp64, None) => Err(match i64::try_from(number) {
+                Ok(_) => format!("{number} has more digits than FP64; import the column as INT64"),
+                Err(_) => format!(
+                    "{number} has more digits than FP64, and is beyond INT64; leave the column out with --columns, or convert \
+                     it to a string before"
+                ),
+            }),
             (DataType::Int32, _) => i32::try_from(number)
                 .map(Value::Int32)
                 .map_err(|_| beyond("import the column as INT64 with --types")),
@@ -69,7 +71,7 @@ impl Conversion {
 fn decimal(number: i128, scale: u32, how: Decimals) -> Result<f64, String> {
     // Who reads 15 digits into FP64 and writes 15 digits gets the same ones; an integer up to 2^53 is exact.
     let kept = number.unsigned_abs() < 10_u128.pow(f64::DIGITS)
-        || scale == 0 && number.unsigned_abs() <= EXACT;
+        || scale == 0 && exact::has_integer(number);
     if !kept && how != Decimals::Rounded {
         return Err(format!(
             "{number}e-{scale} has more digits than FP64; say --decimals scaled for INT64 in units of 1e-{scale}, \

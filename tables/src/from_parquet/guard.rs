@@ -24,7 +24,7 @@ pub fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String>
     let outer = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(read));
     GUARDED.set(outer);
-    result.unwrap_or_else(|panic| Err(super::broken(message(&*panic))))
+    result.unwrap_or_else(|panic| Err(super::damage::damaged(message(&*panic))))
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

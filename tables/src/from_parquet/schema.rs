@@ -2,9 +2,11 @@
 
 use join_core::page::DataType;
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
-use parquet::schema::types::{SchemaDescriptor, Type};
+use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::convert::Conversion;
+use super::meaning::Meaning;
+use crate::names;
 use crate::selection::{Selected, select};
 use crate::{Decimals, Options};
 
@@ -17,6 +19,10 @@ pub struct Planned {
     pub name: String,
     /// How its values are converted.
     pub conversion: Conversion,
+    /// What they stand for.
+    pub meaning: Meaning,
+    /// Bytes of each value, where all are of one length.
+    pub length: Option<usize>,
 }
 
 /// Decides for each selected column what becomes of it.
@@ -25,6 +31,12 @@ pub struct Planned {
 /// What is wrong, without the file: a column that is selected and has no counterpart in a table folder.
 pub fn plan(schema: &SchemaDescriptor, options: &Options) -> Result<Vec<Planned>, String> {
     let fields = schema.root_schema().get_fields();
+    if fields.is_empty() {
+        return Err(
+            "the file has no column, and a table without columns no rows; write a column"
+                .to_owned(),
+        );
+    }
     let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
     let selected = select(&names, options)?;
     selected.into_iter().map(|column| {
@@ -33,15 +45,10 @@ pub fn plan(schema: &SchemaDescriptor, options: &Options) -> Result<Vec<Planned>
         let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == column.index);
         let natural = natural(field, options.decimals);
         let (Some(index), Some(natural)) = (leaf, natural) else {
-            let others: Vec<&str> = fields
-                .iter()
-                .filter(|field| self::natural(field, options.decimals).is_some())
-                .map(|field| field.name())
-                .collect();
             return Err(format!(
-                "column {name:?} is {}, which no table folder can hold; leave it out with --columns {}",
+                "column {name:?} is {}, which no table folder can hold; {}",
                 describe(field),
-                others.join(",")
+                way_out(fields, options.decimals)
             ));
         };
         let target = asked.unwrap_or(natural.target);
@@ -52,8 +59,33 @@ pub fn plan(schema: &SchemaDescriptor, options: &Options) -> Result<Vec<Planned>
                 natural.target
             ));
         }
-        Ok(Planned { index, name, conversion: Conversion { target, ..natural } })
+        let length = match **field {
+            Type::PrimitiveType { physical_type: Physical::FIXED_LEN_BYTE_ARRAY, type_length, .. } => {
+                usize::try_from(type_length).ok()
+            }
+            _ => None,
+        };
+        let meaning = match natural.decimal {
+            Some((scale, Decimals::Scaled)) => Meaning::Scaled(scale),
+            Some(_) => Meaning::Plain,
+            None => Meaning::of(field),
+        };
+        Ok(Planned { index, name, conversion: Conversion { target, ..natural }, meaning, length })
     }).collect()
+}
+
+/// What to do about a column that cannot be imported.
+fn way_out(fields: &[TypePtr], decimals: Decimals) -> String {
+    let others = fields
+        .iter()
+        .filter(|field| natural(field, decimals).is_some())
+        .map(|field| field.name());
+    match names::argument(others) {
+        others if others.is_empty() => {
+            "convert it, as the file has no column that can be imported".to_owned()
+        }
+        others => format!("leave it out with --columns {others}"),
+    }
 }
 
 /// Whether all values are integers, so that any numeric type may be asked for.

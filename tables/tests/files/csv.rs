@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::common::shown;
 use join_core::page::DataType::{self, Fp64, Int32, Int64, Varchar};
 use join_core::table::Table;
-use tables::{CsvOptions, Options, read};
+use tables::{CsvOptions, Decimals, Options, read};
 
 fn read_all(texts: &[&[u8]], options: &Options) -> Result<Table, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -77,10 +77,6 @@ fn fields_of_any_length_with_anything_in_them() {
     );
     assert_eq!(read_csv("a,b", &Options::default()).unwrap().num_rows(), 0);
     assert_eq!(
-        shown(&read_csv("a\n0\n0\n\n\n", &Options::default()).unwrap()).1,
-        [["0"], ["0"]]
-    );
-    assert_eq!(
         shown(&read_csv("a\n1\n0", &Options::default()).unwrap()).1,
         [["1"], ["0"]]
     );
@@ -91,6 +87,7 @@ fn delimiter_quote_null_and_header_are_options() {
     let csv = CsvOptions {
         delimiter: Some(b';'),
         quote: Some(b'\''),
+        escape: None,
         nulls: vec!["NA".to_owned(), "-".to_owned()],
         header: false,
     };
@@ -119,6 +116,173 @@ fn delimiter_quote_null_and_header_are_options() {
     };
     let (_, rows) = shown(&read_csv("a,b\n5\" pipe,\"x\n", &options).unwrap());
     assert_eq!(rows, [["5\" pipe", "\"x"]]);
+}
+
+#[test]
+fn an_empty_line_is_a_row_where_there_is_one_column() {
+    let rows = |text: &str, options: &Options| {
+        let (_, rows) = shown(&read_csv(text, options).unwrap());
+        rows.into_iter()
+            .map(|row| row.join(","))
+            .collect::<Vec<_>>()
+    };
+    let plain = Options::default();
+    let no_header = Options {
+        csv: CsvOptions {
+            header: false,
+            ..CsvOptions::default()
+        },
+        ..Options::default()
+    };
+    for end in ["\n", "\r", "\r\n"] {
+        let lines = |lines: &[&str]| lines.join(end);
+        assert_eq!(
+            rows(&lines(&["a", "1", "", "2", ""]), &plain),
+            ["1", "NULL", "2"]
+        );
+        assert_eq!(
+            rows(&lines(&["a", "", "\"\"", "2"]), &plain),
+            ["NULL", "NULL", "2"]
+        );
+        assert_eq!(
+            rows(&lines(&["", "a", "0", "", "", ""]), &typed(&[("a", Int32)])),
+            ["0", "NULL", "NULL"]
+        );
+        assert_eq!(
+            rows(&lines(&["", "", "1", ""]), &no_header),
+            ["NULL", "NULL", "1"]
+        );
+        assert_eq!(
+            rows(&lines(&["", "1,2", "", "3,4", ""]), &no_header),
+            ["1,2", "3,4"]
+        );
+        assert_eq!(rows(&lines(&["a,b", "", "1,2", "", ""]), &plain), ["1,2"]);
+    }
+    // The empty field is text where something else means NULL.
+    let dash = Options {
+        csv: CsvOptions {
+            nulls: vec!["-".to_owned()],
+            ..CsvOptions::default()
+        },
+        ..Options::default()
+    };
+    assert_eq!(rows("a\n\n-\nx\n", &dash), ["", "NULL", "x"]);
+}
+
+#[test]
+fn what_stands_before_a_quote_is_an_option() {
+    let escape = |escape| Options {
+        csv: CsvOptions {
+            escape: Some(escape),
+            ..CsvOptions::default()
+        },
+        ..Options::default()
+    };
+    let text = "id,\"t\\\"\"\n1,\"say \\\"hi\\\" \\\\ \\n\"\n2,a\\b\n";
+    let table = read_csv(text, &escape(b'\\')).unwrap();
+    assert_eq!(table.columns()[1].name, "t\"");
+    assert_eq!(shown(&table).1, [["1", "say \"hi\" \\ \\n"], ["2", "a\\b"]]);
+    assert_eq!(
+        shown(&read_csv("a\n\"x\"\"y\"\n", &escape(b'"')).unwrap()).1,
+        [["x\"y"]]
+    );
+    assert!(refused("a\n\"x\"\"y\"\n", &escape(b'\\')).contains("follows a closing quote"));
+    assert!(refused("a\n1\n", &escape(b',')).contains("--escape and --delimiter are the same"));
+    for (csv, part) in [
+        (
+            CsvOptions {
+                quote: Some(b','),
+                ..CsvOptions::default()
+            },
+            "--quote and --delimiter are the same",
+        ),
+        (
+            CsvOptions {
+                quote: None,
+                escape: Some(b'x'),
+                ..CsvOptions::default()
+            },
+            "--quote none",
+        ),
+    ] {
+        let options = Options {
+            csv,
+            ..Options::default()
+        };
+        assert!(refused("a\n1\n", &options).contains(part));
+    }
+}
+
+/// Nothing is rounded that was not asked to be.
+#[test]
+fn digits_that_fp64_does_not_have_stay_text() {
+    for text in [
+        "0.12345678901234567890",
+        "12345678901234567.89",
+        "1e-400",
+        "007.1",
+        "+1.5",
+        "9223372036854775807.0",
+    ] {
+        let table = read_csv(format!("a\n{text}\n0.5\n"), &Options::default()).unwrap();
+        assert_eq!(
+            shown(&table),
+            (
+                vec![Varchar],
+                vec![vec![text.to_owned()], vec!["0.5".to_owned()]]
+            )
+        );
+    }
+    let asked = typed(&[("a", Fp64)]);
+    let rounded = Options {
+        decimals: Decimals::Rounded,
+        ..asked.clone()
+    };
+    for (text, nearest) in [
+        ("9007199254740993", "9007199254740992"),
+        ("9007199254740993.0", "9007199254740992"),
+        ("0.12345678901234567890", "0.12345678901234568"),
+        ("1e-400", "0"),
+    ] {
+        let error = refused(format!("a\n{text}\n"), &asked);
+        assert!(
+            error.contains("more digits than FP64") && error.contains("--decimals rounded"),
+            "{error}"
+        );
+        let table = read_csv(format!("a\n{text}\n"), &rounded).unwrap();
+        assert_eq!(shown(&table).1, [[nearest]]);
+    }
+    // Spellings that are not usual, and integers that FP64 has.
+    let text = "a\n007.10\n+1.5\n4611686018427387904\ninf\n-0\n";
+    let large = 2_f64.powi(62).to_string();
+    let rows = shown(&read_csv(text, &asked).unwrap()).1;
+    assert_eq!(rows, [["7.1"], ["1.5"], [large.as_str()], ["inf"], ["-0"]]);
+}
+
+#[test]
+fn columns_without_names_get_free_ones() {
+    let names = |text: &str| {
+        let table = read_csv(text, &Options::default()).unwrap();
+        table
+            .columns()
+            .iter()
+            .map(|named| named.name.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names("column2,,x\n1,2,3\n"), ["column2", "column2_", "x"]);
+    assert_eq!(
+        names(",column1,column1_\n1,2,3\n"),
+        ["column1__", "column1", "column1_"]
+    );
+    assert_eq!(names(",,\n1,2,3\n"), ["column1", "column2", "column3"]);
+    let options = Options {
+        columns: vec!["b".to_owned()],
+        ..Options::default()
+    };
+    assert_eq!(
+        shown(&read_csv("a,b,a\n1,2,3\n", &options).unwrap()).1,
+        [["2"]]
+    );
 }
 
 #[test]
@@ -225,6 +389,21 @@ fn bad_files_are_refused_with_their_line() {
             b"\"a,b\n1,2\n",
             &plain,
             "a quote is opened and never closed",
+        ),
+        (
+            b"a,b\n1,\"x\"y\n",
+            &plain,
+            "line 2, column \"b\": something follows a closing quote",
+        ),
+        (
+            b"a,b\n1,\"say \\\"hi\\\" there\"\n",
+            &plain,
+            "line 2, column \"b\"",
+        ),
+        (
+            b"\"a\" ,b\n1,2\n",
+            &plain,
+            "line 1: something follows a closing quote",
         ),
         (b"a,a\n1,2\n", &plain, "two columns are named \"a\""),
         (b"", &plain, "the file is empty"),

@@ -2,6 +2,9 @@
 
 mod common;
 mod csv;
+mod hostile;
+mod meaning;
 mod own_data;
 mod parquet;
+mod raw;
 mod round_trip;

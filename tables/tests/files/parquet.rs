@@ -1,13 +1,16 @@
 //! Parquet files of other writers: what becomes of each type, and what is said of what cannot be held.
 
 use crate::common::{shown, write_empty, write_parquet};
+use ::parquet::basic::{LogicalType, Repetition, Type as Physical};
 use ::parquet::data_type::{
     BoolType, ByteArrayType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
     Int96, Int96Type,
 };
-use ::parquet::file::writer::SerializedRowGroupWriter;
+use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use ::parquet::schema::types::Type;
 use join_core::page::DataType::{self, Fp64, Int32, Int64, Varchar};
 use std::fs::{self, File};
+use std::sync::Arc;
 use tables::{Decimals, Options, read};
 
 type Group<'a> = SerializedRowGroupWriter<'a, File>;
@@ -138,6 +141,29 @@ fn every_flat_type_has_a_counterpart() {
     );
 }
 
+/// The day and the nanoseconds of it are both signed: some writers count from the day after.
+#[test]
+fn timestamps_of_96_bits_may_be_before_1970() {
+    let of = |nanoseconds: i64, day: u32| {
+        let (mut value, bits) = (Int96::new(), nanoseconds.cast_unsigned());
+        value.set_data(bits as u32, (bits >> 32) as u32, day);
+        value
+    };
+    let day = 86_400_000_000_000;
+    let values = [
+        of(-1_000_000_000, 2_440_588),
+        of(day - 1_000_000_000, 2_440_587),
+        of(-1, 2_440_590),
+        of(-day, 2_440_588),
+    ];
+    let schema = "message m { required int96 a; }";
+    let read = read_file(schema, &Options::default(), |group| {
+        put!(group, Int96Type, values)
+    });
+    let expected = [-1_000_000_000, -1_000_000_000, 2 * day - 1, -day];
+    assert_eq!(read.unwrap().1, expected.map(|value| [value.to_string()]));
+}
+
 #[test]
 fn decimals_as_was_asked_for() {
     let schema = "message m { required int64 a (DECIMAL(18,2)); }";
@@ -183,7 +209,9 @@ fn types_that_are_asked_for_lose_nothing() {
         with(Int32, -5).unwrap(),
         (vec![Int32], vec![vec!["-5".to_owned()]])
     );
-    assert_eq!(with(Fp64, 1 << 53).unwrap().0, [Fp64]);
+    for exact in [1 << 53, 1 << 62, -(1 << 55), i64::MIN] {
+        assert_eq!(with(Fp64, exact).unwrap().0, [Fp64]);
+    }
     for (asked, value, part) in [
         (
             Int32,
@@ -213,6 +241,21 @@ fn values_that_cannot_be_held_are_named() {
     let error = read_file(unsigned, &plain, |group| put!(group, Int64Type, [1, -1])).unwrap_err();
     assert!(
         error.contains("18446744073709551615 is beyond INT64"),
+        "{error}"
+    );
+    let options = Options {
+        types: vec![("a".to_owned(), Fp64)],
+        ..Options::default()
+    };
+    let read = |value: u64| {
+        read_file(unsigned, &options, |group| {
+            put!(group, Int64Type, [value.cast_signed()])
+        })
+    };
+    assert_eq!(read(1 << 63).unwrap().1, [[2_f64.powi(63).to_string()]]);
+    let error = read(u64::MAX).unwrap_err();
+    assert!(
+        error.contains("has more digits than FP64, and is beyond INT64; leave the column out"),
         "{error}"
     );
     let text = "message m { required binary a (STRING); }";
@@ -267,6 +310,77 @@ fn types_without_a_counterpart_are_named_with_their_column() {
                 .columns()
                 .len(),
             2
+        );
+    }
+}
+
+#[test]
+fn advice_names_the_columns_that_are_left() {
+    let refused = |schema: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.parquet");
+        let field = |name: &str, physical| {
+            let length = if physical == Physical::INT32 { -1 } else { 2 };
+            let field = Type::primitive_type_builder(name, physical).with_length(length);
+            let half = (physical != Physical::INT32).then_some(LogicalType::Float16);
+            Arc::new(
+                field
+                    .with_logical_type(half)
+                    .with_repetition(Repetition::REQUIRED)
+                    .build()
+                    .unwrap(),
+            )
+        };
+        let mut fields = vec![field("half", Physical::FIXED_LEN_BYTE_ARRAY)];
+        fields.extend(
+            schema
+                .split('|')
+                .filter(|name| !name.is_empty())
+                .map(|name| field(name, Physical::INT32)),
+        );
+        let schema = Type::group_type_builder("m")
+            .with_fields(fields)
+            .build()
+            .unwrap();
+        let out = File::create(&file).unwrap();
+        SerializedFileWriter::new(out, Arc::new(schema), Arc::default())
+            .unwrap()
+            .close()
+            .unwrap();
+        read(&[file], &Options::default(), &mut |_| {})
+            .unwrap_err()
+            .to_string()
+    };
+    for (names, part) in [
+        ("", "no column that can be imported"),
+        ("a|b", "--columns a,b"),
+        ("a b|c,d|e", "--columns '\"a b\",\"c,d\",e'"),
+    ] {
+        let error = refused(names);
+        assert!(error.ends_with(part), "{error:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn only_the_columns_that_are_chosen_need_names_of_their_own() {
+    let schema = "message m { required int32 a; required int32 b; required int32 a; }";
+    let read = |columns: &[&str]| {
+        let options = Options {
+            columns: columns.iter().map(ToString::to_string).collect(),
+            ..Options::default()
+        };
+        read_file(schema, &options, |group| {
+            for value in [1, 2, 3] {
+                put!(group, Int32Type, [value]);
+            }
+        })
+    };
+    assert_eq!(read(&["b"]).unwrap().1, [["2"]]);
+    for columns in [&[][..], &["a"], &["b", "a"]] {
+        assert!(
+            read(columns)
+                .unwrap_err()
+                .contains("two columns are named \"a\"")
         );
     }
 }

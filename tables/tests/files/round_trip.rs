@@ -153,11 +153,5 @@ fn what_exists_is_not_overwritten() {
     .unwrap_err()
     .to_string();
     assert!(error.contains("exists and is not empty"), "{error}");
-
-    let twice = Table::new("t", vec![column("a"), column("a")]).unwrap();
-    let error = export(&twice, &folder.path().join("v.parquet"), &mut |_| {})
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("two columns are named \"a\""), "{error}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
 }
