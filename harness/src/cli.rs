@@ -115,7 +115,7 @@ pub enum Verb {
     Ingest(crate::verbs::ingest::Verb),
     /// Measure the peak memory of variants, one process each
     #[command(name = "__memory", hide = true)]
-    Memory(MemoryArgs),
+    Memory,
 }
 
 /// Of what to list.
@@ -146,27 +146,4 @@ pub struct CompareArgs {
     /// Folder of the comparison [default: reports/compare-<before>-<after>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-}
-
-/// Arguments of the process that measures peak memory.
-#[derive(Debug, Clone, Args)]
-pub struct MemoryArgs {
-    /// The workload's name or file
-    #[arg(long)]
-    pub workload: String,
-    /// The rung's name, where the file is a ladder
-    #[arg(long)]
-    pub name: String,
-    /// `quick`, `default` or `full`
-    #[arg(long)]
-    pub size: String,
-    /// Seed of synthetic data
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Threads of the joins
-    #[arg(long)]
-    pub threads: u32,
-    /// The variants
-    #[arg(long, value_delimiter = ',')]
-    pub variants: Vec<String>,
 }

@@ -10,6 +10,7 @@ pub mod machine;
 pub mod measure;
 pub mod nearest;
 pub mod peers;
+pub mod plain;
 pub mod plans;
 pub mod record;
 pub mod report;

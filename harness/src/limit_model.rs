@@ -34,23 +34,35 @@ const USUAL_L2: u64 = 1 << 20;
 const MOST_SCATTER_BITS: u32 = 16;
 
 /// The least seconds that `workload` takes with `threads` threads; none where the machine's
-/// limits were not measured at that thread count.
+/// limits were not measured at that thread count, or where there is nothing to touch.
 pub fn seconds(
     workload: &WorkloadRecord,
     threads: u32,
     limits: &[LimitRecord],
     environment: &Environment,
 ) -> Option<f64> {
-    let table_bytes = workload.build_rows * TUPLE_BYTES;
-    let in_cache = l2_bytes(environment) / 2;
+    let seconds = model(workload, threads, limits, environment)?;
+    // No multiple of 0, nor of what is beyond all numbers, says anything of a time.
+    (seconds > 0.0 && seconds.is_finite()).then_some(seconds)
+}
+
+fn model(
+    workload: &WorkloadRecord,
+    threads: u32,
+    limits: &[LimitRecord],
+    environment: &Environment,
+) -> Option<f64> {
+    let table_bytes = workload.build_rows.saturating_mul(TUPLE_BYTES);
+    let in_cache = (l2_bytes(environment) / 2).max(1);
     let sequential = rate(limits, "read_bytes_per_second", threads, u64::MAX)?;
     let random = |bytes| rate(limits, "random_reads_per_second", threads, bytes);
-    let tuples = (workload.build_rows + workload.probe_rows) as f64;
+    let tuples = workload.tuples() as f64;
     let streamed = |bytes: f64| bytes / sequential;
 
-    let key_bytes = (workload.build_bytes + workload.probe_bytes) as f64;
+    let key_bytes = workload.build_bytes as f64 + workload.probe_bytes as f64;
     let in_order = streamed(key_bytes).max(tuples / random(table_bytes)?);
-    let bits = table_bytes.div_ceil(in_cache).next_power_of_two().ilog2();
+    let tables = table_bytes.div_ceil(in_cache).checked_next_power_of_two();
+    let bits = tables.map_or(u64::BITS, u64::ilog2);
     let Some(scatter) = scatter_rate(limits, threads, bits) else {
         return Some(in_order);
     };
@@ -112,6 +124,7 @@ mod tests {
                 sum_probe: 0,
                 checksum: Checksum(0),
             },
+            keys: None,
         }
     }
 
@@ -160,6 +173,39 @@ mod tests {
         };
         assert_eq!(of(1e9), 1e6 / 1e9);
         assert_eq!(of(1e11), 4e6 / 1e10);
+    }
+
+    #[test]
+    fn where_nothing_is_touched_there_is_no_limit() {
+        let limits = |value| {
+            [
+                limit("read_bytes_per_second", 1 << 30, value),
+                limit("random_reads_per_second", 1 << 30, value),
+            ]
+        };
+        assert_eq!(
+            seconds(&workload(0, 0), 2, &limits(1e9), &environment()),
+            None
+        );
+        let some = workload(1000, 1000);
+        assert!(seconds(&some, 2, &limits(1e9), &environment()).is_some());
+        for value in [0.0, 5e-324] {
+            assert_eq!(seconds(&some, 2, &limits(value), &environment()), None);
+        }
+    }
+
+    #[test]
+    fn what_no_machine_has_is_no_panic() {
+        let limits = [
+            limit("read_bytes_per_second", 1 << 30, 1e9),
+            limit("random_reads_per_second", 1 << 30, 1e9),
+        ];
+        let mut all = workload(0, 0);
+        (all.build_rows, all.probe_rows) = (u64::MAX, u64::MAX);
+        (all.build_bytes, all.probe_bytes) = (u64::MAX, u64::MAX);
+        let mut without = environment();
+        without.caches[0].bytes = 0;
+        assert!(seconds(&all, 2, &limits, &without).is_some());
     }
 
     #[test]

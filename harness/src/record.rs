@@ -8,9 +8,14 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod check;
 mod file;
+mod lock;
 
+pub use check::{LEAST_SECONDS, MOST_SECONDS, is_time};
+pub(crate) use file::read_regular;
 pub use file::{RecordError, RecordWriter, Run, parse_run, read_run};
+pub use lock::Lock;
 
 /// The file of a run's folder that holds its records.
 pub const SAMPLES_FILE: &str = "samples.jsonl";
@@ -160,6 +165,35 @@ pub struct WorkloadRecord {
     pub probe_bytes: u64,
     /// The right answer.
     pub expected: Answer,
+    /// Of the keys of both sides in the order of their rows, NULLs included; not known of runs of before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Checksum>,
+}
+
+impl WorkloadRecord {
+    /// Rows of both sides.
+    pub fn tuples(&self) -> u64 {
+        self.build_rows.saturating_add(self.probe_rows)
+    }
+
+    /// What the data of `now` have that is not as it was in these, in words; none where they are the same.
+    pub fn change(&self, now: &WorkloadRecord) -> Option<String> {
+        type Field = (&'static str, fn(&WorkloadRecord) -> Option<String>);
+        const FIELDS: [Field; 8] = [
+            ("build rows", |w| Some(w.build_rows.to_string())),
+            ("probe rows", |w| Some(w.probe_rows.to_string())),
+            ("key type", |w| Some(w.key_type.clone())),
+            ("result rows", |w| Some(w.expected.rows.to_string())),
+            ("answer", |w| Some(w.expected.checksum.to_string())),
+            ("keys", |w| w.keys.map(|keys| keys.to_string())),
+            ("build pages", |w| Some(format!("{} B", w.build_bytes))),
+            ("probe pages", |w| Some(format!("{} B", w.probe_bytes))),
+        ];
+        FIELDS.iter().find_map(|(what, of)| {
+            let (then, now) = (of(self)?, of(now)?);
+            (then != now).then(|| format!("{what}: {then} then, {now} now"))
+        })
+    }
 }
 
 /// What a join answers: enough to compare two implementations.
@@ -217,6 +251,9 @@ pub struct VariantRecord {
     pub probe: Option<String>,
     /// One sentence.
     pub description: String,
+    /// Of a peer: checksum of how it is run; not known of runs of before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Checksum>,
 }
 
 /// The family of peers.

@@ -31,6 +31,11 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Whether it says more than its median does. One sample has no interval: its ends are the sample.
+    pub fn is_wide(self) -> bool {
+        self.low < self.high
+    }
+
     /// The interval of `1 / x`; all of `self` must be positive.
     pub fn reciprocal(self) -> Interval {
         Interval {
@@ -160,9 +165,11 @@ impl std::fmt::Display for Verdict {
 }
 
 /// Judges a ratio of times: a difference counts only if the whole interval lies on one side of 1
-/// and the median is farther from 1 than the noise floor.
+/// and the median is farther from 1 than the noise floor. Where there is no interval, none counts.
 pub fn verdict(ratio: Interval, floor: f64) -> Verdict {
-    if ratio.high < 1.0 && ratio.median < 1.0 / (1.0 + floor) {
+    if !ratio.is_wide() {
+        Verdict::WithinNoise
+    } else if ratio.high < 1.0 && ratio.median < 1.0 / (1.0 + floor) {
         Verdict::Faster
     } else if ratio.low > 1.0 && ratio.median > 1.0 + floor {
         Verdict::Slower
@@ -337,6 +344,10 @@ mod tests {
         assert_eq!(verdict(ratio(0.7, 0.8, 1.01), 0.05), Verdict::WithinNoise);
         assert_eq!(verdict(ratio(1.01, 1.03, 1.2), 0.05), Verdict::WithinNoise);
         assert_eq!(verdict(ratio(0.8, 0.96, 0.99), 0.05), Verdict::WithinNoise);
+        for of_one_sample in [0.1, 1.0, 9.0] {
+            let ratio = ratio(of_one_sample, of_one_sample, of_one_sample);
+            assert_eq!(verdict(ratio, 0.0), Verdict::WithinNoise);
+        }
     }
 
     #[test]

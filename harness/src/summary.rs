@@ -129,7 +129,7 @@ pub struct CellSummary {
     pub threads: u32,
     /// How many measurements.
     pub samples: usize,
-    /// Time of the whole join.
+    /// Time of the whole join; of a single sample, that sample three times.
     pub seconds: Interval,
     /// In the order of execution.
     pub phases: Vec<PhaseSummary>,
@@ -236,13 +236,15 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
         samples: samples.len(),
         seconds,
         phases: phases(&samples, seconds.median),
-        tuples_per_second: (workload.build_rows + workload.probe_rows) as f64 / seconds.median,
+        tuples_per_second: workload.tuples() as f64 / seconds.median,
         peak_bytes: peak.map(|m| m.peak_bytes),
         table_bytes: stats::median(&table_bytes).map(|b| b as u64),
         peak_bytes_per_build_row: peak
             .map(|m| m.peak_bytes as f64 / workload.build_rows.max(1) as f64),
-        counters_per_tuple: counters_per_tuple(&samples, workload.build_rows + workload.probe_rows),
-        limit_ratio: limit.map(|limit| seconds.median / limit),
+        counters_per_tuple: counters_per_tuple(&samples, workload.tuples()),
+        limit_ratio: limit
+            .map(|limit| seconds.median / limit)
+            .filter(|ratio| ratio.is_finite()),
         notes: samples.last().map_or(Vec::new(), |last| last.notes.clone()),
     })
 }

@@ -48,6 +48,7 @@ fn workload(number: usize) -> WorkloadRecord {
             sum_probe: 9,
             checksum: Checksum(number as u64),
         },
+        keys: Some(Checksum(1)),
     }
 }
 
@@ -124,6 +125,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                 build: None,
                 probe: None,
                 description: String::new(),
+                definition: None,
             })
             .collect(),
         plans: Vec::new(),

@@ -3,6 +3,7 @@
 //! Charts lay themselves out on their own: plotters' log ticks and its text sizes without a font
 //! rasteriser are not good enough to keep labels apart.
 
+use super::text::drawn;
 use plotters::coord::Shift;
 use plotters::prelude::{
     Circle as Disc, Color as _, DrawingArea, DrawingAreaErrorKind, FontDesc, FontFamily, FontStyle,
@@ -15,6 +16,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 /// The backend takes whole numbers only; a drawing four times as large, shown at a quarter, has
 /// quarter pixels.
 const SCALE: f64 = 4.0;
+/// Pixels of the drawing that nothing lies beyond: the backend subtracts and adds places without looking.
+const MOST: f64 = 1e8;
 /// The backend divides font sizes by this.
 const BACKEND_FONT: f64 = 1.24;
 
@@ -72,7 +75,7 @@ struct Label {
 impl Label {
     fn new(text: &str, x: f64, y: f64) -> Self {
         Self {
-            text: text.to_owned(),
+            text: drawn(text),
             at: (x, y),
             anchor: Anchor::Start,
             size: SMALL,
@@ -174,8 +177,9 @@ impl Canvas {
     }
 }
 
+/// Pixels of the drawing, within what it can hold.
 fn whole(pixels: f64) -> i32 {
-    (pixels * SCALE).round() as i32
+    (pixels * SCALE).round().clamp(-MOST, MOST) as i32
 }
 
 fn place((x, y): (f64, f64)) -> (i32, i32) {

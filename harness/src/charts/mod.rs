@@ -144,10 +144,13 @@ pub(crate) fn threads_text(threads: u32) -> String {
     format!("{threads} thread{s}")
 }
 
-/// `×1.24 [1.1, 1.3]`.
+/// `×1.24 [1.1, 1.3]`; of one sample `×1.24`.
 fn ratio_text(ratio: Interval) -> String {
     let [median, low, high] = [ratio.median, ratio.low, ratio.high].map(scale::short);
-    format!("×{median} [{low}, {high}]")
+    match ratio.is_wide() {
+        true => format!("×{median} [{low}, {high}]"),
+        false => format!("×{median}"),
+    }
 }
 
 /// The shaded range of ratios that are within the noise.

@@ -21,7 +21,8 @@ pub struct Axis {
 impl Axis {
     /// A log axis around positive values, with `margin` (a factor) on both sides.
     pub fn log(values: impl IntoIterator<Item = f64>, margin: f64, from: f64, to: f64) -> Self {
-        let (low, high) = range(values.into_iter().filter(|v| *v > 0.0 && v.is_finite()));
+        let values = values.into_iter().filter(|v| *v > 0.0 && v.is_finite());
+        let (low, high) = range(values.map(|v| v.clamp(LEAST, MOST)));
         Self {
             log: true,
             low: low / margin,
@@ -34,7 +35,10 @@ impl Axis {
     /// A linear axis from 0 to a little above the greatest value.
     pub fn from_zero(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (_, high) = range(values.into_iter().filter(|v| v.is_finite()));
-        let high = if high > 0.0 { high * 1.05 } else { 1.0 };
+        let high = match high > 0.0 {
+            true => high.clamp(LEAST, MOST) * 1.05,
+            false => 1.0,
+        };
         Self {
             log: false,
             low: 0.0,
@@ -154,6 +158,10 @@ fn decimal(digit: f64, power: i32) -> f64 {
         digit * 10f64.powi(power)
     }
 }
+
+/// Values beyond these are drawn at them: what is above and below has no room for margins, nor for powers of ten.
+const LEAST: f64 = 1e-100;
+const MOST: f64 = 1e100;
 
 /// Least and greatest; a lone value gets a range around it.
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -287,6 +295,31 @@ mod tests {
         assert_eq!(rows(1 << 20), "2^20");
         assert_eq!(rows(1500), "1.5 K");
         assert_eq!(bytes(1048576.0), "1 MiB");
+    }
+
+    #[test]
+    fn no_number_is_too_large_or_too_small_for_an_axis() {
+        for values in [
+            [f64::MAX, 1.0],
+            [f64::MAX, f64::MAX],
+            [5e-324, 5e-324],
+            [5e-324, f64::MAX],
+            [0.0, -1.0],
+            [f64::NAN, f64::INFINITY],
+        ] {
+            for axis in [
+                Axis::log(values, 1.1, 0.0, 500.0),
+                Axis::from_zero(values, 0.0, 500.0),
+            ] {
+                let ticks = axis.ticks(48.0);
+                assert!(ticks.len() < 20, "{values:?}: {} ticks", ticks.len());
+                assert!(axis.powers_of_two(36.0).len() < 20);
+                for value in values {
+                    let at = axis.at(value);
+                    assert!(at.is_nan() == value.is_nan(), "{values:?}: {value} at {at}");
+                }
+            }
+        }
     }
 
     #[test]

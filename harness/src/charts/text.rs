@@ -1,9 +1,22 @@
 //! How wide a text is. No font is read: the widths are those of a wide sans-serif (DejaVu Sans),
 //! so other fonts take less room than was reserved.
 
+use crate::plain::plain;
+
+/// Characters of the longest text that is drawn whole: more than a page is wide.
+const MOST: usize = 300;
+
+/// A text as it is drawn: without what no document may hold, and cut where no page has room for it.
+pub fn drawn(text: &str) -> String {
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => plain(&text[..at]) + "…",
+        None => plain(text),
+    }
+}
+
 /// Width in pixels of `text` at `size` pixels an em.
 pub fn width(text: &str, size: f64, bold: bool) -> f64 {
-    let ems: f64 = text.chars().map(ems).sum();
+    let ems: f64 = text.chars().take(MOST + 1).map(ems).sum();
     ems * size * if bold { 1.1 } else { 1.0 }
 }
 

@@ -178,7 +178,7 @@ fn bytes_per_row(data: &Data<'_>, names: &[&str]) -> f64 {
         .filter(|r| Some(r.workload.as_str()) == largest && r.toggles.is_empty())
         .filter(|r| names.contains(&r.variant.as_str()))
         .filter_map(|r| Some(r.table_bytes? as f64 / r.build_rows as f64))
-        .filter(|bytes| *bytes > 0.0)
+        .filter(|bytes| *bytes > 0.0 && bytes.is_finite())
         .collect();
     stats::median(&bytes).unwrap_or(8.0)
 }

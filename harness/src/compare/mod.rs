@@ -17,7 +17,7 @@ mod chart;
 mod judge;
 mod page;
 
-pub use page::draw;
+pub use page::{COMPARISON_FILE, FILES, draw};
 
 /// Variants of a workload that it takes to tell a change of one of them from a shift of all.
 const SHIFT_FROM: usize = 5;
@@ -199,7 +199,9 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
         summarise_cells(before, &cells[0]),
         summarise_cells(after, &cells[1]),
     ];
-    let (pairs, not_comparable) = pair(&summaries, unlike(before, after).as_deref());
+    let (pairs, not_comparable) = pair(&summaries, unlike(before, after).as_deref(), |workload| {
+        other_keys(before, after, workload)
+    });
     let measured = Measured::all(&summaries, &cells, &pairs);
     let floor = summaries.iter().filter_map(|s| s.noise_floor.floor);
     let floor = floor.fold(0.0, f64::max);
@@ -275,6 +277,19 @@ fn unlike(before: &Run, after: &Run) -> Option<String> {
     (!a.optimised || !b.optimised).then(|| "a build was not optimised".to_owned())
 }
 
+/// Why two workloads of one name, size and answer are not the same thing.
+fn other_keys(before: &Run, after: &Run, workload: &str) -> Option<String> {
+    let (a, b) = (before.workload(workload)?, after.workload(workload)?);
+    if a.key_type != b.key_type {
+        return Some(format!(
+            "different key type: {}, then {}",
+            a.key_type, b.key_type
+        ));
+    }
+    let (keys_a, keys_b) = (a.keys?, b.keys?);
+    (keys_a != keys_b).then(|| format!("different keys: checksum {keys_a}, then {keys_b}"))
+}
+
 fn differences(before: &Run, after: &Run) -> Vec<Difference> {
     type Field = (&'static str, fn(&Environment) -> String);
     const FIELDS: [Field; 7] = [
@@ -305,10 +320,11 @@ fn differences(before: &Run, after: &Run) -> Vec<Difference> {
         .collect()
 }
 
-/// Finds each cell of one run in the other.
+/// Finds each cell of one run in the other. `other_keys` says why a workload is not the same in both.
 fn pair<'a>(
     summaries: &'a [Summary; 2],
     everything: Option<&str>,
+    other_keys: impl Fn(&str) -> Option<String>,
 ) -> (Vec<[&'a CellSummary; 2]>, Vec<NotComparable>) {
     fn key(cell: &CellSummary) -> Key<'_> {
         (&cell.workload, &cell.variant, &cell.toggles, cell.threads)
@@ -333,13 +349,15 @@ fn pair<'a>(
         let reason = match (everything, by_key[1].get(&key(cell))) {
             (Some(reason), _) => reason.to_owned(),
             (_, None) => missing(b, key(cell), "second"),
-            (_, Some(other)) => match mismatch(cell, other) {
-                Some(reason) => reason,
-                None => {
-                    pairs.push([cell, *other]);
-                    continue;
+            (_, Some(other)) => {
+                match mismatch(cell, other).or_else(|| other_keys(&cell.workload)) {
+                    Some(reason) => reason,
+                    None => {
+                        pairs.push([cell, *other]);
+                        continue;
+                    }
                 }
-            },
+            }
         };
         leave_out(cell, reason);
     }

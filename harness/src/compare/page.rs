@@ -15,6 +15,11 @@ const METHOD: &str = include_str!("method.html");
 /// The file of a comparison's folder that holds all of it.
 pub const COMPARISON_FILE: &str = "comparison.json";
 
+const CHART_FILE: &str = "compare.svg";
+
+/// All files of a comparison's folder.
+pub const FILES: [&str; 3] = [COMPARISON_FILE, CHART_FILE, PAGE_FILE];
+
 /// Writes a comparison into folder `dir`, which is made if needed; returns the path of the page.
 ///
 /// # Errors
@@ -24,7 +29,7 @@ pub fn draw(dir: &Path, comparison: &Comparison) -> Result<PathBuf, RecordError>
     write(dir, COMPARISON_FILE, &json(comparison))?;
     let svg = chart::draw(comparison);
     if let Some(svg) = &svg {
-        write(dir, "compare.svg", svg)?;
+        write(dir, CHART_FILE, svg)?;
     }
     // The page comes last: where it is, the rest is.
     write(dir, PAGE_FILE, &page(comparison, svg.as_deref()))

@@ -97,6 +97,12 @@ impl Plan {
             rounds,
         }
     }
+
+    /// How many measurements that are.
+    pub fn records(&self) -> usize {
+        let ways = [COPY, COPY_STREAMING].len() + PlacementKind::ALL.len();
+        ROWS.len() * self.workers.len() * ways * self.rounds as usize
+    }
 }
 
 /// Why there is no measurement.

@@ -4,7 +4,7 @@
 //! that a variant starts with the data and nothing else: no pool, no leftovers of an allocator. Large blocks come from
 //! the system and go back to it, so that the peak is what the join holds at a time.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -14,19 +14,20 @@ use serde::{Deserialize, Serialize};
 
 use super::sample::Bench;
 use super::{Cell, Data};
-use crate::record::{Answer, Environment, Size};
-use crate::workload::Instance;
+use crate::record::{Answer, Environment, Size, WorkloadRecord};
+use crate::workload::{Instance, Origin};
 
 /// The verb that starts the process.
 pub const VERB: &str = "__memory";
 
-/// What to measure.
-#[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// The workload.
-    pub instance: &'a Instance,
-    /// What names the workload: its name or the path of its file.
-    pub workload: &'a str,
+/// What to measure: what the process reads from its standard input. It has the workload's file itself, as no name tells a
+/// file of one's own from another of that name, and what is at a path may have become another file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The workload's file.
+    pub origin: Origin,
+    /// What the run knows of its data.
+    pub record: WorkloadRecord,
     /// The size of the run.
     pub size: Size,
     /// The seed of the run.
@@ -34,63 +35,108 @@ pub struct Wanted<'a> {
     /// Threads of the joins.
     pub threads: u32,
     /// The variants.
-    pub variants: Vec<&'a str>,
+    pub variants: Vec<String>,
 }
 
 /// A line that the process prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+#[serde(rename_all = "lowercase")]
+enum Line {
+    Peak(Peak),
+    /// The data are not those of the run any more, and in what.
+    Changed(String),
+    /// Why there are no more peaks.
+    Failed(String),
+}
+
+/// What was measured of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peak {
     /// The variant.
     pub variant: String,
     /// Peak of the process above what it held before the join.
     pub peak_bytes: u64,
 }
 
+/// Why there are no peaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The data are not those of the run any more, and in what.
+    #[error("its data are others now: {0}")]
+    Changed(String),
+    /// The process did not start, or did not do its work: one line.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    fn failed(error: impl ToString) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 /// Starts the process and returns what it measured; variants that failed are missing.
 ///
 /// # Errors
-/// The process cannot be started, in one line.
-pub fn measure(wanted: &Wanted<'_>) -> Result<Vec<Line>, String> {
+/// The process does not do its work, or finds other data.
+pub fn measure(wanted: &Wanted) -> Result<Vec<Peak>, Error> {
     if !cfg!(target_os = "linux") {
-        return Err("peaks are read from /proc, which only Linux has".to_owned());
+        return Err(Error::failed(
+            "peaks are read from /proc, which only Linux has",
+        ));
     }
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = Command::new(program);
-    command
+    let wanted = serde_json::to_vec(wanted).map_err(Error::failed)?;
+    let program = std::env::current_exe().map_err(Error::failed)?;
+    let mut child = Command::new(program)
         .arg(VERB)
-        .args(["--workload", wanted.workload])
-        .args(["--name", &wanted.instance.name])
-        .args(["--size", &wanted.size.to_string()])
-        .args(["--threads", &wanted.threads.to_string()])
-        .args(["--variants", &wanted.variants.join(",")])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    if let Some(seed) = wanted.seed {
-        command.args(["--seed", &seed.to_string()]);
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(Error::failed)?;
+    // It reads all before it prints anything; that it has ended shows in its status.
+    let _ = child.stdin.take().expect("piped above").write_all(&wanted);
+    let output = child.stdout.take().expect("piped above");
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    let found: Result<Vec<Peak>, Error> = lines
+        .by_ref()
+        .filter_map(|line| serde_json::from_str(&line).ok())
+        .map(|line| match line {
+            Line::Peak(peak) => Ok(peak),
+            Line::Changed(what) => Err(Error::Changed(what)),
+            Line::Failed(error) => Err(Error::Failed(error)),
+        })
+        .collect();
+    let status = child.wait().map_err(Error::failed)?;
+    match status.success() {
+        true => found,
+        false => found.and(Err(Error::Failed(format!(
+            "its process ended with {status}"
+        )))),
     }
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let output = child.stdout.take().ok_or("no standard output")?;
-    let lines = BufReader::new(output).lines().map_while(Result::ok);
-    let found = lines.filter_map(|line| serde_json::from_str(&line).ok());
-    let found = found.collect();
-    child.wait().map_err(|error| error.to_string())?;
-    Ok(found)
 }
 
-/// The work of the process: prints a [`Line`] for each of `cells`.
+/// Says why there are no more peaks.
+///
+/// # Errors
+/// Nobody reads it.
+pub fn fail(error: &str) -> Result<(), String> {
+    print_line(&Line::Failed(error.to_owned()))
+}
+
+/// The work of the process: prints a line for each of `cells`, or that the data are not those of `wanted`.
 ///
 /// # Errors
 /// The data cannot be made or joined, or the system forks no more.
 #[cfg(target_os = "linux")]
 pub fn print(
     instance: &Instance,
-    seed: Option<u64>,
+    wanted: &Wanted,
     cells: &[Cell],
     environment: &Environment,
 ) -> Result<(), String> {
     let workload = instance
-        .generate(seed, NonZeroUsize::MIN)
+        .generate(wanted.seed, NonZeroUsize::MIN)
         .map_err(|error| error.to_string())?;
     let data = Data {
         record: workload.record(),
@@ -98,6 +144,9 @@ pub fn print(
         probe: &workload.probe,
         pairs: false,
     };
+    if let Some(change) = wanted.record.change(&data.record) {
+        return print_line(&Line::Changed(change));
+    }
     let input = JoinInput::new(data.build, data.probe).map_err(|error| error.to_string())?;
     for cell in cells {
         // SAFETY: this process has one thread: the data was made on it, and every join runs in a child.
@@ -126,7 +175,6 @@ fn print_one(
     expected: &Answer,
     environment: &Environment,
 ) -> bool {
-    use std::io::Write;
     static NEVER: AtomicBool = AtomicBool::new(false);
     let (Some(before), mut bench) = (status("VmRSS"), Bench::new(environment, &NEVER)) else {
         return false;
@@ -137,15 +185,19 @@ fn print_one(
     let Some(peak) = status("VmHWM") else {
         return false;
     };
-    let line = Line {
+    let peak = Peak {
         variant: cell.name.variant.clone(),
         peak_bytes: peak.saturating_sub(before),
     };
-    let Ok(text) = serde_json::to_string(&line) else {
-        return false;
-    };
+    print_line(&Line::Peak(peak)).is_ok()
+}
+
+fn print_line(line: &Line) -> Result<(), String> {
+    let text = serde_json::to_string(line).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout();
-    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| error.to_string())
 }
 
 /// A field of this process' status, in bytes.

@@ -12,7 +12,7 @@ use super::sample::{Bench, Failed, Measured};
 use super::{Cell, Data, Progress, key, tags};
 use crate::record::{
     FailureRecord, NoteRecord, PlanRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
-    Source,
+    Source, WorkloadRecord,
 };
 
 /// Why a run ends early.
@@ -27,6 +27,12 @@ pub enum Stop {
     /// The key columns of a workload cannot be joined.
     #[error("workload {0}: {1}")]
     Workload(String, String),
+    /// The data of a workload are not those that the run has measured before.
+    #[error(
+        "workload {0}: its data are not those that this run began with ({1}); bring them back, or start a new run with \
+         --out"
+    )]
+    Changed(String, String),
 }
 
 /// A run under way.
@@ -41,8 +47,6 @@ pub struct Runner<'a> {
     progress: Progress,
     /// Seconds of the budget that workloads before have used.
     used: f64,
-    wrong: usize,
-    failed: usize,
 }
 
 impl<'a> Runner<'a> {
@@ -65,8 +69,6 @@ impl<'a> Runner<'a> {
             interrupted,
             progress,
             used: 0.0,
-            wrong: 0,
-            failed: 0,
         }
     }
 
@@ -83,20 +85,6 @@ impl<'a> Runner<'a> {
     /// The progress.
     pub fn progress(&mut self) -> &mut Progress {
         &mut self.progress
-    }
-
-    /// Wrong answers of variants so far, those of before included.
-    pub fn wrong(&self) -> usize {
-        let before = self.before.iter().flat_map(|run| {
-            let failures = run.failures.iter();
-            failures.filter(|f| f.wrong && run.variant(&f.variant).is_none_or(|v| !v.is_peer()))
-        });
-        self.wrong + before.count()
-    }
-
-    /// Failures so far that are no wrong answers of variants.
-    pub fn failed(&self) -> usize {
-        self.failed
     }
 
     /// Counts `seconds` that something else than samples took against the budget.
@@ -153,6 +141,19 @@ impl<'a> Runner<'a> {
         })
     }
 
+    /// Refuses data that are not those that the run has measured under this name before.
+    ///
+    /// # Errors
+    /// They are not.
+    pub fn same_data(&self, workload: &WorkloadRecord) -> Result<(), Stop> {
+        let before = self.before.as_ref();
+        let then = before.and_then(|before| before.workload(&workload.name));
+        match then.and_then(|then| then.change(workload)) {
+            None => Ok(()),
+            Some(change) => Err(Stop::Changed(workload.name.clone(), change)),
+        }
+    }
+
     /// Counts a workload that was measured before against the budget.
     pub fn skip(&mut self, workload: &str) {
         if let Some(plan) = self.plan_of_before(workload) {
@@ -170,7 +171,8 @@ impl<'a> Runner<'a> {
     /// will be for what comes after.
     ///
     /// # Errors
-    /// Ctrl-C, a full disk, columns that cannot be joined. A cell that fails is recorded and left out.
+    /// Ctrl-C, a full disk, columns that cannot be joined or are not those of before. A cell that fails is recorded and left
+    /// out.
     pub fn workload(
         &mut self,
         data: &Data<'_>,
@@ -182,6 +184,7 @@ impl<'a> Runner<'a> {
         let name = &workload.name;
         let input = JoinInput::new(data.build, data.probe)
             .map_err(|error| Stop::Workload(name.clone(), error.to_string()))?;
+        self.same_data(workload)?;
         self.record(&Record::Workload(workload.clone()), |before| {
             before.workload(name).is_some()
         })?;
@@ -212,8 +215,8 @@ impl<'a> Runner<'a> {
             }
         }
         let rounds = cells.iter().map(|cell| cell.name.rounds).max().unwrap_or(0);
-        let total: u32 = cells.iter().map(|cell| cell.name.rounds).sum();
-        let mut samples = 0;
+        let total: u64 = cells.iter().map(|cell| u64::from(cell.name.rounds)).sum();
+        let mut samples = 0_u64;
         for round in 1..=rounds {
             let order = rounds::order(cells.len(), self.seed, name, round);
             for (place, &index) in order.iter().enumerate() {
@@ -228,7 +231,7 @@ impl<'a> Runner<'a> {
                 if self.interrupted() {
                     return Err(Stop::Interrupted);
                 }
-                let part = f64::from(samples) / f64::from(total.max(1));
+                let part = samples as f64 / total.max(1) as f64;
                 self.progress
                     .step(part, &format!("round {round} of {rounds}"));
                 match self
@@ -340,11 +343,6 @@ impl<'a> Runner<'a> {
         failure: &Failed,
     ) -> Result<(), Stop> {
         let wrong = matches!(failure, Failed::Wrong(_));
-        if wrong && !cell.is_peer() {
-            self.wrong += 1;
-        } else {
-            self.failed += 1;
-        }
         cell.name.rounds = 0;
         let name = &cell.name;
         let toggles: String = name
@@ -525,6 +523,7 @@ mod tests {
                 build_bytes: 8192,
                 probe_bytes: 8192,
                 expected: answer(&oracle::sort_merge(&input)),
+                keys: None,
             },
             build: &column,
             probe: &column,
@@ -549,6 +548,7 @@ mod tests {
                 build: None,
                 probe: None,
                 description: String::new(),
+                definition: None,
             };
             writer.write(&Record::Variant(record)).unwrap();
         }
@@ -567,8 +567,6 @@ mod tests {
         );
         let cells = cells.into_vec();
         runner.workload(&data, cells, f64::INFINITY, 0.0).unwrap();
-        assert_eq!((runner.wrong(), runner.failed()), (1, 2));
-
         let run = read_run(folder.path()).unwrap();
         assert_eq!(run.samples.len(), 3);
         let failure = |variant: &str| run.failures.iter().find(|f| f.variant == variant).unwrap();

@@ -1,15 +1,18 @@
 //! `peer.toml`: how to get a peer's version, how to run it, how to install it.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use join_core::checksum::RowHasher;
 use serde::Deserialize;
 
 use super::process;
 use crate::machine;
-use crate::record::Environment;
+use crate::plain::plain;
+use crate::record::{Checksum, Environment, RecordError, read_regular};
 
 /// The file of a peer's folder that defines it.
 pub const FILE: &str = "peer.toml";
@@ -18,7 +21,10 @@ pub const FILE: &str = "peer.toml";
 const PROGRAMS: &str = ".venv/bin";
 
 /// What a peer may take to tell its version.
-const VERSION_LIMIT: Duration = Duration::from_secs(120);
+const VERSION_LIMIT: Duration = Duration::from_secs(60);
+
+/// Of a file that a peer names, what tells it from others.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A name of a second page setting.
 const HUGE_PAGES: &str = "+huge-pages";
@@ -37,13 +43,8 @@ pub enum Error {
         near: String,
     },
     /// Its definition cannot be read.
-    #[error("cannot read {}: {source}; a peer is a folder with such a file (peers/README.md)", path.display())]
-    Io {
-        /// The definition.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error("cannot read {0}; a peer is a folder with such a file (peers/README.md)")]
+    Io(RecordError),
     /// Its definition is wrong.
     #[error("{}: {message}", path.display())]
     Invalid {
@@ -113,21 +114,20 @@ impl Peer {
     /// There is no definition, or it is wrong.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
-        let io = |source| Error::Io {
-            path: path.clone(),
-            source,
-        };
-        let text = std::fs::read_to_string(&path).map_err(io)?;
-        let folder = folder.canonicalize().map_err(io)?;
+        let text = read_regular(&path).map_err(Error::Io)?;
+        let folder = folder.canonicalize();
+        let folder = folder.map_err(|error| Error::Io(RecordError::io(&path, error)))?;
         let invalid = |message: String| Error::Invalid {
             path: path.clone(),
             message,
         };
+        let text = String::from_utf8(text)
+            .map_err(|_| invalid("it is not UTF-8; save it as UTF-8".to_owned()))?;
         let fields: Fields = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| {
                 text[..span.start].bytes().filter(|&b| b == b'\n').count() + 1
             });
-            let message = error.message().replace('\n', ", ");
+            let message = plain(&error.message().replace('\n', ", "));
             invalid(format!("line {line}: {message}"))
         })?;
         for (field, words) in [("version", &fields.version), ("run", &fields.run)] {
@@ -145,7 +145,7 @@ impl Peer {
         }
         let name = folder.file_name().unwrap_or_default();
         Ok(Self {
-            name: name.to_string_lossy().into_owned(),
+            name: plain(&name.to_string_lossy()),
             description: one_line(&fields.description),
             folder,
             fields,
@@ -163,7 +163,14 @@ impl Peer {
     /// It does not run here.
     pub fn version(&self) -> Result<String, Missing> {
         let mut command = command(&self.folder, &self.fields.version);
-        process::output(command.stdin(Stdio::null()), VERSION_LIMIT)
+        let waiting = || {
+            let most = VERSION_LIMIT.as_secs();
+            eprintln!(
+                "waiting for {} to tell its version, {most} s at most",
+                self.name
+            );
+        };
+        process::output(command.stdin(Stdio::null()), VERSION_LIMIT, waiting)
             .and_then(|text| match one_line(&text) {
                 version if version.is_empty() => Err("it told no version".to_owned()),
                 version => Ok(version),
@@ -228,6 +235,28 @@ impl Setup {
         command.envs(&self.environment);
         command
     }
+
+    /// Of how it is run: command, environment and limit, and the files that command and environment name.
+    pub fn checksum(&self) -> Checksum {
+        let mut hasher = RowHasher::new();
+        hasher.float(self.limit.map_or(0.0, |limit| limit.as_secs_f64()));
+        let settings = self.environment.iter();
+        let settings = settings.flat_map(|(name, value)| [name, value]);
+        for word in self.run.iter().chain(settings) {
+            hasher.string(word.as_bytes());
+            let path = self.folder.join(word);
+            if !path.is_file() {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let file = std::fs::File::open(path);
+            match file.and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
+                Ok(_) => hasher.string(&bytes),
+                Err(_) => hasher.null(),
+            }
+        }
+        Checksum(hasher.finish())
+    }
 }
 
 /// A command of a peer: in its folder, where programs of the environment beside it come first.
@@ -244,5 +273,5 @@ fn command(folder: &Path, words: &[String]) -> Command {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    plain(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

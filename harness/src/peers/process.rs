@@ -15,9 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{KeyFiles, Side};
 use super::plan::PlanFiles;
+use crate::plain::plain;
+use crate::record::is_time;
 
 /// How often a wait looks whether someone pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What is waited for without a word.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process may take to end when it should.
 const END: Duration = Duration::from_secs(2);
@@ -255,16 +260,7 @@ impl Process {
             None => "closed its output".to_owned(),
             Some(status) => ended(status),
         };
-        let mut said = String::new();
-        if let Some(errors) = self.errors.take() {
-            let deadline = Instant::now() + END;
-            while !errors.is_finished() && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            if errors.is_finished() {
-                said = errors.join().unwrap_or_default();
-            }
-        }
+        let said = self.errors.take().and_then(finished).unwrap_or_default();
         match said.is_empty() {
             true => how,
             false => format!("{how}: {}", cut(&said)),
@@ -282,7 +278,7 @@ impl Drop for Process {
 /// Refuses a time that is longer than the answer took.
 fn possible(seconds: f64, passed: Duration) -> Result<(), Fault> {
     let passed = passed.as_secs_f64();
-    match seconds > 0.0 && seconds <= passed {
+    match is_time(seconds) && seconds <= passed {
         true => Ok(()),
         false => Err(Fault::Failed(format!(
             "says that it took {seconds} s, and answered after {passed:.6} s"
@@ -295,8 +291,13 @@ struct Refused {
     error: String,
 }
 
-/// Runs a command to its end and returns what it printed, or in one line why it did not work.
-pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, String> {
+/// Runs a command to its end and returns what it printed, or in one line why it did not work. Calls `waiting` where that
+/// takes so long that somebody may wonder.
+pub(super) fn output(
+    command: &mut Command,
+    limit: Duration,
+    waiting: impl FnOnce(),
+) -> Result<String, String> {
     group(command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot(command, &error))?;
@@ -308,19 +309,39 @@ pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, S
     });
     let errors = child.stderr.take().expect("piped above");
     let said = std::thread::spawn(move || last_line(errors));
-    let Some(status) = wait(&mut child, limit) else {
+    let patience = PATIENCE.min(limit);
+    let status = wait(&mut child, patience).or_else(|| {
+        if patience < limit {
+            waiting();
+        }
+        wait(&mut child, limit - patience)
+    });
+    let Some(status) = status else {
         kill(&mut child);
         let _ = child.wait();
         return Err(format!("no answer within {:.0} s", limit.as_secs_f64()));
     };
     if status.success() {
-        return Ok(printed.join().unwrap_or_default());
+        // What it has started and left behind may hold the pipe for ever.
+        return finished(printed)
+            .ok_or_else(|| "a program that it started holds its output open".to_owned());
     }
-    let said = said.join().unwrap_or_default();
+    let said = finished(said).unwrap_or_default();
     Err(match said.is_empty() {
         true => ended(status),
         false => cut(&said),
     })
+}
+
+/// What a thread has read, if it comes to an end soon.
+fn finished(reader: JoinHandle<String>) -> Option<String> {
+    let deadline = Instant::now() + END;
+    while !reader.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    reader
+        .is_finished()
+        .then(|| reader.join().unwrap_or_default())
 }
 
 /// Gives a command a process group of its own: a Ctrl-C is the harness's to deal with, and all that the command starts
@@ -395,9 +416,49 @@ fn last_line(from: impl Read) -> String {
 /// The beginning of a text, in one line.
 fn cut(text: &str) -> String {
     const MOST: usize = 300;
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = plain(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match text.char_indices().nth(MOST) {
         Some((at, _)) => format!("{} …", &text[..at]),
         None => text,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn output_of(script: &str) -> (Result<String, String>, Duration) {
+        let start = Instant::now();
+        let mut command = Command::new("sh");
+        let found = output(
+            command.args(["-c", script]),
+            Duration::from_millis(300),
+            || {},
+        );
+        (found, start.elapsed())
+    }
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        for (script, says) in [
+            ("sleep 20", "no answer"),
+            ("sleep 20 & echo 1.0", "holds its output open"),
+            ("sleep 20 & echo broken >&2; exit 1", "exit status: 1"),
+        ] {
+            let (found, passed) = output_of(script);
+            let error = found.unwrap_err();
+            assert!(error.contains(says), "{script}: {error}");
+            assert!(passed < Duration::from_secs(60), "{script}: {passed:?}");
+        }
+        assert_eq!(output_of("echo 1.0").0.as_deref(), Ok("1.0\n"));
+    }
+
+    #[test]
+    fn times_that_no_clock_tells_are_refused() {
+        let passed = Duration::from_secs(1);
+        assert!(possible(1e-6, passed).is_ok());
+        for seconds in [0.0, -1.0, 5e-324, 2.0, f64::NAN, f64::INFINITY] {
+            assert!(possible(seconds, passed).is_err(), "{seconds}");
+        }
     }
 }

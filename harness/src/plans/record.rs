@@ -3,13 +3,16 @@
 use join_core::checksum::Checksum;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Environment;
+use crate::record::{Environment, is_time};
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio, paired_ratios};
+
+/// The version of the form that this crate writes and reads.
+pub const SCHEMA: u32 = 1;
 
 /// A run of plans, as it stands in its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanRun {
-    /// Of this form.
+    /// [`SCHEMA`].
     pub schema: u32,
     /// When it began, RFC 3339.
     pub started: String,
@@ -113,6 +116,16 @@ pub struct Failure {
     pub error: String,
 }
 
+impl Measured {
+    /// Whether all of its times can have been measured.
+    fn is_possible(&self) -> bool {
+        let Interval { median, low, high } = self.seconds;
+        let ends = [self.cold_seconds, low, median, high];
+        let mut times = ends.iter().chain(&self.samples);
+        low <= median && median <= high && times.all(|&seconds| is_time(seconds))
+    }
+}
+
 impl Arm {
     /// Without a bundle yet.
     pub fn new(name: String, kind: Kind) -> Self {
@@ -183,10 +196,45 @@ impl PlanRun {
         }
     }
 
+    /// What in it cannot have been measured, in words: charts and tables rely on it.
+    pub fn fault(&self) -> Option<String> {
+        let Some(first) = self.arms.first() else {
+            return Some("`arms` is empty".to_owned());
+        };
+        if self.schema != SCHEMA {
+            return Some(format!(
+                "schema {} is not the schema {SCHEMA} that this program reads",
+                self.schema
+            ));
+        }
+        self.arms.iter().find_map(|arm| {
+            if arm.bundles.len() != first.bundles.len() {
+                return Some(format!(
+                    "{} has {} bundles, {} has {}",
+                    arm.name,
+                    arm.bundles.len(),
+                    first.name,
+                    first.bundles.len()
+                ));
+            }
+            let mut measured = arm.bundles.iter().flatten();
+            let ratios = arm.summary.over_first.iter();
+            let mut ratios = ratios.flat_map(|o| [o.total, o.cold_total, o.geometric_mean]);
+            (measured.any(|measured| !measured.is_possible()) || ratios.any(|r| !is_ratio(r)))
+                .then(|| format!("{} has a time or a ratio that cannot be", arm.name))
+        })
+    }
+
     /// The arms of a kind.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Arm> {
         self.arms.iter().filter(move |arm| arm.kind == kind)
     }
+}
+
+/// Whether it is an interval around a quotient of two times.
+fn is_ratio(ratio: Interval) -> bool {
+    let Interval { median, low, high } = ratio;
+    low > 0.0 && low <= median && median <= high
 }
 
 fn rounds(samples: &[f64]) -> impl Iterator<Item = (u32, f64)> {

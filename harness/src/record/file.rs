@@ -1,13 +1,15 @@
 //! A run's file: appended line by line, read back whole.
 
-use std::fs::{File, OpenOptions};
+use std::collections::HashMap;
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{
-    FailureRecord, IngestRecord, LimitRecord, MemoryRecord, PlanRecord, Record, RunRecord,
+    FailureRecord, IngestRecord, LimitRecord, Lock, MemoryRecord, PlanRecord, Record, RunRecord,
     SAMPLES_FILE, SCHEMA, SampleRecord, TagsRecord, VariantRecord, WorkloadRecord,
 };
+use crate::plain::plain;
 
 /// Why records could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +22,34 @@ pub enum RecordError {
         /// What it said.
         source: io::Error,
     },
+    /// What should be a file is a device, a pipe or a folder.
+    #[error("{}: not a regular file; pipes, devices and folders are not read", path.display())]
+    NotAFile {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Another process writes into the folder.
+    #[error(
+        "{}: another process is writing into this run's folder; wait until it has ended, or end it",
+        folder.display()
+    )]
+    Busy {
+        /// The run's folder.
+        folder: PathBuf,
+    },
     /// A line is not a record.
     #[error("{}:{line}: {message}; delete the line or the run", path.display())]
     Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// What was measured of plans is not what it should be.
+    #[error("{}:{line}: {message}; measure the plans again, or delete the file", path.display())]
+    Plans {
         /// The file.
         path: PathBuf,
         /// Counted from 1.
@@ -48,11 +75,10 @@ impl RecordError {
 }
 
 /// Appends records to a run's file; each is in the kernel's hands when `write` returns.
+///
+/// It holds the folder while it lives, so that no other process writes there.
 #[derive(Debug)]
-pub struct RecordWriter {
-    path: PathBuf,
-    file: File,
-}
+pub struct RecordWriter(Lock);
 
 impl RecordWriter {
     /// Starts the file of a new run in folder `dir`, which is made if needed.
@@ -67,23 +93,27 @@ impl RecordWriter {
             .create_new(true)
             .open(&path)
             .map_err(|e| RecordError::io(&path, e))?;
-        Ok(Self { path, file })
+        Lock::of(path, file).map(Self)
     }
 
     /// Goes on in the file of an interrupted run in folder `dir`; a torn last line is cut off.
     ///
     /// # Errors
-    /// There is no such file, or it cannot be written.
+    /// There is no such file, it cannot be written, or another process writes it.
     pub fn append(dir: &Path) -> Result<Self, RecordError> {
-        let path = dir.join(SAMPLES_FILE);
-        let text = std::fs::read(&path).map_err(|e| RecordError::io(&path, e))?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|e| RecordError::io(&path, e))?;
+        Self::go_on(Lock::take(dir)?)
+    }
+
+    /// [`RecordWriter::append`] in a folder that is held already.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn go_on(lock: Lock) -> Result<Self, RecordError> {
+        let Lock { path, file } = &lock;
+        let text = std::fs::read(path).map_err(|e| RecordError::io(path, e))?;
         file.set_len(intact(&text) as u64)
-            .map_err(|e| RecordError::io(&path, e))?;
-        Ok(Self { path, file })
+            .map_err(|e| RecordError::io(path, e))?;
+        Ok(Self(lock))
     }
 
     /// Appends one line.
@@ -91,14 +121,14 @@ impl RecordWriter {
     /// # Errors
     /// The file system refuses (a full disk).
     pub fn write(&mut self, record: &Record) -> Result<(), RecordError> {
-        let mut line = serde_json::to_vec(record)
-            .map_err(|e| RecordError::io(&self.path, io::Error::other(e)))?;
+        let Lock { path, file } = &mut self.0;
+        let mut line =
+            serde_json::to_vec(record).map_err(|e| RecordError::io(path, io::Error::other(e)))?;
         line.push(b'\n');
         // One write call a line: an interrupted run tears at most the last one.
-        self.file
-            .write_all(&line)
-            .and_then(|()| self.file.flush())
-            .map_err(|e| RecordError::io(&self.path, e))
+        file.write_all(&line)
+            .and_then(|()| file.flush())
+            .map_err(|e| RecordError::io(path, e))
     }
 }
 
@@ -169,8 +199,24 @@ impl Run {
 /// `run` line.
 pub fn read_run(dir: &Path) -> Result<Run, RecordError> {
     let path = dir.join(SAMPLES_FILE);
-    let text = std::fs::read(&path).map_err(|e| RecordError::io(&path, e))?;
-    parse_run(&path, &text)
+    parse_run(&path, &read_regular(&path)?)
+}
+
+/// Reads a file, and nothing that may have no end or keep its reader waiting.
+pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, RecordError> {
+    regular(path)?;
+    std::fs::read(path).map_err(|e| RecordError::io(path, e))
+}
+
+/// Refuses what is no file: opening a pipe waits for whoever writes to it.
+pub(super) fn regular(path: &Path) -> Result<(), RecordError> {
+    let found = std::fs::metadata(path).map_err(|e| RecordError::io(path, e))?;
+    match found.is_file() {
+        true => Ok(()),
+        false => Err(RecordError::NotAFile {
+            path: path.to_path_buf(),
+        }),
+    }
 }
 
 /// Sorts the lines of a run's file; `path` is only named in errors.
@@ -189,7 +235,11 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
             line: at + 1,
             message,
         };
-        let record: Record = serde_json::from_slice(line).map_err(|e| error(e.to_string()))?;
+        let record: Record =
+            serde_json::from_slice(line).map_err(|e| error(plain(&e.to_string())))?;
+        if let Some(fault) = record.fault() {
+            return Err(error(fault));
+        }
         if let Record::Run(found) = &record
             && found.schema != SCHEMA
         {
@@ -222,6 +272,7 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
         complete: matches!(records.last(), Some(Record::End(end)) if end.complete),
         torn: whole < text.len(),
     };
+    let mut placed = HashMap::new();
     for record in records {
         match record {
             Record::Run(_) => {}
@@ -233,7 +284,15 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
             Record::Failure(r) => run.failures.push(r),
             Record::Memory(r) => run.memory.push(r),
             Record::Tags(r) => run.tags.push(r),
-            Record::Ingest(r) => run.ingest.push(r),
+            // Those of a run that was killed among them are measured again, all of them.
+            Record::Ingest(r) => {
+                let key = (r.rows.clone(), r.way.clone(), r.workers, r.round);
+                let at = *placed.entry(key).or_insert(run.ingest.len());
+                match run.ingest.get_mut(at) {
+                    Some(old) => *old = r,
+                    None => run.ingest.push(r),
+                }
+            }
             Record::Note(r) => run.notes.push(r.text),
             Record::End(r) => run.finished = Some(r.finished),
         }

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-/// Text with the characters that mean something in HTML replaced.
+use crate::plain::visible;
+
+/// Text with the characters replaced that mean something in HTML, or that it may not hold.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -11,7 +13,8 @@ pub fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
+            '\n' | '\t' => escaped.push(c),
+            c => escaped.push(visible(c)),
         }
     }
     escaped
@@ -93,6 +96,7 @@ mod tests {
             html.contains("<td>&lt;b&gt;&amp;&quot;</td><td class=\"n\">7</td>"),
             "{html}"
         );
+        assert_eq!(escape("a\u{0}\u{1b}\n"), "a\u{fffd}\u{fffd}\n");
     }
 
     #[test]

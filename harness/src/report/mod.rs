@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::charts::{self, Chart};
-use crate::record::{Environment, RecordError, RunRecord, SAMPLES_FILE, Size, read_run};
+use crate::record::{Environment, Lock, RecordError, RunRecord, SAMPLES_FILE, Size, read_run};
 use crate::summary::{Cells, SUMMARY_FILE, summarise_cells};
 
 pub(crate) mod html;
@@ -44,8 +44,20 @@ struct EnvironmentFile<'a> {
 /// returns the path of the page. Each file appears whole or not at all.
 ///
 /// # Errors
-/// The records cannot be read, or a file cannot be written.
+/// The records cannot be read, another process writes them, or a file cannot be written.
 pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
+    let _lock = match dir.join(SAMPLES_FILE).exists() {
+        true => Some(Lock::reading(dir)?),
+        false => None,
+    };
+    draw_held(dir)
+}
+
+/// [`draw`]s the run in a folder that this process holds already.
+///
+/// # Errors
+/// The records cannot be read, or a file cannot be written.
+pub fn draw_held(dir: &Path) -> Result<PathBuf, RecordError> {
     let plans = plans::read(dir)?;
     if let Some(plans) = &plans
         && !dir.join(SAMPLES_FILE).exists()
@@ -87,12 +99,15 @@ pub(crate) fn json(value: &impl Serialize) -> String {
     text
 }
 
-/// Writes beside the file, then puts it in its place.
+/// Writes beside the file, then puts it in its place. No other process writes to the same place beside it.
 pub(crate) fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, RecordError> {
     let path = dir.join(name);
-    let beside = dir.join(format!(".{name}.part"));
+    let beside = dir.join(format!(".{name}.{}.part", std::process::id()));
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, &path))
-        .map_err(|e| RecordError::io(&path, e))?;
+        .map_err(|e| {
+            let _ = std::fs::remove_file(&beside);
+            RecordError::io(&path, e)
+        })?;
     Ok(path)
 }

@@ -1,6 +1,7 @@
 //! The table of variants against peers.
 
 use super::html::Table;
+use super::tables::ends;
 use crate::charts::scale;
 use crate::summary::{CellSummary, Summary};
 
@@ -34,11 +35,7 @@ pub fn against(summary: &Summary) -> String {
             &against.peer,
             &time(&summary.peers, &against.peer),
             &scale::times(against.ratio.median),
-            &format!(
-                "{} … {}",
-                scale::times(against.ratio.low),
-                scale::times(against.ratio.high)
-            ),
+            &ends(against.ratio, scale::times),
         ]);
     }
     table.html()

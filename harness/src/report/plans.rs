@@ -6,8 +6,9 @@ use super::html::{Table, escape, shell_word};
 use super::page::{figures, findings};
 use super::{PAGE_FILE, STYLE, json, tables as run_tables, write as write_file};
 use crate::charts::{self, scale};
+use crate::plain::plain;
 use crate::plans::{Arm, Kind, PLANS_FILE, PlanRun};
-use crate::record::RecordError;
+use crate::record::{RecordError, read_regular};
 use crate::stats::Interval;
 
 /// What the numbers of plans are.
@@ -22,13 +23,18 @@ pub(super) fn read(dir: &Path) -> Result<Option<PlanRun>, RecordError> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = std::fs::read(&path).map_err(|error| RecordError::io(&path, error))?;
-    let run = serde_json::from_slice(&text).map_err(|error| RecordError::Line {
-        path,
-        line: error.line(),
-        message: error.to_string(),
-    })?;
-    Ok(Some(run))
+    let text = read_regular(&path)?;
+    let wrong = |line: usize, message: &str| RecordError::Plans {
+        path: path.clone(),
+        line,
+        message: plain(message),
+    };
+    let run: PlanRun =
+        serde_json::from_slice(&text).map_err(|error| wrong(error.line(), &error.to_string()))?;
+    match run.fault() {
+        Some(fault) => Err(wrong(1, &fault)),
+        None => Ok(Some(run)),
+    }
 }
 
 /// Writes what was measured of plans into folder `dir`, which is made if needed.
@@ -122,7 +128,10 @@ fn arms(run: &PlanRun) -> String {
 
 fn interval_text(ratio: Interval) -> String {
     let [median, low, high] = [ratio.median, ratio.low, ratio.high].map(scale::short);
-    format!("×{median} [{low}, {high}]")
+    match ratio.is_wide() {
+        true => format!("×{median} [{low}, {high}]"),
+        false => format!("×{median}"),
+    }
 }
 
 fn plans(run: &PlanRun) -> String {
@@ -146,7 +155,10 @@ fn plans(run: &PlanRun) -> String {
                 .map_or_else(String::new, |measured| {
                     let ms = |seconds: f64| scale::short(seconds * 1e3);
                     let Interval { median, low, high } = measured.seconds;
-                    format!("{} [{}, {}]", ms(median), ms(low), ms(high))
+                    match measured.seconds.is_wide() {
+                        true => format!("{} [{}, {}]", ms(median), ms(low), ms(high)),
+                        false => ms(median),
+                    }
                 })
         });
         let mut row = vec![

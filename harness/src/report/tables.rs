@@ -298,7 +298,11 @@ pub fn limits(run: &Run) -> String {
     table.html()
 }
 
-fn ends(interval: Interval, unit: fn(f64) -> String) -> String {
+/// The ends of an interval, where there is one.
+pub(super) fn ends(interval: Interval, unit: fn(f64) -> String) -> String {
+    if !interval.is_wide() {
+        return "none".to_owned();
+    }
     format!("{} … {}", unit(interval.low), unit(interval.high))
 }
 

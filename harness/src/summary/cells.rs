@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::CellFailure;
-use crate::record::{CONTROL_A, Run, SampleRecord, Source, Toggles, WorkloadRecord};
+use crate::record::{CONTROL_A, Run, SampleRecord, Source, Toggles, WorkloadRecord, is_time};
 use crate::stats::{self, Interval};
 
 /// Names a cell. Workloads and variants stand in the order of their records.
@@ -66,7 +66,7 @@ impl<'a> Cells<'a> {
                     sample.answer.rows, sample.answer.checksum, expected.rows, expected.checksum
                 );
                 found.fail(key, &error, true);
-            } else if !(sample.seconds > 0.0 && sample.seconds.is_finite()) {
+            } else if !is_time(sample.seconds) {
                 // A clock that stood still: ratios with such a sample would not be numbers.
                 found.fail(key, "took no time that can be measured", false);
             } else {
@@ -121,6 +121,11 @@ impl<'a> Cells<'a> {
             run: self.run,
             samples,
         })
+    }
+
+    /// The cells that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &CellFailure> {
+        self.failures.values()
     }
 
     /// The cell of a variant in the default configuration.

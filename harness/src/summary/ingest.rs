@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::ingest::COPY;
-use crate::record::IngestRecord;
+use crate::record::{IngestRecord, is_time};
 use crate::stats::{self, Interval};
 
 /// One way of writing rows of one kind with some workers.
@@ -29,11 +29,11 @@ pub struct IngestSummary {
     pub empty: f64,
 }
 
-/// In the order of the records.
+/// In the order of the records. Those of a clock that stood still are left out.
 pub fn summarise(records: &[IngestRecord]) -> Vec<IngestSummary> {
     let mut cells: Vec<Vec<&IngestRecord>> = Vec::new();
     let key = |r: &IngestRecord| (r.rows.clone(), r.workers, r.way.clone());
-    for record in records {
+    for record in records.iter().filter(|record| is_time(record.seconds)) {
         match cells.iter_mut().find(|cell| key(cell[0]) == key(record)) {
             Some(cell) => cell.push(record),
             None => cells.push(vec![record]),

@@ -1,11 +1,12 @@
 //! `harness compare`: two runs side by side.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::Ending;
 use crate::cli::CompareArgs;
-use crate::compare::{Change, Comparison, compare, draw, findings};
-use crate::record::{Run, read_run};
+use crate::compare::{COMPARISON_FILE, Change, Comparison, FILES, compare, draw, findings};
+use crate::record::{Run, SAMPLES_FILE, read_run};
 use crate::stats::Verdict;
 
 pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
@@ -19,15 +20,10 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     let comparison = compare(&before, &after);
     let folder = args.out.clone().unwrap_or_else(|| {
-        let name = format!("compare-{}-{}", before.run.id, after.run.id);
-        Path::new("reports").join(name)
+        let [before, after] = [&before, &after].map(|run| file_name(&run.run.id));
+        Path::new("reports").join(format!("compare-{before}-{after}"))
     });
-    if folder.join(crate::record::SAMPLES_FILE).exists() {
-        return Err(Ending::Usage(format!(
-            "--out {}: the folder of a run; name another one for the comparison",
-            folder.display()
-        )));
-    }
+    is_free(&folder)?;
     let page = draw(&folder, &comparison).map_err(|error| {
         Ending::Usage(format!(
             "cannot write the comparison: {error}; name a folder that can be written with --out"
@@ -40,6 +36,44 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     match args.fail_over {
         Some(percent) => gate(&comparison, percent),
         None => Ok(()),
+    }
+}
+
+/// A run's name as a part of a folder's: whoever wrote the record may have put anything there.
+fn file_name(id: &str) -> String {
+    /// Of the folder's name, whose length systems limit.
+    const MOST: usize = 80;
+    let plain = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => c,
+        _ => '_',
+    };
+    id.chars().take(MOST).map(plain).collect()
+}
+
+/// Refuses a folder in which the comparison would stand among the files of others, or over them.
+fn is_free(folder: &Path) -> Result<(), Ending> {
+    let refuse = |what: String| {
+        Err(Ending::Usage(format!(
+            "--out {}: {what}; name a new folder or an empty one for the comparison",
+            folder.display()
+        )))
+    };
+    if folder.join(SAMPLES_FILE).exists() {
+        return refuse("the folder of a run".to_owned());
+    }
+    // What is no folder, or cannot be read, is told of when it is written to.
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    let mut names = names.filter(|name| !name.to_string_lossy().starts_with('.'));
+    let is_ours = |name: &OsString| FILES.iter().any(|ours| name == ours);
+    // Of a comparison this file is written first.
+    let is_comparison = folder.join(COMPARISON_FILE).exists();
+    match names.find(|name| !is_comparison || !is_ours(name)) {
+        None => Ok(()),
+        Some(name) => refuse(format!(
+            "it holds {}, which is not of a comparison",
+            name.to_string_lossy()
+        )),
     }
 }
 
@@ -75,4 +109,21 @@ fn gate(comparison: &Comparison, percent: f64) -> Result<(), Ending> {
     Err(Ending::Wrong(format!(
         "slower by more than {percent} % beyond noise: {cells} cells, {variants} variants over all their cells{whole}"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere() {
+        assert_eq!(file_name("20261121-031500-7f3a"), "20261121-031500-7f3a");
+        assert_eq!(file_name("x/../../../evil"), "x_________evil");
+        for id in ["..", "/etc", "a\\b", "nul\0l", "é\n", &"x".repeat(9999)] {
+            let name = file_name(id);
+            let path = Path::new("reports").join(&name);
+            assert_eq!(path.components().count(), 2, "{name}");
+            assert!(name.len() <= 80 && !name.starts_with('.'), "{name}");
+        }
+    }
 }

@@ -3,33 +3,41 @@
 use join_core::memory::process::Source;
 
 use super::Ending;
-use crate::cli::MemoryArgs;
+use crate::machine;
 use crate::measure::{Cells, memory};
-use crate::record::Size;
-use crate::{machine, workload};
+use crate::workload::Definition;
 use registry::variants;
 
-/// Prints a line for each variant.
-pub(super) fn run(args: &MemoryArgs) -> Result<(), Ending> {
-    let size = match args.size.as_str() {
-        "quick" => Size::Quick,
-        "full" => Size::Full,
-        _ => Size::Default,
-    };
-    let instances = workload::resolve(std::slice::from_ref(&args.workload), size);
+/// Prints a line for each variant of what standard input says is wanted. A fault is a line, too: whoever started it reads
+/// nothing else.
+pub(super) fn run() -> Result<(), Ending> {
+    let measured = measure();
+    measured.or_else(|error| memory::fail(&error.to_string()).map_err(Ending::Usage))
+}
+
+fn measure() -> Result<(), Ending> {
+    let wanted: memory::Wanted =
+        serde_json::from_reader(std::io::stdin().lock()).map_err(Ending::usage)?;
+    let origin = &wanted.origin;
+    let definition = Definition::parse(&origin.file, &origin.folder, &origin.text);
+    let instances = definition.and_then(|definition| definition.instances(wanted.size));
     let instances = instances.map_err(Ending::usage)?;
-    let Some(instance) = instances.iter().find(|instance| instance.name == args.name) else {
-        return Err(Ending::Usage(format!("no workload {}", args.name)));
+    let name = &wanted.record.name;
+    let Some(instance) = instances.iter().find(|instance| instance.name == *name) else {
+        return Err(Ending::Usage(format!(
+            "{}: no workload {name}",
+            origin.file
+        )));
     };
     let mut cells = Cells::default();
     for mut variant in variants() {
-        if args.variants.contains(&variant.name) {
+        if wanted.variants.contains(&variant.name) {
             variant.base.source = Source::System;
             cells
-                .variant(&variant, &[args.threads])
+                .variant(&variant, &[wanted.threads])
                 .map_err(Ending::usage)?;
         }
     }
     let environment = machine::environment("the system");
-    memory::print(instance, args.seed, &cells.into_vec(), &environment).map_err(Ending::Usage)
+    memory::print(instance, &wanted, &cells.into_vec(), &environment).map_err(Ending::Usage)
 }

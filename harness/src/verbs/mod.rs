@@ -110,7 +110,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Compare(args)) => compare::run(&args),
         Some(Verb::Verify { only }) => verify::run(&only),
         Some(Verb::Plan(verb)) => plan::run(&verb),
-        Some(Verb::Memory(args)) => memory::run(&args),
+        Some(Verb::Memory) => memory::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

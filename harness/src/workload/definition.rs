@@ -1,8 +1,10 @@
 //! A workload's definition: whether its file makes sense, and its instances.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use join_core::page::DataType;
+use serde::{Deserialize, Serialize};
 
 use super::count::Count;
 use super::error::Error;
@@ -16,9 +18,19 @@ use crate::record::Size;
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
 #[derive(Clone, Debug)]
 pub struct Definition {
-    file: String,
-    folder: PathBuf,
+    origin: Arc<Origin>,
     fields: Fields,
+}
+
+/// A workload's file as it was read: what another process takes to have the same workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// What errors call the file.
+    pub file: String,
+    /// What paths in it are relative to.
+    pub folder: PathBuf,
+    /// Its text.
+    pub text: String,
 }
 
 impl Definition {
@@ -49,9 +61,13 @@ impl Definition {
                 what: error.message().replace('\n', " "),
             }
         })?;
-        let definition = Definition {
+        let origin = Origin {
             file: file.to_owned(),
             folder: folder.to_owned(),
+            text: text.to_owned(),
+        };
+        let definition = Definition {
+            origin: Arc::new(origin),
             fields,
         };
         definition.check()?;
@@ -120,7 +136,7 @@ impl Definition {
             key_type,
             seed: self.fields.seed,
             source,
-            file: self.file.clone(),
+            origin: self.origin.clone(),
             expected: self.fields.expected.clone(),
         })
     }
@@ -260,7 +276,7 @@ impl Definition {
                 rows: None,
                 keys: None,
                 null_share: 0.0,
-            }) => TableKeys::find(&self.file, &self.folder.join(table), key),
+            }) => TableKeys::find(&self.origin.file, &self.origin.folder.join(table), key),
             _ => Err(self.invalid(format!(
                 "[{name}] must have table and key and nothing else, because a side of this workload is a table folder"
             ))),
@@ -369,6 +385,6 @@ impl Definition {
     }
 
     fn invalid(&self, what: impl Into<String>) -> Error {
-        Error::invalid(&self.file, what)
+        Error::invalid(&self.origin.file, what)
     }
 }

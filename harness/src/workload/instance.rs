@@ -1,12 +1,15 @@
 //! A workload at a size, and its data.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use join_core::join::{Aggregate, JoinInput};
 use join_core::oracle;
 use join_core::page::{DataType, PAGE_BYTES, rows_per_full_page};
 use join_core::table::Column;
 
+use super::checksum::keys_checksum;
+use super::definition::Origin;
 use super::error::Error;
 use super::fields::Expected;
 use super::synthetic::Synthetic;
@@ -29,8 +32,9 @@ pub struct Instance {
     pub key_type: DataType,
     /// The seed of its file.
     pub seed: u64,
+    /// The file that it comes from.
+    pub origin: Arc<Origin>,
     pub(super) source: Source,
-    pub(super) file: String,
     pub(super) expected: Vec<Expected>,
 }
 
@@ -125,12 +129,34 @@ impl Instance {
         build: &TableKeys,
         probe: &TableKeys,
     ) -> Result<(Column, Column, Aggregate), Error> {
-        let open = |keys: &TableKeys| keys.open().map_err(|error| Error::table(&self.file, error));
-        let (build, probe) = (open(build)?, open(probe)?);
+        let (build, probe) = self.open_columns(build, probe)?;
         let input = JoinInput::new(&build, &probe)
-            .map_err(|error| Error::invalid(&self.file, error.to_string()))?;
+            .map_err(|error| Error::invalid(&self.origin.file, error.to_string()))?;
         let answer = oracle::sort_merge(&input);
         Ok((build, probe, answer))
+    }
+
+    fn open_columns(
+        &self,
+        build: &TableKeys,
+        probe: &TableKeys,
+    ) -> Result<(Column, Column), Error> {
+        let open = |keys: &TableKeys| {
+            let opened = keys.open();
+            opened.map_err(|error| Error::table(&self.origin.file, error))
+        };
+        Ok((open(build)?, open(probe)?))
+    }
+
+    /// Reads the table folders that it is of, if it is, to find early what is wrong with them.
+    ///
+    /// # Errors
+    /// If a table folder cannot be read.
+    pub fn check(&self) -> Result<(), Error> {
+        if let Source::Tables(build, probe) = &self.source {
+            self.open_columns(build, probe)?;
+        }
+        Ok(())
     }
 
     /// Whether the file has recorded the answer of this data.
@@ -145,7 +171,7 @@ impl Instance {
             return Ok(true);
         }
         Err(Error::Changed {
-            file: self.file.clone(),
+            file: self.origin.file.clone(),
             name: self.name.clone(),
             build_rows,
             probe_rows,
@@ -224,6 +250,7 @@ impl Workload {
                 sum_probe: self.expected.sum_probe,
                 checksum: Checksum(self.expected.checksum().0),
             },
+            keys: Some(keys_checksum(&self.input())),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `docs/workloads.md` lists the canonical ones and says how to write one.
 
 mod catalogue;
+mod checksum;
 mod count;
 mod definition;
 mod error;
@@ -14,7 +15,8 @@ mod table_keys;
 mod tpch;
 
 pub use catalogue::{all, is_path, matches, resolve};
-pub use definition::Definition;
+pub use checksum::keys_checksum;
+pub use definition::{Definition, Origin};
 pub use error::Error;
 pub use fields::{BuildKeys, Expected, ProbeKeys};
 pub use instance::{Instance, Workload};

@@ -215,6 +215,7 @@ fn workloads() -> Vec<(WorkloadRecord, f64)> {
             build_bytes: build_rows * 4,
             probe_bytes: probe_rows * 4,
             expected: answer(at),
+            keys: None,
         };
     let canonical = WORKLOADS
         .iter()
@@ -283,6 +284,7 @@ pub fn records(rounds: u32) -> Vec<Record> {
             build: build.map(str::to_owned),
             probe: probe.map(str::to_owned),
             description: format!("the {name} join"),
+            definition: None,
         }));
     }
     for threads in [1, 2] {

@@ -5,72 +5,98 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::peers::Peers;
 use super::request::Request;
 use crate::cli::MeasureArgs;
 use crate::machine;
 use crate::record::{
-    Environment, Record, RecordError, RecordWriter, Run, RunRecord, SCHEMA, read_run,
+    Environment, Lock, Record, RecordError, RecordWriter, Run, RunRecord, SAMPLES_FILE, SCHEMA,
+    read_run,
 };
 use crate::verbs::Ending;
 
-/// The run's folder and its records: new ones, or those of the run that goes on.
+/// The run's folder and its records: new ones, or those of the run that goes on. No other process writes there meanwhile.
 pub(super) fn open(
     args: &MeasureArgs,
     command: &[String],
     request: &Request<'_>,
     environment: &Environment,
 ) -> Result<(PathBuf, RecordWriter, Option<Run>), Ending> {
-    if let Some(folder) = &args.resume {
-        let before = match read_run(folder) {
-            Ok(before) => before,
-            // Killed before its first line was written.
-            Err(RecordError::NoRun { path }) if is_blank(&path) => {
-                std::fs::remove_file(&path).map_err(Ending::usage)?;
-                let out = Some(folder.clone());
-                let args = MeasureArgs {
-                    resume: None,
-                    out,
-                    ..args.clone()
-                };
-                return open(&args, command, request, environment);
-            }
-            Err(error) => {
-                return Err(Ending::Usage(format!(
-                    "--resume: {error}; name the folder of a run"
-                )));
-            }
-        };
-        same_run(folder, &before, command, request, environment)?;
-        let writer = RecordWriter::append(folder).map_err(Ending::usage)?;
-        return Ok((folder.clone(), writer, Some(before)));
+    let Some(folder) = &args.resume else {
+        let (id, now) = new_id();
+        let default = || Path::new("reports").join(&id);
+        let folder = args.out.clone().unwrap_or_else(default);
+        is_free(&folder)?;
+        let writer = RecordWriter::create(&folder).map_err(cannot)?;
+        let run = run_record(args, command, request, environment, (id, now));
+        return begin(folder, writer, run);
+    };
+    let refuse = |error: RecordError| {
+        Ending::Usage(match error {
+            RecordError::Busy { .. } => format!("--resume: {error}"),
+            _ => format!("--resume: {error}; name the folder of a run"),
+        })
+    };
+    let lock = Lock::take(folder).map_err(refuse)?;
+    match read_run(folder) {
+        Ok(before) => {
+            same_run(folder, &before, command, request, environment)?;
+            let writer = RecordWriter::go_on(lock).map_err(Ending::usage)?;
+            Ok((folder.clone(), writer, Some(before)))
+        }
+        // Killed before its first line was written.
+        Err(RecordError::NoRun { path }) if is_blank(&path) => {
+            let writer = RecordWriter::go_on(lock).map_err(Ending::usage)?;
+            let run = run_record(args, command, request, environment, new_id());
+            begin(folder.clone(), writer, run)
+        }
+        Err(error) => Err(refuse(error)),
     }
+}
+
+/// Writes the first line.
+fn begin(
+    folder: PathBuf,
+    mut writer: RecordWriter,
+    run: RunRecord,
+) -> Result<(PathBuf, RecordWriter, Option<Run>), Ending> {
+    writer.write(&Record::Run(run)).map_err(cannot)?;
+    Ok((folder, writer, None))
+}
+
+fn cannot(error: RecordError) -> Ending {
+    Ending::Usage(match &error {
+        RecordError::Io { path, source } if source.kind() == ErrorKind::AlreadyExists => {
+            format!(
+                "{} is there already; name another folder with --out, or go on with --resume",
+                path.display()
+            )
+        }
+        _ => format!(
+            "cannot write the report: {error}; name a folder that can be written with --out"
+        ),
+    })
+}
+
+/// A name for a run, and when it begins.
+fn new_id() -> (String, Timestamp) {
     let now = Timestamp::now();
     let id = format!(
         "{}-{:04x}",
         now.strftime("%Y%m%d-%H%M%S"),
         (now.as_nanosecond() as u64 ^ u64::from(std::process::id()) << 16) >> 8 & 0xFFFF
     );
-    let folder = args
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("reports").join(&id));
-    let cannot = |error: RecordError| {
-        Ending::Usage(match &error {
-            RecordError::Io { path, source } if source.kind() == ErrorKind::AlreadyExists => {
-                format!(
-                    "{} is there already; name another folder with --out, or go on with --resume",
-                    path.display()
-                )
-            }
-            _ => format!(
-                "cannot write the report: {error}; name a folder that can be written with --out"
-            ),
-        })
-    };
-    let mut writer = RecordWriter::create(&folder).map_err(cannot)?;
+    (id, now)
+}
+
+fn run_record(
+    args: &MeasureArgs,
+    command: &[String],
+    request: &Request<'_>,
+    environment: &Environment,
+    (id, now): (String, Timestamp),
+) -> RunRecord {
     let modes = [(args.sweep, "sweep"), (args.ablate.is_some(), "ablate")];
-    let run = RunRecord {
+    RunRecord {
         schema: SCHEMA,
         id,
         started: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -84,15 +110,44 @@ pub(super) fn open(
         command: command.to_vec(),
         threads: request.threads.clone(),
         environment: environment.clone(),
-    };
-    writer.write(&Record::Run(run)).map_err(cannot)?;
-    Ok((folder, writer, None))
+    }
 }
 
-/// Whether a file holds no whole line.
-fn is_blank(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|text| !text.contains(&b'\n'))
+/// Refuses a folder in which a report would stand among the files of others, or over them.
+fn is_free(folder: &Path) -> Result<(), Ending> {
+    // What is no folder, or cannot be read, is told of when it is written to.
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    let mut names = names.filter(|name| !name.to_string_lossy().starts_with('.'));
+    match names.next() {
+        Some(_) if folder.join(SAMPLES_FILE).exists() => Ok(()),
+        Some(name) => Err(Ending::Usage(format!(
+            "--out {}: it holds {} and is not a run's folder; name a new or an empty one",
+            folder.display(),
+            name.to_string_lossy()
+        ))),
+        None => Ok(()),
+    }
 }
+
+/// Whether a file holds no more than the beginning of a first line, or what a crash of the machine leaves of it.
+fn is_blank(path: &Path) -> bool {
+    const FIRST: &[u8] = b"{\"kind\":\"run\"";
+    std::fs::read(path).is_ok_and(|text| {
+        let begun = &text[..text.len().min(FIRST.len())];
+        let is_begun = FIRST.starts_with(begun) && !text.contains(&b'\n');
+        is_begun || text.iter().all(|&byte| byte == 0)
+    })
+}
+
+/// What samples of one run have in common, beside machine and revision.
+type Setting = (&'static str, fn(&Environment) -> &str);
+const SETTINGS: [Setting; 4] = [
+    ("transparent huge pages", |e| &e.huge_pages),
+    ("allocator", |e| &e.allocator),
+    ("compiler", |e| &e.rustc),
+    ("profile", |e| &e.profile),
+];
 
 /// Refuses to go on with a run that was asked for otherwise, of other code, or on another machine.
 fn same_run(
@@ -128,9 +183,12 @@ fn same_run(
     if machine::id(then) != machine::id(environment) {
         return refuse("machine", &machine::id(then), &machine::id(environment));
     }
-    let (then, now) = (Peers::of(before), request.peers.names());
-    // Before the first plan not all of them may stand there.
-    if then != now && !before.plans.is_empty() {
+    for (what, of) in SETTINGS {
+        if of(then) != of(environment) {
+            return refuse(what, of(then), of(environment));
+        }
+    }
+    if let Some((then, now)) = request.peers.change(before) {
         return refuse("peers", &then, &now);
     }
     if before.complete {

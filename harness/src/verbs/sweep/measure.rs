@@ -6,9 +6,14 @@ use std::time::Instant;
 use super::request::{Item, Request};
 use crate::limits::{self, Plan};
 use crate::measure::{Cell, Data, Runner, Stop, ingest, memory, tags};
-use crate::record::{Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord};
-use crate::workload;
+use crate::record::{
+    Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord, WorkloadRecord,
+};
 use registry::Variant;
+
+/// What a report says of `--samples 1`.
+const ONE_SAMPLE: &str =
+    "One sample of each cell: no time has an interval, no difference is told from noise.";
 
 impl Request<'_> {
     /// Measures everything, which is estimated to take `seconds`.
@@ -39,6 +44,7 @@ impl Request<'_> {
                 build: variant.build.map(str::to_owned),
                 probe: variant.probe.map(str::to_owned),
                 description: variant.description.clone(),
+                definition: None,
             });
             runner.record(&record, |before| before.variant(&variant.name).is_some())?;
         }
@@ -48,6 +54,9 @@ impl Request<'_> {
         }
         for note in &self.peers.notes {
             runner.note(note.clone())?;
+        }
+        if self.args.samples == Some(1) {
+            runner.note(ONE_SAMPLE.to_owned())?;
         }
         let mut weights = Vec::new();
         for item in items {
@@ -59,14 +68,17 @@ impl Request<'_> {
             let share = runner.share(weights[index], weights[index..].iter().sum());
             let part = weights[index] / weights.iter().sum::<f64>();
             runner.progress().workload(&item.name(), seconds * part);
-            if runner.is_measured(&item.name()) {
-                runner.skip(&item.name());
-            } else {
-                self.samples(runner, item, share)?;
-            }
+            let before = runner.before().and_then(|run| run.workload(&item.name()));
+            let record = match before.cloned() {
+                Some(record) if runner.is_measured(&item.name()) => {
+                    runner.skip(&item.name());
+                    record
+                }
+                _ => self.samples(runner, item, share)?,
+            };
             if item.swept && self.is_last_rung(items, index) {
                 let start = Instant::now();
-                self.memory(runner, item)?;
+                self.memory(runner, item, record)?;
                 runner.spend(start.elapsed().as_secs_f64());
             }
             if runner.interrupted() {
@@ -79,18 +91,18 @@ impl Request<'_> {
     /// Measures the placements of the ingest, unless the run is about something else.
     fn ingest(&self, runner: &mut Runner<'_>) -> Result<(), Stop> {
         let named = !self.args.only.is_empty();
-        let known = |run: &Run| !run.ingest.is_empty();
+        let plan = ingest::Plan::of(self.args.size(), &self.threads);
+        let known = |run: &Run| run.ingest.len() >= plan.records();
         if !self.args.sweep || named || runner.before().is_some_and(known) {
             return Ok(());
         }
         runner.progress().step(1.0, "ingest");
-        let plan = ingest::Plan::of(self.args.size(), &self.threads);
         let mut records = Vec::new();
         let measured: Result<(), ingest::Error> = ingest::measure(&plan, |record| {
             records.push(record);
             Ok(())
         });
-        // All or nothing, so that a run that goes on knows whether this is done.
+        // Those of two sessions are not comparable: what a killed run has left of them is replaced as a whole.
         match measured {
             Ok(()) => records
                 .into_iter()
@@ -100,7 +112,12 @@ impl Request<'_> {
     }
 
     /// Makes a workload's data and measures its cells within `share` seconds.
-    fn samples(&self, runner: &mut Runner<'_>, item: &Item, share: f64) -> Result<(), Stop> {
+    fn samples(
+        &self,
+        runner: &mut Runner<'_>,
+        item: &Item,
+        share: f64,
+    ) -> Result<WorkloadRecord, Stop> {
         let name = item.name();
         let failed = |error: String| Stop::Workload(name.clone(), error);
         let start = Instant::now();
@@ -118,6 +135,7 @@ impl Request<'_> {
         if item.pairs {
             record.sentence = format!("{}; all pairs of rows written out", record.sentence);
         }
+        runner.same_data(&record)?;
         let data = Data {
             record,
             build: &workload.build,
@@ -130,7 +148,8 @@ impl Request<'_> {
         let cells = self
             .cells(item)
             .map_err(|error| failed(error.to_string()))?;
-        runner.workload(&data, cells, share, start.elapsed().as_secs_f64())
+        runner.workload(&data, cells, share, start.elapsed().as_secs_f64())?;
+        Ok(data.record)
     }
 
     /// Whether a workload is no rung of a ladder, or its last.
@@ -141,7 +160,12 @@ impl Request<'_> {
     }
 
     /// Measures the peak memory of the swept variants, in a process of its own.
-    fn memory(&self, runner: &mut Runner<'_>, item: &Item) -> Result<(), Stop> {
+    fn memory(
+        &self,
+        runner: &mut Runner<'_>,
+        item: &Item,
+        record: WorkloadRecord,
+    ) -> Result<(), Stop> {
         let (name, Some(&threads)) = (item.name(), self.threads.last()) else {
             return Ok(());
         };
@@ -149,64 +173,41 @@ impl Request<'_> {
             let mut memory = run.memory.iter();
             memory.any(|m| m.workload == name && m.variant == variant && m.threads == threads)
         };
-        let variants: Vec<&str> = self
+        let variants: Vec<String> = self
             .selection
             .variants
             .iter()
-            .map(|variant| variant.name.as_str())
+            .map(|variant| variant.name.clone())
             .filter(|variant| !runner.before().is_some_and(|run| known(run, variant)))
             .collect();
         if variants.is_empty() || runner.interrupted() {
             return Ok(());
         }
         runner.progress().step(1.0, "memory");
-        let files = self.args.only.iter().flat_map(|pattern| pattern.split('|'));
-        let mut files = files.filter(|pattern| workload::is_path(pattern));
-        // A name finds a canonical workload; only a file finds its own.
-        let canonical = workload::resolve(std::slice::from_ref(&name), self.args.size());
-        let measured = match canonical {
-            Ok(_) => memory::measure(&self.memory_wanted(item, &name, threads, variants)),
-            Err(_) => files
-                .find_map(|file| {
-                    let wanted = self.memory_wanted(item, file, threads, variants.clone());
-                    memory::measure(&wanted)
-                        .ok()
-                        .filter(|lines| !lines.is_empty())
-                })
-                .ok_or_else(|| "its file could not be read again".to_owned()),
-        };
+        let measured = memory::measure(&memory::Wanted {
+            origin: item.instance.origin.as_ref().clone(),
+            record,
+            size: self.args.size(),
+            seed: self.args.seed,
+            threads,
+            variants,
+        });
         match measured {
-            Ok(lines) => {
-                for line in lines {
+            Ok(peaks) => {
+                for peak in peaks {
                     let record = Record::Memory(MemoryRecord {
                         workload: name.clone(),
-                        variant: line.variant,
+                        variant: peak.variant,
                         toggles: Toggles::new(),
                         threads,
-                        peak_bytes: line.peak_bytes,
+                        peak_bytes: peak.peak_bytes,
                     });
                     runner.record(&record, |_| false)?;
                 }
                 Ok(())
             }
+            Err(memory::Error::Changed(change)) => Err(Stop::Changed(name, change)),
             Err(error) => runner.note(format!("No peak memory of {name}: {error}.")),
-        }
-    }
-
-    fn memory_wanted<'w>(
-        &self,
-        item: &'w Item,
-        workload: &'w str,
-        threads: u32,
-        variants: Vec<&'w str>,
-    ) -> memory::Wanted<'w> {
-        memory::Wanted {
-            instance: &item.instance,
-            workload,
-            size: self.args.size(),
-            seed: self.args.seed,
-            threads,
-            variants,
         }
     }
 

@@ -6,12 +6,15 @@ mod peers;
 mod plans;
 mod request;
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::{ALLOCATOR, Ending, interrupt_flag};
 use crate::cli::MeasureArgs;
 use crate::measure::{Bench, Progress, Runner, Stop};
-use crate::record::{EndRecord, Record};
+use crate::record::{EndRecord, Record, VariantRecord, read_run};
+use crate::summary::{CellFailure, Cells};
 use crate::{machine, report};
 use request::Request;
 
@@ -19,13 +22,14 @@ use request::Request;
 pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let environment = machine::environment(ALLOCATOR);
     let request = Request::new(args, &environment)?;
-    let plans = plans::Plans::new(&request)?;
     let items = request.items();
+    Request::check(&items)?;
+    let plans = plans::Plans::new(&request)?;
+    let budget = request.budget();
+    let estimate = request.estimate(&items, budget)?;
     let command: Vec<String> = std::env::args().skip(1).collect();
     let (folder, writer, before) = folder::open(args, &command, &request, &environment)?;
     let interrupted = interrupt_flag();
-    let budget = request.budget();
-    let estimate = request.estimate(&items, budget)?;
     for note in &request.peers.notes {
         eprintln!("{note}");
     }
@@ -47,9 +51,10 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             items.len() + usize::from(!plans.is_empty()),
         ),
     );
-    let result = request.measure(&mut runner, &items, estimate.seconds, &environment);
-    let of_plans = match result {
-        Ok(()) if !plans.is_empty() => {
+    let joins = request.measure(&mut runner, &items, estimate.seconds, &environment);
+    let measured = match joins {
+        Ok(()) if plans.is_empty() => Ok(()),
+        Ok(()) => {
             let progress = runner.progress();
             progress.workload("plans", 0.0);
             let tell = |plan: &str| progress.step(1.0, plan);
@@ -57,47 +62,63 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
             progress.done("executors");
             measured
         }
-        _ => Ok(()),
-    };
-    let result = match &of_plans {
-        Err(Ending::Interrupted(_)) => Err(Stop::Interrupted),
-        _ => result,
-    };
-    let complete = match &result {
-        Ok(()) => true,
-        Err(Stop::Interrupted) => false,
-        Err(_) => {
+        Err(Stop::Interrupted) => Err(Ending::Interrupted(String::new())),
+        Err(error) => {
             runner.progress().finish();
-            return result.map_err(Ending::usage);
+            return Err(Ending::usage(error));
         }
     };
     let end = Record::End(EndRecord {
-        complete,
+        complete: measured.is_ok(),
         finished: Timestamp::now().to_string(),
     });
     runner.record(&end, |_| false).map_err(Ending::usage)?;
     runner.progress().finish();
-    let page = report::draw(&folder).map_err(Ending::usage)?;
+    let page = report::draw_held(&folder).map_err(Ending::usage)?;
     say!("{}", page.display());
-    if !complete {
-        return Err(Ending::Interrupted(format!(
+    match measured {
+        Err(Ending::Interrupted(_)) => Err(Ending::Interrupted(format!(
             "interrupted; what was measured is in {}, and --resume {} with the same options goes on",
             page.display(),
             folder.display()
-        )));
+        ))),
+        measured => measured.and_then(|()| failures(&folder, &page)),
     }
-    if runner.failed() > 0 {
+}
+
+/// How a whole run ends: whether every variant answered, and rightly. The records say so, be they of this session or one
+/// before. What peers fail at is theirs, and only told.
+fn failures(folder: &Path, page: &Path) -> Result<(), Ending> {
+    let run = read_run(folder).map_err(Ending::usage)?;
+    let cells = Cells::new(&run);
+    let is_peer = |failure: &&CellFailure| {
+        let variant = run.variant(&failure.variant);
+        variant.is_some_and(VariantRecord::is_peer)
+    };
+    let count = |failures: &[&CellFailure]| failures.iter().map(|f| f.times).sum::<usize>();
+    let (peers, ours): (Vec<_>, Vec<_>) = cells.failures().partition(is_peer);
+    let (wrong, failed): (Vec<_>, Vec<_>) = ours.into_iter().partition(|failure| failure.wrong);
+    if !peers.is_empty() {
         eprintln!(
-            "{} measurements failed; the report lists them",
-            runner.failed()
+            "{} measurements of peers failed; the report lists them",
+            count(&peers)
         );
     }
-    of_plans?;
-    match runner.wrong() {
-        0 => Ok(()),
-        wrong => Err(Ending::Wrong(format!(
-            "{wrong} wrong answers; they are listed in {} and not charted",
-            page.display()
+    let page = page.display();
+    let failed = match count(&failed) {
+        0 => String::new(),
+        failed => format!("{failed} measurements failed"),
+    };
+    match (count(&wrong), failed.as_str()) {
+        (0, "") => Ok(()),
+        (0, failed) => Err(Ending::Wrong(format!(
+            "{failed}: a variant gave no answer; {page} lists them with their errors"
         ))),
+        (wrong, failed) => {
+            let and = if failed.is_empty() { "" } else { ", and " };
+            Err(Ending::Wrong(format!(
+                "{wrong} wrong answers{and}{failed}; they are listed in {page} and not charted"
+            )))
+        }
     }
 }

@@ -38,19 +38,38 @@ impl Peers {
             build: None,
             probe: None,
             description: setup.description.clone(),
+            definition: Some(setup.checksum()),
         })
     }
 
-    /// The names of those that a run has measured, as [`Peers::names`] has them.
-    pub(super) fn of(run: &Run) -> String {
-        let peers = run.variants.iter().filter(|variant| variant.is_peer());
-        let names: Vec<&str> = peers.map(|peer| peer.name.as_str()).collect();
-        names.join(", ")
-    }
-
-    /// The names of those that are run.
-    pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self.setups.iter().map(|s| s.name.as_str()).collect();
-        names.join(", ")
+    /// What is not as it was in `run`, if anything: the peers of then, and those of now.
+    pub(super) fn change(&self, run: &Run) -> Option<(String, String)> {
+        let then: Vec<&VariantRecord> = run.variants.iter().filter(|v| v.is_peer()).collect();
+        let now: Vec<VariantRecord> = self.records().collect();
+        let is_same = |then: &VariantRecord| {
+            let mut same = now.iter().filter(|now| now.name == then.name);
+            same.any(|now| then.definition.is_none() || then.definition == now.definition)
+        };
+        // Before the first plan not all of them may stand there.
+        let all = run.plans.is_empty() || then.len() == now.len();
+        if all && then.iter().all(|then| is_same(then)) {
+            return None;
+        }
+        let names = |peers: &[&VariantRecord], with_definition: bool| {
+            let name = |peer: &&VariantRecord| match peer.definition {
+                Some(definition) if with_definition => {
+                    format!("{} defined as {definition}", peer.name)
+                }
+                _ => peer.name.clone(),
+            };
+            peers.iter().map(name).collect::<Vec<_>>().join(", ")
+        };
+        let now: Vec<&VariantRecord> = now.iter().collect();
+        let plain = (names(&then, false), names(&now, false));
+        // The same names: then it is the definitions that differ.
+        Some(match plain.0 == plain.1 {
+            true => (names(&then, true), names(&now, true)),
+            false => plain,
+        })
     }
 }

@@ -11,7 +11,7 @@ use crate::plans::PLANS_FILE;
 use crate::record::{Environment, Size};
 use crate::report;
 use crate::verbs::Ending;
-use crate::verbs::plan::folders::bundles;
+use crate::verbs::plan::folders;
 use crate::verbs::plan::measure::{self, Rounds};
 use crate::verbs::plan::sets::Set;
 use crate::verbs::plan::{Common, executors};
@@ -24,13 +24,21 @@ pub(super) struct Plans {
 }
 
 impl Plans {
-    /// The sets that are selected, or the bundles that are named in place of them.
+    /// The sets that are selected, or the bundles that are named in place of them. Each of these is opened here once: nobody
+    /// is to wait for a whole run to hear that the last of them is broken.
+    ///
+    /// # Errors
+    /// A bundle cannot be read.
     pub(super) fn new(request: &Request<'_>) -> Result<Self, Ending> {
         let named = &request.args.plans;
         let folders = match named.is_empty() {
             true => Vec::new(),
-            false => bundles(named)?,
+            false => folders::bundles(named)?,
         };
+        for folder in &folders {
+            // One at a time: all together may be more mappings than a process may have.
+            Bundle::open(folder).map_err(Ending::usage)?;
+        }
         let sets = match request.args.sweep && folders.is_empty() {
             true => request.selection.plans.clone(),
             false => Vec::new(),
@@ -87,8 +95,8 @@ impl Plans {
             telemetry: false,
         };
         let mut rounds = Rounds::new(&wanted, environment.clone(), interrupted)?;
-        for path in &self.folders {
-            let bundle = Bundle::open(path).map_err(Ending::usage)?;
+        for folder in &self.folders {
+            let bundle = Bundle::open(folder).map_err(Ending::usage)?;
             tell(bundle.name());
             rounds.measure(&bundle, bundle.name())?;
         }

@@ -133,6 +133,12 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// Reads the data that are not made, to find early what is wrong with them.
+    pub(super) fn check(items: &[Item]) -> Result<(), Ending> {
+        let mut instances = items.iter().map(|item| &item.instance);
+        instances.try_for_each(|instance| instance.check().map_err(Ending::usage))
+    }
+
     pub(super) fn budget(&self) -> Budget {
         // A sweep, an ablation and peers in one run have the time of all.
         let modes = [
@@ -230,8 +236,8 @@ impl<'a> Request<'a> {
                     false => 0.0,
                 };
                 let (fewest, most) = budget.samples(cell.is_peer());
-                least += load + sample * f64::from(1 + fewest);
-                longest += load + sample * f64::from(1 + most);
+                least += load + sample * (1.0 + f64::from(fewest));
+                longest += load + sample * (1.0 + f64::from(most));
             }
             cells += of_item.len();
         }
