@@ -1,9 +1,11 @@
 //! Several bundles into one new folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use join_core::parallel::assisted;
 use join_core::table::write_folder;
 use plan_executor::Bundle;
 
@@ -38,22 +40,23 @@ pub(crate) fn in_parallel(
     work: impl Fn(usize) -> Result<(), MakeError> + Sync,
 ) -> Result<(), MakeError> {
     let next = AtomicUsize::new(0);
-    let worker = || {
+    let first_error = OnceLock::new();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    assisted(cores.min(count), || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= count {
-                return Ok(());
+                return;
             }
-            work(number).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
+            if let Err(error) = work(number) {
+                next.store(count, Ordering::Relaxed);
+                // Of several errors, one is told.
+                let _ = first_error.set(error);
+            }
         }
-    };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores.min(count)).map(|_| scope.spawn(worker)).collect();
-        // The scope waits for those that are not asked after an error.
-        workers.into_iter().try_for_each(|worker| {
-            let ended = worker.join();
-            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    })
+    });
+    match first_error.into_inner() {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
 }

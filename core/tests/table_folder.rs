@@ -472,3 +472,21 @@ fn a_write_that_fails_half_way_leaves_nothing_behind() {
     );
     assert!(names_in(outer.path()).is_empty());
 }
+
+#[test]
+fn what_is_not_finished_can_be_discarded() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("t");
+    let of_another_process = parent.path().join(".t.0-0.partial");
+    fs::create_dir(&of_another_process).unwrap();
+    let written: Result<(), TableError> = write_folder(&folder, |temporary| {
+        fs::write(temporary.join("0.pages"), "half").unwrap();
+        discard_unfinished(&folder);
+        assert!(!temporary.exists());
+        Ok(())
+    });
+    assert!(written.is_err());
+    let left = fs::read_dir(parent.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, [of_another_process]);
+}

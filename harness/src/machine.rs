@@ -1,5 +1,7 @@
 //! What a run was measured on: processor, memory, kernel, toolchain, revision.
 
+mod memory;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +21,9 @@ pub fn environment(allocator: &str) -> Environment {
             .and_then(|text| cpu_name(&text))
             .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         cores: cores(),
-        memory_bytes: meminfo("MemTotal").unwrap_or(0),
+        memory_bytes: read("/proc/meminfo")
+            .and_then(|text| memory::kib(&text, "MemTotal"))
+            .unwrap_or(0),
         caches: caches(Path::new("/sys/devices/system/cpu/cpu0/cache")),
         kernel: kernel(),
         huge_pages: huge_pages(),
@@ -60,12 +64,17 @@ pub fn id(environment: &Environment) -> String {
         .join("-")
 }
 
-/// Bytes that can be allocated without swapping: what the kernel calls available, no more than
-/// this process's control group allows. None where the system does not say.
+/// Bytes that can be allocated without swapping: what the kernel calls available, no more than this process's control
+/// groups and its own limits leave. None where the system does not say.
 pub fn available_bytes() -> Option<u64> {
-    let available = meminfo("MemAvailable")?;
-    let group = read("/sys/fs/cgroup/memory.max").and_then(|text| text.parse().ok());
-    Some(group.map_or(available, |limit| available.min(limit)))
+    let available = memory::available(Path::new("/"));
+    available.into_iter().chain(memory::mappable()).min()
+}
+
+/// Bytes that data or a join may take: a tenth of what is available is left for everything else. As many as there are
+/// addresses where the system does not say.
+pub fn usable_bytes() -> u64 {
+    available_bytes().map_or(u64::MAX, |bytes| bytes / 10 * 9)
 }
 
 /// Whether the kernel backs memory with huge pages when `madvise` asks for them.
@@ -187,16 +196,6 @@ fn revision(folder: &Path) -> (String, bool) {
         }
         None => (UNKNOWN.to_owned(), false),
     }
-}
-
-/// A field of `/proc/meminfo` in bytes.
-fn meminfo(name: &str) -> Option<u64> {
-    let text = read("/proc/meminfo")?;
-    text.lines().find_map(|line| {
-        let value = line.strip_prefix(name)?.strip_prefix(':')?;
-        let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        kib.checked_mul(1 << 10)
-    })
 }
 
 fn read(path: impl AsRef<Path>) -> Option<String> {

@@ -118,7 +118,8 @@ fn every_thread_works_in_every_repetition() {
         let timing = team::run(&mut done, Amount::Fixed(3), 4, |(calls, total), amount| {
             *calls += 1;
             *total += amount;
-        });
+        })
+        .unwrap();
         assert_eq!(timing.seconds.len(), 4);
         assert_eq!(done, vec![(4, 12); threads]);
     }
@@ -127,7 +128,7 @@ fn every_thread_works_in_every_repetition() {
         first: 10,
         seconds: 0.0,
     };
-    let timing = team::run(&mut totals, amount, 2, |total, amount| *total += amount);
+    let timing = team::run(&mut totals, amount, 2, |total, amount| *total += amount).unwrap();
     assert_eq!(timing.amount, 1, "never nothing");
     assert_eq!(totals, [12, 12]);
 }

@@ -116,6 +116,37 @@ fn what_is_kept_comes_back_exactly() {
 }
 
 #[test]
+fn what_no_machine_has_is_measured_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("limits.json");
+    let now = Timestamp::now();
+    let spoilt: [fn(&mut Limit); 9] = [
+        |limit| limit.value = -1.0,
+        |limit| limit.value = 0.0,
+        |limit| limit.value = 1e308,
+        |limit| limit.value = f64::NAN,
+        |limit| limit.value = f64::INFINITY,
+        |limit| limit.median = 1e20,
+        |limit| limit.low = 0.0,
+        |limit| limit.low = 1e9,
+        |limit| limit.array_bytes = 0,
+    ];
+    for (number, spoil) in spoilt.into_iter().enumerate() {
+        let mut limits = vec![limit(1), limit(2)];
+        spoil(&mut limits[1]);
+        let measured = Measured::new(&environment(), now, limits);
+        measured.save(&path).unwrap();
+        let why = why(Measured::load(&path, &environment(), &[1], now));
+        // JSON has no spelling for what is not finite.
+        let expected = ["random_reads_per_second", "damaged"];
+        assert!(
+            expected.iter().any(|part| why.contains(part)),
+            "{number}: {why}"
+        );
+    }
+}
+
+#[test]
 fn what_is_stale_is_measured_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("limits.json");

@@ -11,7 +11,6 @@ mod import;
 mod input;
 mod names;
 mod options;
-mod partial;
 mod selection;
 mod to_parquet;
 
@@ -19,5 +18,4 @@ pub use error::Error;
 pub use import::{import, read};
 pub use names::split as split_names;
 pub use options::{CsvOptions, Decimals, Options, Progress};
-pub use partial::remove_partial;
 pub use to_parquet::export;

@@ -123,7 +123,7 @@ fn clean_up_when_stopped(out: &Path) -> Result<(), String> {
     let out = out.to_owned();
     let handler = move || {
         STOPPED.store(true, Ordering::Relaxed);
-        tables::remove_partial(&out);
+        join_core::table::discard_unfinished(&out);
         // As a shell calls the end by Ctrl-C.
         process::exit(130);
     };

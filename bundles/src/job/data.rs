@@ -1,11 +1,11 @@
 //! Generated tables of IMDB's shape. Every cell is a function of seed, table, column and row, so a table is the same in
 //! every query. Keys are kept in memory once they are asked for, and an index from key to rows with them.
 
-use std::ops::Range;
 use std::sync::OnceLock;
 use std::thread;
 
 use draws::{Permutation, Popularity, Stream};
+use join_core::parallel::{Tasks, assisted};
 
 use super::Options;
 use super::schema::{self, Column, FIXED_ROWS, Kind, TABLES, TableShape};
@@ -313,17 +313,15 @@ fn filled(rows: usize, value: impl Fn(usize) -> u32 + Sync) -> Vec<u32> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let mut values = vec![0; rows];
     let share = rows.div_ceil(cores).max(1 << 16);
-    thread::scope(|scope| {
-        for (part, values) in values.chunks_mut(share).enumerate() {
-            let value = &value;
-            scope.spawn(move || {
-                let rows: Range<usize> = part * share..part * share + values.len();
-                for (slot, row) in values.iter_mut().zip(rows) {
-                    *slot = value(row);
-                }
-            });
+    let parts = Tasks::new(values.chunks_mut(share));
+    assisted(parts.len(), || {
+        while let Some((part, values)) = parts.take() {
+            for (slot, row) in values.iter_mut().zip(part * share..) {
+                *slot = value(row);
+            }
         }
     });
+    drop(parts);
     values
 }
 

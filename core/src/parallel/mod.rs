@@ -4,10 +4,12 @@
 //! returns (R2.2). Inside a phase work is shared by [`morsel`] ranges or by [`Tasks`], each taken by one worker. No
 //! locks (R2.1): atomics, and the joining of threads at the end.
 
+mod assisted;
 mod morsel;
 mod tasks;
 mod team;
 
+pub use assisted::assisted;
 pub use morsel::{MorselSize, Morsels, Sharing, morsels};
 pub use tasks::Tasks;
-pub use team::{Team, ThreadStart};
+pub use team::{StartError, Team, ThreadStart};

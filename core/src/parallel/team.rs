@@ -15,6 +15,19 @@ pub enum ThreadStart {
     Pool,
 }
 
+/// Threads that the system does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot start {threads} threads: {reason}; use fewer threads, or raise the limit of processes (ulimit -u) or of \
+     memory (ulimit -v)"
+)]
+pub struct StartError {
+    /// Threads that were wanted at a time.
+    pub threads: usize,
+    /// What the system said.
+    pub reason: String,
+}
+
 enum Starter {
     Fresh,
     Pool(Pool),
@@ -28,8 +41,12 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(threads: usize) -> Self {
-        let mut handles = Vec::with_capacity(threads);
+    fn new(threads: usize) -> Result<Self, StartError> {
+        let mut started = Self {
+            pool: None,
+            threads: Vec::with_capacity(threads),
+        };
+        let handles = &mut started.threads;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .spawn_handler(|thread| {
@@ -37,12 +54,13 @@ impl Pool {
                 handles.push(handle);
                 Ok(())
             })
-            .build()
-            .expect("the system starts the threads of a pool");
-        Self {
-            pool: Some(pool),
-            threads: handles,
-        }
+            .build();
+        // After an error, rayon ends those that have started, and dropping `started` waits for them.
+        started.pool = Some(pool.map_err(|error| StartError {
+            threads,
+            reason: error.to_string(),
+        })?);
+        Ok(started)
     }
 
     fn scope<'s>(&self, work: impl FnOnce(&rayon::Scope<'s>) + Send) {
@@ -86,18 +104,32 @@ impl Team {
     ///
     /// # Panics
     ///
-    /// If the system cannot start the threads of the pool.
+    /// If the system does not start so many threads at a time.
     pub fn new(threads: usize, start: ThreadStart) -> Self {
+        Self::try_new(threads, start).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A team of `threads` workers (at least one), all of which have been started once.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not start so many threads at a time.
+    pub fn try_new(threads: usize, start: ThreadStart) -> Result<Self, StartError> {
         let threads = threads.max(1);
-        let starter = match start {
-            ThreadStart::Pool if threads > 1 => Starter::Pool(Pool::new(threads)),
+        let pool = match threads {
+            1 => None,
+            _ => Some(Pool::new(threads)?),
+        };
+        let starter = match (start, pool) {
+            (ThreadStart::Pool, Some(pool)) => Starter::Pool(pool),
+            // A pool was only the proof that so many threads start.
             _ => Starter::Fresh,
         };
-        Self {
+        Ok(Self {
             threads,
             parallel_from: Self::PARALLEL_FROM,
             starter,
-        }
+        })
     }
 
     /// One worker: the caller.

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread;
 
 use memmap2::Mmap;
 
@@ -11,6 +10,7 @@ use crate::page::{
     DataType, Fixed, FixedWriter, Page, PageError, VarcharWriter, full_page, rows_per_full_page,
     validate,
 };
+use crate::parallel::{Tasks, assisted};
 
 /// A column of one type. Its pages follow the format: they were validated or written by this crate.
 ///
@@ -76,7 +76,8 @@ impl Column {
     }
 
     /// A column of `rows` rows without NULLs whose values `fill` writes into the pages, on `threads`
-    /// threads at once. `fill` gets the first row of a page and the room for the page's values, zeroed.
+    /// threads at once, or on as many as the system starts. `fill` gets the first row of a page and the
+    /// room for the page's values, zeroed.
     pub fn filled<T: Fixed>(
         rows: usize,
         threads: NonZeroUsize,
@@ -91,16 +92,13 @@ impl Column {
             }
         };
         let share = pages.len().div_ceil(threads.get()).max(1);
-        if share == pages.len() {
-            fill_pages(0, &mut pages);
-        } else {
-            thread::scope(|scope| {
-                for (nth, part) in pages.chunks_mut(share).enumerate() {
-                    let fill_pages = &fill_pages;
-                    scope.spawn(move || fill_pages(nth * share, part));
-                }
-            });
-        }
+        let parts = Tasks::new(pages.chunks_mut(share));
+        assisted(parts.len(), || {
+            while let Some((nth, part)) = parts.take() {
+                fill_pages(nth * share, part);
+            }
+        });
+        drop(parts);
         Column {
             data_type: T::DATA_TYPE,
             pages: Pages::Owned(pages),

@@ -130,6 +130,29 @@ pub fn write_folder<T, E: From<TableError>>(
     Ok(filled)
 }
 
+/// Removes what this process has written for `out` and not finished, be it a file or a folder: for a program that is told to
+/// stop. Another thread may still be writing, and then gets an error.
+pub fn discard_unfinished(out: &Path) {
+    /// A file that is made meanwhile keeps its folder from being removed, so this is tried again.
+    const TRIES: u32 = 100;
+    let Some(prefix) = partial_prefix(out) else {
+        return;
+    };
+    let parent = out.parent().filter(|parent| *parent != Path::new(""));
+    let entries = fs::read_dir(parent.unwrap_or(Path::new(".")));
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name
+            .as_encoded_bytes()
+            .starts_with(prefix.as_encoded_bytes())
+        {
+            let path = entry.path();
+            let remove = || fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+            let _ = (0..TRIES).find(|_| remove().is_ok());
+        }
+    }
+}
+
 /// Whether `folder` is absent or an empty folder.
 fn is_free(folder: &Path) -> Result<bool, TableError> {
     match fs::read_dir(folder) {

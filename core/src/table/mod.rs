@@ -13,7 +13,7 @@ use std::collections::HashSet;
 pub use builder::{ColumnBuilder, TypeMismatch};
 pub use column::Column;
 pub use error::TableError;
-pub use folder::{TABLE_FILE, partial_prefix, write_folder, write_pages};
+pub use folder::{TABLE_FILE, discard_unfinished, partial_prefix, write_folder, write_pages};
 pub use meta::{ColumnMeta, TableMeta};
 pub use offsets::PageOffsets;
 pub use value::{Value, Values};

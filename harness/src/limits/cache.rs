@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Limit;
+use crate::files;
 use crate::machine;
 use crate::record::Environment;
 
@@ -78,6 +79,10 @@ impl Measured {
         if age.is_negative() || age >= LIFETIME {
             return Some("it is older than a day".to_owned());
         }
+        if let Some(limit) = self.limits.iter().find(|limit| !limit.is_possible()) {
+            let (what, threads) = (&limit.what, limit.threads);
+            return Some(format!("no machine has its {what} for {threads} threads"));
+        }
         let missing = threads
             .iter()
             .find(|&&threads| self.limits.iter().all(|limit| limit.threads != threads))?;
@@ -86,7 +91,9 @@ impl Measured {
 
     /// Reads the cache at `path`. Never fails: what cannot be used is measured again.
     pub fn load(path: &Path, environment: &Environment, threads: &[u32], now: Timestamp) -> Cached {
-        let text = match fs::read(path) {
+        /// Some hundred bytes a limit.
+        const MOST_BYTES: u64 = 64 << 20;
+        let text = match files::read(path, MOST_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Cached::Missing,
             Err(error) => return Cached::Unusable(format!("it cannot be read: {error}")),

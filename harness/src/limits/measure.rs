@@ -1,6 +1,7 @@
 //! Carries a plan out.
 
 use std::hint::black_box;
+use std::io;
 
 use super::plan::{Item, Kernel, Plan};
 use super::random::Walk;
@@ -15,7 +16,7 @@ const FIRST_ACCESSES: u64 = 1 << 17;
 /// Measures all of `plan` and calls `progress` before each array and kernel.
 ///
 /// # Errors
-/// When the memory for an array is not to be had.
+/// When the memory for an array is not to be had, or threads do not start.
 pub fn measure(plan: &Plan, mut progress: impl FnMut(&Item)) -> Result<Vec<Limit>, Error> {
     let mut limits = Vec::with_capacity(plan.items.len() * plan.threads.len());
     let most_threads = plan.threads.iter().copied().max().unwrap_or(1);
@@ -53,7 +54,8 @@ impl Array {
     fn new(item: &Item, threads: u32) -> Result<Self, Error> {
         let mut region = map(item)?;
         let mut shares = shares(region.lines_mut(), threads);
-        team::run(&mut shares, Amount::Fixed(1), 1, |share, _| number(share));
+        team::run(&mut shares, Amount::Fixed(1), 1, |share, _| number(share))
+            .map_err(not_started(threads))?;
         let huge_pages = item.huge_pages && region.is_huge();
         Ok(Self {
             region,
@@ -74,6 +76,10 @@ fn map(item: &Item) -> Result<Region, Error> {
         mib: item.array_bytes >> 20,
         source,
     })
+}
+
+fn not_started(threads: u32) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Start { threads, source }
 }
 
 /// Fills a share with numbers that look random.
@@ -114,7 +120,8 @@ fn time(
                 for _ in 0..passes {
                     black_box(sequential::sum(words(black_box(share))));
                 }
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, bytes)
         }
         Kernel::Write => {
@@ -125,7 +132,8 @@ fn time(
                     sequential::fill(words_mut(share), random::mix(pass + 1));
                     black_box(&mut *share);
                 }
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, bytes)
         }
         Kernel::WriteStreaming => {
@@ -136,7 +144,8 @@ fn time(
                     sequential::fill_streaming(share, random::mix(pass + 1));
                     black_box(&mut *share);
                 }
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, bytes)
         }
         Kernel::Copy | Kernel::CopyStreaming => {
@@ -156,7 +165,8 @@ fn time(
                     }
                     black_box(&mut *to);
                 }
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, bytes)
         }
         Kernel::RandomRead | Kernel::PrefetchedRead => {
@@ -168,7 +178,8 @@ fn time(
                 } else {
                     random::sum_prefetched(words, walk, pairs)
                 });
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, 2 * team)
         }
         Kernel::DependentRead => {
@@ -177,7 +188,8 @@ fn time(
             let mut states: Vec<u64> = (0..team).map(|i| (i * apart) as u64).collect();
             let timing = team::run(&mut states, accesses, repetitions, |at, count| {
                 *at = black_box(random::chase(lines, *at, count));
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, team)
         }
         Kernel::RandomWrite => {
@@ -192,7 +204,8 @@ fn time(
                 |(share, walk), pairs| {
                     random::write(words_mut(share), walk, pairs);
                 },
-            );
+            )
+            .map_err(not_started(threads))?;
             (timing, 2 * team)
         }
         Kernel::Scatter { bits } | Kernel::ScatterCombined { bits } => {
@@ -220,7 +233,8 @@ fn time(
                     }
                     black_box(&mut *output);
                 }
-            });
+            })
+            .map_err(not_started(threads))?;
             (timing, tuples)
         }
         Kernel::FirstTouch => {
@@ -233,7 +247,8 @@ fn time(
                 bytes = total(&states);
                 let once = team::run(&mut states, Amount::Fixed(1), 1, |share, _| {
                     sequential::fill(words_mut(share), random::mix(1));
-                });
+                })
+                .map_err(not_started(threads))?;
                 seconds.extend(once.seconds);
             }
             let amount = 1;

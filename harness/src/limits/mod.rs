@@ -9,8 +9,11 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::console::tell;
+use crate::files::NewFile;
 use crate::machine;
 use crate::record::{Environment, LimitRecord};
+use crate::report;
 
 pub mod cache;
 mod measure;
@@ -52,6 +55,17 @@ pub struct Limit {
     pub low: f64,
 }
 
+impl Limit {
+    /// Whether a machine may have reached these rates.
+    fn is_possible(&self) -> bool {
+        /// A second, in bytes or in anything smaller: a thousand times what the fastest machines do.
+        const MOST: f64 = 1e15;
+        let rates = [0.0, self.low, self.median, self.value, MOST];
+        // What is no number is in no order.
+        self.low > 0.0 && rates.is_sorted() && self.array_bytes > 0
+    }
+}
+
 impl From<&Limit> for LimitRecord {
     fn from(limit: &Limit) -> Self {
         Self {
@@ -85,14 +99,20 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The file of `--json`.
-    #[error("--json {path}: {source}; name a file in a folder that can be written")]
-    Json {
-        /// As given.
-        path: PathBuf,
+    /// Threads that the system does not start.
+    #[error(
+        "cannot start {threads} threads: {source}; use fewer with --threads, or raise the limit of processes (ulimit -u) \
+         or of memory (ulimit -v)"
+    )]
+    Start {
+        /// How many were wanted.
+        threads: u32,
         /// What the system said.
         source: io::Error,
     },
+    /// The file of `--json`.
+    #[error("--json: {0}")]
+    Json(String),
     /// Standard output.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
@@ -134,6 +154,8 @@ pub fn command(args: &Args) -> Result<(), Error> {
     if !environment.optimised && !args.allow_unoptimised {
         return Err(Error::Unoptimised);
     }
+    let json = args.json.as_deref().map(NewFile::create).transpose();
+    let json = json.map_err(Error::Json)?;
     let mut measured = match cached(args, &environment, &threads) {
         Some(measured) => measured,
         None => measure_and_keep(&environment, &threads)?,
@@ -141,11 +163,8 @@ pub fn command(args: &Args) -> Result<(), Error> {
     measured
         .limits
         .retain(|limit| threads.contains(&limit.threads));
-    if let Some(path) = &args.json {
-        measured.save(path).map_err(|source| Error::Json {
-            path: path.clone(),
-            source,
-        })?;
+    if let Some(file) = json {
+        file.write(&report::json(&measured)).map_err(Error::Json)?;
     }
     print(&measured.limits).map_err(Error::Output)
 }
@@ -169,7 +188,7 @@ fn cached(args: &Args, environment: &Environment, threads: &[u32]) -> Option<Mea
     let path = cache::path(environment).filter(|_| !args.fresh)?;
     match Measured::load(&path, environment, threads, Timestamp::now()) {
         Cached::Usable(measured) => {
-            eprintln!(
+            tell!(
                 "measured at {}, kept in {} (--fresh measures again)",
                 measured.measured,
                 path.display()
@@ -178,7 +197,7 @@ fn cached(args: &Args, environment: &Environment, threads: &[u32]) -> Option<Mea
         }
         Cached::Missing => None,
         Cached::Unusable(why) => {
-            eprintln!("not using {}: {why}", path.display());
+            tell!("not using {}: {why}", path.display());
             None
         }
     }
@@ -186,8 +205,8 @@ fn cached(args: &Args, environment: &Environment, threads: &[u32]) -> Option<Mea
 
 fn measure_and_keep(environment: &Environment, threads: &[u32]) -> Result<Measured, Error> {
     let plan = Plan::full(environment, threads);
-    eprintln!(
-        "measuring {} ways of touching memory with {} threads: less than a minute on two cores",
+    tell!(
+        "measuring {} ways of touching memory with {} threads: about a minute on two cores that have nothing else to do",
         plan.items.len(),
         threads
             .iter()
@@ -203,10 +222,10 @@ fn measure_and_keep(environment: &Environment, threads: &[u32]) -> Result<Measur
     match cache::path(environment) {
         Some(path) => {
             if let Err(error) = measured.save(&path) {
-                eprintln!("not kept for later: {}: {error}", path.display());
+                tell!("not kept for later: {}: {error}", path.display());
             }
         }
-        None => eprintln!("not kept for later: neither XDG_CACHE_HOME nor HOME is set"),
+        None => tell!("not kept for later: neither XDG_CACHE_HOME nor HOME is set"),
     }
     Ok(measured)
 }

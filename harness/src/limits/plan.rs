@@ -103,7 +103,8 @@ pub struct Plan {
 
 impl Plan {
     /// Sequential reads, random reads by array size and scatters by fan-out, in huge pages where the kernel has
-    /// them: what [`crate::limit_model`] needs, in less than three seconds on two cores.
+    /// them: what [`crate::limit_model`] needs, in less than three seconds on two
+    /// cores that have nothing else to do.
     pub fn quick(environment: &Environment, threads: &[u32]) -> Self {
         let largest = beyond_caches(environment, 256 * MIB);
         let huge_pages = machine::offers_huge_pages(environment);
@@ -129,7 +130,7 @@ impl Plan {
         }
     }
 
-    /// Everything, in less than a minute on two cores.
+    /// Everything, in about a minute on two cores that have nothing else to do.
     pub fn full(environment: &Environment, threads: &[u32]) -> Self {
         const SEQUENTIAL: [Kernel; 6] = [
             Kernel::FirstTouch,

@@ -1,7 +1,8 @@
 //! Threads that work at the same time, timed from a common start to the last finish.
 
-use std::sync::Barrier;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -30,24 +31,32 @@ pub struct Timing {
 
 /// Starts one thread a state, once, and lets all of them do `work(state, amount)` together,
 /// `repetitions` times. The states carry over from one repetition to the next.
+///
+/// # Errors
+/// If the system does not start so many threads. Then none of them has worked.
 pub fn run<S: Send>(
     states: &mut [S],
     amount: Amount,
     repetitions: usize,
     work: impl Fn(&mut S, u64) + Sync,
-) -> Timing {
+) -> io::Result<Timing> {
+    // Threads that start before one that does not would wait for it at the barrier for ever.
+    let all_started = OnceLock::new();
     let barrier = Barrier::new(states.len());
     let chosen = AtomicU64::new(match amount {
         Amount::Fixed(amount) => amount,
         Amount::Lasting { first, .. } => first,
     });
-    let spans: Vec<Vec<(Instant, Instant)>> = thread::scope(|scope| {
-        let threads: Vec<_> = states
+    let spans = thread::scope(|scope| {
+        let threads: io::Result<Vec<_>> = states
             .iter_mut()
             .enumerate()
             .map(|(index, state)| {
-                let (barrier, chosen, work) = (&barrier, &chosen, &work);
-                scope.spawn(move || {
+                let (all_started, barrier, chosen, work) = (&all_started, &barrier, &chosen, &work);
+                thread::Builder::new().spawn_scoped(scope, move || {
+                    if !all_started.wait() {
+                        return Vec::new();
+                    }
                     if let Amount::Lasting { first, seconds } = amount {
                         barrier.wait();
                         let start = Instant::now();
@@ -71,15 +80,17 @@ pub fn run<S: Send>(
                 })
             })
             .collect();
-        threads
+        all_started.get_or_init(|| threads.is_ok());
+        let spans: Vec<Vec<(Instant, Instant)>> = threads?
             .into_iter()
             .map(|thread| {
                 thread
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             })
-            .collect()
-    });
+            .collect();
+        io::Result::Ok(spans)
+    })?;
     let seconds = (0..repetitions)
         .filter_map(|repetition| {
             let start = spans.iter().map(|spans| spans[repetition].0).min()?;
@@ -87,8 +98,8 @@ pub fn run<S: Send>(
             Some(end.duration_since(start).as_secs_f64().max(1e-9))
         })
         .collect();
-    Timing {
+    Ok(Timing {
         amount: chosen.into_inner(),
         seconds,
-    }
+    })
 }

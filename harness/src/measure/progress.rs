@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::console::tell;
+
 /// Progress in seconds of estimated work.
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -59,8 +61,8 @@ impl Progress {
     /// A sentence that stays.
     pub fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| tell!("{text}")),
+            None => tell!("{text}"),
         }
     }
 
@@ -68,7 +70,7 @@ impl Progress {
     pub fn done(&self, what: &str) {
         if self.bar.is_none() {
             let elapsed = self.started.elapsed().as_secs_f64();
-            eprintln!("{elapsed:7.1} s  {}: {what}", self.workload);
+            tell!("{elapsed:7.1} s  {}: {what}", self.workload);
         }
     }
 

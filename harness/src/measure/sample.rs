@@ -72,11 +72,7 @@ impl<'a> Bench<'a> {
         let usual = CacheSizes::default();
         Self {
             teams: Vec::new(),
-            // A join that asks for more than the machine has is to fail, not to have the process killed.
-            memory: match machine::available_bytes() {
-                Some(bytes) => Memory::limited((bytes / 10 * 9) as usize),
-                None => Memory::unlimited(),
-            },
+            memory: budget(),
             caches: CacheSizes {
                 l1: cache(1).unwrap_or(usual.l1),
                 l2: cache(2).unwrap_or(usual.l2),
@@ -87,13 +83,17 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Has the peers among `cells` load a workload, so that they can be sampled.
+    /// Gets ready for a workload whose data is there: sees how much memory joins may take beside it, and has the peers
+    /// among `cells` load it, so that they can be sampled.
     pub fn load<'c>(
         &mut self,
         cells: impl Iterator<Item = &'c Cell>,
         input: &JoinInput<'_>,
         expected: &Answer,
     ) {
+        // What making the data has left in the pool is not in use.
+        process::trim();
+        self.memory = budget();
         let wanted: Vec<Wanted<'_>> = cells.filter_map(wanted).collect();
         self.peers.load(&wanted, input, expected.rows);
     }
@@ -159,7 +159,8 @@ impl<'a> Bench<'a> {
     ) -> Result<Measured, Failed> {
         let wanted = (threads, configuration.thread_start);
         if !self.teams.iter().any(|(team, _)| *team == wanted) {
-            let team = Team::new(wanted.0 as usize, wanted.1);
+            let team = Team::try_new(wanted.0 as usize, wanted.1)
+                .map_err(|error| Failed::Error(error.to_string()))?;
             self.teams.push((wanted, team));
         }
         let (_, team) = self
@@ -218,6 +219,11 @@ impl<'a> Bench<'a> {
             notes: outcome.notes,
         })
     }
+}
+
+/// A join that asks for more memory than there is is to fail, not to have the process killed.
+fn budget() -> Memory {
+    Memory::limited(usize::try_from(machine::usable_bytes()).unwrap_or(usize::MAX))
 }
 
 /// What a cell asks of the peers, if it does.

@@ -10,6 +10,7 @@ use join_core::checksum::RowHasher;
 use serde::Deserialize;
 
 use super::process;
+use crate::console::tell;
 use crate::machine;
 use crate::plain::plain;
 use crate::record::{Checksum, Environment, RecordError, read_regular};
@@ -165,7 +166,7 @@ impl Peer {
         let mut command = command(&self.folder, &self.fields.version);
         let waiting = || {
             let most = VERSION_LIMIT.as_secs();
-            eprintln!(
+            tell!(
                 "waiting for {} to tell its version, {most} s at most",
                 self.name
             );

@@ -24,7 +24,7 @@ pub struct PlanRun {
     pub threads: u32,
     /// What was measured, in turns on each bundle. The first is what the others are compared with.
     pub arms: Vec<Arm>,
-    /// Peers that failed, and where.
+    /// Executors and peers that failed, and where.
     pub failures: Vec<Failure>,
     /// What else there is to say, such as how a missing peer is installed.
     pub notes: Vec<String>,
@@ -105,10 +105,10 @@ pub struct OverFirst {
     pub geometric_mean: Interval,
 }
 
-/// A peer that failed on a bundle.
+/// An executor or a peer that failed on a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The peer.
+    /// Which.
     pub arm: String,
     /// Where.
     pub bundle: String,

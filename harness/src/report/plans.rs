@@ -81,7 +81,7 @@ pub(super) fn tables(run: &PlanRun) -> String {
     let failures = failures(run);
     let failures = match failures.is_empty() {
         true => String::new(),
-        false => format!("<h3>Peers that failed</h3>\n{failures}"),
+        false => format!("<h3>What failed</h3>\n{failures}"),
     };
     format!(
         "<h3>All plans together</h3>\n{}{failures}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
@@ -127,10 +127,15 @@ fn arms(run: &PlanRun) -> String {
 }
 
 fn interval_text(ratio: Interval) -> String {
-    let [median, low, high] = [ratio.median, ratio.low, ratio.high].map(scale::short);
-    match ratio.is_wide() {
-        true => format!("×{median} [{low}, {high}]"),
-        false => format!("×{median}"),
+    format!("×{}", with_ends(ratio))
+}
+
+/// A median and its interval, which a single sample does not have.
+fn with_ends(interval: Interval) -> String {
+    let [median, low, high] = [interval.median, interval.low, interval.high].map(scale::short);
+    match interval.is_wide() {
+        true => format!("{median} [{low}, {high}]"),
+        false => median,
     }
 }
 
@@ -153,12 +158,7 @@ fn plans(run: &PlanRun) -> String {
             arm.bundles[at]
                 .as_ref()
                 .map_or_else(String::new, |measured| {
-                    let ms = |seconds: f64| scale::short(seconds * 1e3);
-                    let Interval { median, low, high } = measured.seconds;
-                    match measured.seconds.is_wide() {
-                        true => format!("{} [{}, {}]", ms(median), ms(low), ms(high)),
-                        false => ms(median),
-                    }
+                    with_ends(measured.seconds.scaled(1e3))
                 })
         });
         let mut row = vec![
@@ -173,7 +173,7 @@ fn plans(run: &PlanRun) -> String {
 }
 
 fn failures(run: &PlanRun) -> String {
-    let mut table = Table::new(&["peer", "plan", "error"]);
+    let mut table = Table::new(&["executor", "plan", "error"]);
     for failure in &run.failures {
         table.row(&[&failure.arm, &failure.bundle, &failure.error]);
     }

@@ -3,6 +3,7 @@
 use super::Ending;
 use super::plan::sets::{SETS, Set};
 use crate::cli::Listed;
+use crate::console::tell;
 use crate::peers;
 use crate::record::Size;
 use crate::workload;
@@ -50,7 +51,7 @@ fn of_peers() -> Result<Vec<Vec<String>>, Ending> {
     let folder = peers::folder();
     let peers = peers::all(&folder).map_err(Ending::usage)?;
     if peers.is_empty() {
-        eprintln!(
+        tell!(
             "there are no peers in {}; `--peers PATH` takes the folder of one",
             folder.display()
         );

@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Verb};
+use crate::console::tell;
 use crate::{limits, report};
 
 /// Exit status after Ctrl-C, as shells have it.
@@ -116,7 +117,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
             if !matches!(ending, Ending::Said) {
-                eprintln!("error: {ending}");
+                tell!("error: {ending}");
             }
             ending.status()
         }
@@ -140,6 +141,6 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         .filter(|line| !line.is_empty())
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .collect();
-    eprintln!("{}; `harness --help` shows the options", told.join("; "));
+    tell!("{}; `harness --help` shows the options", told.join("; "));
     ExitCode::from(2)
 }

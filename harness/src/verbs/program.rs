@@ -3,11 +3,12 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::Ending;
+use crate::console;
 
 /// Runs the program of `package` with these arguments in the current folder. Whatever it says of itself comes through;
 /// `verb` is what it is run for.
@@ -16,35 +17,60 @@ pub(super) fn run<'a>(
     verb: &str,
     arguments: impl IntoIterator<Item = &'a OsString>,
 ) -> Result<(), Ending> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    if !is_built(package) {
-        // Cargo itself is quiet, so that a refused call says one line.
-        let _ = writeln!(
-            io::stderr(),
-            "{verb}: building the program for this, which takes a minute"
-        );
-    }
-    let status = Command::new(&cargo)
-        .args(["run", "--quiet", "--package", package, "--manifest-path"])
-        .arg(&manifest)
+    build(package, verb)?;
+    let status = cargo(package, "run")
+        .arg("--quiet")
         .arg("--")
         .args(arguments)
         .status()
-        .map_err(|error| {
-            Ending::Usage(format!(
-                "{verb}: {} cannot be started: {error}; it builds the program for this, put it on the PATH",
-                Path::new(&cargo).display()
-            ))
-        })?;
+        .map_err(|error| cannot_start(verb, &error))?;
     match status.success() {
         true => Ok(()),
         false => Err(Ending::Said),
     }
 }
 
-/// Whether the program of `package` lies beside this one.
-fn is_built(package: &str) -> bool {
-    let folder = env::current_exe().ok();
-    folder.is_some_and(|own| own.with_file_name(package).exists())
+/// Builds the program. What is being compiled is told; where nothing has to be, nothing is.
+fn build(package: &str, verb: &str) -> Result<(), Ending> {
+    let mut child = cargo(package, "build")
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(verb, &error))?;
+    let lines = child
+        .stderr
+        .take()
+        .into_iter()
+        .flat_map(|errors| BufReader::new(errors).split(b'\n').map_while(Result::ok));
+    for line in lines {
+        let line = String::from_utf8_lossy(&line);
+        if !line.trim_start().starts_with("Finished ") {
+            console::write(&format!("{line}\n"));
+        }
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Ending::Said),
+        Err(error) => Err(cannot_start(verb, &error)),
+    }
+}
+
+/// Cargo, to do something with a package of this workspace.
+fn cargo(package: &str, what: &str) -> Command {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let mut command = Command::new(program());
+    command
+        .args([what, "--package", package, "--manifest-path"])
+        .arg(manifest);
+    command
+}
+
+fn program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn cannot_start(verb: &str, error: &std::io::Error) -> Ending {
+    Ending::Usage(format!(
+        "{verb}: {} cannot be started: {error}; it builds the program for this, put it on the PATH",
+        Path::new(&program()).display()
+    ))
 }

@@ -2,6 +2,7 @@
 
 use super::Ending;
 use super::plan::sets::{SETS, Set};
+use crate::machine;
 use crate::nearest::did_you_mean;
 use crate::record::Size;
 use crate::workload::{self, Instance, is_path, matches};
@@ -23,7 +24,7 @@ pub(super) struct Selection {
 /// choose variants; without any of a kind all workloads and the curated variants are chosen.
 ///
 /// # Errors
-/// A pattern matches nothing, or a workload's file is bad.
+/// A pattern matches nothing, a workload's file is bad, or its data would not fit into memory.
 pub(super) fn select(only: &[String], size: Size) -> Result<Selection, Ending> {
     let patterns: Vec<&str> = only
         .iter()
@@ -69,6 +70,10 @@ pub(super) fn select(only: &[String], size: Size) -> Result<Selection, Ending> {
         (true, true) => Vec::new(),
         (true, false) => canonical,
     };
+    let usable = machine::usable_bytes();
+    for workload in &workloads {
+        workload.fits(usable).map_err(Ending::usage)?;
+    }
     let wanted_set = |set: &&Set| match workloads_named {
         true => plans.iter().any(|named| named.name == set.name),
         // Those who name variants ask about joins.

@@ -23,6 +23,9 @@ use registry::{Configuration, Merge, TOGGLES, Variant, variants};
 /// Pages of each side that are joined.
 const PAGES: (usize, usize) = (12, 24);
 
+/// Pairs that a join may have: as many as a page of one key has with another. All variants write them all out.
+const MOST_PAIRS: u64 = 1 << 22;
+
 /// Thread counts: alone, and with others.
 const THREADS: [usize; 2] = [1, 3];
 
@@ -83,7 +86,7 @@ pub(super) fn run(only: &[String]) -> Result<(), Ending> {
     }
 }
 
-/// The first pages of each workload; of a ladder, its last rung.
+/// The first pages of each workload, fewer where they would have too many pairs; of a ladder, its last rung.
 fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
     let mut found = Vec::new();
     for (index, instance) in instances.iter().enumerate() {
@@ -95,11 +98,16 @@ fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
         let workload = instance
             .generate(None, NonZeroUsize::MIN)
             .map_err(Ending::usage)?;
-        let cut = |column: &Column, pages: usize| {
-            let pages = column.pages().iter().take(pages).cloned().collect();
-            Column::from_trusted_pages(column.data_type(), pages)
-        };
-        let (build, probe) = (cut(&workload.build, PAGES.0), cut(&workload.probe, PAGES.1));
+        let (mut build, mut probe) = (cut(&workload.build, PAGES.0), cut(&workload.probe, PAGES.1));
+        loop {
+            let input = JoinInput::new(&build, &probe).map_err(Ending::usage)?;
+            let pages = (build.pages().len(), probe.pages().len());
+            if oracle::sort_merge(&input).rows <= MOST_PAIRS || pages.0.max(pages.1) <= 1 {
+                break;
+            }
+            build = cut(&build, pages.0.div_ceil(2));
+            probe = cut(&probe, pages.1.div_ceil(2));
+        }
         let pairs =
             oracle::sort_merge_pairs(&JoinInput::new(&build, &probe).map_err(Ending::usage)?);
         found.push(Small {
@@ -113,6 +121,12 @@ fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
         });
     }
     Ok(found)
+}
+
+/// The first pages of a column.
+fn cut(column: &Column, pages: usize) -> Column {
+    let pages = column.pages().iter().take(pages).cloned().collect();
+    Column::from_trusted_pages(column.data_type(), pages)
 }
 
 /// What a variant answers wrongly, in its own configuration and in that of every toggle that it has.
@@ -136,7 +150,9 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
         };
         process::set(configuration.source, configuration.huge_pages);
         for threads in THREADS {
-            let team = Team::new(threads, configuration.thread_start).parallel_from(0);
+            let team = Team::try_new(threads, configuration.thread_start)
+                .map_err(Ending::usage)?
+                .parallel_from(0);
             for workload in workloads {
                 if let Err(fault) = check_one(&**join, configuration, workload, &team) {
                     let toggles = &cell.name.toggles;

@@ -110,14 +110,21 @@ pub fn is_path(pattern: &str) -> bool {
 /// Whether a pattern matches a name: the name contains it, or, where `*` stands in it for any text, is all of it
 /// (`pk-*`, `*-16m`).
 pub fn matches(pattern: &str, name: &str) -> bool {
+    // Each text between stars is looked for once, behind the one before it: if it stands there at all, its first place
+    // leaves the most for the others.
     fn whole(pattern: &str, name: &str) -> bool {
-        match pattern.split_once('*') {
-            None => pattern == name,
-            Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
-                let mut ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-                ends.any(|at| whole(rest, &name[at..]))
-            }),
+        let mut parts = pattern.split('*');
+        let start = parts.next().unwrap_or("");
+        let (Some(mut rest), Some(end)) = (name.strip_prefix(start), parts.next_back()) else {
+            return false;
+        };
+        for part in parts {
+            match rest.split_once(part) {
+                Some((_, behind)) => rest = behind,
+                None => return false,
+            }
         }
+        rest.ends_with(end)
     }
     if pattern.contains('*') {
         whole(pattern, name)
@@ -128,6 +135,8 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::workload::instance::Source;
 
@@ -156,6 +165,40 @@ mod tests {
         for (pattern, count) in [("l-2^1", 1), ("l-2^1*", 2), ("2^1", 2), ("l", 10), ("x", 0)] {
             assert_eq!(find(pattern, &rungs).len(), count, "{pattern}");
         }
+    }
+
+    /// By trying everything that a star may stand for.
+    fn naive(pattern: &str, name: &str) -> bool {
+        match (pattern.split_at_checked(1), name.split_at_checked(1)) {
+            (None, _) => name.is_empty(),
+            (Some(("*", rest)), None) => naive(rest, name),
+            (Some(("*", rest)), Some((_, shorter))) => naive(rest, name) || naive(pattern, shorter),
+            (Some((a, rest)), Some((b, shorter))) => a == b && naive(rest, shorter),
+            (Some(_), None) => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn stars_stand_for_any_text(pattern in "[ab*]{0,8}", name in "[ab]{0,10}") {
+            let expected = match pattern.contains('*') {
+                true => naive(&pattern, &name),
+                false => !pattern.is_empty() && name.contains(&pattern),
+            };
+            prop_assert_eq!(matches(&pattern, &name), expected);
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_time() {
+        let name = "a".repeat(100_000);
+        let pattern = "*a".repeat(20_000);
+        assert!(matches(&format!("{pattern}*"), &name));
+        assert!(!matches(&format!("{pattern}*b"), &name));
+        assert!(!matches(
+            &format!("{}zz", "*".repeat(100_000)),
+            "tpch-orders-lineitem"
+        ));
     }
 
     #[test]

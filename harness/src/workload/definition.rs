@@ -1,5 +1,6 @@
 //! A workload's definition: whether its file makes sense, and its instances.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::instance::{Instance, Source};
 use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
+use crate::files;
 use crate::record::Size;
 
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
@@ -39,8 +41,12 @@ impl Definition {
     /// # Errors
     /// If the file cannot be read, is not of the form, or makes no sense.
     pub fn open(path: &Path) -> Result<Definition, Error> {
+        /// A definition of more than this is none.
+        const MOST_BYTES: u64 = 1 << 20;
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        let text = files::read(path, MOST_BYTES)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+        let text = text.map_err(|source| Error::Read {
             file: file.clone(),
             source,
         })?;

@@ -52,6 +52,21 @@ pub enum Error {
         /// Where and what; boxed, because it is by far the largest part of any error.
         source: Box<TableError>,
     },
+    /// Data that would take more memory than there is.
+    #[error(
+        "{file}: the data of {name} takes about {needed_mib} MiB, and {usable_mib} MiB can be had; make it smaller, or free \
+         memory"
+    )]
+    TooLarge {
+        /// The workload's file.
+        file: String,
+        /// The workload.
+        name: String,
+        /// What is needed, in MiB.
+        needed_mib: u64,
+        /// What there is, in MiB.
+        usable_mib: u64,
+    },
     /// Two workloads of one name in one run.
     #[error("two workloads are named {name:?}; rename one in its TOML file")]
     SameName {

@@ -15,6 +15,7 @@ use super::fields::Expected;
 use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
+use crate::machine;
 use crate::record::{Answer, Checksum, WorkloadRecord};
 
 /// A workload at a size: everything about it but the data.
@@ -84,6 +85,35 @@ impl Instance {
         (pages(self.build_rows()) + pages(self.probe_rows())) * PAGE_BYTES as u64
     }
 
+    /// About how many bytes of memory [`Instance::generate`] takes at the most.
+    pub fn needed_bytes(&self) -> u64 {
+        let (build, probe) = (self.build_rows(), self.probe_rows());
+        let pages = self.estimated_bytes();
+        match &self.source {
+            Source::Synthetic(synthetic) => pages + synthetic.extra_bytes(pages),
+            Source::Tpch(_) => pages + probe * Tpch::EXTRA_BYTES_PER_ROW,
+            // The oracle sorts keys with their rows; the pages themselves stay in their files.
+            Source::Tables(..) => (build + probe) * TableKeys::EXTRA_BYTES_PER_ROW,
+        }
+    }
+
+    /// Holds the data against the memory that there is.
+    ///
+    /// # Errors
+    /// If it takes more than `usable` bytes to make.
+    pub fn fits(&self, usable: u64) -> Result<(), Error> {
+        let needed = self.needed_bytes();
+        if needed <= usable {
+            return Ok(());
+        }
+        Err(Error::TooLarge {
+            file: self.origin.file.clone(),
+            name: self.name.clone(),
+            needed_mib: needed >> 20,
+            usable_mib: usable >> 20,
+        })
+    }
+
     /// About how many seconds of processor time [`Instance::generate`] takes. A table folder is only mapped, checked,
     /// and sorted for the answer.
     pub fn estimated_seconds(&self) -> f64 {
@@ -99,8 +129,10 @@ impl Instance {
     /// TPC-H and table folders have none.
     ///
     /// # Errors
-    /// If a table folder cannot be read, or the answer is not the one that the file has recorded for this data.
+    /// If there is not enough memory, a table folder cannot be read, or the answer is not the one that the file has
+    /// recorded for this data.
     pub fn generate(&self, seed: Option<u64>, threads: NonZeroUsize) -> Result<Workload, Error> {
+        self.fits(machine::usable_bytes())?;
         let seed = seed.unwrap_or(self.seed);
         let (build, probe, expected) = match &self.source {
             Source::Synthetic(synthetic) => synthetic.generate(self.key_type, seed, threads),

@@ -19,13 +19,32 @@ pub struct TableKeys {
 }
 
 impl TableKeys {
+    /// Bytes that the oracle takes for a row, at the most: a key and a row, in a list that is copied as it grows, and the
+    /// row once more.
+    pub const EXTRA_BYTES_PER_ROW: u64 =
+        2 * size_of::<(i64, u32)>() as u64 + size_of::<u32>() as u64;
+
     /// Looks the column `key` up in the description of the table in `folder`; `file` is the workload's.
     ///
     /// # Errors
     /// If the description cannot be read, has no such column, or two columns of one name.
     pub fn find(file: &str, folder: &Path, key: &str) -> Result<TableKeys, Error> {
         let mut meta = TableMeta::read(folder).map_err(|error| Error::table(file, error))?;
+        if u32::try_from(meta.num_rows).is_err() {
+            let (table, rows) = (meta.name, meta.num_rows);
+            return Err(Error::table(file, TableError::TooManyRows { table, rows }));
+        }
         let names = || meta.columns.iter().map(|column| column.name.as_str());
+        let same = names().filter(|name| *name == key).count();
+        if same > 1 {
+            return Err(Error::invalid(
+                file,
+                format!(
+                    "the table {} has {same} columns named {key:?}; write it again with a name for each",
+                    folder.display()
+                ),
+            ));
+        }
         let Some(number) = names().position(|name| name == key) else {
             return Err(Error::invalid(
                 file,

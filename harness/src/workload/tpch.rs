@@ -3,11 +3,11 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::thread;
 
 use aligned_ingest::ssb::{Day, Lines};
 use join_core::join::Aggregate;
 use join_core::page::{DataType, Fixed};
+use join_core::parallel::{Tasks, assisted};
 use join_core::table::Column;
 use serde::Deserialize;
 use tpchgen::distribution::Distributions;
@@ -47,6 +47,11 @@ pub struct Tpch {
 const LINES_PER_ORDER: u64 = 4;
 
 impl Tpch {
+    /// Bytes that the keys of a probe row take while they are drawn, at the most: in its part's list of keys and build
+    /// rows, which is copied as it grows, and in the list of all keys.
+    pub const EXTRA_BYTES_PER_ROW: u64 =
+        2 * size_of::<(i64, i64)>() as u64 + size_of::<i64>() as u64;
+
     /// Rows of the build side.
     pub fn build_rows(&self) -> u64 {
         let count = |of: fn(f64, i32, i32) -> i64| of(self.scale_factor, 1, 1);
@@ -145,20 +150,14 @@ impl Tpch {
                 TpchJoin::PartLineorder => star.map(|line| numbered(line.partkey)).collect(),
             }
         };
-        let parts: Vec<Vec<(i64, i64)>> = thread::scope(|scope| {
-            let part = &part;
-            let threads: Vec<_> = (1..=parts)
-                .map(|number| scope.spawn(move || part(number)))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
+        let mut parts: Vec<Vec<(i64, i64)>> = vec![Vec::new(); parts as usize];
+        let tasks = Tasks::new(&mut parts);
+        assisted(tasks.len(), || {
+            while let Some((number, keys)) = tasks.take() {
+                *keys = part(number as i32 + 1);
+            }
         });
+        drop(tasks);
         let mut keys = Vec::with_capacity(parts.iter().map(Vec::len).sum());
         let mut answer = Aggregate::default();
         for (key, build_row) in parts.into_iter().flatten() {

@@ -46,6 +46,14 @@ pub fn text(stream: &[u8]) -> String {
     String::from_utf8(stream.to_vec()).expect("the harness writes UTF-8")
 }
 
+/// Presses Ctrl-C.
+#[cfg(unix)]
+pub fn interrupt(child: &std::process::Child) {
+    // SAFETY: a signal to a child that has not been waited for.
+    let sent = unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
+    assert_eq!(sent, 0, "{}", std::io::Error::last_os_error());
+}
+
 /// The run's folder, from the last line on standard output.
 pub fn run_folder(folder: &Path, output: &Output) -> PathBuf {
     let out = text(&output.stdout);

@@ -40,7 +40,9 @@ fn a_broken_bundle_is_found_before_anything_is_measured() {
     bundle(&at.join("plans/1"), 100, |row| row);
     bundle(&at.join("plans/2"), 100, |row| row);
     let broken = std::fs::read_dir(at.join("plans/2")).unwrap();
-    let broken = broken.map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
+    let broken = broken
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir());
     let broken = broken.expect("a bundle has tables").join("0.pages");
     std::fs::write(&broken, "not pages").unwrap();
     let error = refused(&sweep(at, &["--plans", "plans", "--out", "run"]));
@@ -112,7 +114,10 @@ fn files_of_others_are_not_written_over() {
         ];
         for output in calls {
             let error = refused(&output);
-            assert!(error.contains("--out site") && error.contains(name), "{error}");
+            assert!(
+                error.contains("--out site") && error.contains(name),
+                "{error}"
+            );
             let left = std::fs::read_dir(&site).unwrap().count();
             assert_eq!(left, 1, "{error}");
             assert_eq!(std::fs::read(site.join(name)).unwrap(), b"mine");
@@ -206,7 +211,10 @@ fn peak_memory_is_that_of_the_file_whatever_its_name_is() {
         std::fs::write(at.join(&file), TINY.replace("tiny", name)).unwrap();
         let only = format!("{file}|serial+zero-copy");
         let call = ["--sweep", "--quick", "--only", &only, "--threads", "1"];
-        let output = run(at, &[&call[..], &["--samples", "1", "--out", name]].concat());
+        let output = run(
+            at,
+            &[&call[..], &["--samples", "1", "--out", name]].concat(),
+        );
         assert!(output.status.success(), "{}", text(&output.stderr));
         let run = read_run(&at.join(name)).unwrap();
         assert_eq!(run.memory.len(), 1, "{name}: {:?}", run.notes);

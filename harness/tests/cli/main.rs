@@ -3,11 +3,13 @@
 mod common;
 mod compare;
 mod errors;
+mod hostile;
 mod ingest;
 mod inputs;
 mod plan;
 mod plan_make;
 mod plan_peers;
+mod plan_run;
 mod resume;
 mod sweep;
 mod table;

@@ -87,12 +87,13 @@ fn a_folder_of_bundles_is_executed_checked_and_drawn() {
     }
 
     for executor in ["pipelined", "operator-at-a-time"] {
+        let svg = format!("{executor}.svg");
         let command = [
             "plan",
             "explain",
             "plans/2b",
             "--svg",
-            "plan.svg",
+            &svg,
             "--executor",
             executor,
         ];
@@ -100,7 +101,7 @@ fn a_folder_of_bundles_is_executed_checked_and_drawn() {
         let out = text(&output.stdout);
         assert!(output.status.success(), "{out}{}", text(&output.stderr));
         assert!(out.contains("└─ ") && out.contains("-> 3000"), "{out}");
-        let svg = std::fs::read_to_string(folder.path().join("plan.svg")).unwrap();
+        let svg = std::fs::read_to_string(folder.path().join(svg)).unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
     }
 }

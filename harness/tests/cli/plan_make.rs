@@ -1,6 +1,8 @@
 //! `harness plan make`: bundles that run, and what is refused.
 
 use crate::common::{folder, run, text};
+#[cfg(unix)]
+use crate::common::{harness, interrupt};
 
 #[test]
 fn bundles_of_a_benchmark_run() {
@@ -40,6 +42,36 @@ fn what_cannot_be_made_is_said_in_one_line() {
         assert!(error.contains(said), "{error}");
         assert!(!folder.path().join("out").exists());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn bundles_that_are_not_finished_leave_nothing() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = folder();
+    let command = ["plan", "make", "tpch", "--scale", "2", "--out", "made"];
+    let child = harness(folder.path(), &command)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let entries = || -> Vec<_> {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    while entries().len() < 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(
+        error.is_empty() || error == "error: interrupted\n",
+        "{error}"
+    );
+    assert_eq!(entries(), ["tiny.toml"]);
 }
 
 /// The plans of the package that makes bundles.

@@ -90,9 +90,19 @@ fn a_workload_file_that_changed_is_told() {
     let own = TINY.replace("tiny", "own");
     let back = || write(&own);
     let larger = own.replace("\"5000\"", "\"6000\"");
-    is_told(at, || write(&larger), back, "build rows: 5000 then, 6000 now");
+    is_told(
+        at,
+        || write(&larger),
+        back,
+        "build rows: 5000 then, 6000 now",
+    );
     let wider = own.replace("name =", "key_type = \"INT64\"\nname =");
-    is_told(at, || write(&wider), back, "key type: INT32 then, INT64 now");
+    is_told(
+        at,
+        || write(&wider),
+        back,
+        "key type: INT32 then, INT64 now",
+    );
 }
 
 #[test]
@@ -147,7 +157,10 @@ fn what_failed_before_the_resume_decides_the_status_too() {
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{error}");
         let last = error.lines().last().unwrap();
-        assert!(last.starts_with("error: ") && last.contains(says), "{error}");
+        assert!(
+            last.starts_with("error: ") && last.contains(says),
+            "{error}"
+        );
         assert!(read_run(&at.join("run")).unwrap().complete);
     }
 }
@@ -163,7 +176,10 @@ fn a_folder_that_another_process_writes_is_left_alone() {
     let held = Lock::take(&at.join("run")).unwrap();
     for output in [call(at, "--resume"), run(at, &["report", "run"])] {
         let error = refused(&output);
-        assert!(error.contains("another process") && error.contains("run"), "{error}");
+        assert!(
+            error.contains("another process") && error.contains("run"),
+            "{error}"
+        );
         assert_eq!(records(at), before);
     }
     drop(held);

@@ -11,6 +11,8 @@ use aligned_ingest::{Job, Layout, LoadError, Manifest, Sink, StoreKind};
 use super::super::Ending;
 use super::{Load, size};
 
+use crate::console::{self, tell};
+
 /// Rows are sent larger than they are stored: narrow columns get four bytes of length, and long values are compressed
 /// on the server's disk. Files have holes, so room costs nothing.
 const ROOM: u64 = 16;
@@ -102,12 +104,12 @@ fn show(progress: &Progress, done: &AtomicBool) {
             bytes / 1e6 / began.elapsed().as_secs_f64()
         );
         if terminal {
-            eprint!("\r\x1b[K{line}");
+            console::write(&format!("\r\x1b[K{line}"));
         } else {
-            eprintln!("{line}");
+            tell!("{line}");
         }
     }
     if terminal {
-        eprint!("\r\x1b[K");
+        console::write("\r\x1b[K");
     }
 }

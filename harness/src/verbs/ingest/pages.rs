@@ -5,6 +5,8 @@ use aligned_ingest::pages::{NumericAs, to_table};
 use super::super::Ending;
 use super::{Pages, open, team};
 
+use crate::console::tell;
+
 pub(super) fn run(args: &Pages) -> Result<(), Ending> {
     let (chunks, team) = (open(&args.folder)?, team());
     chunks.verify(&team).map_err(Ending::usage)?;
@@ -23,7 +25,7 @@ pub(super) fn run(args: &Pages) -> Result<(), Ending> {
     let paged = to_table(&chunks, &name, numeric, &team).map_err(Ending::usage)?;
     paged.table.write(&args.out).map_err(Ending::usage)?;
     for (column, values) in &paged.losses {
-        eprintln!("column {column:?}: {values} values lost digits; see --numeric-decimals");
+        tell!("column {column:?}: {values} values lost digits; see --numeric-decimals");
     }
     say!(
         "{}: {} rows, {} columns",

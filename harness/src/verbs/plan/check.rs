@@ -1,6 +1,6 @@
 //! `harness plan check`: executors against the oracle, or against each other.
 
-use plan_executor::{Bundle, oracle};
+use plan_executor::oracle;
 
 use super::executor::Bench;
 use super::executors::EXECUTORS;
@@ -14,10 +14,10 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
         .iter()
         .map(|executor| Bench::new(executor.name, &args.common))
         .collect::<Result<Vec<_>, _>>()?;
-    let folders = bundles(&args.common.bundles)?;
+    let bundles = bundles(&args.common.bundles)?;
     let mut wrong = 0;
-    for folder in &folders {
-        let bundle = Bundle::open(folder).map_err(Ending::usage)?;
+    for named in &bundles {
+        let bundle = named.open()?;
         let mut answers = Vec::new();
         let rows: usize = bundle.tables().iter().map(|table| table.num_rows()).sum();
         if rows as u64 <= args.oracle_up_to {
@@ -27,7 +27,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
         for bench in &benches {
             let (execution, _) = bench
                 .execute(&bundle)
-                .map_err(|error| Ending::Usage(format!("{}: {error}", folder.display())))?;
+                .map_err(|error| Ending::Usage(format!("{}: {error}", named.name)))?;
             let result = execution.result;
             answers.push((&bench.name[..], result.rows(), result.checksum()));
         }
@@ -37,7 +37,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
             .any(|answer| (answer.1, answer.2) != (rows, checksum));
         if differs {
             wrong += 1;
-            line(&format!("WRONG  {}", bundle.name()))?;
+            line(&format!("WRONG  {}", named.name))?;
             for (name, rows, checksum) in &answers {
                 line(&format!("       {name}: {rows} rows, checksum {checksum}"))?;
             }
@@ -45,7 +45,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
             let names: Vec<&str> = answers.iter().map(|answer| answer.0).collect();
             line(&format!(
                 "ok     {:<8} {rows:>10} rows  {checksum}  {}",
-                bundle.name(),
+                named.name,
                 names.join(" = ")
             ))?;
         }

@@ -2,6 +2,7 @@
 
 use join_core::memory::Memory;
 use join_core::memory::process::{self, Source};
+use join_core::page::PAGE_BYTES;
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
 use registry::PLAN_BUILDS;
@@ -17,13 +18,22 @@ pub(super) const POOL: &str = "pool";
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: u32 = 1024;
 
+/// Bytes that an execution may hold.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    /// As the command line says.
+    Named(usize),
+    /// What there is, less the tables that are made in memory.
+    Usable(usize),
+}
+
 /// An executor and what it works with.
 pub(super) struct Bench {
     pub name: String,
     pub threads: u32,
     executor: Box<dyn Executor>,
     team: Team,
-    limit: usize,
+    limit: Limit,
     source: Source,
 }
 
@@ -43,7 +53,12 @@ impl Bench {
         };
         let mut options = Options::default();
         let mut source = Source::Pool;
-        for technique in &common.without {
+        for (number, technique) in common.without.iter().enumerate() {
+            if common.without[..number].contains(technique) {
+                return Err(Ending::Usage(format!(
+                    "{technique} is left out twice; name each technique once"
+                )));
+            }
             if technique == POOL {
                 source = Source::System;
                 continue;
@@ -69,10 +84,12 @@ impl Bench {
                 }),
             threads,
             executor: variant.make(&Settings { build, options }),
-            team: Team::new(threads as usize, ThreadStart::Pool),
+            team: Team::try_new(threads as usize, ThreadStart::Pool).map_err(Ending::usage)?,
             limit: match &common.memory {
-                Some(text) => bytes(text)?,
-                None => machine::available_bytes().map_or(usize::MAX, |bytes| bytes as usize),
+                Some(text) => Limit::Named(bytes(text)?),
+                None => {
+                    Limit::Usable(usize::try_from(machine::usable_bytes()).unwrap_or(usize::MAX))
+                }
             },
         })
     }
@@ -80,7 +97,10 @@ impl Bench {
     /// Executes a bundle; returns the most bytes that the execution held at a time, too.
     pub fn execute(&self, bundle: &Bundle) -> Result<(Execution, usize), ExecuteError> {
         process::set(self.source, true);
-        let memory = Memory::limited(self.limit);
+        let memory = Memory::limited(match self.limit {
+            Limit::Named(bytes) => bytes,
+            Limit::Usable(bytes) => bytes.saturating_sub(bytes_in_memory(bundle)),
+        });
         let context = Context {
             team: &self.team,
             memory: &memory,
@@ -88,6 +108,14 @@ impl Bench {
         let execution = self.executor.execute(bundle, &context)?;
         Ok((execution, memory.peak()))
     }
+}
+
+/// Bytes of the tables of a bundle that are not mapped from files.
+fn bytes_in_memory(bundle: &Bundle) -> usize {
+    let columns = bundle.tables().iter().flat_map(|table| table.columns());
+    let made = columns.filter(|column| !column.column.is_mapped());
+    made.map(|column| column.column.pages().len() * PAGE_BYTES)
+        .sum()
 }
 
 fn unknown(what: &str, name: &str, names: impl Iterator<Item = &'static str>) -> Ending {

@@ -1,15 +1,14 @@
 //! `harness plan explain`: a plan as it was executed, as text and as a picture.
 
-use std::fs;
-
 use plan_executor::{Bundle, Step, Telemetry};
 
 use super::executor::Bench;
 use super::executors::EXECUTORS;
-use super::folders::bundles;
+use super::folders::find;
 use super::{ExplainArgs, line};
 use crate::charts::canvas::{Anchor, Canvas, GREY, GRID, INK, SMALL};
 use crate::charts::{scale, text};
+use crate::files::NewFile;
 use crate::verbs::Ending;
 
 /// Pixels of a line of the picture, and of its parts from left to right.
@@ -34,7 +33,7 @@ struct Placed<'t> {
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
     let name = args.executor.as_deref().unwrap_or(EXECUTORS[0].name);
     let bench = Bench::new(name, &args.common)?;
-    let folders = bundles(&args.common.bundles)?;
+    let folders = find(&args.common.bundles)?;
     let [folder] = &folders[..] else {
         return Err(Ending::Usage(format!(
             "{} bundles are named, but one is drawn at a time; name a single bundle",
@@ -42,6 +41,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
         )));
     };
     let bundle = Bundle::open(folder).map_err(Ending::usage)?;
+    let svg = args.svg.as_deref().map(NewFile::create).transpose();
+    let svg = svg.map_err(|error| Ending::Usage(format!("--svg: {error}")))?;
     let execute = || {
         let executed = bench.execute(&bundle);
         executed.map_err(|error| Ending::Usage(format!("{}: {error}", folder.display())))
@@ -59,13 +60,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
     for placed in &steps {
         lines(placed).iter().try_for_each(|text| line(text))?;
     }
-    if let Some(file) = &args.svg {
-        fs::write(file, picture(&title, &steps)).map_err(|error| {
-            Ending::Usage(format!(
-                "cannot write {}: {error}; choose another place",
-                file.display()
-            ))
-        })?;
+    if let Some(file) = svg {
+        file.write(&picture(&title, &steps))
+            .map_err(|error| Ending::Usage(format!("--svg: {error}")))?;
     }
     Ok(())
 }

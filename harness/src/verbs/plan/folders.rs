@@ -1,15 +1,54 @@
 //! The bundles that a command line names.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plan_executor::PLAN_FILE;
+use plan_executor::{Bundle, PLAN_FILE};
 
 use crate::verbs::Ending;
 
-/// The bundles of `paths`: each a bundle, or a folder of bundles, which are taken in the order of their names, numbers
-/// by their value.
-pub fn bundles(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
+/// A bundle that can be opened.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// What it is called in records: its name, or its folder where several have this name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+impl Named {
+    /// Opens it.
+    pub fn open(&self) -> Result<Bundle, Ending> {
+        Bundle::open(&self.folder).map_err(Ending::usage)
+    }
+}
+
+/// The bundles of `paths`, as [`find`] has them. Each has been opened once, so that none is found to be bad after hours.
+pub fn bundles(paths: &[PathBuf]) -> Result<Vec<Named>, Ending> {
+    let mut found = Vec::new();
+    for folder in find(paths)? {
+        let bundle = Bundle::open(&folder).map_err(Ending::usage)?;
+        let name = bundle.name().to_owned();
+        found.push(Named { name, folder });
+    }
+    let (mut seen, mut twice) = (HashSet::new(), HashSet::new());
+    for Named { name, .. } in &found {
+        if !seen.insert(name.clone()) {
+            twice.insert(name.clone());
+        }
+    }
+    for Named { name, folder } in &mut found {
+        if twice.contains(name) {
+            *name = folder.display().to_string();
+        }
+    }
+    Ok(found)
+}
+
+/// The folders of the bundles of `paths`, each once: each path a bundle, or a folder of bundles, which are taken in the
+/// order of their names, numbers by their value.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
     let mut found = Vec::new();
     for path in paths {
         if path.join(PLAN_FILE).is_file() {
@@ -26,6 +65,8 @@ pub fn bundles(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
         }
         found.extend(inside);
     }
+    let mut seen = HashSet::new();
+    found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
     Ok(found)
 }
 

@@ -1,13 +1,17 @@
 //! `harness plan make`: bundles of benchmarks.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Subcommand};
+use join_core::table::discard_unfinished;
 use plan_bundles::job::{self, plans};
 use plan_bundles::{Benchmark, Data};
 
 use super::line;
-use crate::verbs::Ending;
+use crate::console::tell;
+use crate::verbs::{Ending, INTERRUPTED};
 
 /// Which benchmark.
 #[derive(Debug, Subcommand)]
@@ -75,12 +79,29 @@ pub struct JobArgs {
     out: PathBuf,
 }
 
-/// Makes the bundles and prints their folder.
+/// Makes the bundles and prints their folder. Ctrl-C leaves nothing behind.
 pub(super) fn run(source: &Source) -> Result<(), Ending> {
-    match source {
+    let out = match source {
+        Source::Tpch(args) | Source::Ssb(args) => &args.out,
+        Source::Job(args) => &args.out,
+    };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (flag, unfinished) = (interrupted.clone(), out.clone());
+    // A second handler in one process is an error; there is none.
+    let _ = ctrlc::set_handler(move || {
+        flag.store(true, Ordering::Relaxed);
+        discard_unfinished(&unfinished);
+        std::process::exit(INTERRUPTED.into());
+    });
+    let made = match source {
         Source::Tpch(args) => benchmark(Benchmark::Tpch, args),
         Source::Ssb(args) => benchmark(Benchmark::Ssb, args),
         Source::Job(args) => join_order_benchmark(args),
+    };
+    // Writing fails once its folder is gone.
+    match interrupted.load(Ordering::Relaxed) {
+        true => Err(Ending::Interrupted("interrupted".to_owned())),
+        false => made,
     }
 }
 
@@ -88,7 +109,7 @@ fn benchmark(benchmark: Benchmark, args: &BenchmarkArgs) -> Result<(), Ending> {
     let BenchmarkArgs { scale, seed, .. } = *args;
     let written = benchmark.write(&args.queries, &Data { scale, seed }, &args.out);
     let bundles = written.map_err(Ending::usage)?;
-    eprintln!("{} bundles", bundles.len());
+    tell!("{} bundles", bundles.len());
     line(&args.out.display().to_string())
 }
 
@@ -106,6 +127,6 @@ fn join_order_benchmark(args: &JobArgs) -> Result<(), Ending> {
         plans::read(&args.plans, args.sql.as_deref(), &args.queries).map_err(Ending::usage)?;
     let made = job::make(&queries, &options, &args.out).map_err(Ending::usage)?;
     let (bundles, results) = (made.bundles.len(), made.with_results);
-    eprintln!("{bundles} bundles, {results} of which have results for sure");
+    tell!("{bundles} bundles, {results} of which have results for sure");
     line(&args.out.display().to_string())
 }

@@ -10,14 +10,15 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use join_core::checksum::Checksum;
-use plan_executor::{Bundle, Options};
+use plan_executor::Bundle;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::executor::{Bench, POOL};
-use super::executors::EXECUTORS;
+use super::arms::{benches, distinct};
+use super::executor::Bench;
 use super::{Common, peers};
+use crate::console::command_line;
 use crate::peers::{Fault, Pool, Setup, Wanted};
 use crate::plans::{Arm, Failure, Kind, Measured, PlanRun};
 use crate::record::Environment;
@@ -88,11 +89,12 @@ impl<'a> Rounds<'a> {
         let arms = benches.iter().map(|(bench, kind)| (&bench.name, *kind));
         let others = setups.iter().map(|setup| (&setup.name, Kind::Peer));
         let arms = arms.chain(others);
+        distinct(arms.clone().map(|(name, _)| &**name))?;
         Ok(Self {
             run: PlanRun {
                 schema: 1,
                 started: Timestamp::now().to_string(),
-                command: std::env::args().skip(1).collect(),
+                command: command_line(),
                 environment,
                 threads: benches[0].0.threads,
                 arms: arms
@@ -127,9 +129,14 @@ impl<'a> Rounds<'a> {
         let arms = self.run.arms.len();
         let mut measured: Vec<Option<Measured>> = Vec::new();
         for arm in 0..arms {
-            let expected = measured.first().and_then(Option::as_ref);
+            let expected = answered(&measured);
+            if arm >= self.benches.len() && expected.is_none() {
+                // Nobody knows what a peer has to answer.
+                measured.push(None);
+                continue;
+            }
             if arm == self.benches.len() {
-                let rows = expected.map_or(0, |first| first.rows);
+                let rows = expected.map_or(0, |(_, first)| first.rows);
                 let threads = self.run.threads;
                 let setups = self.setups.iter();
                 let wanted: Vec<_> = setups.map(|setup| Wanted { setup, threads }).collect();
@@ -168,7 +175,7 @@ impl<'a> Rounds<'a> {
         let (mut warm, mut is_sample) = (0.0, false);
         while measured[arm].is_some() {
             let answer = self.answer(bundle, name, arm, false)?;
-            let expected = measured[0].as_ref();
+            let expected = answered(measured);
             let answer = answer.and_then(|answer| self.check(name, arm, answer, expected));
             let Some(answer) = answer.transpose()? else {
                 measured[arm] = None;
@@ -184,7 +191,7 @@ impl<'a> Rounds<'a> {
         Ok(())
     }
 
-    /// Has an arm execute a bundle; none where a peer fails, which is noted.
+    /// Has an arm execute a bundle; none where it fails, which is noted.
     fn answer(
         &mut self,
         bundle: &Bundle,
@@ -218,8 +225,13 @@ impl<'a> Rounds<'a> {
         let start = Instant::now();
         let executed = bench.execute(bundle);
         let seconds = start.elapsed().as_secs_f64();
-        let (execution, peak) =
-            executed.map_err(|error| Ending::Usage(format!("{name}: {error}")))?;
+        let (execution, peak) = match executed {
+            Ok(executed) => executed,
+            Err(error) => {
+                self.fail(name, arm, error.to_string());
+                return Ok(None);
+            }
+        };
         let telemetry = self
             .telemetry
             .then(|| serde_json::to_value(&execution.telemetry))
@@ -240,9 +252,9 @@ impl<'a> Rounds<'a> {
         bundle: &str,
         arm: usize,
         answer: Answer,
-        expected: Option<&Measured>,
+        expected: Option<(usize, &Measured)>,
     ) -> Option<Result<Answer, Ending>> {
-        let Some(expected) = expected else {
+        let Some((first, expected)) = expected else {
             return Some(Ok(answer));
         };
         // A peer sums up its result only once.
@@ -252,7 +264,7 @@ impl<'a> Rounds<'a> {
         }
         let error = format!(
             "{} rows with checksum {checksum}, where {} has {} rows with {}",
-            answer.rows, self.run.arms[0].name, expected.rows, expected.checksum
+            answer.rows, self.run.arms[first].name, expected.rows, expected.checksum
         );
         if arm >= self.benches.len() {
             self.fail(bundle, arm, format!("wrong answer: {error}"));
@@ -271,33 +283,10 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// The executors of the request; for an ablation the first one again for each technique, without it.
-fn benches(request: &Request<'_>) -> Result<Vec<(Bench, Kind)>, Ending> {
-    let default = [EXECUTORS[0].name.to_owned()];
-    let names = match request.executors {
-        [] => &default[..],
-        names => names,
-    };
-    let mut benches = Vec::new();
-    for name in names {
-        benches.push((Bench::new(name, request.common)?, Kind::Executor));
-    }
-    if let Some(techniques) = request.ablate {
-        let all = Options::NAMES.iter().map(|(name, _)| (*name).to_owned());
-        let techniques = match techniques {
-            [] => all.chain([POOL.to_owned()]).collect(),
-            techniques => techniques.to_vec(),
-        };
-        let mut control = Bench::new(&names[0], request.common)?;
-        control.name += " again";
-        benches.push((control, Kind::Control));
-        for technique in techniques {
-            let mut common = request.common.clone();
-            common.without.push(technique);
-            benches.push((Bench::new(&names[0], &common)?, Kind::Ablation));
-        }
-    }
-    Ok(benches)
+/// The first arm that has an answer, with what it measured.
+fn answered(measured: &[Option<Measured>]) -> Option<(usize, &Measured)> {
+    let mut arms = measured.iter().enumerate();
+    arms.find_map(|(arm, measured)| Some((arm, measured.as_ref()?)))
 }
 
 fn cold(bundle: &str, answer: Answer) -> Measured {

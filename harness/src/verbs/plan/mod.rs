@@ -1,5 +1,6 @@
 //! `harness plan`: whole join plans.
 
+mod arms;
 mod check;
 mod executor;
 pub(super) mod executors;

@@ -1,14 +1,12 @@
 //! `harness plan run`: executes bundles and says what it took.
 
-use std::fs;
-
-use plan_executor::Bundle;
-
 use super::RunArgs;
-use super::folders::bundles;
+use super::folders::{Named, bundles};
 use super::line;
 use super::measure::{Request, Rounds};
-use crate::plans::{Arm, Kind, Measured, PlanRun};
+use crate::console::{one_line, tell};
+use crate::files::{NewFile, NewFolder};
+use crate::plans::{Arm, Failure, Kind, Measured, PlanRun};
 use crate::report::json;
 use crate::stats::Interval;
 use crate::verbs::{ALLOCATOR, Ending, interrupt_flag};
@@ -27,41 +25,57 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
         samples: args.samples,
         telemetry: args.json.is_some(),
     };
-    let folders = bundles(&args.common.bundles)?;
+    let bundles = bundles(&args.common.bundles)?;
     let interrupted = interrupt_flag();
     let mut rounds = Rounds::new(&request, machine::environment(ALLOCATOR), &interrupted)?;
+    let json_file = args.json.as_deref().map(NewFile::create).transpose();
+    let json_file = json_file.map_err(|error| Ending::Usage(format!("--json: {error}")))?;
+    let report_folder = args.out.as_deref().map(NewFolder::create).transpose();
+    let report_folder = report_folder.map_err(|error| Ending::Usage(format!("--out: {error}")))?;
     for note in &rounds.run().notes {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     line(&format!(
         "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
         "bundle", "rows", "checksum", "cold ms", "median ms", "95 % interval", "peak MiB"
     ))?;
-    for folder in &folders {
-        let bundle = Bundle::open(folder).map_err(Ending::usage)?;
-        rounds.measure(&bundle, bundle.name())?;
-        bundle_lines(rounds.run())?;
-    }
+    let ended = bundles
+        .iter()
+        .try_for_each(|named| measure(&mut rounds, named));
     let run = rounds.finish();
-    run.arms.iter().try_for_each(|arm| arm_line(&run, arm))?;
-    if let Some(file) = &args.json {
-        fs::write(file, json(&run)).map_err(|error| {
-            Ending::Usage(format!(
-                "cannot write {}: {error}; choose another place",
-                file.display()
-            ))
-        })?;
+    if run.arms[0].bundles.is_empty() {
+        return ended;
     }
-    if let Some(dir) = &args.out {
-        report::write_plans(dir, &run).map_err(Ending::usage)?;
-        let page = report::draw(dir).map_err(Ending::usage)?;
+    // What was measured before a wrong answer or Ctrl-C is kept.
+    for arm in run.arms.iter().filter(|arm| arm.summary.bundles > 0) {
+        arm_line(&run, arm)?;
+    }
+    if let Some(file) = json_file {
+        file.write(&json(&run))
+            .map_err(|error| Ending::Usage(format!("--json: {error}")))?;
+    }
+    if let Some(folder) = report_folder {
+        report::write_plans(folder.path(), &run).map_err(Ending::usage)?;
+        let page = report::draw(folder.path()).map_err(Ending::usage)?;
         line(&page.display().to_string())?;
     }
-    Ok(())
+    match ended {
+        Err(Ending::Interrupted(_)) => Err(Ending::Interrupted(
+            "interrupted; what was measured before is kept".to_owned(),
+        )),
+        ended => ended.and_then(|()| failed(&run)),
+    }
 }
 
-/// A line for each arm, of the bundle that was measured last.
-fn bundle_lines(run: &PlanRun) -> Result<(), Ending> {
+/// Measures a bundle and tells what was measured.
+fn measure(rounds: &mut Rounds<'_>, named: &Named) -> Result<(), Ending> {
+    let failures = rounds.run().failures.len();
+    rounds.measure(&named.open()?, &named.name)?;
+    bundle_lines(rounds.run(), failures)
+}
+
+/// A line for each arm, of the bundle that was measured last; its failures are those from number `failures` on.
+fn bundle_lines(run: &PlanRun, failures: usize) -> Result<(), Ending> {
     let several = run.arms.len() > 1;
     for arm in &run.arms {
         let Some(one) = arm.bundles.last().and_then(Option::as_ref) else {
@@ -73,34 +87,59 @@ fn bundle_lines(run: &PlanRun) -> Result<(), Ending> {
         );
         let name = if several { &arm.name } else { "" };
         let Measured { seconds, .. } = one;
+        let interval = match one.samples.len() {
+            1 => "-".to_owned(),
+            _ => format!("{:>10.3}…{:>10.3}", seconds.low * 1e3, seconds.high * 1e3),
+        };
         let text = format!(
-            "{:<8} {:>10}  {} {:>10.3} {:>10.3} {:>10.3}…{:>10.3} {peak:>10}  {name}",
-            one.bundle,
+            "{:<8} {:>10}  {} {:>10.3} {:>10.3} {interval:>21} {peak:>10}  {name}",
+            one_line(&one.bundle),
             one.rows,
             one.checksum,
             one.cold_seconds * 1e3,
             seconds.median * 1e3,
-            seconds.low * 1e3,
-            seconds.high * 1e3,
         );
         line(text.trim_end())?;
     }
-    let bundles = run.arms[0].bundles.len();
-    for failure in &run.failures {
-        let last = run.arms[0].bundles[bundles - 1].as_ref();
-        if last.is_some_and(|last| last.bundle == failure.bundle) {
-            eprintln!("{}: {}: {}", failure.bundle, failure.arm, failure.error);
+    for failure in &run.failures[failures..] {
+        let text = format!("{}: {}: {}", failure.bundle, failure.arm, failure.error);
+        match is_ours(run, failure) {
+            true => line(&one_line(&text))?,
+            false => tell!("{text}"),
         }
     }
     Ok(())
 }
 
+/// Whether an executor of ours failed, not a peer.
+fn is_ours(run: &PlanRun, failure: &Failure) -> bool {
+    !run.of(Kind::Peer).any(|arm| arm.name == failure.arm)
+}
+
+/// The ending of a run in which an executor of ours failed.
+fn failed(run: &PlanRun) -> Result<(), Ending> {
+    let mut failures = run.failures.iter().filter(|failure| is_ours(run, failure));
+    let Some(Failure { arm, bundle, error }) = failures.next() else {
+        return Ok(());
+    };
+    let others = match failures.count() {
+        0 => String::new(),
+        others => format!("; {others} more failed, which are listed above"),
+    };
+    Err(Ending::Usage(format!("{bundle}: {arm}: {error}{others}")))
+}
+
 /// An arm over all bundles, and against the first one.
 fn arm_line(run: &PlanRun, arm: &Arm) -> Result<(), Ending> {
     let summary = &arm.summary;
+    let samples = arm.bundles.iter().flatten().map(|one| one.samples.len());
+    let has_interval = samples.max() > Some(1);
     let text = |ratio: Interval| {
         let Interval { median, low, high } = ratio;
-        format!("{median:.2} ({low:.2}…{high:.2})")
+        match has_interval {
+            true => format!("{median:.2} ({low:.2}…{high:.2})"),
+            false => format!("{median:.2}"),
+        }
     };
     let ratio = summary.over_first.map_or_else(String::new, |over| {
         let kind = match arm.kind {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::{ALLOCATOR, Ending, interrupt_flag};
 use crate::cli::MeasureArgs;
+use crate::console::{self, tell};
 use crate::measure::{Bench, Progress, Runner, Stop};
 use crate::record::{EndRecord, Record, VariantRecord, read_run};
 use crate::summary::{CellFailure, Cells};
@@ -27,18 +28,18 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     let plans = plans::Plans::new(&request)?;
     let budget = request.budget();
     let estimate = request.estimate(&items, budget)?;
-    let command: Vec<String> = std::env::args().skip(1).collect();
+    let command = console::command_line();
     let (folder, writer, before) = folder::open(args, &command, &request, &environment)?;
     let interrupted = interrupt_flag();
     for note in &request.peers.notes {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     let then = if plans.is_empty() {
         ""
     } else {
         "; then whole plans"
     };
-    eprintln!("{}{then}", estimate.text);
+    tell!("{}{then}", estimate.text);
     let mut runner = Runner::new(
         writer,
         before,
@@ -99,7 +100,7 @@ fn failures(folder: &Path, page: &Path) -> Result<(), Ending> {
     let (peers, ours): (Vec<_>, Vec<_>) = cells.failures().partition(is_peer);
     let (wrong, failed): (Vec<_>, Vec<_>) = ours.into_iter().partition(|failure| failure.wrong);
     if !peers.is_empty() {
-        eprintln!(
+        tell!(
             "{} measurements of peers failed; the report lists them",
             count(&peers)
         );

@@ -1,9 +1,7 @@
 //! The whole plans of a run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
-
-use plan_executor::Bundle;
 
 use super::request::Request;
 use crate::peers::{self, Peer};
@@ -11,7 +9,7 @@ use crate::plans::PLANS_FILE;
 use crate::record::{Environment, Size};
 use crate::report;
 use crate::verbs::Ending;
-use crate::verbs::plan::folders;
+use crate::verbs::plan::folders::{Named, bundles};
 use crate::verbs::plan::measure::{self, Rounds};
 use crate::verbs::plan::sets::Set;
 use crate::verbs::plan::{Common, executors};
@@ -20,12 +18,11 @@ use crate::verbs::plan::{Common, executors};
 pub(super) struct Plans {
     sets: Vec<&'static Set>,
     /// Bundles that the command line names.
-    folders: Vec<PathBuf>,
+    folders: Vec<Named>,
 }
 
 impl Plans {
-    /// The sets that are selected, or the bundles that are named in place of them. Each of these is opened here once: nobody
-    /// is to wait for a whole run to hear that the last of them is broken.
+    /// The sets that are selected, or the bundles that are named in place of them.
     ///
     /// # Errors
     /// A bundle cannot be read.
@@ -33,12 +30,8 @@ impl Plans {
         let named = &request.args.plans;
         let folders = match named.is_empty() {
             true => Vec::new(),
-            false => folders::bundles(named)?,
+            false => bundles(named)?,
         };
-        for folder in &folders {
-            // One at a time: all together may be more mappings than a process may have.
-            Bundle::open(folder).map_err(Ending::usage)?;
-        }
         let sets = match request.args.sweep && folders.is_empty() {
             true => request.selection.plans.clone(),
             false => Vec::new(),
@@ -95,10 +88,10 @@ impl Plans {
             telemetry: false,
         };
         let mut rounds = Rounds::new(&wanted, environment.clone(), interrupted)?;
-        for folder in &self.folders {
-            let bundle = Bundle::open(folder).map_err(Ending::usage)?;
-            tell(bundle.name());
-            rounds.measure(&bundle, bundle.name())?;
+        for named in &self.folders {
+            let bundle = named.open()?;
+            tell(&named.name);
+            rounds.measure(&bundle, &named.name)?;
         }
         let scale = Set::scale(args.size());
         for plan in self.sets.iter().flat_map(|set| set.plans(scale)) {

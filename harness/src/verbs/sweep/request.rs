@@ -1,5 +1,7 @@
 //! What a run is asked to measure: workloads, variants, toggles, thread counts.
 
+use join_core::parallel::{Team, ThreadStart};
+
 use super::peers::Peers;
 use crate::cli::MeasureArgs;
 use crate::limits;
@@ -89,6 +91,8 @@ impl<'a> Request<'a> {
         if let Some(&wrong) = threads.iter().find(|&&n| n == 0 || n > MOST_THREADS) {
             return Err(Ending::usage(limits::Error::Threads(wrong)));
         }
+        let most = threads.iter().copied().max().unwrap_or(1);
+        Team::try_new(most as usize, ThreadStart::Fresh).map_err(Ending::usage)?;
         let toggles = toggles(args.ablate.as_deref())?;
         let selection = select(&args.only, args.size())?;
         let default = default_variant();

@@ -18,6 +18,9 @@ pub enum BuildRows {
 }
 
 impl BuildRows {
+    /// Of [`BuildRows::Summed`].
+    pub const BYTES_PER_KEY: u64 = (size_of::<AtomicU32>() + size_of::<AtomicU64>()) as u64;
+
     /// No rows yet of keys 0..distinct.
     pub fn summed(distinct: u64) -> BuildRows {
         BuildRows::Summed {

@@ -60,11 +60,6 @@ impl BuildSide {
         BuildSide { distinct, layout }
     }
 
-    /// Whether row r, and no other, has key r.
-    pub fn is_in_turn(&self) -> bool {
-        matches!(self.layout, Layout::InTurn)
-    }
-
     /// The key number of a row.
     #[inline]
     pub fn key(&self, row: u64) -> u64 {

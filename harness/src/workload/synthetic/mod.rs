@@ -80,6 +80,24 @@ impl Synthetic {
         )
     }
 
+    /// Bytes that making the data takes beside its `pages`, in bytes too, at the most.
+    pub fn extra_bytes(&self, pages: u64) -> u64 {
+        let distinct = self.build_keys.distinct(self.build_rows.into());
+        let counts = match self.is_in_turn() {
+            true => 0,
+            false => distinct * BuildRows::BYTES_PER_KEY,
+        };
+        // Pages with NULLs are written into a list that is copied as it grows, and hold a bitmap each.
+        let has_nulls = self.build_nulls > 0.0 || self.probe_nulls > 0.0;
+        let copied = if has_nulls { 2 * pages + pages / 16 } else { 0 };
+        counts + copied
+    }
+
+    /// Whether build row r, and no other, has key number r.
+    fn is_in_turn(&self) -> bool {
+        self.build_keys == BuildKeys::Unique && self.build_nulls == 0.0
+    }
+
     fn generate_keys<T: SyntheticKey>(
         &self,
         seed: u64,
@@ -87,7 +105,7 @@ impl Synthetic {
     ) -> (Column, Column, Aggregate) {
         let values = Permutation::through(T::LAST, Series::Values.of(seed));
         let build = BuildSide::new(self.build_keys, self.build_rows.into(), seed);
-        let build_rows = if build.is_in_turn() && self.build_nulls == 0.0 {
+        let build_rows = if self.is_in_turn() {
             BuildRows::InTurn(build.distinct)
         } else {
             BuildRows::summed(build.distinct)
