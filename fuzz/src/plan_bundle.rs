@@ -236,9 +236,16 @@ fuzz_target!(|input: &[u8]| {
         Err(error) => return assert!(!error.to_string().contains('\n'), "{error}"),
     };
     let build = SerialBuild::<DefaultScheme>::new(Sizing::default());
+    // What bytes are left leaves techniques out.
+    let options = Options::NAMES
+        .iter()
+        .filter(|_| bytes.next() % 4 == 1)
+        .fold(Options::default(), |options, (name, _)| {
+            options.without(name).expect("a technique")
+        });
     let executors: [&dyn Executor; 2] = [
         &OperatorAtATime::new(Box::new(build), "serial"),
-        &Pipelined::new(Options::default()),
+        &Pipelined::new(options),
     ];
     let mut answers = Vec::new();
     for executor in executors {

@@ -171,6 +171,44 @@ fn results_beyond_memory_or_row_ids_are_refused() {
 }
 
 #[test]
+fn a_check_goes_on_after_what_cannot_be_checked() {
+    let folder = folder();
+    let here = folder.path();
+    std::fs::create_dir(here.join("plans")).unwrap();
+    // Every row meets every other: 4 * 10^6 pairs, and 10^10.
+    bundle(&here.join("plans/1a"), 2000, |_| 7);
+    bundle(&here.join("plans/2a"), 100_000, |_| 7);
+    bundle(&here.join("plans/3a"), 100, |row| row);
+    let output = run(here, &["plan", "check", "plans", "--memory", "16M"]);
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{out}{error}");
+    let expected = [
+        "FAILED 1a: nothing to compare",
+        "oracle: not asked, node 2: out of memory",
+        "pipelined: node",
+        "operator-at-a-time: node",
+        "FAILED 2a: nothing to compare",
+        "oracle: not asked, node",
+        "pipelined: node",
+        "operator-at-a-time: node",
+        "ok     3a",
+    ];
+    assert_eq!(out.lines().count(), expected.len(), "{out}");
+    for (line, expected) in out.lines().zip(expected) {
+        assert!(line.contains(expected), "{line}: {expected}");
+    }
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("2 of 3 bundles") && error.contains("--memory"));
+
+    // A result that is too large for the oracle alone is still checked by the others.
+    let output = run(here, &["plan", "check", "plans/1a"]);
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}{}", text(&output.stderr));
+    assert!(out.contains("pipelined = operator-at-a-time"), "{out}");
+    assert!(out.contains("node 2 yields more than 1000000 rows; --oracle-up-to"));
+}
+
+#[test]
 fn a_sweep_measures_plans_that_are_made_or_named() {
     let folder = folder();
     let here = folder.path();

@@ -1,7 +1,9 @@
 //! Bundles on the disk: what is written is read, and what is wrong is said in one line (R9.1).
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use join_core::table::{Column, NamedColumn, Table};
 use plan_executor::{Bundle, Join, Node, Operator, Output, oracle};
@@ -159,6 +161,60 @@ fn what_is_wrong_with_files_is_said() {
     assert!(error(&bundle).contains("plan.json: EOF"));
     fs::remove_file(bundle.join("plan.json")).unwrap();
     assert!(error(&bundle).contains("name a folder that holds a plan.json"));
+}
+
+#[test]
+fn only_a_regular_file_is_a_plan() {
+    let folder = written();
+    let bundle = folder.path().join("bundle");
+    let plan = bundle.join("plan.json");
+    let text = fs::read(&plan).unwrap();
+    // A link to a file is as good as the file.
+    fs::rename(&plan, bundle.join("elsewhere")).unwrap();
+    symlink("elsewhere", &plan).unwrap();
+    assert!(Bundle::open(&bundle).is_ok());
+    fs::remove_file(&plan).unwrap();
+    symlink("/dev/zero", &plan).unwrap();
+    assert!(error(&bundle).contains("plan.json is no regular file"));
+    fs::remove_file(&plan).unwrap();
+    assert!(
+        Command::new("mkfifo")
+            .arg(&plan)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(error(&bundle).contains("plan.json is no regular file"));
+    fs::remove_file(&plan).unwrap();
+    fs::create_dir(&plan).unwrap();
+    assert!(error(&bundle).contains("plan.json is no regular file"));
+    fs::remove_dir(&plan).unwrap();
+    // Longer than memory, but nothing of it is on the disk.
+    fs::write(&plan, text).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&plan).unwrap();
+    file.set_len(1 << 40).unwrap();
+    assert!(error(&bundle).contains("1099511627776 bytes"));
+}
+
+#[test]
+fn a_plan_that_nests_or_counts_without_end_is_refused() {
+    let folder = written();
+    let bundle = folder.path().join("bundle");
+    let deep = format!("{{\"name\": {}", "[".repeat(1_000_000));
+    fs::write(bundle.join("plan.json"), deep).unwrap();
+    assert!(error(&bundle).contains("plan.json: "));
+    let most = u64::MAX;
+    assert!(said(|plan| plan["root"] = json!(most)).contains("root is node 18446744073709551615"));
+    let error = said(|plan| plan["nodes"][0]["scan"]["base_table"] = json!(most));
+    assert!(error.contains("node 0 scans table"), "{error}");
+    let error = said(|plan| plan["nodes"][2]["join"]["left_attr"] = json!(most));
+    assert!(error.contains("node 2, left_attr"), "{error}");
+    let error = said(|plan| plan["nodes"][2]["output"][0][0] = json!(most));
+    assert!(error.contains("node 2, output 0"), "{error}");
+    let error = said(|plan| plan["inputs"][0]["num_rows"] = json!(most));
+    assert!(error.contains("rows"), "{error}");
+    let error = said(|plan| plan["inputs"][0]["columns"][0]["pages"] = json!(most));
+    assert!(error.contains("pages"), "{error}");
 }
 
 #[test]

@@ -94,13 +94,18 @@ impl Bench {
         })
     }
 
+    /// What an execution of a bundle may hold.
+    pub fn memory(&self, bundle: &Bundle) -> Memory {
+        Memory::limited(match self.limit {
+            Limit::Named(bytes) => bytes,
+            Limit::Usable(bytes) => bytes.saturating_sub(bytes_in_memory(bundle)),
+        })
+    }
+
     /// Executes a bundle; returns the most bytes that the execution held at a time, too.
     pub fn execute(&self, bundle: &Bundle) -> Result<(Execution, usize), ExecuteError> {
         process::set(self.source, true);
-        let memory = Memory::limited(match self.limit {
-            Limit::Named(bytes) => bytes,
-            Limit::Usable(bytes) => bytes.saturating_sub(bytes_in_memory(bundle)),
-        });
+        let memory = self.memory(bundle);
         let context = Context {
             team: &self.team,
             memory: &memory,

@@ -21,11 +21,14 @@ const LABEL: f64 = 150.0;
 /// The colour of a step's time.
 const TIME: (u8, u8, u8) = (70, 120, 180);
 
+/// Levels that text is indented by at most: a plan may have very many.
+const INDENTED: usize = 64;
+
 /// A step and how deep in the tree it stands.
 struct Placed<'t> {
     step: &'t Step,
     depth: usize,
-    /// For each ancestor below the root, whether more of its siblings follow.
+    /// For each ancestor below the root, of the last [`INDENTED`], whether more of its siblings follow.
     more: Vec<bool>,
 }
 
@@ -75,22 +78,18 @@ fn placed(telemetry: &Telemetry) -> Vec<Placed<'_>> {
         is_child[child] = true;
     }
     let mut placed = Vec::new();
-    let mut open: Vec<(usize, Vec<bool>)> = (0..steps.len())
+    let mut open: Vec<(usize, usize, Vec<bool>)> = (0..steps.len())
         .filter(|&step| !is_child[step])
-        .map(|step| (step, Vec::new()))
+        .map(|step| (step, 0, Vec::new()))
         .collect();
-    while let Some((number, more)) = open.pop() {
+    while let Some((number, depth, more)) = open.pop() {
         let step = &steps[number];
         for (place, &child) in step.children.iter().enumerate().rev() {
-            let mut more = more.clone();
+            let mut more = more[more.len().saturating_sub(INDENTED - 1)..].to_vec();
             more.push(place + 1 < step.children.len());
-            open.push((child, more));
+            open.push((child, depth + 1, more));
         }
-        placed.push(Placed {
-            step,
-            depth: more.len(),
-            more,
-        });
+        placed.push(Placed { step, depth, more });
     }
     placed
 }
@@ -100,8 +99,11 @@ fn lines(placed: &Placed<'_>) -> Vec<String> {
     let step = placed.step;
     let mut lead = String::new();
     let mut below = String::new();
+    if placed.depth > placed.more.len() {
+        lead = format!("{} levels, then ", placed.depth - placed.more.len());
+    }
     for (nth, &more) in placed.more.iter().enumerate() {
-        let last = nth + 1 == placed.depth;
+        let last = nth + 1 == placed.more.len();
         lead.push_str(match (last, more) {
             (true, true) => "├─ ",
             (true, false) => "└─ ",

@@ -96,7 +96,7 @@ pub struct CheckArgs {
     /// Bundles, threads, memory
     #[command(flatten)]
     pub common: Common,
-    /// Rows of all tables together up to which the oracle is asked
+    /// Rows of all tables together, and of any join, up to which the oracle is asked
     #[arg(long, default_value_t = 1_000_000, value_name = "ROWS")]
     pub oracle_up_to: u64,
 }
