@@ -7,6 +7,8 @@
 mod choice;
 mod days;
 mod error;
+pub mod files;
+pub mod interrupt;
 pub mod job;
 mod query;
 mod rows;

@@ -1,12 +1,12 @@
 //! PostgreSQL's plans, as `EXPLAIN (FORMAT JSON)` prints them, and the queries that they are of.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::MakeError;
+use crate::files;
 use crate::shape::{Attribute, JoinTree, Tree};
 
 /// A query as it was planned.
@@ -86,11 +86,26 @@ pub fn read(
     sql: Option<&Path>,
     queries: &[String],
 ) -> Result<Vec<Planned>, MakeError> {
-    let text = fs::read(plans).map_err(MakeError::read(plans))?;
-    let file: PlansFile = serde_json::from_slice(&text).map_err(|error| {
+    parse(plans, &files::text(plans)?, sql, queries, files::text)
+}
+
+/// As [`read`] does, of the text of the file `plans`; `text_of` reads a query's file.
+///
+/// # Errors
+/// As those of [`read`].
+pub fn parse(
+    plans: &Path,
+    text: &str,
+    sql: Option<&Path>,
+    queries: &[String],
+    text_of: impl Fn(&Path) -> Result<String, MakeError>,
+) -> Result<Vec<Planned>, MakeError> {
+    let file: PlansFile = serde_json::from_str(text).map_err(|error| {
         MakeError::input(
             plans,
-            format!("{error}; it must hold \"names\" and \"plans\" of EXPLAIN (FORMAT JSON)"),
+            format!(
+                "{error}; it must hold \"names\" and \"plans\" of EXPLAIN (FORMAT JSON), nested at most 127 deep"
+            ),
         )
     })?;
     if file.names.len() != file.plans.len() {
@@ -127,7 +142,7 @@ pub fn read(
         .filter(|(name, _)| queries.is_empty() || queries.contains(name))
         .map(|(name, explained)| {
             let sql_file = sql.join(format!("{name}.sql"));
-            let sql = fs::read_to_string(&sql_file).map_err(MakeError::read(&sql_file))?;
+            let sql = text_of(&sql_file)?;
             let select = select_list(&sql).map_err(|what| MakeError::input(&sql_file, what))?;
             let mut scans = Vec::new();
             let tree = tree(&explained.plan, 0.0, &mut scans)
@@ -243,17 +258,35 @@ fn select_list(sql: &str) -> Result<Vec<Attribute>, String> {
     let end = from.as_ptr() as usize - lower.as_ptr() as usize;
     let begin = lower.find("select").unwrap_or(0) + "select".len();
     let columns = sql[begin..end].split(',').map(|item| {
-        let item = item.trim();
-        let inside = match item.get(..4) {
-            Some(min) if min.eq_ignore_ascii_case("min(") => item[4..].split_once(')'),
-            _ => item.split_once(char::is_whitespace).or(Some((item, ""))),
-        };
-        let column = inside.and_then(|(column, _)| Attribute::parse(column));
-        column.ok_or_else(|| {
+        selected(item).ok_or_else(|| {
+            let item = item.trim();
             format!("cannot select {item:?}; select alias.column or MIN(alias.column)")
         })
     });
     columns.collect()
+}
+
+/// The column of `a.x`, `MIN(a.x)`, and either with a name, `AS y` or `y`.
+fn selected(item: &str) -> Option<Attribute> {
+    let item = item.trim();
+    let (column, name) = match item.get(..4) {
+        Some(min) if min.eq_ignore_ascii_case("min(") => item[4..].split_once(')')?,
+        _ => item.split_once(char::is_whitespace).unwrap_or((item, "")),
+    };
+    let is_name = |name: &str| {
+        let inside = name
+            .strip_prefix('"')
+            .and_then(|name| name.strip_suffix('"'));
+        let of_name = |c: char| c.is_alphanumeric() || c == '_';
+        inside.unwrap_or(name).chars().all(of_name)
+    };
+    let is_named = match name.split_whitespace().collect::<Vec<_>>()[..] {
+        [] => true,
+        [name] => is_name(name),
+        [r#as, name] => r#as.eq_ignore_ascii_case("as") && is_name(name),
+        _ => false,
+    };
+    Attribute::parse(column).filter(|_| is_named)
 }
 
 #[cfg(test)]
@@ -271,5 +304,21 @@ mod tests {
                 .contains("COUNT(*)")
         );
         assert!(select_list("DELETE FROM a").is_err());
+        let list = select_list("SELECT min(a.x)b, c.d \"E\" FROM a").unwrap();
+        assert_eq!(list.len(), 2);
+        // What would be left out without a word.
+        for item in [
+            "a.x + 1",
+            "a.x || 'b' AS c",
+            "MIN(a.x) + 1",
+            "MIN(a.x) FILTER (WHERE a.y > 1)",
+            "a.x AS b -- from c\n",
+            "a.x /* from c */",
+            "a.x, -- from c\n b.y",
+            "DISTINCT a.x",
+        ] {
+            let error = select_list(&format!("SELECT {item} FROM a")).unwrap_err();
+            assert!(error.contains("cannot select"), "{item}: {error}");
+        }
     }
 }

@@ -181,6 +181,9 @@ impl Temporary {
         let mut name = prefix.map_err(TableError::io("write", folder))?;
         let unique = NEXT.fetch_add(1, Ordering::Relaxed);
         name.push(format!("{unique}.partial"));
+        // A file beyond the limit on sizes is to be an error, after which the folder is removed, not the end of the process.
+        // SAFETY: to ignore a signal runs no code of ours when it comes.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
         let path = folder.with_file_name(name);
         fs::create_dir(&path).map_err(TableError::io("write", folder))?;
         Ok(Temporary(path))

@@ -1,17 +1,15 @@
 //! `harness plan make`: bundles of benchmarks.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Subcommand};
-use join_core::table::discard_unfinished;
+use plan_bundles::interrupt::all_or_nothing;
 use plan_bundles::job::{self, plans};
 use plan_bundles::{Benchmark, Data};
 
 use super::line;
 use crate::console::tell;
-use crate::verbs::{Ending, INTERRUPTED};
+use crate::verbs::Ending;
 
 /// Which benchmark.
 #[derive(Debug, Subcommand)]
@@ -85,24 +83,11 @@ pub(super) fn run(source: &Source) -> Result<(), Ending> {
         Source::Tpch(args) | Source::Ssb(args) => &args.out,
         Source::Job(args) => &args.out,
     };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let (flag, unfinished) = (interrupted.clone(), out.clone());
-    // A second handler in one process is an error; there is none.
-    let _ = ctrlc::set_handler(move || {
-        flag.store(true, Ordering::Relaxed);
-        discard_unfinished(&unfinished);
-        std::process::exit(INTERRUPTED.into());
-    });
-    let made = match source {
+    all_or_nothing(out, || match source {
         Source::Tpch(args) => benchmark(Benchmark::Tpch, args),
         Source::Ssb(args) => benchmark(Benchmark::Ssb, args),
         Source::Job(args) => join_order_benchmark(args),
-    };
-    // Writing fails once its folder is gone.
-    match interrupted.load(Ordering::Relaxed) {
-        true => Err(Ending::Interrupted("interrupted".to_owned())),
-        false => made,
-    }
+    })
 }
 
 fn benchmark(benchmark: Benchmark, args: &BenchmarkArgs) -> Result<(), Ending> {
