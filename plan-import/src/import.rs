@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use join_core::page::DataType;
 use plan_bundles::MakeError;
+use plan_bundles::files;
 use plan_bundles::job::plans::{self, Planned};
 use plan_bundles::store::{Store, StoredInput};
 
 use crate::filter::Filter;
 use crate::query;
 use crate::schema::{self, TableDef};
+use crate::sql;
 use crate::tables::{self, Kept, Wanted};
 
 /// What is imported.
@@ -64,11 +66,13 @@ pub fn import(
 ) -> Result<Imported, MakeError> {
     let sql = request.sql.as_deref();
     let queries = plans::read(&request.plans, sql, &request.queries)?;
-    let definitions = schema::read(&schema_file(request, &queries))?;
-    let bound = queries
-        .iter()
-        .map(|query| bind(query, &definitions))
-        .collect::<Result<Vec<_>, _>>()?;
+    let schema = schema_file(request, &queries);
+    let text = files::text(&schema)?;
+    let definitions = parsing(|| schema::read(&schema, &text))?;
+    let bound = parsing(|| {
+        let bound = queries.iter().map(|query| bind(query, &definitions));
+        bound.collect::<Result<Vec<_>, _>>()
+    })?;
     let mut wanted: BTreeMap<&str, (&TableDef, Wanted)> = BTreeMap::new();
     for input in bound.iter().flat_map(|bound| &bound.inputs) {
         let name = input.table.name.as_str();
@@ -89,6 +93,34 @@ pub fn import(
             .try_for_each(|bound| write(bound, &kept, store))
     })?;
     Ok(Imported { bundles })
+}
+
+/// The numbers of the rows that each scan of `query` keeps, if all tables have the rows of `csv`; without files, on the
+/// stack at hand.
+///
+/// # Errors
+/// As [`import`] has them.
+pub fn kept(
+    query: &Planned,
+    schema: &str,
+    csv: &[u8],
+    escape: u8,
+) -> Result<Vec<Vec<u64>>, MakeError> {
+    let definitions = schema::read(Path::new("the schema"), schema)?;
+    let bound = bind(query, &definitions)?;
+    let kept = bound.inputs.iter();
+    kept.map(|input| tables::kept(csv, input.table, escape, &input.filter))
+        .collect()
+}
+
+/// Does what parses SQL.
+fn parsing<T: Send>(work: impl FnOnce() -> Result<T, MakeError> + Send) -> Result<T, MakeError> {
+    let parsed = sql::on_a_large_stack(work);
+    parsed.map_err(|error| {
+        MakeError::Option(format!(
+            "no memory to read SQL in: {error}; end other programs, or raise the limit"
+        ))
+    })?
 }
 
 fn schema_file(request: &Request, queries: &[Planned]) -> PathBuf {
@@ -124,7 +156,12 @@ fn bind<'a>(query: &'a Planned, definitions: &'a [TableDef]) -> Result<Bound<'a>
     let filters = query::filters(query, &tables).map_err(refused)?;
     let columns = query.tree.columns(&query.select);
     let column = |table: &TableDef, name: &str| {
-        let missing = || refused(format!("{} has no column {name:?}", table.name));
+        let missing = || {
+            refused(format!(
+                "{} has no column {name:?}; compare the query with the schema",
+                table.name
+            ))
+        };
         table.column(name).ok_or_else(missing)
     };
     let mut keys = Vec::new();
@@ -133,7 +170,7 @@ fn bind<'a>(query: &'a Planned, definitions: &'a [TableDef]) -> Result<Bound<'a>
         let scan = query.scans.iter().position(|scan| scan.alias == key.alias);
         let table = scan.map(|scan| tables[scan]);
         if let Some(table) = table
-            && table.columns[column(table, &key.column)?].1 != DataType::Int32
+            && table.columns[column(table, &key.column)?].data_type != DataType::Int32
         {
             return Err(refused(format!(
                 "{key} is no integer, and joins compare integers"
@@ -163,7 +200,7 @@ fn write(
     let inputs = query.scans.iter().zip(&bound.inputs).map(|(scan, input)| {
         let kept = &kept[input.table.name.as_str()][&input.filter];
         let column = |&column: &usize| {
-            let name = input.table.columns[column].0.clone();
+            let name = input.table.columns[column].name.clone();
             (name, kept.columns[&column].clone())
         };
         StoredInput {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use plan_bundles::interrupt::all_or_nothing;
 use plan_import::{Request, import};
 
 /// CSV files, queries and their plans to plan bundles, with the filters evaluated.
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
             let message = error.to_string();
             let (said, _) = message.split_once("\n\n").unwrap_or((&message, ""));
             let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            eprintln!("{line}; see `harness plan import --help`");
+            say(&format!("{line}; see `harness plan import --help`"));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -53,10 +54,16 @@ fn main() -> ExitCode {
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            say(&format!("error: {error}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Writes a line to standard error, whatever names have line ends in them. Where nobody reads it, the status says enough.
+fn say(text: &str) {
+    let line = text.replace(char::is_control, " ");
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn run(args: Args) -> Result<(), String> {
@@ -73,14 +80,16 @@ fn run(args: Args) -> Result<(), String> {
         escape,
         out: args.out,
     };
-    let imported = import(&request, &mut |table, rows| {
-        eprintln!("{table}: {rows} rows")
-    });
+    let mut progress = |table: &str, rows| say(&format!("{table}: {rows} rows"));
+    let imported = all_or_nothing(&request.out, || import(&request, &mut progress));
     let imported = imported.map_err(|error| error.to_string())?;
-    eprintln!("{} bundles", imported.bundles.len());
+    say(&format!("{} bundles", imported.bundles.len()));
     match writeln!(io::stdout(), "{}", request.out.display()) {
         // A reader that has seen enough is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!(
+            "cannot write to standard output: {error}; the bundles are in {}",
+            request.out.display()
+        )),
         _ => Ok(()),
     }
 }

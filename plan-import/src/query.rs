@@ -5,12 +5,15 @@ use std::ops::ControlFlow;
 
 use plan_bundles::job::plans::Planned;
 use plan_bundles::shape::Attribute;
-use sqlparser::ast::{BinaryOperator, Expr, SetExpr, Statement, TableFactor, Visit, Visitor};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
+use sqlparser::ast::{
+    BinaryOperator, Expr, GroupByExpr, Query, SetExpr, Statement, TableFactor, TableWithJoins,
+    Visit, Visitor,
+};
 
-use crate::filter::{Filter, compile};
+use crate::compile::{chain, compile};
+use crate::filter::Filter;
 use crate::schema::TableDef;
+use crate::sql::{self, shown};
 
 /// The filters of a query's scans, in their order.
 ///
@@ -20,7 +23,11 @@ pub(crate) fn filters(
     query: &Planned,
     tables: &[&TableDef],
 ) -> Result<Vec<Option<Filter>>, String> {
-    let (from, conditions) = read(&query.sql)?;
+    let (from, selection) = read(&query.sql)?;
+    let mut conditions = Vec::new();
+    if let Some(selection) = &selection {
+        split(selection, &mut conditions);
+    }
     for (scan, table) in query.scans.iter().zip(tables) {
         if from.get(&scan.alias) != Some(&table.name) {
             return Err(format!(
@@ -37,9 +44,9 @@ pub(crate) fn filters(
             "the plan does not scan {alias}, which the query names"
         ));
     }
-    let mut filters: Vec<Option<Filter>> = vec![None; query.scans.len()];
+    let mut filters: Vec<Vec<Filter>> = vec![Vec::new(); query.scans.len()];
     let mut equal = Classes::default();
-    for condition in &conditions {
+    for condition in conditions {
         let aliases = aliases(condition);
         if let Some((left, right)) = join(condition) {
             equal.add(left, right);
@@ -47,18 +54,19 @@ pub(crate) fn filters(
         }
         let [alias] = &aliases.iter().collect::<Vec<_>>()[..] else {
             return Err(format!(
-                "cannot evaluate {condition}; a condition is on columns of one input, or alias.column = alias.column"
+                "cannot evaluate {}; a condition is on columns of one input, or alias.column = alias.column",
+                shown(condition)
             ));
         };
         let scan = query.scans.iter().position(|scan| scan.alias == **alias);
-        let scan = scan.ok_or_else(|| format!("{condition} is of no input; name them in FROM"))?;
-        let filter = compile(condition, tables[scan])?;
-        let before = filters[scan].take();
-        filters[scan] = Some(match before {
-            Some(before) => before.and(filter),
-            None => filter,
-        });
+        let scan = scan.ok_or_else(|| {
+            let what = shown(condition);
+            format!("{what} is of no input; name them in FROM")
+        })?;
+        filters[scan].push(compile(condition, tables[scan])?);
     }
+    let filters = filters.into_iter();
+    let filters = filters.map(|all| (!all.is_empty()).then_some(Filter::And(all)));
     let mut keys = Vec::new();
     query.tree.keys(&mut keys);
     let mut planned = Classes::default();
@@ -66,7 +74,7 @@ pub(crate) fn filters(
         planned.add(pair[0].clone(), pair[1].clone());
     }
     match equal.0.iter().find(|class| !planned.0.contains(class)) {
-        None if planned.0.len() == equal.0.len() => Ok(filters),
+        None if planned.0.len() == equal.0.len() => Ok(filters.collect()),
         None => Err(
             "the plan joins what the query does not; plan and query must be of one another"
                 .to_owned(),
@@ -81,66 +89,72 @@ pub(crate) fn filters(
     }
 }
 
-/// The tables of a query by alias, and its conditions, all of which must hold.
-fn read(sql: &str) -> Result<(BTreeMap<String, String>, Vec<Expr>), String> {
-    let statements =
-        Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| error.to_string())?;
-    let [Statement::Query(query)] = &statements[..] else {
-        return Err("not one SELECT statement".to_owned());
+/// The tables of a query by alias, and its condition.
+fn read(sql: &str) -> Result<(BTreeMap<String, String>, Option<Expr>), String> {
+    let mut statements = sql::statements(sql)?;
+    let (Some(Statement::Query(mut query)), true) = (statements.pop(), statements.is_empty())
+    else {
+        return Err("not one SELECT statement; write SELECT … FROM … WHERE …".to_owned());
     };
-    let SetExpr::Select(select) = &*query.body else {
-        return Err("not a plain SELECT statement".to_owned());
-    };
-    // What changes which rows there are. Aggregates and order are left away.
-    let more = [
-        ("DISTINCT", select.distinct.is_some()),
-        ("HAVING", select.having.is_some()),
-        (
-            "LIMIT",
-            query.limit_clause.is_some() || query.fetch.is_some(),
-        ),
-    ];
-    if let Some((clause, _)) = more.iter().find(|(_, used)| *used) {
+    let (tables, selection) = take_known(&mut query)?;
+    // Whatever else there is may change which rows there are.
+    let rest = query.to_string();
+    if rest != "SELECT" {
+        let rest = shown(&rest.trim_start_matches("SELECT "));
         return Err(format!(
-            "cannot read {clause}; leave it away, a bundle is of joins and filters"
+            "cannot read {rest}; leave it out, a bundle is of joins and filters"
         ));
     }
     let mut from = BTreeMap::new();
-    for item in &select.from {
-        let (TableFactor::Table { name, alias, .. }, []) = (&item.relation, &item.joins[..]) else {
-            return Err(format!(
-                "cannot read {item} in FROM; name tables with commas between them"
-            ));
-        };
-        let name = name.to_string();
-        let alias = alias
-            .as_ref()
-            .map_or(&name, |alias| &alias.name.value)
-            .clone();
+    for item in &tables {
+        let (alias, name) = input(item)?;
         if from.insert(alias.clone(), name).is_some() {
             return Err(format!("two inputs are called {alias}; give them aliases"));
         }
     }
-    let mut conditions = Vec::new();
-    if let Some(condition) = &select.selection {
-        split(condition, &mut conditions);
+    Ok((from, selection))
+}
+
+/// Takes tables and conditions out of a query, and the lists and orders that do not change which rows are joined.
+fn take_known(query: &mut Query) -> Result<(Vec<TableWithJoins>, Option<Expr>), String> {
+    query.order_by = None;
+    let SetExpr::Select(select) = &mut *query.body else {
+        return Err("not a plain SELECT statement; write SELECT … FROM … WHERE …".to_owned());
+    };
+    select.projection.clear();
+    select.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
+    Ok((std::mem::take(&mut select.from), select.selection.take()))
+}
+
+/// The alias and the name of `name`, `name alias` or `name AS alias`.
+fn input(item: &TableWithJoins) -> Result<(String, String), String> {
+    if let TableFactor::Table { name, alias, .. } = &item.relation {
+        let name = name.to_string();
+        let (text, known_as) = match alias {
+            None => (name.clone(), &name),
+            Some(alias) => {
+                let explicit = if alias.explicit { "AS " } else { "" };
+                let text = format!("{name} {explicit}{}", alias.name);
+                (text, &alias.name.value)
+            }
+        };
+        if item.to_string() == text {
+            return Ok((known_as.clone(), name));
+        }
     }
-    Ok((from, conditions))
+    Err(format!(
+        "cannot read {} in FROM; name tables with commas between them",
+        shown(item)
+    ))
 }
 
 /// The parts of an AND.
-fn split(condition: &Expr, parts: &mut Vec<Expr>) {
-    match condition {
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::And,
-            right,
-        } => {
-            split(left, parts);
-            split(right, parts);
+fn split<'a>(condition: &'a Expr, parts: &mut Vec<&'a Expr>) {
+    for part in chain(condition, &BinaryOperator::And) {
+        match part {
+            Expr::Nested(inner) => split(inner, parts),
+            other => parts.push(other),
         }
-        Expr::Nested(inner) => split(inner, parts),
-        other => parts.push(other.clone()),
     }
 }
 

@@ -1,63 +1,93 @@
 //! Tables and columns, from the benchmark's `CREATE TABLE` statements.
 
-use std::fs;
 use std::path::Path;
 
 use join_core::page::DataType;
 use plan_bundles::MakeError;
-use sqlparser::ast::{self, Statement};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
+use sqlparser::ast::{self, CreateTable, Statement};
+
+use crate::sql;
 
 /// A table.
 #[derive(Clone, Debug)]
 pub(crate) struct TableDef {
     pub name: String,
-    /// Names and types in the order of the CSV file: INT32 or VARCHAR.
-    pub columns: Vec<(String, DataType)>,
+    /// In the order of the CSV file.
+    pub columns: Vec<ColumnDef>,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnDef {
+    pub name: String,
+    /// INT32 or VARCHAR.
+    pub data_type: DataType,
+    /// Whether its text is filled up with blanks.
+    pub padded: bool,
 }
 
 impl TableDef {
     /// The number of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|(own, _)| own == name)
+        self.columns.iter().position(|own| own.name == name)
     }
 }
 
-/// The tables that a file creates.
-pub(crate) fn read(file: &Path) -> Result<Vec<TableDef>, MakeError> {
-    let text = fs::read_to_string(file).map_err(MakeError::read(file))?;
-    let statements = Parser::parse_sql(&PostgreSqlDialect {}, &text).map_err(|error| {
-        MakeError::input(file, format!("{error}; write CREATE TABLE statements"))
-    })?;
+/// The number that is written so, as PostgreSQL reads an `integer`.
+pub(crate) fn integer(text: &str) -> Option<i32> {
+    // Rust's other blanks are none there.
+    let blank = |c: char| matches!(c, ' ' | '\t'..='\r');
+    text.trim_matches(blank).parse().ok()
+}
+
+/// The tables that the text of a file creates.
+pub(crate) fn read(file: &Path, text: &str) -> Result<Vec<TableDef>, MakeError> {
+    let refused = |what: String| MakeError::input(file, what);
+    let statements = sql::statements(text)
+        .map_err(|error| refused(format!("{error}; write CREATE TABLE statements")))?;
     let mut tables: Vec<TableDef> = Vec::new();
     for statement in statements {
         let Statement::CreateTable(create) = statement else {
             continue;
         };
-        let name = create.name.to_string();
-        if tables.iter().any(|table| table.name == name) {
-            let what = format!("table {name} is created twice; leave out one");
-            return Err(MakeError::input(file, what));
+        let table = table(&create).map_err(refused)?;
+        if tables.iter().any(|other| other.name == table.name) {
+            let name = table.name;
+            return Err(refused(format!(
+                "table {name} is created twice; leave out one"
+            )));
         }
-        let columns = create.columns.iter().map(|column| {
-            let name = column.name.value.clone();
-            let data_type = data_type(&column.data_type).ok_or_else(|| {
-                let (table, found) = (&create.name, &column.data_type);
-                let what =
-                    format!("{table}.{name} is of type {found}; integer and text can be imported");
-                MakeError::input(file, what)
-            })?;
-            Ok((name, data_type))
-        });
-        let columns = columns.collect::<Result<_, MakeError>>()?;
-        tables.push(TableDef { name, columns });
+        tables.push(table);
     }
     if tables.is_empty() {
         let what = "no CREATE TABLE statement; name the schema's file with --schema";
-        return Err(MakeError::input(file, what));
+        return Err(refused(what.to_owned()));
     }
     Ok(tables)
+}
+
+fn table(create: &CreateTable) -> Result<TableDef, String> {
+    let mut table = TableDef {
+        name: create.name.to_string(),
+        columns: Vec::new(),
+    };
+    for column in &create.columns {
+        let name = column.name.value.clone();
+        let found = &column.data_type;
+        if table.column(&name).is_some() {
+            return Err(format!("{} has two columns {name}; rename one", table.name));
+        }
+        let data_type = data_type(found).ok_or_else(|| {
+            let (table, found) = (&table.name, sql::shown(found));
+            format!("{table}.{name} is of type {found}; integer and text can be imported")
+        })?;
+        table.columns.push(ColumnDef {
+            name,
+            data_type,
+            padded: matches!(found, ast::DataType::Char(_) | ast::DataType::Character(_)),
+        });
+    }
+    Ok(table)
 }
 
 fn data_type(found: &ast::DataType) -> Option<DataType> {

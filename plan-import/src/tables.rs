@@ -1,8 +1,7 @@
 //! One pass over a table's CSV file, for all inputs that are made of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,17 +11,22 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef};
 use join_core::page::DataType;
 use plan_bundles::MakeError;
+use plan_bundles::files;
 use plan_bundles::store::{Link, RowWriter, Store};
 
 use crate::filter::Filter;
 use crate::records::{Record, RecordError, Records};
-use crate::schema::TableDef;
+use crate::schema::{TableDef, integer};
+use crate::sql::shown;
 
 /// Rows of a batch, unless their text is long.
 const BATCH_ROWS: usize = 8192;
 
 /// Bytes of text after which a batch has no more rows.
 const BATCH_BYTES: usize = 16 << 20;
+
+/// What some programs write before text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What inputs there are of a table: by filter, the columns that they read.
 pub(crate) type Wanted = BTreeMap<Option<Filter>, BTreeSet<usize>>;
@@ -57,7 +61,7 @@ pub(crate) fn read<'a>(
             filter.columns(&mut needed);
         }
         let writers = columns.iter().map(|&column| {
-            let writer = store.begin(table.columns[column].1)?;
+            let writer = store.begin(table.columns[column].data_type)?;
             Ok((column, writer))
         });
         outputs.push(Output {
@@ -66,35 +70,12 @@ pub(crate) fn read<'a>(
             columns: writers.collect::<Result<_, MakeError>>()?,
         });
     }
-    let input = File::open(file).map_err(MakeError::read(file))?;
-    let mut records = Records::new(BufReader::with_capacity(1 << 20, input), escape);
-    let mut record = Record::default();
-    let mut batch = Batch::new(table, &needed);
-    let mut rows = 0;
-    loop {
-        let more = records.read(&mut record).map_err(|error| match error {
-            RecordError::Io(source) => MakeError::read(file)(source),
-            RecordError::OpenQuote { line } => MakeError::input(
-                file,
-                format!("line {line}: a quote is not closed; if quotes are doubled there, say --escape '\"'"),
-            ),
-        })?;
-        if more {
-            let line = record.line;
-            let pushed = batch.push(&record);
-            pushed.map_err(|what| MakeError::input(file, format!("line {line}{what}")))?;
-            rows += 1;
-        }
-        if batch.is_full() || (!more && batch.rows > 0) {
-            let columns = batch.take();
-            outputs
-                .iter_mut()
-                .try_for_each(|output| output.append(&columns))?;
-        }
-        if !more {
-            break;
-        }
-    }
+    let input = BufReader::with_capacity(1 << 20, files::open(file)?);
+    let rows = batches(input, file, table, escape, &needed, |_, columns| {
+        outputs
+            .iter_mut()
+            .try_for_each(|output| output.append(columns))
+    })?;
     let kept = outputs.into_iter().map(|output| {
         let columns = output.columns.into_iter();
         let columns = columns.map(|(column, writer)| Ok((column, writer.end()?)));
@@ -107,6 +88,66 @@ pub(crate) fn read<'a>(
     Ok((rows, kept.collect::<Result<_, MakeError>>()?))
 }
 
+/// The numbers of the rows of `csv` that a filter keeps.
+pub(crate) fn kept(
+    csv: &[u8],
+    table: &TableDef,
+    escape: u8,
+    filter: &Option<Filter>,
+) -> Result<Vec<u64>, MakeError> {
+    let mut kept = Vec::new();
+    let needed = (0..table.columns.len()).collect();
+    let file = Path::new(&table.name);
+    batches(csv, file, table, escape, &needed, |first, columns| {
+        let rows = columns.iter().flatten().next().map_or(0, |c| c.len());
+        let rows = true_of(filter, rows, columns).into_iter();
+        kept.extend(rows.map(|row| first + row as u64));
+        Ok(())
+    })?;
+    Ok(kept)
+}
+
+/// Reads `input`, that of `file`, and does `work` with each batch: the number of its first row, and the columns that are
+/// needed. Returns the rows.
+fn batches(
+    mut input: impl BufRead,
+    file: &Path,
+    table: &TableDef,
+    escape: u8,
+    needed: &BTreeSet<usize>,
+    mut work: impl FnMut(u64, &[Option<ArrayRef>]) -> Result<(), MakeError>,
+) -> Result<u64, MakeError> {
+    let begin = input.fill_buf().map_err(MakeError::read(file))?;
+    if begin.starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
+    let mut records = Records::new(input, escape);
+    let mut record = Record::default();
+    let mut batch = Batch::new(table, needed);
+    let mut rows = 0;
+    loop {
+        let more = records.read(&mut record).map_err(|error| match error {
+            RecordError::Io(source) => MakeError::read(file)(source),
+            RecordError::Malformed(line, what) => {
+                MakeError::input(file, format!("line {line}: {what}"))
+            }
+        })?;
+        if more {
+            let line = record.line;
+            let pushed = batch.push(&record);
+            pushed.map_err(|what| MakeError::input(file, format!("line {line}{what}")))?;
+            rows += 1;
+        }
+        if batch.is_full() || (!more && batch.rows > 0) {
+            let first = rows - batch.rows as u64;
+            work(first, &batch.take())?;
+        }
+        if !more {
+            return Ok(rows);
+        }
+    }
+}
+
 impl Output<'_> {
     fn append(&mut self, columns: &[Option<ArrayRef>]) -> Result<(), MakeError> {
         let all = columns
@@ -114,15 +155,7 @@ impl Output<'_> {
             .flatten()
             .next()
             .map_or(0, |column| column.len());
-        let kept: Vec<usize> = match self.filter {
-            None => (0..all).collect(),
-            Some(filter) => {
-                let says = filter.evaluate(columns);
-                // What is not known to be true is not kept.
-                let is_true = |&row: &usize| says.is_valid(row) && says.value(row);
-                (0..all).filter(is_true).collect()
-            }
-        };
+        let kept = true_of(self.filter, all, columns);
         self.rows += kept.len() as u64;
         for (column, writer) in &mut self.columns {
             let column = columns[*column].as_ref().expect("a column that is read");
@@ -141,6 +174,17 @@ impl Output<'_> {
     }
 }
 
+/// The rows of a batch that a filter keeps.
+fn true_of(filter: &Option<Filter>, rows: usize, columns: &[Option<ArrayRef>]) -> Vec<usize> {
+    let Some(filter) = filter else {
+        return (0..rows).collect();
+    };
+    let says = filter.evaluate(columns);
+    // What is not known to be true is not kept.
+    let is_true = |&row: &usize| says.is_valid(row) && says.value(row);
+    (0..rows).filter(is_true).collect()
+}
+
 /// Rows that are being read.
 struct Batch<'a> {
     table: &'a TableDef,
@@ -157,8 +201,8 @@ enum Builder {
 impl<'a> Batch<'a> {
     fn new(table: &'a TableDef, needed: &BTreeSet<usize>) -> Batch<'a> {
         let columns = table.columns.iter().enumerate();
-        let columns = columns.map(|(number, (_, data_type))| {
-            needed.contains(&number).then(|| match data_type {
+        let columns = columns.map(|(number, column)| {
+            needed.contains(&number).then(|| match column.data_type {
                 DataType::Int32 => Builder::Int32(Int32Builder::new()),
                 _ => Builder::Varchar(StringBuilder::new()),
             })
@@ -182,7 +226,7 @@ impl<'a> Batch<'a> {
         }
         for (number, builder) in self.columns.iter_mut().enumerate() {
             let Some(builder) = builder else { continue };
-            let at = |what: &str| format!(", column {:?}: {what}", self.table.columns[number].0);
+            let at = |what: &str| format!(", column {:?}: {what}", self.table.columns[number].name);
             let field = record.field(number);
             let text = field.map(std::str::from_utf8).transpose();
             let text = text.map_err(|_| at("not UTF-8; convert the file first"))?;
@@ -192,9 +236,10 @@ impl<'a> Batch<'a> {
                     builder.append_option(text);
                 }
                 Builder::Int32(builder) => {
-                    let value = text.map(|text| text.trim().parse::<i32>()).transpose();
-                    let value = value.map_err(|_| {
-                        at(&format!("{:?} is not an INT32", text.unwrap_or_default()))
+                    let value = text.map(|text| integer(text).ok_or(text)).transpose();
+                    let value = value.map_err(|text| {
+                        let text = shown(&text);
+                        at(&format!("{text:?} is not an INT32; correct it, or compare the file with the schema"))
                     })?;
                     builder.append_option(value);
                 }

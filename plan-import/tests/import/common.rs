@@ -87,9 +87,9 @@ impl Case {
         fs::write(self.path("plans.json"), text).unwrap();
     }
 
-    fn try_import(&self) -> Result<Vec<PathBuf>, String> {
-        self.write_plans();
-        let request = Request {
+    /// The import of all that is in the folder.
+    pub fn request(&self) -> Request {
+        Request {
             csv: self.path(""),
             plans: self.path("plans.json"),
             sql: None,
@@ -97,8 +97,13 @@ impl Case {
             queries: Vec::new(),
             escape: b'\\',
             out: self.path("bundles"),
-        };
-        let imported = import(&request, &mut |_, _| ()).map_err(|error| error.to_string())?;
+        }
+    }
+
+    fn try_import(&self) -> Result<Vec<PathBuf>, String> {
+        self.write_plans();
+        let imported = import(&self.request(), &mut |_, _| ());
+        let imported = imported.map_err(|error| error.to_string())?;
         Ok(imported.bundles)
     }
 

@@ -225,11 +225,165 @@ fn conditions_that_cannot_be_evaluated_are_refused() {
     assert!(condition("t.id = 2.5").contains("2.5"));
     assert!(condition("t.id IN (SELECT 1)").contains("SELECT"));
     assert!(condition("t.title LIKE 'a' ESCAPE 'b'").contains("ESCAPE"));
+    assert!(condition("t.title LIKE 'a\\'").contains("double it"));
+    assert!(condition("t.title LIKE t.note").contains("t.note"));
+    assert!(condition("'a' LIKE t.title").contains("a pattern in quotes"));
+    assert!(condition("t.id = '\u{a0}5'").contains("no INT32"));
+    assert!(condition("t.id BETWEEN SYMMETRIC 2 AND 1").contains("AND"));
+    assert!(condition("t.title = E'a'").contains("cannot compare"));
+    assert!(condition("t.title COLLATE \"de\" < 'a'").contains("COLLATE"));
+    assert!(condition("t.id IS DISTINCT FROM 1").contains("DISTINCT"));
+    assert!(condition("t.id IN ()").contains("q.sql"));
+    assert!(condition("-t.id = 1").contains("-t.id"));
     assert!(condition("(t.id = 1 OR 1 = 1)").contains("constants"));
     assert!(condition("1 = 1").contains("1 = 1"));
     assert!(condition("id = 1").contains("id"));
     assert!(condition("u.id = 1").contains("u.id"));
     assert!(condition("t.id =").contains("q.sql"));
+}
+
+#[test]
+fn long_conditions_are_evaluated_or_refused() {
+    let ids_of = |condition: &str| {
+        let case = Case::new();
+        case.table("title", TITLES);
+        case.query(
+            "q",
+            &format!("SELECT t.id FROM title AS t WHERE {condition}"),
+        );
+        case.import().map(|bundles| ids(&bundles[0]))
+    };
+    let list = |from: i32, to: i32| -> String {
+        let numbers: Vec<String> = (from..to).map(|number| number.to_string()).collect();
+        numbers.join(", ")
+    };
+    let in_list = format!("t.id IN ({})", list(-15_000, 3));
+    assert_eq!(ids_of(&in_list), Ok(vec![1, 2]));
+    let not_in = format!("t.id NOT IN ({})", list(4, 30_000));
+    assert_eq!(ids_of(&not_in), Ok(vec![1, 2, 3]));
+    let texts: Vec<String> = (0..30_000).map(|number| format!("'{number}'")).collect();
+    let texts = format!("t.note IN ({}, 'x')", texts.join(", "));
+    assert_eq!(ids_of(&texts), Ok(vec![5]));
+    let and = vec!["t.id <> 3"; 3000].join(" AND ");
+    assert_eq!(ids_of(&and), Ok(vec![1, 2, 4, 5]));
+    let or = vec!["t.id = 3"; 3000].join(" OR ");
+    assert_eq!(ids_of(&or), Ok(vec![3]));
+    let long = format!("t.title LIKE '{}'", "_".repeat(20_000));
+    assert_eq!(ids_of(&long), Ok(vec![]));
+    let brackets = format!("{}t.id = 2{}", "(".repeat(40), ")".repeat(40));
+    assert_eq!(ids_of(&brackets), Ok(vec![2]));
+
+    let refused = |condition: &str, said: &str| {
+        let error = refused(TITLES.as_bytes(), condition);
+        assert!(error.contains(said) && error.len() < 1000, "{error}");
+    };
+    for chain in [
+        vec!["t.id <> 1"; 30_000].join(" AND "),
+        vec!["t.id = 1"; 30_000].join(" OR "),
+        format!("t.id = 1{}", " + 1".repeat(1_000_000)),
+        format!("t.id{} = 1", "::int".repeat(30_000)),
+        format!("t.id = 1{}", " IS NULL".repeat(30_000)),
+        format!("t.id = 1{}", " UNION SELECT 1".repeat(30_000)),
+        format!("t.id{} = 1", "[1]".repeat(30_000)),
+    ] {
+        refused(&chain, "at most 10000 are read");
+    }
+    for (open, close) in [
+        ("(", ")"),
+        ("NOT ", ""),
+        ("- ", ""),
+        ("f(", ")"),
+        ("EXISTS (SELECT 1 WHERE ", ")"),
+        ("CASE WHEN 1 = 1 THEN ", " END"),
+    ] {
+        let nested = format!("{}t.id = 1{}", open.repeat(1000), close.repeat(1000));
+        refused(&nested, "q.sql");
+    }
+    // A chain of nearly as many as may be, which is still shown.
+    let most = format!("t.id = 1{}", " + 1".repeat(9000));
+    refused(&most, "cannot evaluate");
+}
+
+#[test]
+fn plans_that_cannot_be_read_are_refused() {
+    let refused = |plans: &str| {
+        let case = Case::new();
+        case.table("title", TITLES);
+        case.query("q", "SELECT t.id FROM title AS t");
+        case.write_plans();
+        fs::write(case.path("plans.json"), plans).unwrap();
+        let error = plan_import::import(&case.request(), &mut |_, _| ()).unwrap_err();
+        let error = error.to_string();
+        assert_eq!(error.lines().count(), 1, "{error}");
+        error
+    };
+    let plan = |node: &str| format!(r#"{{"names": ["q"], "plans": [{{"Plan": {node}}}]}}"#);
+    let scan = |more: &str| {
+        plan(&format!(
+            r#"{{"Node Type": "Seq Scan", "Relation Name": "title", "Alias": "t"{more}}}"#
+        ))
+    };
+    assert!(refused("").contains("plans.json"));
+    assert!(refused("[").contains("plans.json"));
+    assert!(refused(&"[".repeat(1_000_000)).contains("plans.json"));
+    let sort = r#"{"Node Type": "Sort", "Plans": ["#;
+    let deep = format!("{}{}", sort.repeat(100_000), "]}".repeat(100_000));
+    assert!(refused(&plan(&deep)).contains("127 deep"));
+    assert!(refused(&scan(r#", "Plan Rows": 1e999"#)).contains("number out of range"));
+    assert!(refused(&scan(r#", "Alias": "u""#)).contains("duplicate"));
+    assert!(refused(&scan("").replace("\"t\"", "\"u\"")).contains("t.id"));
+    assert!(refused(&scan("").replace("\"title\"", "\"films\"")).contains("\"films\""));
+    assert!(refused(&scan("").replace("[\"q\"]", "[\"q\", \"q\"]")).contains("2 names"));
+    assert!(refused(&scan("").replace("\"q\"", "\"../q\"")).contains("../q"));
+    assert!(refused(&plan(r#"{"Node Type": "Seq Scan"}"#)).contains("Relation Name"));
+    let twice = r#"{"Node Type": "Seq Scan", "Relation Name": "title", "Alias": "t"}"#;
+    let twice = format!(
+        r#"{{"Node Type": "Hash Join", "Hash Cond": "(t.id = t.id)", "Plans": [{twice}, {twice}]}}"#
+    );
+    assert!(refused(&plan(&twice)).contains("two scans are called t"));
+}
+
+#[test]
+fn text_begins_after_a_byte_order_mark() {
+    let case = Case::new();
+    case.table("keyword", "\u{feff}1,\u{feff}a\n");
+    case.query_of(
+        "q",
+        "keyword",
+        "k",
+        "SELECT k.id, k.keyword FROM keyword AS k",
+    );
+    let bundles = case.import().unwrap();
+    let rows = oracle::execute(&bundles[0]);
+    assert_eq!(rows[0], [Value::Int32(1), row("\u{feff}a")]);
+}
+
+#[test]
+fn padded_text_is_not_compared() {
+    let import = |condition: &str| {
+        let case = Case::new();
+        let schema = "CREATE TABLE title (id integer, code character(3), note char(2))";
+        fs::write(case.path("schematext.sql"), schema).unwrap();
+        case.table("title", "1,a  ,\n");
+        let sql = format!("SELECT t.id, t.code FROM title AS t WHERE {condition}");
+        case.query("q", &sql);
+        case.import().map(|bundles| ids(&bundles[0]))
+    };
+    for condition in [
+        "t.code = 'a'",
+        "'b' < t.code",
+        "t.code LIKE 'a'",
+        "t.code BETWEEN 'a' AND 'b'",
+        "t.code IN ('a')",
+        "t.code = t.note",
+    ] {
+        let error = import(condition).unwrap_err();
+        assert!(
+            error.contains("title.code is of type character(n)"),
+            "{error}"
+        );
+    }
+    assert_eq!(import("t.code IS NOT NULL"), Ok(vec![1]));
 }
 
 #[test]
@@ -244,7 +398,16 @@ fn queries_that_are_more_than_joins_and_filters_are_refused() {
     assert!(import(&format!("{plain} GROUP BY t.id ORDER BY t.id")).is_ok());
     for (sql, clause) in [
         (format!("{plain} LIMIT 1"), "LIMIT"),
-        (format!("{plain} FETCH FIRST 1 ROW ONLY"), "LIMIT"),
+        (format!("{plain} FETCH FIRST 1 ROW ONLY"), "FETCH"),
+        (format!("{plain} OFFSET 1"), "OFFSET"),
+        (format!("{plain} FOR UPDATE"), "FOR UPDATE"),
+        (
+            format!("{plain} WHERE t.id = 1 UNION SELECT t.id FROM title AS t"),
+            "plain SELECT",
+        ),
+        (plain.replace("AS t", "AS t (title, id)"), "FROM"),
+        (format!("{plain} TABLESAMPLE SYSTEM (1)"), "FROM"),
+        (plain.replace("AS t", "(1) AS t"), "FROM"),
         (
             format!("{plain} GROUP BY t.id HAVING count(*) > 1"),
             "HAVING",
@@ -308,6 +471,7 @@ fn schemas_and_folders_that_do_not_fit_are_refused() {
         ),
         ("CREATE TABLE a (id integer)", "no table \"title\""),
         ("CREATE TABLE title (name text)", "no column \"id\""),
+        ("CREATE TABLE title (id integer, id text)", "two columns id"),
     ] {
         fs::write(&schema, text).unwrap();
         let error = case.refused();

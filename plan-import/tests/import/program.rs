@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use crate::common::Case;
 
@@ -78,4 +80,135 @@ fn options_say_where_queries_and_schema_are_and_which_are_wanted() {
     fs::remove_file(case.path("schematext.sql")).unwrap();
     fs::rename(case.path("tables.sql"), case.path("texts/schema.sql")).unwrap();
     imported(&["--out", "beside"]);
+}
+
+/// A case with a table of `rows` rows, of text that takes its filter long.
+fn large(rows: usize) -> Case {
+    let case = Case::new();
+    let row = format!("1,\"{}\",2000,\n", "a".repeat(1000));
+    case.table("title", &row.repeat(rows));
+    let pattern = format!("%{}b", "a".repeat(500));
+    case.query(
+        "q",
+        &format!("SELECT t.title FROM title AS t WHERE t.title NOT LIKE '{pattern}'"),
+    );
+    case.write_plans();
+    case
+}
+
+/// The names in a case's folder that are of the bundles.
+fn left(case: &Case) -> Vec<String> {
+    let names = fs::read_dir(case.path("")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains("out")).collect()
+}
+
+/// Runs a line of the shell, in which `$0` is the program with its arguments.
+fn shell(case: &Case, line: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_plan-import");
+    Command::new("sh")
+        .current_dir(case.path(""))
+        .args([
+            "-c",
+            &line.replace("IMPORT", "\"$0\" . plans.json --out out"),
+            program,
+        ])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn an_interrupt_leaves_nothing() {
+    let case = large(20_000);
+    let mut import = Command::new(env!("CARGO_BIN_EXE_plan-import"))
+        .current_dir(case.path(""))
+        .args([".", "plans.json", "--out", "out"])
+        .spawn()
+        .unwrap();
+    while left(&case).is_empty() {
+        assert!(
+            import.try_wait().unwrap().is_none(),
+            "ended before it wrote"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
+    let interrupt = format!("kill -INT {}", import.id());
+    let sent = Command::new("sh")
+        .args(["-c", &interrupt])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(import.wait().unwrap().code(), Some(130));
+    assert_eq!(left(&case), [""; 0]);
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_that_leaves_nothing() {
+    let case = large(2000);
+    let output = shell(&case, "ulimit -f 100; exec IMPORT");
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("error: cannot write ") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert_eq!(left(&case), [""; 0]);
+}
+
+#[test]
+fn who_does_not_listen_is_told_by_the_status() {
+    let case = large(1);
+    let output = shell(&case, "IMPORT 2>/dev/full");
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "out\n")
+    );
+    let again = shell(&case, "IMPORT 2>/dev/full");
+    assert_eq!(again.status.code(), Some(2));
+    let usage = shell(&case, "\"$0\" --nothing 2>/dev/full");
+    assert_eq!(usage.status.code(), Some(2));
+    fs::remove_dir_all(case.path("out")).unwrap();
+    let full = shell(&case, "IMPORT >/dev/full");
+    assert_eq!(full.status.code(), Some(2));
+    assert!(text(&full.stderr).contains("error: cannot write to standard output"));
+}
+
+#[test]
+fn arguments_need_not_be_text() {
+    let case = large(1);
+    let named = shell(
+        &case,
+        "exec \"$0\" . plans.json --out \"$(printf 'out\\377')\"",
+    );
+    assert!(named.status.success(), "{}", text(&named.stderr));
+    let query = shell(&case, "exec IMPORT --queries \"$(printf '\\377')\"");
+    assert_eq!(query.status.code(), Some(2));
+    assert_eq!(text(&query.stderr).lines().count(), 1);
+    let lines = shell(&case, "exec \"$0\" . 'no\nplans' --out out2");
+    assert_eq!(lines.status.code(), Some(2));
+    assert_eq!(text(&lines.stderr).lines().count(), 1);
+}
+
+#[test]
+fn inputs_are_files() {
+    for (name, also) in [
+        ("title.csv", ""),
+        ("plans.json", ""),
+        ("sql/q.sql", ""),
+        ("schematext.sql", "--schema schematext.sql"),
+    ] {
+        let case = large(1);
+        let line = format!("rm {name} && mkfifo {name} && IMPORT {also}");
+        let pipe = shell(&case, &line);
+        let said = text(&pipe.stderr);
+        assert_eq!(pipe.status.code(), Some(2), "{said}");
+        let file = format!("{name}: not a regular file");
+        assert!(said.contains(&file) && said.lines().count() == 1, "{said}");
+        assert_eq!(left(&case), [""; 0]);
+        let device = shell(
+            &case,
+            &format!("rm {name} && ln -s /dev/zero {name} && IMPORT {also}"),
+        );
+        assert!(text(&device.stderr).contains(&file));
+    }
 }
