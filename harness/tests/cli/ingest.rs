@@ -62,11 +62,11 @@ fn arguments_that_make_no_sense_are_refused() {
             &["bench", "--bytes", "1MiB", "--slot", "2MiB"],
             "more than a worker writes",
         ),
-        (&["bench", "--bytes", "1MiB", "--slot", "0"], "slots of 0"),
-        (
-            &["bench", "--bytes", "1MiB", "--slot", "50", "--workers", "1"],
-            "raise the slot",
-        ),
+        (&["bench", "--slot", "0"], "at least 4 KiB"),
+        (&["bench", "--slot", "1"], "at least 4 KiB"),
+        (&["simulate", "--workers", "4294967295"], "at most 65536"),
+        (&["simulate", "--slot", "16000PB"], "at most 1 EiB"),
+        (&["simulate", "--bytes", "2000PB"], "at most 1 EiB"),
     ] {
         let error = refused(folder.path(), arguments);
         assert!(error.contains(said), "{arguments:?}: {error}");

@@ -1,7 +1,6 @@
 //! Finished chunks, read section by section, in parallel (S6).
 
 use std::borrow::Cow;
-use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use memmap2::Mmap;
 
 use crate::framing::{FramingError, Limits, Rows};
 use crate::manifest::{Manifest, ManifestError, Section};
-use crate::store::{MappedStore, chunk_file, named};
+use crate::store::{MappedStore, chunk_file, named, open_regular};
 
 /// Chunks with their manifest.
 pub struct Chunks {
@@ -52,7 +51,7 @@ pub enum ChunksError {
         found: u32,
     },
     /// A section is not made of whole rows.
-    #[error("section {section}: {error}")]
+    #[error("section {section}: {error}; load again")]
     Framing {
         /// Number of the section.
         section: usize,
@@ -136,24 +135,21 @@ impl Chunks {
         &self.manifest
     }
 
-    /// Bytes of an address range, copied only where it goes over the end of a chunk.
+    /// Bytes of an address range, copied only where it goes over the end of a chunk or of its file. Behind the last
+    /// section of a chunk there are zeros.
     pub fn bytes(&self, at: u64, bytes: u64) -> Cow<'_, [u8]> {
-        let mut parts = self
-            .manifest
-            .layout
-            .cut(at, bytes)
-            .map(|(chunk, offset, part)| {
-                &(*self.chunks[chunk]).as_ref()[offset as usize..][..part as usize]
-            });
-        let first = parts.next().unwrap_or_default();
-        match parts.next() {
-            None => Cow::Borrowed(first),
-            Some(second) => {
-                let mut all = [first, second].concat();
-                parts.for_each(|part| all.extend_from_slice(part));
-                Cow::Owned(all)
+        let mut all = Vec::new();
+        for (chunk, offset, part) in self.manifest.layout.cut(at, bytes) {
+            let chunk = (*self.chunks[chunk]).as_ref();
+            let place = |at: u64| chunk.len().min(at as usize);
+            let found = &chunk[place(offset)..place(offset + part)];
+            if found.len() as u64 == bytes {
+                return Cow::Borrowed(found);
             }
+            all.extend_from_slice(found);
+            all.resize(all.len() + part as usize - found.len(), 0);
         }
+        Cow::Owned(all)
     }
 
     /// A section.
@@ -241,7 +237,8 @@ fn map(
 ) -> Result<Box<dyn AsRef<[u8]> + Send + Sync>, ChunksError> {
     let path = folder.join(chunk_file(chunk));
     let io = |error| ChunksError::Io(named("read", &path, error));
-    let bytes = fs::metadata(&path).map_err(io)?.len();
+    let file = open_regular(&path).map_err(io)?;
+    let bytes = file.metadata().map_err(io)?.len();
     if bytes != expected {
         return Err(ChunksError::Length {
             file: path.display().to_string(),
@@ -252,7 +249,6 @@ fn map(
     if bytes == 0 {
         return Ok(Box::new([0u8; 0]));
     }
-    let file = File::open(&path).map_err(io)?;
     // SAFETY: a finished chunk does not change; nothing in this crate writes to a chunk that exists.
     let map = unsafe { Mmap::map(&file) }.map_err(io)?;
     Ok(Box::new(map))

@@ -1,14 +1,14 @@
 //! What a folder of chunks holds: `manifest.json`, written last and in one step.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::placement::PlacementKind;
 use crate::space::Layout;
-use crate::store::named;
+use crate::store::{named, open_regular};
 
 /// The file that describes the chunks beside it.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -78,7 +78,8 @@ impl TryFrom<String> for Crc {
 pub struct SourceColumn {
     /// Its name.
     pub name: String,
-    /// The server's name of its type, for instance `int4`.
+    /// The server's name of its type, for instance `int4`; with its schema, as `public.mood`, where the type is not one of
+    /// the server's own.
     #[serde(rename = "type")]
     pub type_name: String,
 }
@@ -215,16 +216,18 @@ impl Manifest {
     /// If none is there, or it is wrong.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join(MANIFEST_FILE);
-        let text = fs::read(&path).map_err(|error| match error.kind() {
+        let file = open_regular(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => ManifestError::Missing {
                 folder: folder.display().to_string(),
             },
             _ => ManifestError::Io(named("read", &path, error)),
         })?;
         let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|source| ManifestError::Json {
-                path: path.display().to_string(),
-                source,
+            serde_json::from_reader(BufReader::new(file)).map_err(|source| {
+                ManifestError::Json {
+                    path: path.display().to_string(),
+                    source,
+                }
             })?;
         manifest
             .check()
@@ -241,10 +244,24 @@ impl Manifest {
         }
         let layout = self.layout;
         Layout::new(layout.slot, layout.chunks, layout.chunk_bytes).map_err(|e| e.to_string())?;
+        if self.chunk_lengths.len() != layout.chunks as usize {
+            return Err(format!(
+                "{} lengths for {} chunks",
+                self.chunk_lengths.len(),
+                layout.chunks
+            ));
+        }
+        if self.reserved > layout.bytes() {
+            return Err(format!(
+                "{} bytes are given away of {}",
+                self.reserved,
+                layout.bytes()
+            ));
+        }
         let mut end = 0;
         for (number, section) in self.sections.iter().enumerate() {
             let after = section.offset.checked_add(section.used);
-            let inside = after.is_some_and(|after| after <= self.reserved.min(layout.bytes()));
+            let inside = after.is_some_and(|after| after <= self.reserved);
             let parts = section.head.checked_add(section.tail);
             if !inside || section.used == 0 || section.used > layout.slot {
                 return Err(format!(
@@ -254,6 +271,13 @@ impl Manifest {
             }
             if parts.is_none_or(|parts| parts > section.used) {
                 return Err(format!("section {number} has parts larger than itself"));
+            }
+            // A row has at least the two bytes of its number of fields.
+            if section.rows > section.used / 2 {
+                return Err(format!(
+                    "section {number} has {} rows in {} bytes",
+                    section.rows, section.used
+                ));
             }
             if section.offset < end {
                 return Err(format!("section {number} overlaps the one before"));

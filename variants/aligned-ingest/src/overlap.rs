@@ -64,13 +64,15 @@ impl Rule {
         range.into_iter().find(|&at| self.is_start(&bytes[at..]))
     }
 
-    /// The starts of the rows that a reader finds who is given `section` of `bytes`: those that start in it. Where a
-    /// row cannot be read it looks for the next start.
-    pub fn read(&self, bytes: &[u8], section: Range<usize>) -> Vec<usize> {
+    /// The starts of the rows that a reader finds who is given `section` of `bytes`: those that start in it. At its
+    /// start it takes a row for granted if it is `known` to begin one. Where a row cannot be read it looks for the next
+    /// start.
+    pub fn read(&self, bytes: &[u8], section: Range<usize>, known: bool) -> Vec<usize> {
         let mut starts = Vec::new();
-        let mut at = match section.start {
-            0 => Some(0),
-            from => self.next_start(bytes, from..section.end),
+        let mut at = if known {
+            Some(section.start)
+        } else {
+            self.next_start(bytes, section.clone())
         };
         while let Some(start) = at.filter(|&at| at < section.end) {
             at = match self.row(&bytes[start..]) {
@@ -136,27 +138,48 @@ pub fn truth(chunks: &Chunks) -> Vec<TrueRow> {
     rows
 }
 
-/// Reads `bytes` in sections of `section` bytes and compares with all rows of it.
-pub fn measure(bytes: &[u8], truth: &[TrueRow], section: usize, rule: &Rule) -> Failures {
-    let mut failures = Failures::default();
-    for from in (0..bytes.len()).step_by(section.max(1)) {
-        let to = bytes.len().min(from + section);
-        let found = rule.read(bytes, from..to);
-        let first = truth.partition_point(|row| row.start < from);
-        let last = truth.partition_point(|row| row.start < to);
+/// Reads chunks in sections of `section` bytes and compares with all rows of them.
+pub fn measure(chunks: &Chunks, truth: &[TrueRow], section: u64, rule: &Rule) -> Failures {
+    let (mut failures, section) = (Failures::default(), section.max(1));
+    let written = &chunks.manifest().sections;
+    let end = written.last().map_or(0, |last| last.offset + last.used);
+    // No row that begins in a section needs more bytes behind it, nor do those that confirm it.
+    let more = rule.row_bytes.saturating_mul(rule.confirm.max(1).into());
+    let mut from = 0;
+    while from < end {
+        let to = end.min(from + section);
+        let bytes = chunks.bytes(from, (end - from).min((to - from).saturating_add(more)));
+        failures.add(rule, &bytes, from..to, truth);
+        // In what is empty there is nothing to be found: a row has fields.
+        let next = written.partition_point(|section| section.offset + section.used <= to);
+        let next = written.get(next).map_or(end, |section| section.offset);
+        let empty = next.saturating_sub(to) / section;
+        failures.sections += empty;
+        from = to + empty * section;
+    }
+    failures
+}
+
+impl Failures {
+    /// Counts what is found in a section of the addresses, whose bytes and those behind it are `bytes`.
+    fn add(&mut self, rule: &Rule, bytes: &[u8], section: Range<u64>, truth: &[TrueRow]) {
+        let start = section.start as usize;
+        let length = (section.end - section.start) as usize;
+        let found = rule.read(bytes, 0..length, start == 0);
+        let first = truth.partition_point(|row| row.start < start);
+        let last = truth.partition_point(|row| row.start < start + length);
         let there = &truth[first..last];
         let right: Vec<&TrueRow> = there
             .iter()
-            .filter(|row| found.binary_search(&row.start).is_ok())
+            .filter(|row| found.binary_search(&(row.start - start)).is_ok())
             .collect();
         let (lost, invented) = (there.len() - right.len(), found.len() - right.len());
         let mangled = right.iter().filter(|row| !row.intact).count();
-        failures.sections += 1;
-        failures.wrong_sections += u64::from(lost + invented + mangled > 0);
-        failures.mangled += mangled as u64;
-        failures.rows += there.len() as u64;
-        failures.lost += lost as u64;
-        failures.invented += invented as u64;
+        self.sections += 1;
+        self.wrong_sections += u64::from(lost + invented + mangled > 0);
+        self.mangled += mangled as u64;
+        self.rows += there.len() as u64;
+        self.lost += lost as u64;
+        self.invented += invented as u64;
     }
-    failures
 }

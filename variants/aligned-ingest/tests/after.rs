@@ -7,10 +7,10 @@ use std::fs;
 use aligned_ingest::framing::{Event, Framing, Limits};
 use aligned_ingest::overlap::{Failures, Rule, TrueRow, measure, truth};
 use aligned_ingest::pages::{NumericAs, PagesError, to_table};
-use aligned_ingest::store::MappedStore;
+use aligned_ingest::store::{MappedStore, chunk_file};
 use aligned_ingest::{
     Chunks, CompactError, Job, Layout, Manifest, Packed, PlacementKind, Sink, SourceColumn, Space,
-    Writer, compact,
+    StoreKind, Writer, compact,
 };
 use common::{TestRow, plain_rows, stream};
 use join_core::parallel::{Team, ThreadStart};
@@ -148,7 +148,7 @@ fn what_cannot_become_pages_is_refused_by_name() {
     let error = refused(&["int4", "int8"], PlacementKind::Aligned).to_string();
     assert_eq!(
         error,
-        "section 0, column \"c1\": 4 bytes where 8 were expected"
+        "section 0, column \"c1\": 4 bytes where 8 were expected; was the manifest edited? load again"
     );
     assert!(matches!(
         refused(&["int4", "int4"], PlacementKind::Packed),
@@ -158,6 +158,148 @@ fn what_cannot_become_pages_is_refused_by_name() {
         refused(&[], PlacementKind::Aligned),
         PagesError::NoColumns
     ));
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    let rows = vec![vec![vec![Some(vec![0; 4]), Some(vec![0; 4])]; 3]];
+    let source = chunks(&rows, &["int4", "int4"], 128, PlacementKind::Aligned);
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = source.manifest().clone();
+    manifest.columns[1].name = "c0".into();
+    manifest.write(folder.path()).unwrap();
+    for (chunk, &length) in manifest.chunk_lengths.iter().enumerate() {
+        let bytes = source.bytes(chunk as u64 * manifest.layout.chunk_bytes, length);
+        fs::write(folder.path().join(chunk_file(chunk)), bytes).unwrap();
+    }
+    let twins = Chunks::open(folder.path()).unwrap();
+    let error = to_table(&twins, "t", NumericAs::Fp64, &Team::single()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("two columns are named \"c0\";"),
+        "{error}"
+    );
+}
+
+/// A field of a type, alone in its row.
+fn one(type_name: &str, bytes: Vec<u8>, numeric: NumericAs) -> Result<Value<'static>, String> {
+    let chunks = chunks(
+        &[vec![vec![Some(bytes)]]],
+        &[type_name],
+        4096,
+        PlacementKind::Aligned,
+    );
+    let table = to_table(&chunks, "t", numeric, &Team::single()).map_err(|e| e.to_string())?;
+    Ok(match row(&table.table, 0)[0] {
+        Value::Int32(value) => Value::Int32(value),
+        Value::Int64(value) => Value::Int64(value),
+        Value::Fp64(value) => Value::Fp64(value),
+        ref other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn what_pages_do_not_hold_is_refused_with_a_way_out() {
+    let numeric = |weight: u8, sign: u8, digits: &[u8]| -> Vec<u8> {
+        let head = [0, digits.len() as u8 / 2, 0, weight, sign, 0, 0, 0];
+        [&head[..], digits].concat()
+    };
+    let (fp64, scaled) = (NumericAs::Fp64, NumericAs::ScaledInt64(2));
+    let (days, microseconds) = (10_957, 946_684_800_000_000);
+    let date = |days: i32| ("date", days.to_be_bytes().to_vec(), fp64);
+    let time = |time: i64| ("timestamptz", time.to_be_bytes().to_vec(), fp64);
+    for (type_name, bytes, numeric, said) in [
+        (
+            "numeric",
+            numeric(100, 0, &[0, 1]),
+            fp64,
+            "1e400 does not fit into FP64",
+        ),
+        (
+            "numeric",
+            numeric(100, 0x40, &[0, 1]),
+            fp64,
+            "-1e400 does not fit into FP64",
+        ),
+        (
+            "numeric",
+            numeric(5, 0, &[0, 1]),
+            scaled,
+            "1e20 does not fit into INT64 with 2 decimals",
+        ),
+        (
+            "numeric",
+            numeric(0, 0xc0, &[]),
+            scaled,
+            "NaN does not fit into INT64",
+        ),
+        (
+            "numeric",
+            numeric(0, 0xd0, &[]),
+            scaled,
+            "Infinity does not fit into INT64",
+        ),
+        (
+            "numeric",
+            numeric(0, 0xf0, &[]),
+            scaled,
+            "-Infinity does not fit into INT64",
+        ),
+    ]
+    .into_iter()
+    .chain(
+        [
+            (time(i64::MAX - 1), "a timestamp does not fit into INT64"),
+            (
+                time(i64::MAX - microseconds + 1),
+                "a timestamp does not fit into INT64",
+            ),
+            // Would be infinity.
+            (
+                time(i64::MAX - microseconds),
+                "a timestamp does not fit into INT64",
+            ),
+            (date(i32::MAX - 1), "a date does not fit into INT32"),
+            (date(i32::MAX - days), "a date does not fit into INT32"),
+        ]
+        .map(|((type_name, bytes, numeric), said)| (type_name, bytes, numeric, said)),
+    ) {
+        let error = one(type_name, bytes, numeric).unwrap_err();
+        assert!(error.contains(said), "{error}");
+        assert!(
+            error.contains("with --query") && error.contains("column \"c0\""),
+            "{error}"
+        );
+    }
+    for ((type_name, bytes, numeric), value) in [
+        (time(i64::MAX), Value::Int64(i64::MAX)),
+        (time(i64::MIN), Value::Int64(i64::MIN)),
+        (
+            time(i64::MAX - microseconds - 1),
+            Value::Int64(i64::MAX - 1),
+        ),
+        (date(i32::MAX), Value::Int32(i32::MAX)),
+        (date(i32::MIN), Value::Int32(i32::MIN)),
+        (date(i32::MAX - days - 1), Value::Int32(i32::MAX - 1)),
+        (
+            ("numeric", numeric(0, 0xd0, &[]), fp64),
+            Value::Fp64(f64::INFINITY),
+        ),
+    ] {
+        assert_eq!(one(type_name, bytes, numeric), Ok(value));
+    }
+}
+
+#[test]
+fn a_type_with_a_schema_is_none_of_the_servers_own() {
+    for name in ["public.int4", "case_s.timestamp", "a.b.text", ".int4"] {
+        let error = one(name, vec![0; 4], NumericAs::Fp64).unwrap_err();
+        assert!(
+            error.starts_with(&format!("column \"c0\" has type {name}")),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -203,10 +345,10 @@ fn a_compact_file_is_one_stream_of_all_rows() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
-/// The bytes of chunks without their manifest, and the rows in them.
-fn marked(chunks: &Chunks) -> (Vec<u8>, Vec<TrueRow>) {
-    let bytes = chunks.bytes(0, chunks.manifest().reserved).into_owned();
-    (bytes, truth(chunks))
+/// Chunks, and the rows in them.
+fn marked(chunks: Chunks) -> (Chunks, Vec<TrueRow>) {
+    let rows = truth(&chunks);
+    (chunks, rows)
 }
 
 /// 6,000 rows from four writers that `packed` in turn, so that the halves of split rows lie apart.
@@ -258,10 +400,10 @@ fn rule(widths: bool, confirm: u32) -> Rule {
 #[test]
 fn the_repair_works_where_rows_follow_one_another_and_not_where_flushes_split_them() {
     let one = chunks(&[plain_rows(3000, 80, 1)], &[], 4096, PlacementKind::Packed);
-    let (bytes, starts) = marked(&one);
+    let (one, starts) = marked(one);
     // Short sections also end with fewer rows behind them than are asked for.
     for section in [1000, 60] {
-        let failures = measure(&bytes, &starts, section, &rule(true, 3));
+        let failures = measure(&one, &starts, section, &rule(true, 3));
         assert_eq!(
             failures,
             Failures {
@@ -273,16 +415,54 @@ fn the_repair_works_where_rows_follow_one_another_and_not_where_flushes_split_th
     }
 
     let many = in_turn();
-    let (bytes, starts) = marked(&many);
-    let failures = measure(&bytes, &starts, 4096, &rule(true, 3));
+    let (many, starts) = marked(many);
+    let failures = measure(&many, &starts, 4096, &rule(true, 3));
     assert!(
         failures.mangled > 50 && failures.wrong_sections > 50,
         "{failures:?}"
     );
     assert_eq!(failures.rows, 6000);
     // After a row that cannot be read the next ones are found.
-    let long = measure(&bytes, &starts, 64 << 10, &rule(true, 3));
+    let long = measure(&many, &starts, 64 << 10, &rule(true, 3));
     assert!((1..100).contains(&long.lost), "{long:?}");
+}
+
+/// Chunks in files end at their last section, the addresses given away do not.
+#[test]
+fn the_repair_reads_over_what_is_empty() {
+    let streams: Vec<_> = (0..3)
+        .map(|n| stream(&plain_rows(n * 40 + 1, 80, 1), &[]))
+        .collect();
+    let work =
+        |worker: u32, sink: &mut dyn Sink| sink.copy(&mut &streams[worker as usize][..]).map(drop);
+    let temporary = tempfile::tempdir().unwrap();
+    for chunk_bytes in [4096, 16 << 10] {
+        let job = Job {
+            source: "test".into(),
+            columns: columns(&["int8", "int4", "text"]),
+            layout: Layout::new(4096, 8, chunk_bytes).unwrap(),
+            placement: PlacementKind::Aligned,
+            workers: 3,
+        };
+        let folder = temporary.path().join(chunk_bytes.to_string());
+        let manifest = job.load(&folder, StoreKind::File, &work).unwrap();
+        assert!(manifest.chunk_lengths.iter().sum::<u64>() < manifest.reserved);
+        let chunks = Chunks::open(&folder).unwrap();
+        let rows = truth(&chunks);
+        for section in [100, 5000, 1 << 40] {
+            for rule in [rule(true, 1), rule(true, 3)] {
+                let failures = measure(&chunks, &rows, section, &rule);
+                assert_eq!((failures.rows, failures.mangled), (123, 0));
+                // A reader who starts just before what is empty has too few rows to be sure.
+                if section == 100 && rule.confirm == 1 {
+                    assert_eq!((failures.lost, failures.invented), (0, 0));
+                    let last = manifest.sections.last().unwrap();
+                    let sections = (last.offset + last.used).div_ceil(section);
+                    assert_eq!(failures.sections, sections);
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -292,15 +472,15 @@ fn widths_and_more_rows_tell_what_looks_like_a_row_from_one() {
         let row = vec![Some(vec![1; width]), None, Some(vec![2; 9])];
         let inner = [common::encode(&row), vec![0xee; 30]].concat();
         let row = vec![Some(vec![0; 8]), None, Some(inner)];
-        marked(&chunks(
+        marked(chunks(
             &[vec![row; 50]],
             &[],
             64 << 10,
             PlacementKind::PackedRows,
         ))
     };
-    let invented = |(bytes, starts): &(Vec<u8>, Vec<TrueRow>), rule: &Rule| {
-        measure(bytes, starts, 60, rule).invented > 0
+    let invented = |(chunks, starts): &(Chunks, Vec<TrueRow>), rule: &Rule| {
+        measure(chunks, starts, 60, rule).invented > 0
     };
     let (narrow, right) = (like(7), like(8));
     assert!(invented(&narrow, &rule(false, 1)) && !invented(&narrow, &rule(true, 1)));
@@ -316,7 +496,7 @@ fn rows_inside_of_a_value_are_taken_for_rows() {
         .collect();
     let row = vec![Some(vec![0; 8]), None, Some(inner)];
     let chunks = chunks(&[vec![row; 50]], &[], 64 << 10, PlacementKind::PackedRows);
-    let (bytes, starts) = marked(&chunks);
-    let failures = measure(&bytes, &starts, 300, &rule(true, 3));
+    let (chunks, starts) = marked(chunks);
+    let failures = measure(&chunks, &starts, 300, &rule(true, 3));
     assert!(failures.invented > 0, "{failures:?}");
 }

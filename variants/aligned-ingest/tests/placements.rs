@@ -5,6 +5,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, Read};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use aligned_ingest::store::MappedStore;
 use aligned_ingest::{
@@ -298,9 +300,16 @@ fn a_worker_that_dies_leaves_its_slot_known_as_empty() {
     let layout = Layout::for_bytes(4096, 1, 1 << 20, 4).unwrap();
     for panics in [true, false] {
         let space = Space::new(layout, MappedStore::anonymous(layout).unwrap());
+        let done = AtomicU32::new(0);
         let work = |worker: u32, sink: &mut dyn Sink| {
             if worker != 2 {
-                return sink.copy(&mut &bytes[..]).map(drop);
+                let copied = sink.copy(&mut &bytes[..]).map(drop);
+                done.fetch_add(1, Ordering::Relaxed);
+                return copied;
+            }
+            // The others would be stopped by its end.
+            while done.load(Ordering::Relaxed) < 3 {
+                thread::yield_now();
             }
             // Half of its second slot is written when it dies.
             let cut = bytes.len().min(6000);
@@ -535,6 +544,36 @@ fn chunks_that_were_tampered_with_are_refused() {
     wrong.rows += 1;
     wrong.write(&path).unwrap();
     assert!(verify().contains("totals"), "{}", verify());
+
+    // Counts that nothing in the folder is in proportion to.
+    let wrong: [(&str, Change); 4] = [
+        ("1 lengths for 4194304 chunks", |wrong| {
+            wrong.layout.chunks = 1 << 22;
+        }),
+        ("bytes are given away of", |wrong| wrong.reserved = u64::MAX),
+        ("section 0 has", |wrong| {
+            wrong.sections[0].rows = u64::MAX / 2
+        }),
+        ("section 1 has", |wrong| {
+            wrong.sections[1].rows = wrong.sections[1].used / 2 + 1;
+        }),
+    ];
+    for (said, change) in wrong {
+        let mut wrong = manifest.clone();
+        change(&mut wrong);
+        wrong.write(&path).unwrap();
+        assert!(verify().contains(said), "{}", verify());
+    }
+    // It is never opened: nobody writes into it.
+    manifest.write(&path).unwrap();
+    for name in ["chunk-0000.rows", "manifest.json"] {
+        fs::remove_file(path.join(name)).unwrap();
+        let name = std::ffi::CString::new(path.join(name).to_str().unwrap()).unwrap();
+        // SAFETY: a system call that reads the name, which ends with a zero.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        assert!(verify().contains("it is no regular file"), "{}", verify());
+    }
+    fs::remove_file(path.join("manifest.json")).unwrap();
 
     fs::write(path.join("manifest.json"), "{\"schema\": 1,").unwrap();
     assert!(verify().contains("manifest.json"), "{}", verify());

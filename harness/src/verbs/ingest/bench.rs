@@ -9,6 +9,9 @@ use crate::measure::ingest::{Error, Plan, measure};
 use crate::summary::summarise_ingest;
 use crate::{limits, machine};
 
+/// Each flush is described in memory, too.
+const LEAST_SLOT: u64 = 4 << 10;
+
 pub(super) fn run(args: &Bench) -> Result<(), Ending> {
     let mut workers = args.workers.clone();
     if workers.is_empty() {
@@ -25,6 +28,13 @@ pub(super) fn run(args: &Bench) -> Result<(), Ending> {
             size::text(args.bytes.0 as f64),
             size::text(needed as f64),
             size::text(memory as f64)
+        )));
+    }
+    if args.slot.0 < LEAST_SLOT {
+        return Err(Ending::Usage(format!(
+            "--slot {} holds too few rows; at least {}",
+            size::text(args.slot.0 as f64),
+            size::text(LEAST_SLOT as f64)
         )));
     }
     if args.slot.0 > args.bytes.0 {

@@ -72,7 +72,7 @@ fn series(cases: &[(f64, Case)]) -> Vec<Series> {
 fn by_slot(case: &Case) -> String {
     let cases: Vec<(f64, Case)> = (12..=30)
         .map(|power| 1u64 << power)
-        .filter(|&slot| slot >= 8 * case.rows.mean() as u64)
+        .filter(|&slot| slot as f64 >= 8.0 * case.rows.mean())
         .map(|slot| {
             (
                 slot as f64,
@@ -82,6 +82,7 @@ fn by_slot(case: &Case) -> String {
                 },
             )
         })
+        .filter(|(_, case)| case.check().is_ok())
         .collect();
     let explanation = format!(
         "{} from {} workers into {} chunks, rows of {:.0} B on average. Small slots lose part of a row a flush, large ones \
@@ -115,6 +116,7 @@ fn by_rows(case: &Case) -> String {
                 },
             )
         })
+        .filter(|(_, case)| case.check().is_ok())
         .collect();
     let explanation = format!(
         "Slots of {}, {} workers, {} chunks, rows of {mean:.0} B on average. What is left empty hardly grows with the rows: it is \

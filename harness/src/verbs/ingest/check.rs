@@ -7,11 +7,10 @@ use aligned_ingest::overlap::{Rule, measure, truth};
 use aligned_ingest::pages::{NumericAs, SourceType};
 
 use super::super::Ending;
-use super::{Check, open, size, team};
+use super::{Check, open_verified, size, team};
 
 pub(super) fn run(args: &Check) -> Result<(), Ending> {
-    let chunks = open(&args.folder)?;
-    let found = chunks.verify(&team()).map_err(Ending::usage)?;
+    let (chunks, found) = open_verified(&args.folder)?;
     let manifest = chunks.manifest();
     say!(
         "{}: {}, {found} whole rows in {} sections of {} chunks, {} used, {} empty in between",
@@ -53,7 +52,7 @@ fn against_server(chunks: &Chunks, dsn: &str, ca: Option<&Path>) -> Result<Vec<S
     let (rows, differences) = check(chunks, &server, &team()).map_err(Ending::usage)?;
     let columns = chunks.manifest().columns.len();
     if differences.is_empty() {
-        say!("{server}: {rows} rows and the sums of {columns} columns are the same");
+        say!("{server}: {rows} rows and the checksums of {columns} columns are the same");
         return Ok(Vec::new());
     }
     let texts = differences
@@ -61,6 +60,9 @@ fn against_server(chunks: &Chunks, dsn: &str, ca: Option<&Path>) -> Result<Vec<S
         .map(|d| format!("{}: {} here, {} on the server", d.what, d.chunks, d.server));
     Ok(texts.collect())
 }
+
+/// A section is read at once.
+const MOST_OVERLAP: u64 = 1 << 30;
 
 /// Tries the repair of a stream without manifest, with and without knowing the types, and more or less careful.
 fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
@@ -74,10 +76,18 @@ fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
         .collect();
     let Ok(fields @ 1..) = u16::try_from(widths.len()) else {
         return Err(Ending::Usage(
-            "the manifest names no columns; the repair has nothing to go by".into(),
+            "the manifest names no columns; the repair has nothing to go by: leave --overlap out"
+                .into(),
         ));
     };
-    let bytes = chunks.bytes(0, manifest.reserved);
+    if section > MOST_OVERLAP {
+        return Err(Ending::Usage(format!(
+            "--overlap {} is too much; at most {}",
+            size::text(section as f64),
+            size::text(MOST_OVERLAP as f64)
+        )));
+    }
+    let longest = manifest.sections.iter().map(|section| section.used).max();
     say!(
         "read without the manifest in sections of {}:",
         size::text(section as f64)
@@ -86,10 +96,10 @@ fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
         let rule = Rule {
             fields,
             widths: if known { widths.clone() } else { Vec::new() },
-            row_bytes: manifest.layout.slot,
+            row_bytes: longest.unwrap_or(0),
             confirm,
         };
-        let failures = measure(&bytes, &rows, section as usize, &rule);
+        let failures = measure(chunks, &rows, section, &rule);
         say!(
             "  types {}, {confirm} rows to believe a start: {} of {} rows lost, {} invented, {} mangled, {} of {} sections wrong",
             if known { "known" } else { "unknown" },

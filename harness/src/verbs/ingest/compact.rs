@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::super::Ending;
-use super::{open, team};
+use super::open_verified;
 
 pub(super) fn run(folder: &Path, out: &Path) -> Result<(), Ending> {
-    let chunks = open(folder)?;
-    chunks.verify(&team()).map_err(Ending::usage)?;
+    let (chunks, _) = open_verified(folder)?;
     let bytes = aligned_ingest::compact(&chunks, out).map_err(Ending::usage)?;
     say!(
         "{}: {} rows, {bytes} bytes",

@@ -12,7 +12,8 @@ mod size;
 #[cfg(feature = "ingest")]
 mod ssb;
 
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use aligned_ingest::{Chunks, PlacementKind};
@@ -222,8 +223,20 @@ fn without_client() -> Ending {
     )
 }
 
-fn open(folder: &std::path::Path) -> Result<Chunks, Ending> {
+fn open(folder: &Path) -> Result<Chunks, Ending> {
     Chunks::open(folder).map_err(Ending::usage)
+}
+
+/// Opens chunks whose sections are what their manifest says. Also returns their whole rows.
+fn open_verified(folder: &Path) -> Result<(Chunks, u64), Ending> {
+    let chunks = open(folder)?;
+    let rows = chunks.verify(&team()).map_err(|error| of(folder, error))?;
+    Ok((chunks, rows))
+}
+
+/// An error about a folder of chunks that does not name it.
+fn of(folder: &Path, error: impl Display) -> Ending {
+    Ending::Usage(format!("{}: {error}", folder.display()))
 }
 
 /// All processors.

@@ -3,13 +3,12 @@
 use aligned_ingest::pages::{NumericAs, to_table};
 
 use super::super::Ending;
-use super::{Pages, open, team};
+use super::{Pages, of, open_verified, team};
 
 use crate::console::tell;
 
 pub(super) fn run(args: &Pages) -> Result<(), Ending> {
-    let (chunks, team) = (open(&args.folder)?, team());
-    chunks.verify(&team).map_err(Ending::usage)?;
+    let (chunks, _) = open_verified(&args.folder)?;
     let of_folder = args
         .out
         .file_name()
@@ -22,7 +21,8 @@ pub(super) fn run(args: &Pages) -> Result<(), Ending> {
     let numeric = args
         .numeric_decimals
         .map_or(NumericAs::Fp64, NumericAs::ScaledInt64);
-    let paged = to_table(&chunks, &name, numeric, &team).map_err(Ending::usage)?;
+    let paged =
+        to_table(&chunks, &name, numeric, &team()).map_err(|error| of(&args.folder, error))?;
     paged.table.write(&args.out).map_err(Ending::usage)?;
     for (column, values) in &paged.losses {
         tell!("column {column:?}: {values} values lost digits; see --numeric-decimals");

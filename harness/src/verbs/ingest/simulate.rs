@@ -1,7 +1,8 @@
 //! `harness ingest simulate`: the accounting of a load (S7).
 
 use std::fmt::Write as _;
-use std::io;
+use std::path::Path;
+use std::{fs, io};
 
 use aligned_ingest::PlacementKind;
 use aligned_ingest::account::{Account, Case, RowLengths, document, formula, simulate};
@@ -25,17 +26,18 @@ pub(super) fn run(args: &Simulate) -> Result<(), Ending> {
     super::super::print(&report(&case))?;
     if let Some(folder) = &args.out {
         let write = || {
-            std::fs::create_dir_all(folder)?;
+            fs::create_dir_all(folder)?;
             let mut written = Vec::new();
             for (name, svg) in chart::all(&case) {
-                std::fs::write(folder.join(name), svg)?;
-                written.push(folder.join(name));
+                let path = folder.join(name);
+                write_whole(&path, &svg)?;
+                written.push(path);
             }
             io::Result::Ok(written)
         };
         let written = write().map_err(|error| {
             Ending::Usage(format!(
-                "cannot write charts to {}: {error}",
+                "cannot write charts to {}: {error}; make room there, or name another folder with --out",
                 folder.display()
             ))
         })?;
@@ -44,6 +46,15 @@ pub(super) fn run(args: &Simulate) -> Result<(), Ending> {
         }
     }
     Ok(())
+}
+
+/// Writes a file that is there whole or not at all.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let partial = path.with_extension("svg.partial");
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(&partial);
+    })
 }
 
 fn report(case: &Case) -> String {
@@ -178,4 +189,20 @@ fn count(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_leaves_no_half_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.svg");
+        write_whole(&path, "whole").unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("a.svg.partial")).unwrap();
+        write_whole(&path, "half").unwrap_err();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

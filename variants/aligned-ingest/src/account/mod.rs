@@ -103,6 +103,9 @@ impl RowLengths {
 pub struct CaseError(String);
 
 impl Case {
+    /// Workers whose shares are drawn.
+    pub const MOST_WORKERS: u32 = 1 << 16;
+
     /// The document's: 40 GB from 16 workers into 8 chunks with slots of 64 MiB. It does not say how long rows are.
     pub fn of_the_document() -> Case {
         Case {
@@ -119,7 +122,7 @@ impl Case {
     /// Refuses what makes no sense.
     ///
     /// # Errors
-    /// With what, and how to mend it.
+    /// With what, and the remedy.
     pub fn check(&self) -> Result<(), CaseError> {
         let error = |text: String| Err(CaseError(text));
         let (shortest, longest) = match self.rows {
@@ -131,8 +134,19 @@ impl Case {
                 "nothing to account for; bytes, workers and chunks must be at least 1".into(),
             );
         }
-        if self.bytes >= 1 << 60 {
-            return error(format!("{} bytes are too many; at most 1 EiB", self.bytes));
+        let most = 1 << 60;
+        if self.bytes.max(self.slot) >= most {
+            return error(format!(
+                "{} bytes in slots of {} are too many; at most 1 EiB",
+                self.bytes, self.slot
+            ));
+        }
+        if self.workers > Case::MOST_WORKERS {
+            return error(format!(
+                "{} workers are too many; at most {}",
+                self.workers,
+                Case::MOST_WORKERS
+            ));
         }
         if shortest < 2 || longest < shortest {
             return error(

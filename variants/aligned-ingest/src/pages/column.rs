@@ -46,34 +46,36 @@ impl ColumnReader {
             SourceType::Float4 => Value::Fp64(f32::from_be_bytes(fixed(bytes)?).into()),
             SourceType::Float8 => Value::Fp64(f64::from_be_bytes(fixed(bytes)?)),
             SourceType::Bool => match fixed(bytes)? {
-                [0] => Value::Int32(0),
-                [1] => Value::Int32(1),
-                [other] => return Err(format!("a bool cannot be {other}")),
+                [bool @ 0..=1] => Value::Int32(bool.into()),
+                [other] => return Err(format!("a bool cannot be {other}; load again")),
             },
             SourceType::Date => Value::Int32(match i32::from_be_bytes(fixed(bytes)?) {
                 // The server's infinities.
                 days @ (i32::MIN | i32::MAX) => days,
-                days => days
-                    .checked_add(EPOCH_DAYS)
-                    .ok_or("the date does not fit into INT32")?,
+                // Nor may any other date become one of them.
+                days => (days.checked_add(EPOCH_DAYS))
+                    .filter(|&days| days != i32::MAX)
+                    .ok_or_else(|| beyond("a date", "INT32, in days since 1970"))?,
             }),
             SourceType::Timestamp => Value::Int64(match i64::from_be_bytes(fixed(bytes)?) {
                 time @ (i64::MIN | i64::MAX) => time,
-                time => time
-                    .checked_add(EPOCH_MICROSECONDS)
-                    .ok_or("the timestamp does not fit into INT64")?,
+                time => (time.checked_add(EPOCH_MICROSECONDS))
+                    .filter(|&time| time != i64::MAX)
+                    .ok_or_else(|| beyond("a timestamp", "INT64, in microseconds since 1970"))?,
             }),
             SourceType::Text => Value::Varchar(bytes.into()),
             SourceType::Numeric(target) => {
-                let number = Numeric::read(bytes).ok_or("the bytes are no numeric")?;
+                let number = Numeric::read(bytes).ok_or("the bytes are no numeric; load again")?;
+                let beyond = |what: &str| beyond(&number.to_string(), what);
                 let (value, lost) = match target {
                     NumericAs::Fp64 => {
-                        let (value, lost) = number.to_f64();
+                        let (value, lost) = number.to_f64().ok_or_else(|| beyond("FP64"))?;
                         (Value::Fp64(value), lost)
                     }
                     NumericAs::ScaledInt64(scale) => {
                         let (value, lost) = number.to_scaled_i64(scale).ok_or_else(|| {
-                            format!("a numeric does not fit into INT64 with {scale} decimals; choose fewer, or fp64")
+                            let what = format!("INT64 with {scale} decimals");
+                            format!("{}; or choose fewer decimals, or FP64", beyond(&what))
                         })?;
                         (Value::Int64(value), lost)
                     }
@@ -90,8 +92,18 @@ impl ColumnReader {
     }
 }
 
+/// What is said of a value that its type of pages does not hold.
+fn beyond(value: &str, what: &str) -> String {
+    format!(
+        "{value} does not fit into {what}; leave such rows out, or cast the column, with --query"
+    )
+}
+
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
-    bytes
-        .try_into()
-        .map_err(|_| format!("{} bytes where {N} were expected", bytes.len()))
+    bytes.try_into().map_err(|_| {
+        format!(
+            "{} bytes where {N} were expected; was the manifest edited? load again",
+            bytes.len()
+        )
+    })
 }

@@ -4,6 +4,8 @@ mod column;
 mod numeric;
 mod types;
 
+use std::collections::HashSet;
+
 use join_core::page::Page;
 use join_core::parallel::{Sharing, Team};
 use join_core::table::{Column, NamedColumn, Table, TableError};
@@ -39,9 +41,12 @@ pub enum PagesError {
     },
     /// Nobody knows the columns.
     #[error(
-        "the manifest names no columns, so that the rows have no types; load again from a server"
+        "the manifest names no columns, and a table of pages has at least one; load a table or a query with columns"
     )]
     NoColumns,
+    /// Columns that nobody could tell apart.
+    #[error("two columns are named {0:?}; name them apart with --query, by AS")]
+    SameName(String),
     /// Rows were split.
     #[error(
         "{rows} rows were split by the placement `packed` and cannot be read; load again with aligned or packed-rows"
@@ -51,7 +56,7 @@ pub enum PagesError {
         rows: u64,
     },
     /// A section is wrong.
-    #[error("section {section}: {error}")]
+    #[error("section {section}: {error}; load again")]
     Framing {
         /// Which.
         section: usize,
@@ -108,6 +113,10 @@ pub fn to_table(
         return Err(PagesError::NoColumns);
     }
     let types = types(&manifest.columns, numeric)?;
+    let mut named = HashSet::new();
+    if let Some(twin) = manifest.columns.iter().find(|c| !named.insert(&c.name)) {
+        return Err(PagesError::SameName(twin.name.clone()));
+    }
     let readers = || -> Vec<ColumnReader> { types.iter().map(|&t| ColumnReader::new(t)).collect() };
     let states = (0..team.threads()).map(|_| readers()).collect();
     let shares = chunks.read(team, Sharing::Static, states, |readers, section| {

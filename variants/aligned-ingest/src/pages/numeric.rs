@@ -1,5 +1,7 @@
 //! PostgreSQL's `numeric` as it is sent: digits of base 10,000.
 
+use std::fmt;
+
 /// A number of any precision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Numeric {
@@ -49,7 +51,7 @@ impl Numeric {
                 group %= unit;
             }
         }
-        let mut exponent = (i32::from(weight) + 1 - i32::from(count as i16)) * 4;
+        let mut exponent = (i32::from(weight) + 1 - i32::from(count)) * 4;
         while digits.last() == Some(&b'0') {
             digits.pop();
             exponent += 1;
@@ -66,28 +68,30 @@ impl Numeric {
         })
     }
 
-    /// The nearest FP64, and whether it reads back as another decimal number.
-    pub fn to_f64(&self) -> (f64, bool) {
+    /// The nearest FP64, and whether it reads back as another decimal number. `None` if it is beyond the largest.
+    pub fn to_f64(&self) -> Option<(f64, bool)> {
         let (negative, digits, exponent) = match self {
             Numeric::Finite {
                 negative,
                 digits,
                 exponent,
             } => (*negative, digits, *exponent),
-            Numeric::Nan => return (f64::NAN, false),
-            Numeric::Infinite { negative: true } => return (f64::NEG_INFINITY, false),
-            Numeric::Infinite { negative: false } => return (f64::INFINITY, false),
+            Numeric::Nan => return Some((f64::NAN, false)),
+            Numeric::Infinite { negative: true } => return Some((f64::NEG_INFINITY, false)),
+            Numeric::Infinite { negative: false } => return Some((f64::INFINITY, false)),
         };
         let text = std::str::from_utf8(digits).unwrap_or("0");
-        let nearest = match text {
+        let nearest: f64 = match text {
             "" => 0.0,
             _ => format!("{text}e{exponent}").parse().unwrap_or(f64::NAN),
         };
-        // Up to fifteen digits survive in an FP64 of ordinary size.
-        let lost = nearest.is_infinite() || (nearest == 0.0 && !digits.is_empty()) || {
-            digits.len() > 15 && !same_digits(nearest, digits)
-        };
-        (if negative { -nearest } else { nearest }, lost)
+        if nearest.is_infinite() {
+            return None;
+        }
+        // Up to fifteen digits survive in an FP64 of ordinary size; one near zero has fewer.
+        let few = digits.len() <= 15 && nearest >= f64::MIN_POSITIVE;
+        let lost = !few && !digits.is_empty() && !same_digits(nearest, digits);
+        Some((if negative { -nearest } else { nearest }, lost))
     }
 
     /// The number times ten to `scale`, rounded half away from zero as the server does, and whether digits were lost.
@@ -126,6 +130,31 @@ impl Numeric {
     }
 }
 
+impl fmt::Display for Numeric {
+    /// To seventeen digits, with an exponent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Numeric::Nan => f.write_str("NaN"),
+            Numeric::Infinite { negative } => {
+                f.write_str(if *negative { "-Infinity" } else { "Infinity" })
+            }
+            Numeric::Finite { digits, .. } if digits.is_empty() => f.write_str("0"),
+            Numeric::Finite {
+                negative,
+                digits,
+                exponent,
+            } => {
+                let sign = if *negative { "-" } else { "" };
+                let shown = std::str::from_utf8(&digits[..digits.len().min(17)]).unwrap_or("0");
+                let (first, rest) = shown.split_at(1);
+                let point = if rest.is_empty() { "" } else { "." };
+                let power = exponent + digits.len() as i32 - 1;
+                write!(f, "{sign}{first}{point}{rest}e{power}")
+            }
+        }
+    }
+}
+
 /// Whether the shortest text that means this FP64 has these digits.
 fn same_digits(value: f64, digits: &[u8]) -> bool {
     let text = format!("{value:e}");
@@ -156,24 +185,78 @@ mod tests {
 
     #[test]
     fn numbers_become_the_nearest_fp64() {
-        assert_eq!(number(0, 0, &[]).to_f64(), (0.0, false));
-        assert_eq!(number(0, 0, &[12, 3400]).to_f64(), (12.34, false));
-        assert_eq!(number(0, 0x4000, &[12, 3400]).to_f64(), (-12.34, false));
-        assert_eq!(number(-1, 0, &[1]).to_f64(), (0.0001, false));
-        assert_eq!(number(2, 0, &[1]).to_f64(), (1e8, false));
-        assert!(number(0, 0xc000, &[]).to_f64().0.is_nan());
-        assert_eq!(number(0, 0xf000, &[]).to_f64(), (f64::NEG_INFINITY, false));
+        let fp64 = |number: Numeric| number.to_f64().unwrap();
+        assert_eq!(fp64(number(0, 0, &[])), (0.0, false));
+        assert_eq!(fp64(number(0, 0, &[12, 3400])), (12.34, false));
+        assert_eq!(fp64(number(0, 0x4000, &[12, 3400])), (-12.34, false));
+        assert_eq!(fp64(number(-1, 0, &[1])), (0.0001, false));
+        assert_eq!(fp64(number(2, 0, &[1])), (1e8, false));
+        assert!(fp64(number(0, 0xc000, &[])).0.is_nan());
+        assert_eq!(fp64(number(0, 0xd000, &[])), (f64::INFINITY, false));
+        assert_eq!(fp64(number(0, 0xf000, &[])), (f64::NEG_INFINITY, false));
         // 12345678901234567890 and 2^60: the first is no FP64, the second is.
         assert_eq!(
-            number(4, 0, &[1234, 5678, 9012, 3456, 7890]).to_f64(),
+            fp64(number(4, 0, &[1234, 5678, 9012, 3456, 7890])),
             (1.234_567_890_123_456_7e19, true)
         );
         assert_eq!(
-            number(4, 0, &[115, 2921, 5046, 684, 6976]).to_f64().0,
+            fp64(number(4, 0, &[115, 2921, 5046, 684, 6976])).0,
             (1u64 << 60) as f64
         );
-        assert_eq!(number(127, 0, &[1]).to_f64(), (f64::INFINITY, true));
-        assert_eq!(number(-127, 0, &[1]).to_f64(), (0.0, true));
+        assert_eq!(fp64(number(-127, 0, &[1])), (0.0, true));
+        // 1e304 and 1.8e308: an FP64, and beyond the largest.
+        assert_eq!(fp64(number(76, 0, &[1])), (1e304, false));
+        assert_eq!(number(77, 0, &[1, 8000]).to_f64(), None);
+        assert_eq!(number(77, 0x4000, &[1, 8000]).to_f64(), None);
+    }
+
+    /// A number with these digits times ten to a power.
+    fn decimal(digits: &str, exponent: i32) -> Numeric {
+        Numeric::Finite {
+            negative: false,
+            digits: digits.into(),
+            exponent,
+        }
+    }
+
+    #[test]
+    fn numbers_near_zero_have_fewer_digits_than_others() {
+        for (digits, exponent, lost) in [
+            ("123456789012345", -334, true),
+            ("987654321", -330, true),
+            ("445014771701447", -324, true),
+            ("44501477170144", -323, false),
+            ("10000000001", -325, true),
+            ("4", -324, true),
+            ("1", -400, true),
+            ("15", -324, false),
+            ("5", -324, false),
+            ("1", -323, false),
+            // Around the smallest of ordinary size, 2.2250738585072014e-308.
+            ("22250738585072", -321, false),
+            ("222507385850721", -322, false),
+            ("22250738585072013", -324, true),
+            ("22250738585072014", -324, false),
+        ] {
+            let number = decimal(digits, exponent);
+            let (nearest, found) = number.to_f64().unwrap();
+            assert_eq!(found, lost, "{number} {nearest:e}");
+        }
+    }
+
+    #[test]
+    fn numbers_print_with_an_exponent() {
+        for (digits, exponent, text) in [
+            ("1", 400, "1e400"),
+            ("15", -324, "1.5e-323"),
+            ("12345678901234567890", 0, "1.2345678901234567e19"),
+            ("", 0, "0"),
+        ] {
+            assert_eq!(decimal(digits, exponent).to_string(), text);
+        }
+        assert_eq!(number(0, 0x4000, &[12, 3400]).to_string(), "-1.234e1");
+        assert_eq!(number(0, 0xf000, &[]).to_string(), "-Infinity");
+        assert_eq!(number(0, 0xc000, &[]).to_string(), "NaN");
     }
 
     #[test]

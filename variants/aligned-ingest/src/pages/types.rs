@@ -41,7 +41,7 @@ impl SourceType {
     /// The types that are taken, for errors.
     pub const NAMES: &str = "int2, int4, int8, float4, float8, numeric, bool, date, timestamp, timestamptz, text, varchar, bpchar";
 
-    /// The type that the server calls so, if it is taken.
+    /// The type of the server's own that has this name in a manifest, if it is taken.
     pub fn of(name: &str, numeric: NumericAs) -> Option<SourceType> {
         Some(match name {
             "int2" => Self::Int2,
