@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-
-use join_core::parallel::{Team, ThreadStart};
+use std::thread;
 
 use crate::manifest::{Manifest, Section, SourceColumn};
 use crate::placement::{Aligned, Packed, PackedRows, Placement, PlacementKind};
@@ -56,6 +55,14 @@ pub enum LoadError {
         /// Its last words.
         what: String,
     },
+    /// The system starts no more threads.
+    #[error("cannot start worker {worker}: {error}; use fewer workers")]
+    Thread {
+        /// Which.
+        worker: u32,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The folder is in use.
     #[error("{folder} exists and is not empty; name another folder, or remove it")]
     Exists {
@@ -65,6 +72,15 @@ pub enum LoadError {
     /// The system refused.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl LoadError {
+    fn is_stopped(&self) -> bool {
+        let Self::Worker { error, .. } = self else {
+            return false;
+        };
+        matches!(error, WriteError::Stopped)
+    }
 }
 
 /// A worker's share of a load, whatever the placement and the store: takes one whole stream of rows at a time.
@@ -91,36 +107,67 @@ pub struct Outcome {
     pub failure: Option<LoadError>,
 }
 
-/// Runs `work` on a thread for each worker, each with a writer of its own.
+/// Runs `work` on a thread for each worker, each with a writer of its own. Once one has failed, the others stop at the
+/// next piece of their streams; where the system starts too few threads, the first outcome says so.
 pub fn run_workers<P: Placement, S: Store>(
     space: &Space<S>,
     workers: u32,
     fields: Option<u16>,
     work: &(dyn Fn(u32, &mut dyn Sink) -> Result<(), WriteError> + Sync),
 ) -> Vec<Outcome> {
-    let team = Team::new(workers as usize, ThreadStart::Fresh);
-    let writers = (0..workers).map(|worker| Writer::<P, S>::new(space, worker, fields));
-    team.run(writers.collect(), |worker, mut writer| {
-        let worker = worker as u32;
-        let result = catch_unwind(AssertUnwindSafe(|| work(worker, &mut writer)));
-        let failure = match result {
-            Ok(Ok(())) => match writer.flush() {
-                Ok(()) => None,
-                Err(error) => Some(LoadError::Worker { worker, error }),
-            },
-            Ok(Err(error)) => Some(LoadError::Worker { worker, error }),
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-                let what = text.unwrap_or("it panicked").to_owned();
-                Some(LoadError::Died { worker, what })
-            }
-        };
+    let run = |worker: u32| {
+        let mut writer = Writer::<P, S>::new(space, worker, fields);
+        let failure = run_worker(worker, &mut writer, work).err();
+        if failure.is_some() {
+            space.stop();
+        }
         Outcome {
             sections: writer.into_sections(),
             failure,
         }
+    };
+    thread::scope(|scope| {
+        let mut others = Vec::new();
+        let mut refused = None;
+        for worker in 1..workers {
+            match thread::Builder::new().spawn_scoped(scope, move || run(worker)) {
+                Ok(thread) => others.push(thread),
+                Err(error) => {
+                    space.stop();
+                    refused = Some(LoadError::Thread { worker, error });
+                    break;
+                }
+            }
+        }
+        // This thread works too.
+        let mut outcomes = vec![match refused {
+            None => run(0),
+            failure => Outcome {
+                sections: Vec::new(),
+                failure,
+            },
+        }];
+        let joined = others.into_iter().map(thread::ScopedJoinHandle::join);
+        outcomes.extend(joined.map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))));
+        outcomes
     })
+}
+
+fn run_worker<P: Placement, S: Store>(
+    worker: u32,
+    writer: &mut Writer<'_, P, S>,
+    work: &(dyn Fn(u32, &mut dyn Sink) -> Result<(), WriteError> + Sync),
+) -> Result<(), LoadError> {
+    let failed = |error| LoadError::Worker { worker, error };
+    match catch_unwind(AssertUnwindSafe(|| work(worker, writer))) {
+        Ok(done) => done.and_then(|()| writer.flush()).map_err(failed),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let what = text.unwrap_or("it panicked").to_owned();
+            Err(LoadError::Died { worker, what })
+        }
+    }
 }
 
 impl Job {
@@ -138,12 +185,15 @@ impl Job {
             PlacementKind::PackedRows => run_workers::<PackedRows, S>,
         };
         let outcomes = run(&space, self.workers, fields, work);
-        let mut sections = Vec::new();
+        let (mut sections, mut failures) = (Vec::new(), Vec::new());
         for outcome in outcomes {
-            if let Some(failure) = outcome.failure {
-                return Err(failure);
-            }
+            failures.extend(outcome.failure);
             sections.extend(outcome.sections);
+        }
+        // Those that were stopped are stopped by one that failed.
+        failures.sort_by_key(LoadError::is_stopped);
+        if !failures.is_empty() {
+            return Err(failures.swap_remove(0));
         }
         let manifest = Manifest::new(
             self.source.clone(),

@@ -1,7 +1,7 @@
 //! The place that all workers share: chunks one behind the other, and a cursor.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam::utils::CachePadded;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,7 @@ pub struct Full {
 pub struct Space<S> {
     layout: Layout,
     cursor: CachePadded<AtomicU64>,
+    stopped: AtomicBool,
     store: S,
 }
 
@@ -149,6 +150,7 @@ impl<S: Store> Space<S> {
         Space {
             layout,
             cursor: CachePadded::new(AtomicU64::new(0)),
+            stopped: AtomicBool::new(false),
             store,
         }
     }
@@ -166,6 +168,17 @@ impl<S: Store> Space<S> {
     /// Where the bytes are kept.
     pub fn into_store(self) -> S {
         self.store
+    }
+
+    /// A worker failed: the rows of the others are for nothing.
+    pub(crate) fn stop(&self) {
+        // Relaxed here and below: nothing else is told by it.
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a worker failed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// Takes `bytes` addresses and returns the first.

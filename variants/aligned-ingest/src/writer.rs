@@ -24,6 +24,9 @@ pub enum WriteError {
     /// The source or the store failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Another worker failed.
+    #[error("another worker failed")]
+    Stopped,
     /// Anything else that the source says.
     #[error("{0}")]
     Source(String),
@@ -76,12 +79,15 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
     /// The rows of one whole stream, header to trailer. Returns how many.
     ///
     /// # Errors
-    /// If the stream is cut off or wrong, or there is no room. What was flushed before stays.
+    /// If the stream is cut off or wrong, there is no room, or another worker failed. What was flushed before stays.
     pub fn copy(&mut self, source: &mut impl BufRead) -> Result<u64, WriteError> {
         let mut framing = Framing::new(self.limits);
         let mut rows = 0;
         self.carry.clear();
         loop {
+            if self.space.is_stopped() {
+                return Err(WriteError::Stopped);
+            }
             let bytes = match source.fill_buf() {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
