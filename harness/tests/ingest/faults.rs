@@ -96,6 +96,53 @@ fn a_server_that_is_killed_ends_the_load_in_a_line() {
     nothing_is_there(folder, "out");
 }
 
+#[test]
+fn ctrl_c_ends_the_load_and_leaves_nothing() {
+    let postgres = server(1 << 20);
+    let dsn = postgres.dsn();
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let query = "SELECT n, s, generate_series(1, 1000000) FROM t";
+    let child = ingest(
+        folder,
+        &["load", "--dsn", &dsn, "--query", query, "--out", "out"],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let chunk = folder.join("out/chunk-0000.rows");
+    while !fs::metadata(&chunk).is_ok_and(|file| file.len() > 0) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    // SAFETY: a system call that touches no memory; the child was not waited for yet.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGINT) }, 0);
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(is_one_line(&text) && text.contains("interrupted"), "{text}");
+    assert!(!folder.join("out").exists());
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_are_refused() {
+    let postgres = server(16 << 20);
+    let dsn = postgres.dsn();
+    let temporary = tempfile::tempdir().unwrap();
+    for (limit, good) in [("ulimit -Hn 70", false), ("ulimit -Sn 70", true)] {
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("{limit}; exec \"$@\""), "bash"]);
+        command.args([env!("CARGO_BIN_EXE_harness"), "ingest"]);
+        command
+            .args(load(&dsn, &["--out", "out"]))
+            .current_dir(temporary.path());
+        let (code, text) = run(command);
+        assert_eq!(code, if good { 0 } else { 2 }, "{text}");
+        let refused = text.contains("lower --workers or --chunks, or raise ulimit -n");
+        assert!(good || (refused && is_one_line(&text)), "{text}");
+    }
+}
+
 const MOUNT: &str = "mount -t tmpfs -o size=4m none disk";
 /// The load, and what it left.
 const LOAD: &str = "\"$@\"; code=$?; ls disk; exit $code";

@@ -108,7 +108,7 @@ fn lineorder_goes_through_chunks_and_back_and_through_pages_into_every_join() {
             continue;
         }
         assert_eq!((code, split), (0, 0), "{text}");
-        let same = format!("{ROWS} rows and the sums of 17 columns are the same");
+        let same = format!("{ROWS} rows and the checksums of 17 columns are the same");
         assert!(text.contains(&same), "{text}");
 
         good(ingest(folder, &["compact", placement, "--out", "file"]));

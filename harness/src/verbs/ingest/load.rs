@@ -1,6 +1,7 @@
 //! `harness ingest load`: a server's rows into chunks.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use aligned_ingest::server::{From, Plan, Progress, Server, Snapshot, work};
 use aligned_ingest::{Job, Layout, LoadError, Manifest, Sink, StoreKind};
 
-use super::super::Ending;
+use super::super::{Ending, interrupt_flag};
 use super::{Load, size};
 
 use crate::console::{self, tell};
@@ -44,13 +45,22 @@ pub(super) fn run(args: &Load) -> Result<(), Ending> {
         placement: args.placement.into(),
         workers: args.workers,
     };
+    let connections = plan.copies.len().min(args.workers as usize) as u64;
+    open_files(u64::from(args.chunks) + connections * FILES_A_CONNECTION)?;
     let began = Instant::now();
     let store = if args.mapped {
         StoreKind::Mapped
     } else {
         StoreKind::File
     };
-    let manifest = load(&job, args, &server, &plan, store).map_err(Ending::usage)?;
+    let interrupted = interrupt_flag();
+    let manifest = load(&job, args, &server, &plan, store, &interrupted).map_err(|error| {
+        if interrupted.load(Ordering::Relaxed) {
+            Ending::Interrupted("interrupted; nothing of the load is left".into())
+        } else {
+            Ending::usage(error)
+        }
+    })?;
     snapshot.end();
     let seconds = began.elapsed().as_secs_f64();
     say!(
@@ -72,17 +82,59 @@ fn load(
     server: &Server,
     plan: &Plan,
     store: StoreKind,
+    interrupted: &Arc<AtomicBool>,
 ) -> Result<Manifest, LoadError> {
-    let progress = Progress::default();
+    let progress = Progress::until(interrupted.clone());
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| show(&progress, &done));
-        let loaded = job.load(&args.out, store, &|_, sink: &mut dyn Sink| {
+        // Without a thread for it, nothing is shown.
+        let _ = thread::Builder::new().spawn_scoped(scope, || show(&progress, &done));
+        // Whatever ends the load ends what shows it.
+        let _done = Raise(&done);
+        job.load(&args.out, store, &|_, sink: &mut dyn Sink| {
             work(server, plan, &progress, sink)
-        });
-        done.store(true, Ordering::Relaxed);
-        loaded
+        })
     })
+}
+
+/// Raises a flag when it is dropped, in a panic too.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A connection is a socket and what its event loop waits with.
+const FILES_A_CONNECTION: u64 = 8;
+/// Files that are open already, or are for a moment.
+const OTHER_FILES: u64 = 64;
+
+/// Makes sure that so many files may be open, for the client ends in a panic where they may not.
+fn open_files(files: u64) -> Result<(), Ending> {
+    let needed = files + OTHER_FILES;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: a system call that writes to the struct behind the pointer.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
+    if !known || limit.rlim_cur >= needed {
+        return Ok(());
+    }
+    limit.rlim_cur = needed;
+    // SAFETY: a system call that reads the struct behind the pointer.
+    let raised =
+        needed <= limit.rlim_max && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } == 0;
+    if raised {
+        return Ok(());
+    }
+    Err(Ending::Usage(format!(
+        "{needed} files and connections would be open, of which the system allows {}; lower --workers or --chunks, or \
+         raise ulimit -n",
+        limit.rlim_max
+    )))
 }
 
 /// Says how far the load is: often on a terminal, now and then elsewhere.

@@ -1,14 +1,15 @@
-//! Whether the chunks hold what the server has: row count, values that are not NULL, and a sum or a checksum a column.
+//! Whether the chunks hold what the server has: its rows are read once more and compared by count, by the values of each
+//! column that are not NULL, and by checksums of their bytes as they are sent.
 //!
-//! Whole numbers are summed. For all other types each value's bytes as the server sends them go through MD5, of which
-//! the first four bytes are summed: the server's send functions give exactly the bytes of COPY BINARY, so both sides
-//! compute the same whatever the type.
+//! So whatever can be loaded can be checked, and nothing is asked of the server but what a load asks, and its own count.
 
 use join_core::parallel::{Sharing, Team};
 
+use super::figures::Figures;
+use super::plan::{From, Plan, Snapshot};
+use super::work::{Progress, work};
 use super::{Server, ServerError};
 use crate::chunks::Chunks;
-use crate::manifest::SourceColumn;
 
 /// A figure of which the chunks have another value than the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,35 +17,13 @@ pub struct Difference {
     /// What is counted or summed.
     pub what: String,
     /// In the chunks.
-    pub chunks: i128,
+    pub chunks: String,
     /// On the server.
-    pub server: i128,
+    pub server: String,
 }
 
-/// Figures of a column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Figures {
-    values: i128,
-    sum: i128,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Int,
-    Bool,
-    Bytes,
-}
-
-fn kind(column: &SourceColumn) -> Kind {
-    match column.type_name.as_str() {
-        "int2" | "int4" | "int8" => Kind::Int,
-        "bool" => Kind::Bool,
-        _ => Kind::Bytes,
-    }
-}
-
-/// Compares chunks with the table or query that they were loaded from. Returns the rows on the server, and what
-/// differs.
+/// Compares chunks, which must have been verified, with the table or query that they were loaded from. Returns the rows
+/// on the server, and what differs.
 ///
 /// # Errors
 /// If the server refuses.
@@ -52,142 +31,93 @@ pub fn check(
     chunks: &Chunks,
     server: &Server,
     team: &Team,
-) -> Result<(i128, Vec<Difference>), ServerError> {
+) -> Result<(u64, Vec<Difference>), ServerError> {
     let manifest = chunks.manifest();
-    let (rows, ours) = figures_of_chunks(chunks, team);
-    let (server_rows, theirs) = figures_of_server(&manifest.source, &manifest.columns, server)?;
-    let mut differences = Vec::new();
-    let mut compare = |what: String, chunks: i128, server: i128| {
+    let mut snapshot = Snapshot::begin(server)?;
+    let plan = snapshot.plan(&From::of(&manifest.source), team.threads() as u32)?;
+    let counted = snapshot.count(&plan)?;
+    let mut differences = Differences::default();
+    let names = |columns: &[crate::SourceColumn]| -> Vec<String> {
+        columns.iter().map(|column| column.name.clone()).collect()
+    };
+    let (ours, theirs) = (names(&manifest.columns), names(&plan.columns));
+    if !ours.is_empty() && ours != theirs {
+        differences.compare("columns".into(), ours.join(", "), theirs.join(", "));
+        return Ok((counted, differences.0));
+    }
+    let ours = of_chunks(chunks, theirs.len(), team);
+    let read = of_server(server, &plan, team)?;
+    snapshot.end();
+    differences.compare("rows".into(), ours.rows, counted);
+    if read.rows != counted {
+        differences.compare("rows as they are sent".into(), ours.rows, read.rows);
+    }
+    for (name, (ours, theirs)) in theirs.iter().zip(ours.columns.iter().zip(&read.columns)) {
+        let values = format!("values of {name:?} that are not NULL");
+        differences.compare(values, ours.values, theirs.values);
+        let hex = |checksum| format!("{checksum:016x}");
+        let checksum = format!("checksum of {name:?}");
+        differences.compare(checksum, hex(ours.checksum), hex(theirs.checksum));
+    }
+    if differences.0.is_empty() {
+        // The same values of each column, but in other rows.
+        differences.compare(
+            "checksum of whole rows".into(),
+            ours.checksum,
+            read.checksum,
+        );
+    }
+    Ok((counted, differences.0))
+}
+
+#[derive(Default)]
+struct Differences(Vec<Difference>);
+
+impl Differences {
+    fn compare<T: PartialEq + ToString>(&mut self, what: String, chunks: T, server: T) {
         if chunks != server {
-            differences.push(Difference {
+            let (chunks, server) = (chunks.to_string(), server.to_string());
+            self.0.push(Difference {
                 what,
                 chunks,
                 server,
             });
         }
-    };
-    compare("rows".into(), rows, server_rows);
-    for (column, (ours, theirs)) in manifest.columns.iter().zip(ours.iter().zip(&theirs)) {
-        let name = &column.name;
-        compare(
-            format!("values of {name:?} that are not NULL"),
-            ours.values,
-            theirs.values,
-        );
-        let how = if kind(column) == Kind::Bytes {
-            "checksum"
-        } else {
-            "sum"
-        };
-        compare(format!("{how} of {name:?}"), ours.sum, theirs.sum);
-    }
-    Ok((server_rows, differences))
-}
-
-fn figures_of_chunks(chunks: &Chunks, team: &Team) -> (i128, Vec<Figures>) {
-    let columns = &chunks.manifest().columns;
-    let kinds: Vec<Kind> = columns.iter().map(kind).collect();
-    let states = vec![(0i128, vec![Figures::default(); columns.len()]); team.threads()];
-    let result = chunks.read(
-        team,
-        Sharing::Counter,
-        states,
-        |(rows, figures), section| {
-            // Sections that are wrong were refused by Chunks::verify.
-            for row in section.rows().flatten() {
-                *rows += 1;
-                for ((figures, kind), field) in figures.iter_mut().zip(&kinds).zip(row.fields()) {
-                    if let Some(value) = field {
-                        figures.values += 1;
-                        figures.sum += number(*kind, value);
-                    }
-                }
-            }
-            Ok::<_, std::convert::Infallible>(())
-        },
-    );
-    let Ok(states) = result;
-    let mut all = (0, vec![Figures::default(); columns.len()]);
-    for (rows, figures) in states {
-        all.0 += rows;
-        for (all, one) in all.1.iter_mut().zip(figures) {
-            all.values += one.values;
-            all.sum += one.sum;
-        }
-    }
-    all
-}
-
-/// What a value adds to the sum of its column.
-fn number(kind: Kind, value: &[u8]) -> i128 {
-    match kind {
-        Kind::Bytes => {
-            let digest = md5::compute(value);
-            i128::from(u32::from_be_bytes([
-                digest[0], digest[1], digest[2], digest[3],
-            ]))
-        }
-        Kind::Int | Kind::Bool => {
-            let negative = kind == Kind::Int && value.first().is_some_and(|byte| byte & 0x80 != 0);
-            let start = if negative { -1 } else { 0 };
-            value
-                .iter()
-                .take(8)
-                .fold(start, |all: i128, &byte| all << 8 | i128::from(byte))
-        }
     }
 }
 
-fn figures_of_server(
-    source: &str,
-    columns: &[SourceColumn],
-    server: &Server,
-) -> Result<(i128, Vec<Figures>), ServerError> {
-    let mut client = server.connect()?;
-    let mut sums = vec!["count(*)::text".to_owned()];
-    for (number, column) in columns.iter().enumerate() {
-        let name = format!("c{number}");
-        sums.push(format!("count({name})::text"));
-        sums.push(match kind(column) {
-            Kind::Int => format!("coalesce(sum({name}), 0)::text"),
-            Kind::Bool => format!("coalesce(sum({name}::int), 0)::text"),
-            Kind::Bytes => {
-                let send = send_function(&mut client, &column.type_name)?;
-                format!(
-                    "coalesce(sum(('x' || left(md5({send}({name})), 8))::bit(32)::int8), 0)::text"
-                )
-            }
-        });
-    }
-    let names: Vec<String> = (0..columns.len())
-        .map(|number| format!("c{number}"))
-        .collect();
-    let query = format!(
-        "SELECT {} FROM {source} AS t({})",
-        sums.join(", "),
-        names.join(", ")
-    );
-    let row = client
-        .query_one(&query, &[])
-        .map_err(ServerError::statement(format!("the sums of {source}")))?;
-    let number = |place: usize| -> i128 {
-        let text: &str = row.get(place);
-        text.parse().unwrap_or_default()
-    };
-    let figures = (0..columns.len()).map(|column| Figures {
-        values: number(1 + 2 * column),
-        sum: number(2 + 2 * column),
+fn of_chunks(chunks: &Chunks, columns: usize, team: &Team) -> Figures {
+    let states = vec![Figures::new(columns); team.threads()];
+    let result = chunks.read(team, Sharing::Counter, states, |figures, section| {
+        // Sections that are wrong were refused by Chunks::verify.
+        for row in section.rows().flatten() {
+            figures.row(row.bytes);
+        }
+        Ok::<_, std::convert::Infallible>(())
     });
-    Ok((number(0), figures.collect()))
+    let Ok(figures) = result;
+    sum(columns, &figures)
 }
 
-/// The function that turns a value into the bytes that are sent.
-fn send_function(client: &mut postgres::Client, type_name: &str) -> Result<String, ServerError> {
-    let row = client
-        .query_one(
-            "SELECT typsend::text FROM pg_type WHERE oid = to_regtype($1)",
-            &[&type_name],
-        )
-        .map_err(ServerError::statement(format!("the type {type_name}")))?;
-    Ok(row.get(0))
+fn of_server(server: &Server, plan: &Plan, team: &Team) -> Result<Figures, ServerError> {
+    let columns = plan.columns.len();
+    let workers = team.threads().min(plan.copies.len());
+    let progress = Progress::default();
+    let read = |_: usize, mut figures: Figures| {
+        let done = work(server, plan, &progress, &mut figures);
+        done.map(|()| figures)
+    };
+    let read = team.run(vec![Figures::new(columns); workers], read);
+    let figures = read.into_iter().collect::<Result<Vec<_>, _>>();
+    let figures = figures.map_err(|error| ServerError::Statement {
+        doing: format!("reading {}", super::unbroken(&plan.source)),
+        what: error.to_string(),
+    })?;
+    Ok(sum(columns, &figures))
+}
+
+fn sum(columns: usize, all: &[Figures]) -> Figures {
+    let mut sum = Figures::new(columns);
+    all.iter().for_each(|one| sum.add(one));
+    sum
 }

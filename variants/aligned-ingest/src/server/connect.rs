@@ -7,8 +7,14 @@ use postgres::config::{Host, SslMode};
 use postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tls;
-use super::{ServerError, one_line};
+use super::{ServerError, dsn, one_line, tls};
+
+/// Limits of time for a session that reads a whole table, by name because older servers know fewer of them. A wait for a
+/// lock ends: a session that asks for a lock between our sessions waits for the first of them while it keeps out the
+/// others, and of that the server sees no deadlock.
+const SETTINGS: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
+    WHERE name OPERATOR(pg_catalog.=) ANY ('{statement_timeout, idle_in_transaction_session_timeout, \
+    idle_session_timeout, transaction_timeout}'); SET lock_timeout = '10s'";
 
 /// A server and how to log on. It prints without the password.
 #[derive(Clone)]
@@ -24,7 +30,7 @@ impl Server {
     /// # Errors
     /// If it is none, or the file has no certificates. The error does not repeat the string: it may hold a password.
     pub fn new(dsn: &str, ca: Option<&Path>) -> Result<Server, ServerError> {
-        let mut config: Config = dsn.parse().map_err(|_| ServerError::Dsn)?;
+        let mut config: Config = dsn.parse().map_err(|error| dsn::explain(&error))?;
         if config.get_password().is_none()
             && let Ok(password) = std::env::var("PGPASSWORD")
         {
@@ -38,17 +44,37 @@ impl Server {
         Ok(Server { config, tls })
     }
 
-    /// Connects.
+    /// Connects. What the role or the database sets as the time that a statement or a transaction may take does not
+    /// count; what waits for a lock gives up after ten seconds.
     ///
     /// # Errors
     /// If the server cannot be reached or does not let us in.
     pub fn connect(&self) -> Result<Client, ServerError> {
-        self.config
-            .connect(self.tls.clone())
-            .map_err(|error| ServerError::Connect {
-                target: self.to_string(),
-                what: one_line(&error),
-            })
+        let connected = self.config.connect(self.tls.clone());
+        let mut client = connected.map_err(|error| {
+            let mut what = one_line(&error);
+            // Nothing that a server has said.
+            if error.code().is_none() {
+                what.push_str("; check --dsn, and that the server runs");
+            }
+            let target = self.to_string();
+            ServerError::Connect { target, what }
+        })?;
+        client
+            .batch_execute(SETTINGS)
+            .map_err(ServerError::statement("setting the connection up"))?;
+        Ok(client)
+    }
+}
+
+impl Server {
+    /// Ends a connection in the midst of a statement, all of whose rows would be waited for else.
+    pub(super) fn abandon(&self, client: Client) {
+        let canceled = client.cancel_token().cancel_query(self.tls.clone());
+        if canceled.is_err() && !client.is_closed() {
+            // The socket is closed with the process.
+            std::mem::forget(client);
+        }
     }
 }
 

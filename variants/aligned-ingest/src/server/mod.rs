@@ -2,7 +2,10 @@
 
 mod check;
 mod connect;
+mod dsn;
+mod figures;
 mod plan;
+mod query;
 mod ssb;
 mod tls;
 mod work;
@@ -11,6 +14,7 @@ pub use check::{Difference, check};
 pub use connect::Server;
 pub use plan::{From, Plan, Snapshot};
 pub use postgres::Client;
+use postgres::error::SqlState;
 pub use ssb::fill;
 pub use work::{Progress, work};
 
@@ -22,6 +26,9 @@ pub enum ServerError {
         "--dsn is no connection string; write \"host=/run/postgresql user=me dbname=mine\" or postgresql://me@host/mine"
     )]
     Dsn,
+    /// An option of a connection string that other clients take.
+    #[error("--dsn: {0}")]
+    Option(String),
     /// The file of certificates.
     #[error("--tls-ca {path}: {what}")]
     Ca {
@@ -31,7 +38,7 @@ pub enum ServerError {
         what: String,
     },
     /// The library of encrypted connections.
-    #[error("cannot encrypt: {0}")]
+    #[error("cannot encrypt: {0}; sslmode=disable in --dsn connects without")]
     Tls(String),
     /// No connection.
     #[error("cannot connect to {target}: {what}")]
@@ -46,6 +53,9 @@ pub enum ServerError {
         "the server has no table {0:?}; name it as schema.table, or check the database in --dsn"
     )]
     NoTable(String),
+    /// A query of nothing but blanks and comments.
+    #[error("--query has no statement; write a SELECT, or name a table with --table")]
+    NoQuery,
     /// A statement.
     #[error("{doing}: {what}")]
     Statement {
@@ -56,7 +66,7 @@ pub enum ServerError {
     },
 }
 
-/// What the server says, in one line.
+/// What the server says, in one line, and what helps.
 pub(crate) fn one_line(error: &postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -67,14 +77,40 @@ pub(crate) fn one_line(error: &postgres::Error) -> String {
         }
         cause = source.source();
     }
-    text.replace('\n', " ")
+    text.push_str(remedy(error));
+    unbroken(&text)
+}
+
+/// A text without line breaks and runs of blanks.
+fn unbroken(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What helps against some errors, to be put behind them.
+fn remedy(error: &postgres::Error) -> &'static str {
+    match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            "; another session holds or waits for a lock on the table, as ALTER TABLE, TRUNCATE and VACUUM FULL do \
+             (see pg_locks): try again when it has ended"
+        }
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            "; log on as a role that may read all of it (row-level security: its owner, or one with BYPASSRLS), or load \
+             by --query what this role may see"
+        }
+        Some(&SqlState::TOO_MANY_CONNECTIONS) => "; lower --workers",
+        Some(&SqlState::UNDEFINED_FUNCTION) if error.to_string().contains("binary output") => {
+            "; leave the column out, or cast it to text, with --query"
+        }
+        None if error.is_closed() => "; see the server's log, and try again when it is back",
+        _ => "",
+    }
 }
 
 impl ServerError {
     fn statement(doing: impl Into<String>) -> impl FnOnce(postgres::Error) -> ServerError {
         let doing = doing.into();
         move |error| ServerError::Statement {
-            doing,
+            doing: unbroken(&doing),
             what: one_line(&error),
         }
     }

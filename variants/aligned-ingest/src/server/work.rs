@@ -1,7 +1,8 @@
 //! A worker's share of a plan.
 
 use std::io::{self, BufRead, Read};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use postgres::CopyOutReader;
 
@@ -18,6 +19,17 @@ pub struct Progress {
     /// Bytes.
     pub bytes: AtomicU64,
     next: AtomicUsize,
+    stop: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// Of a load that ends with an error once `stop` is raised.
+    pub fn until(stop: Arc<AtomicBool>) -> Progress {
+        Progress {
+            stop,
+            ..Progress::default()
+        }
+    }
 }
 
 /// Reads what the plan has until nothing is left: each worker takes the next statement (one `fetch_add`), on a
@@ -31,26 +43,33 @@ pub fn work(
     progress: &Progress,
     sink: &mut dyn Sink,
 ) -> Result<(), WriteError> {
-    let mut client = None;
+    let mut connected = None;
     loop {
         // Relaxed: the counter only hands out numbers.
         let number = progress.next.fetch_add(1, Ordering::Relaxed);
         let Some(copy) = plan.copies.get(number) else {
             return Ok(());
         };
-        let client = match &mut client {
+        let mut client = match connected.take() {
             Some(client) => client,
-            none => {
+            None => {
                 let mut fresh = server.connect().map_err(source)?;
-                join(&mut fresh, &plan.snapshot).map_err(source)?;
-                none.insert(fresh)
+                join(&mut fresh, plan).map_err(source)?;
+                fresh
             }
         };
-        let stream = client
-            .copy_out(copy.as_str())
-            .map_err(|error| WriteError::Source(one_line(&error)))?;
-        let rows = sink.copy(&mut Counted { stream, progress })?;
-        progress.rows.fetch_add(rows, Ordering::Relaxed);
+        let stream = client.copy_out(copy.as_str());
+        let copied = stream
+            .map_err(|error| WriteError::Source(one_line(&error)))
+            .and_then(|stream| sink.copy(&mut Counted { stream, progress }));
+        match copied {
+            Ok(rows) => progress.rows.fetch_add(rows, Ordering::Relaxed),
+            Err(error) => {
+                server.abandon(client);
+                return Err(error);
+            }
+        };
+        connected = Some(client);
     }
 }
 
@@ -76,6 +95,9 @@ impl Read for Counted<'_> {
 
 impl BufRead for Counted<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.progress.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("interrupted"));
+        }
         self.stream.fill_buf().map_err(|error| {
             let inner = error
                 .get_ref()
