@@ -120,7 +120,7 @@ fn a_worker_that_fails_stops_the_others() {
     let job = Job {
         source: "endless".into(),
         columns: Vec::new(),
-        layout: Layout::new(64 << 10, 2, 1 << 40).unwrap(),
+        layout: Layout::new(64 << 10, 2, 1 << 30).unwrap(),
         placement: PlacementKind::Aligned,
         workers: 3,
     };
@@ -162,7 +162,7 @@ fn a_worker_that_cannot_be_started_is_an_error_and_leaves_nothing() {
         let job = Job {
             source: "endless".into(),
             columns: Vec::new(),
-            layout: Layout::new(64 << 10, 2, 1 << 40).unwrap(),
+            layout: Layout::new(64 << 10, 2, 1 << 30).unwrap(),
             placement: PlacementKind::Aligned,
             workers: 64,
         };
