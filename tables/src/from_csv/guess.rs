@@ -60,10 +60,8 @@ fn integer(field: &str) -> Option<i64> {
 fn is_decimal(field: &str) -> bool {
     let digits = field.strip_prefix('-').unwrap_or(field);
     let point = digits.find(['.', 'e', 'E']);
-    let usual = point.is_some_and(|point| match digits[..point].as_bytes() {
-        [] | [b'0'] | [b'1'..=b'9', ..] => true,
-        _ => false,
-    });
+    let whole = point.map(|point| &digits.as_bytes()[..point]);
+    let usual = matches!(whole, Some([] | [b'0'] | [b'1'..=b'9', ..]));
     usual
         && field
             .parse()

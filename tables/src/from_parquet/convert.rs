@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use join_core::page::DataType;
 use join_core::table::Value;
 
+use super::damage::damaged;
 use crate::{Decimals, exact};
 
 /// Integers up to this size are FP64 exactly.
@@ -20,6 +21,8 @@ pub struct Conversion {
     pub target: DataType,
     /// Whether integers are without sign.
     pub unsigned: bool,
+    /// The bits of integers that are stored in more.
+    pub bits: Option<u32>,
     /// Whether strings must be UTF-8.
     pub utf8: bool,
     /// Digits behind the point, and what to do with them; `None` if the column is no decimal.
@@ -29,6 +32,17 @@ pub struct Conversion {
 impl Conversion {
     /// An integer, or a decimal in units of its last digit.
     pub fn number(self, number: i128) -> Result<Value<'static>, String> {
+        if let Some(bits) = self.bits {
+            let half = 1 << (bits - 1);
+            let range = if self.unsigned {
+                0..2 * half
+            } else {
+                -half..half
+            };
+            if !range.contains(&number) {
+                return Err(damaged(format!("{number} is no integer of {bits} bits")));
+            }
+        }
         let beyond = |remedy: &str| format!("{number} is beyond {}; {remedy}", self.target);
         match (self.target, self.decimal) {
             (DataType::Fp64, Some((scale, how))) => decimal(number, scale, how).map(Value::Fp64),

@@ -2,6 +2,8 @@
 
 use parquet::basic::{Encoding, Type as Physical};
 
+use super::deltas::{Deltas, varint};
+
 /// Says whether a dictionary of `bytes` can have so many values.
 ///
 /// # Errors
@@ -28,89 +30,77 @@ pub fn dictionary(
     }
 }
 
-/// Says whether the values of a page, which are encoded as `encoding` in `bytes`, are at most as many as its header says.
+/// Says whether the values of a page, which are encoded as `encoding` in `bytes`, are at most as many as its header says,
+/// and their bytes are there. `width` is the bytes of each, where they are of one length.
 ///
 /// # Errors
 /// If they are not, or break the encoding.
-pub fn values(encoding: Encoding, bytes: &[u8], values: u32) -> Result<(), String> {
-    let mut deltas = Deltas { rest: bytes };
+pub fn values(
+    encoding: Encoding,
+    bytes: &[u8],
+    values: u32,
+    width: Option<usize>,
+) -> Result<(), String> {
+    let mut deltas = Deltas::new(bytes, values);
     match encoding {
-        Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY => deltas.count(values),
+        Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => match bytes.split_first() {
+            Some((&bits, indices)) => runs(indices, bits, values),
+            None => Ok(()),
+        },
+        // Truth values, behind their length.
+        Encoding::RLE => match bytes.split_first_chunk() {
+            Some((length, bytes)) => {
+                let bytes = bytes.get(..u32::from_le_bytes(*length) as usize);
+                runs(bytes.ok_or("a page is cut off")?, 1, values)
+            }
+            None => Ok(()),
+        },
+        Encoding::BYTE_STREAM_SPLIT => match width {
+            Some(width) if !bytes.len().is_multiple_of(width.max(1)) => Err(format!(
+                "a page has {} bytes of values, which are of {width} bytes each",
+                bytes.len()
+            )),
+            _ => Ok(()),
+        },
+        Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY => deltas.pass(),
         Encoding::DELTA_BYTE_ARRAY => {
             // The lengths of the prefixes, and then of what differs.
-            deltas.pass(values)?;
-            deltas.count(values)
+            deltas.pass()?;
+            deltas.pass()
         }
         _ => Ok(()),
     }
 }
 
-/// Numbers that are encoded as differences.
-struct Deltas<'a> {
-    rest: &'a [u8],
-}
-
-impl Deltas<'_> {
-    fn varint(&mut self) -> Result<u64, String> {
-        let mut value = 0;
-        for shift in (0..u64::BITS).step_by(7) {
-            let (&byte, rest) = self.rest.split_first().ok_or("a page is cut off")?;
-            self.rest = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
+/// Says whether runs of numbers of `bits` bits have the bytes that they claim, as far as `values` of them are needed. The
+/// library reads what it finds of a run that is cut off.
+///
+/// # Errors
+/// If bytes are missing, or a run is empty.
+pub fn runs(bytes: &[u8], bits: u8, values: u32) -> Result<(), String> {
+    let mut rest = bytes;
+    let mut left = u64::from(values);
+    while left > 0 && !rest.is_empty() {
+        let header = varint(&mut rest)?;
+        // Some writers fill pages up with zeros.
+        if header == 0 {
+            break;
         }
-        Err("a number in a page is too long".to_owned())
-    }
-
-    /// Reads the header: miniblocks a block, values a miniblock, values.
-    fn header(&mut self, most: u32) -> Result<(u64, u64, u64), String> {
-        let (block, miniblocks, values) = (self.varint()?, self.varint()?, self.varint()?);
-        self.varint()?;
-        if values > most.into() {
-            return Err(format!(
-                "a page has {values} values, but its header says {most}"
-            ));
+        let (run, bytes) = match header & 1 {
+            0 => (header >> 1, u64::from(bits.div_ceil(8))),
+            _ => (
+                (header >> 1).saturating_mul(8),
+                (header >> 1).saturating_mul(bits.into()),
+            ),
+        };
+        if run == 0 {
+            return Err("a page has an empty run".to_owned());
         }
-        let each = block.checked_div(miniblocks).unwrap_or(0);
-        match each > 0 && each.is_multiple_of(8) {
-            true => Ok((miniblocks, each, values)),
-            false => Err("a page has blocks of no valid size".to_owned()),
-        }
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        rest = rest.get(bytes..).ok_or("a run of a page is cut off")?;
+        left = left.saturating_sub(run);
     }
-
-    fn count(&mut self, most: u32) -> Result<(), String> {
-        self.header(most).map(drop)
-    }
-
-    /// Passes over all numbers.
-    fn pass(&mut self, most: u32) -> Result<(), String> {
-        let (miniblocks, each, values) = self.header(most)?;
-        // The first value is in the header.
-        let mut left = values.saturating_sub(1);
-        while left > 0 {
-            self.varint()?;
-            let miniblocks = usize::try_from(miniblocks).unwrap_or(usize::MAX);
-            let (widths, mut rest) = self
-                .rest
-                .split_at_checked(miniblocks)
-                .ok_or("a page is cut off")?;
-            for &width in widths {
-                // The widths of miniblocks that have no value mean nothing.
-                if left == 0 {
-                    break;
-                }
-                left = left.saturating_sub(each);
-                let bytes = u64::from(width).saturating_mul(each / 8);
-                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                // The last block may be shorter than its padding.
-                rest = rest.get(bytes..).unwrap_or(&[]);
-            }
-            self.rest = rest;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -141,6 +131,42 @@ mod tests {
     }
 
     #[test]
+    fn runs_have_their_bytes() {
+        for (bytes, bits, needed, good) in [
+            // Eight values of one bit, and eight times the same.
+            (&[3, 0xff][..], 1, 8, true),
+            (&[16, 1], 1, 8, true),
+            (&[17, 1], 1, 8, false),
+            (&[3], 1, 8, false),
+            (&[16], 1, 8, false),
+            // What is not needed is not looked at.
+            (&[3, 0xff, 99], 1, 8, true),
+            (&[3, 0xff, 99], 1, 9, false),
+            (&[1, 0x24, 0], 2, 3, false),
+            (&[0x24, 0], 2, 3, true),
+            (&[3, 1, 2], 2, 8, true),
+            (&[3, 1], 2, 8, false),
+            (&[4, 0, 0, 0], 1, 9, true),
+            (&[3], 0, 8, true),
+            (&[0xff; 12], 1, 8, false),
+            (&[], 1, 8, true),
+        ] {
+            assert_eq!(runs(bytes, bits, needed).is_ok(), good, "{bytes:?}");
+            let indices = [&[bits], bytes].concat();
+            let found = values(Encoding::RLE_DICTIONARY, &indices, needed, None);
+            assert_eq!(found.is_ok(), good, "{bytes:?}");
+            if bits == 1 {
+                let truths = [&(bytes.len() as u32).to_le_bytes(), bytes].concat();
+                let found = values(Encoding::RLE, &truths, needed, None);
+                assert_eq!(found.is_ok(), good, "{bytes:?}");
+            }
+        }
+        assert!(values(Encoding::RLE, &[3, 0, 0, 0, 3, 1], 8, None).is_err());
+        assert!(values(Encoding::BYTE_STREAM_SPLIT, &[0; 8], 2, Some(4)).is_ok());
+        assert!(values(Encoding::BYTE_STREAM_SPLIT, &[0; 9], 2, Some(4)).is_err());
+    }
+
+    #[test]
     fn differences_are_as_many_as_the_page_says() {
         // Blocks of 128 in 4 miniblocks; 3 values from 5, then a block of width 0.
         let one = [0x80, 1, 4, 3, 10, 0, 0, 0, 0, 0];
@@ -148,22 +174,25 @@ mod tests {
             Encoding::DELTA_BINARY_PACKED,
             Encoding::DELTA_LENGTH_BYTE_ARRAY,
         ] {
-            assert!(values(encoding, &one, 3).is_ok());
-            assert!(values(encoding, &one, 2).is_err());
+            assert!(values(encoding, &one, 3, None).is_ok());
+            assert!(values(encoding, &one, 2, None).is_err());
         }
-        let two = |second: u8| [&one[..], &[0x80, 1, 4, second, 0]].concat();
-        assert!(values(Encoding::DELTA_BYTE_ARRAY, &two(3), 3).is_ok());
-        assert!(values(Encoding::DELTA_BYTE_ARRAY, &two(4), 3).is_err());
-        assert!(values(Encoding::DELTA_BYTE_ARRAY, &one, 3).is_err());
+        let two = |second: u8| [&one[..], &[0x80, 1, 4, second, 0, 0, 0, 0, 0, 0]].concat();
+        assert!(values(Encoding::DELTA_BYTE_ARRAY, &two(3), 3, None).is_ok());
+        assert!(values(Encoding::DELTA_BYTE_ARRAY, &two(4), 3, None).is_err());
+        assert!(values(Encoding::DELTA_BYTE_ARRAY, &one, 3, None).is_err());
         // Two blocks: the widths of miniblocks without a value are not looked at.
         let wide = [
             &[0x80, 1, 4, 34, 0, 0, 1, 1, 255, 255][..],
             &[0; 8],
-            &[0x80, 1, 4, 35, 0],
+            &[0x80, 1, 4, 35, 0, 0, 0, 0, 0, 0],
         ];
-        assert!(values(Encoding::DELTA_BYTE_ARRAY, &wide.concat(), 35).is_ok());
-        assert!(values(Encoding::DELTA_BYTE_ARRAY, &wide.concat(), 34).is_err());
-        assert!(values(Encoding::DELTA_BINARY_PACKED, &[0x80, 1, 0, 3, 0], 3).is_err());
-        assert!(values(Encoding::DELTA_BINARY_PACKED, &[0xff; 20], 3).is_err());
+        assert!(values(Encoding::DELTA_BYTE_ARRAY, &wide.concat(), 35, None).is_ok());
+        assert!(values(Encoding::DELTA_BYTE_ARRAY, &wide.concat(), 34, None).is_err());
+        // Of the last miniblock with a value, every byte is there.
+        let cut = &wide.concat()[..17];
+        assert!(values(Encoding::DELTA_BINARY_PACKED, cut, 34, None).is_err());
+        assert!(values(Encoding::DELTA_BINARY_PACKED, &[0x80, 1, 0, 3, 0], 3, None).is_err());
+        assert!(values(Encoding::DELTA_BINARY_PACKED, &[0xff; 20], 3, None).is_err());
     }
 }

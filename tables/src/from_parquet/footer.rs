@@ -7,7 +7,8 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::damage::{damaged, explain, fault};
 use super::guard::guarded;
-use super::thrift::{Compact, Fault, Kind};
+use super::shape::{Event, FOOTER, Walk};
+use super::thrift::Fault;
 
 /// The length of the footer, and what the file ends with.
 const END_BYTES: u64 = 8;
@@ -46,44 +47,82 @@ pub fn read(mut file: &File) -> Result<ParquetMetaData, String> {
     guarded(|| ParquetMetaDataReader::decode_metadata(&footer).map_err(explain))
 }
 
-/// Checks what the library believes: how many children a group has, and how deep groups lie in one another.
-fn check(footer: &[u8]) -> Result<(), Fault> {
-    Compact::new(footer).fields(|compact, number, kind| match (number, kind) {
-        (2, Kind::List) => check_schema(compact).map(|()| true),
-        _ => Ok(false),
-    })
+/// What the library does not tell, or does not check.
+#[derive(Default)]
+struct Told {
+    /// The elements of the schema, each with its children and its physical type.
+    elements: Vec<(u64, Option<i64>)>,
+    /// The physical types of the columns of each row group.
+    columns: Vec<Vec<Option<i64>>>,
 }
 
-fn check_schema(compact: &mut Compact<&[u8]>) -> Result<(), Fault> {
-    let (kind, elements) = compact.list()?;
-    if kind != Kind::Struct {
-        return Err(Fault::Broken("its schema is no list of columns"));
-    }
-    // The children that are still to come, of each group around.
-    let mut open: Vec<u64> = Vec::new();
-    for left in (0..elements).rev() {
-        let mut children = 0;
-        compact.fields(|compact, number, kind| match (number, kind) {
-            (5, Kind::Integer) => {
-                children = compact.integer()?;
-                Ok(true)
+impl Told {
+    fn tell(&mut self, place: &[i64], event: Event) {
+        match (place, event) {
+            ([2], Event::Begin) => self.elements.push((0, None)),
+            ([2, 1], Event::Number(physical)) => {
+                if let Some(element) = self.elements.last_mut() {
+                    element.1 = Some(physical);
+                }
             }
-            _ => Ok(false),
-        })?;
-        let children = u64::try_from(children).unwrap_or(u64::MAX);
-        if children > left {
-            return Err(Fault::Broken("a group has more columns than there are"));
-        }
-        if let Some(group) = open.last_mut() {
-            *group -= 1;
-        }
-        open.push(children);
-        while open.last() == Some(&0) {
-            open.pop();
-        }
-        if open.len() > DEEPEST {
-            return Err(Fault::Broken("groups are nested too deep"));
+            ([2, 5], Event::Number(children)) => {
+                if let Some(element) = self.elements.last_mut() {
+                    element.0 = u64::try_from(children).unwrap_or(u64::MAX);
+                }
+            }
+            ([4], Event::Begin) => self.columns.push(Vec::new()),
+            ([4, 1, 3, 1], Event::Number(physical)) => {
+                if let Some(group) = self.columns.last_mut() {
+                    group.push(Some(physical));
+                }
+            }
+            _ => {}
         }
     }
-    Ok(())
+
+    /// Checks how many children groups have, and how deep they lie in one another: the library makes room for all children
+    /// and calls itself for each level.
+    fn check_groups(&self) -> Result<(), Fault> {
+        let mut open: Vec<u64> = Vec::new();
+        for (left, (children, _)) in (0..self.elements.len() as u64).rev().zip(&self.elements) {
+            if *children > left {
+                return Err(Fault::Broken("a group has more columns than there are"));
+            }
+            if let Some(group) = open.last_mut() {
+                *group -= 1;
+            }
+            open.push(*children);
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+            if open.len() > DEEPEST {
+                return Err(Fault::Broken("groups are nested too deep"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the columns of all row groups have the types of the schema.
+    fn check_types(&self) -> Result<(), Fault> {
+        let leaves = self
+            .elements
+            .iter()
+            .skip(1)
+            .filter(|(children, _)| *children == 0);
+        let types: Vec<_> = leaves.map(|(_, physical)| *physical).collect();
+        match self.columns.iter().any(|group| *group != types) {
+            true => Err(Fault::Broken(
+                "a column has another type than the schema says",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Checks the footer before the library believes it.
+fn check(footer: &[u8]) -> Result<(), Fault> {
+    let mut told = Told::default();
+    Walk::over(footer, &FOOTER, &mut |place, event| told.tell(place, event))?;
+    told.check_groups()?;
+    told.check_types()
 }

@@ -4,7 +4,8 @@ use std::io::Read;
 
 use parquet::basic::Encoding;
 
-use super::thrift::{Compact, Fault, Kind};
+use super::shape::{Event, PAGE_HEADER, Walk};
+use super::thrift::Fault;
 
 /// The header of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub enum PageKind {
     Index,
 }
 
-/// The fields of a header, by their numbers in the format.
+/// The numbers of a header, by the fields of the format.
 #[derive(Default)]
 struct Fields {
     kind: Option<i32>,
@@ -58,19 +59,16 @@ struct Fields {
 
 impl Header {
     /// Reads the header of the next page, and its own length.
+    ///
+    /// # Errors
+    /// If it breaks the format, or the system refuses.
     pub fn read(input: impl Read) -> Result<(Header, u64), Fault> {
-        let mut compact = Compact::new(input);
         let mut fields = Fields::default();
-        compact.fields(|compact, number, kind| {
-            match (number, kind) {
-                (1, Kind::Integer) => fields.kind = Some(compact.int32()?),
-                (2, Kind::Integer) => fields.unpacked = Some(compact.int32()?),
-                (3, Kind::Integer) => fields.packed = Some(compact.int32()?),
-                (4, Kind::Integer) => fields.crc = Some(compact.int32()?),
-                (5 | 7 | 8, Kind::Struct) => fields.of_kind = Some((number, numbers(compact)?)),
-                _ => return Ok(false),
+        let length = Walk::over(input, &PAGE_HEADER, &mut |place, event| {
+            if let Event::Number(number) = event {
+                // All of them have 32 bits.
+                fields.set(place, number as i32);
             }
-            Ok(true)
         })?;
         let header = Header {
             page: fields.page()?,
@@ -78,32 +76,27 @@ impl Header {
             packed: size(fields.packed)?,
             crc: fields.crc.map(i32::cast_unsigned),
         };
-        Ok((header, compact.read))
+        Ok((header, length))
     }
 }
 
-/// The numbers and truth values among the fields of a struct.
-fn numbers(compact: &mut Compact<impl Read>) -> Result<[Option<i32>; 8], Fault> {
-    let mut numbers = [None; 8];
-    compact.fields(|compact, number, kind| {
-        let Some(place) = usize::try_from(number)
-            .ok()
-            .and_then(|n| numbers.get_mut(n))
-        else {
-            return Ok(false);
-        };
-        *place = match kind {
-            Kind::Integer => Some(compact.int32()?),
-            Kind::True => Some(1),
-            Kind::False => Some(0),
-            _ => return Ok(false),
-        };
-        Ok(true)
-    })?;
-    Ok(numbers)
-}
-
 impl Fields {
+    fn set(&mut self, place: &[i64], number: i32) {
+        match *place {
+            [1] => self.kind = Some(number),
+            [2] => self.unpacked = Some(number),
+            [3] => self.packed = Some(number),
+            [4] => self.crc = Some(number),
+            [kind @ (5 | 7 | 8), field @ 0..8] => {
+                let (of, numbers) = self.of_kind.get_or_insert((kind, [None; 8]));
+                if *of == kind {
+                    numbers[field as usize] = Some(number);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn page(&self) -> Result<PageKind, Fault> {
         let of = |place: i64| match self.of_kind {
             Some((number, numbers)) if number == place => Ok(numbers),

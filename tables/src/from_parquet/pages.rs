@@ -6,13 +6,14 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, Encoding};
+use parquet::basic::{Compression, Encoding, Type as Physical};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::damage::to_parquet;
+use super::deltas::Deltas;
 use super::header::{Header, PageKind};
 use super::{codec, counts};
 
@@ -91,10 +92,10 @@ impl Pages {
     /// The bytes of a page, of which the first `plain` are not packed.
     fn unpack(&self, mut packed: Vec<u8>, plain: usize, unpacked: usize) -> Result<Bytes> {
         if self.codec == Compression::UNCOMPRESSED {
-            return Ok(packed.into());
+            return plain_page(packed, unpacked);
         }
         let (Some(values), Some(bytes)) = (packed.get(plain..), unpacked.checked_sub(plain)) else {
-            return Err(broken("a page is shorter than its levels"));
+            return Err(shorter());
         };
         if bytes == 0 {
             packed.truncate(plain);
@@ -109,18 +110,58 @@ impl Pages {
         Ok(packed.into())
     }
 
-    /// Bytes of the levels that a page of the first version begins with.
-    fn level_bytes(&self, page: &[u8], values: u32, levels: Encoding) -> Option<usize> {
+    /// Checks the values of a page, and which rows have one: `levels` and what follows them.
+    fn check(&self, levels: &[u8], encoded: &[u8], encoding: Encoding, rows: u32) -> Result<()> {
+        counts::runs(levels, 1, rows).map_err(broken)?;
+        let width = match self.column.physical_type() {
+            Physical::INT32 | Physical::FLOAT => Some(4),
+            Physical::INT64 | Physical::DOUBLE => Some(8),
+            Physical::FIXED_LEN_BYTE_ARRAY => usize::try_from(self.column.type_length()).ok(),
+            _ => None,
+        };
+        counts::values(encoding, encoded, rows, width).map_err(broken)
+    }
+
+    /// The page with its values in an encoding that the library reads: `encoded` is the end of `page`.
+    fn narrowed(
+        &self,
+        encoding: Encoding,
+        encoded: &[u8],
+        page: &Bytes,
+        values: u32,
+    ) -> Result<(Encoding, Bytes)> {
+        if (encoding, self.column.physical_type())
+            != (Encoding::DELTA_BINARY_PACKED, Physical::INT32)
+        {
+            return Ok((encoding, page.clone()));
+        }
+        let plain = Deltas::new(encoded, values).wide_int32s().map_err(broken)?;
+        Ok(match plain {
+            Some(plain) => {
+                let levels = &page[..page.len() - encoded.len()];
+                (Encoding::PLAIN, [levels, &plain].concat().into())
+            }
+            None => (encoding, page.clone()),
+        })
+    }
+
+    /// The levels of a page of the first version, as far as they are runs, and the values behind them.
+    fn split<'a>(
+        &self,
+        page: &'a [u8],
+        rows: u32,
+        levels: Encoding,
+    ) -> Option<(&'a [u8], &'a [u8])> {
         if self.column.max_def_level() == 0 {
-            return Some(0);
+            return Some((&[], page));
         }
         match levels {
             Encoding::RLE => {
-                let length = u32::from_le_bytes(*page.first_chunk()?);
-                usize::try_from(length).ok()?.checked_add(size_of::<u32>())
+                let (length, page) = page.split_first_chunk()?;
+                page.split_at_checked(u32::from_le_bytes(*length) as usize)
             }
             // Bit-packed: a column that is not in another one has one bit a row.
-            _ => Some(values.div_ceil(8) as usize),
+            _ => Some((&[], page.get(rows.div_ceil(8) as usize..)?)),
         }
     }
 
@@ -151,11 +192,10 @@ impl Pages {
                 } => {
                     self.count(values)?;
                     let buf = self.unpack(packed, 0, header.unpacked)?;
-                    let encoded = self.level_bytes(&buf, values, levels);
-                    let encoded = encoded.and_then(|levels| buf.get(levels..));
-                    let encoded =
-                        encoded.ok_or_else(|| broken("a page is shorter than its levels"))?;
-                    counts::values(encoding, encoded, values).map_err(broken)?;
+                    let parts = self.split(&buf, values, levels);
+                    let (runs, encoded) = parts.ok_or_else(shorter)?;
+                    self.check(runs, encoded, encoding, values)?;
+                    let (encoding, buf) = self.narrowed(encoding, encoded, &buf, values)?;
                     return Ok(Some(Page::DataPage {
                         buf,
                         num_values: values,
@@ -175,15 +215,17 @@ impl Pages {
                     packed: is_packed,
                 } => {
                     self.count(values)?;
-                    let levels = definition as usize + repetition as usize;
+                    if repetition > 0 || definition > 0 && self.column.max_def_level() == 0 {
+                        return Err(broken("a page has levels that its column cannot have"));
+                    }
+                    let levels = definition as usize;
                     let buf = match is_packed {
                         true => self.unpack(packed, levels, header.unpacked)?,
-                        false => packed.into(),
+                        false => plain_page(packed, header.unpacked)?,
                     };
-                    let encoded = buf.get(levels..);
-                    let encoded =
-                        encoded.ok_or_else(|| broken("a page is shorter than its levels"))?;
-                    counts::values(encoding, encoded, values).map_err(broken)?;
+                    let (runs, encoded) = buf.split_at_checked(levels).ok_or_else(shorter)?;
+                    self.check(runs, encoded, encoding, values)?;
+                    let (encoding, buf) = self.narrowed(encoding, encoded, &buf, values)?;
                     return Ok(Some(Page::DataPageV2 {
                         buf,
                         num_values: values,
@@ -199,6 +241,21 @@ impl Pages {
             }
         }
         Ok(None)
+    }
+}
+
+fn shorter() -> ParquetError {
+    broken("a page is shorter than its levels")
+}
+
+/// A page that is not packed, and so has the length that its header says it would unpack to.
+fn plain_page(page: Vec<u8>, unpacked: usize) -> Result<Bytes> {
+    match page.len() == unpacked {
+        true => Ok(page.into()),
+        false => Err(broken(format!(
+            "a page that is not compressed has {} bytes, but its header says {unpacked}",
+            page.len()
+        ))),
     }
 }
 

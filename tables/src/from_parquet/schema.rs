@@ -122,6 +122,7 @@ fn natural(field: &Type, decimals: Decimals) -> Option<Conversion> {
     let plain = |target| Conversion {
         target,
         unsigned: false,
+        bits: None,
         utf8: false,
         decimal: None,
     };
@@ -149,8 +150,23 @@ fn natural(field: &Type, decimals: Decimals) -> Option<Conversion> {
             }
         }
         (Physical::BOOLEAN, _) => plain(DataType::Int32),
-        (Physical::INT32, ConvertedType::UINT_8 | ConvertedType::UINT_16) => Conversion {
-            unsigned: true,
+        (Physical::INT32, narrow @ (ConvertedType::UINT_8 | ConvertedType::UINT_16)) => {
+            Conversion {
+                unsigned: true,
+                bits: Some(if narrow == ConvertedType::UINT_8 {
+                    8
+                } else {
+                    16
+                }),
+                ..plain(DataType::Int32)
+            }
+        }
+        (Physical::INT32, narrow @ (ConvertedType::INT_8 | ConvertedType::INT_16)) => Conversion {
+            bits: Some(if narrow == ConvertedType::INT_8 {
+                8
+            } else {
+                16
+            }),
             ..plain(DataType::Int32)
         },
         (Physical::INT32, ConvertedType::UINT_32) | (Physical::INT64, ConvertedType::UINT_64) => {

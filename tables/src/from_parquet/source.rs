@@ -59,6 +59,11 @@ impl Source {
                 let chunk = group.columns().get(column.index);
                 let chunk = chunk.ok_or_else(|| at(damaged("the column is missing")))?;
                 codec::check(chunk.compression()).map_err(at)?;
+                if chunk.num_values() != group.num_rows() {
+                    return Err(at(damaged(
+                        "the column has not as many values as there are rows",
+                    )));
+                }
                 if let Some(file) = chunk.file_path() {
                     return Err(at(format!(
                         "it lies in another file, {file:?}; import the files with the data"

@@ -21,12 +21,13 @@ pub enum Kind {
     True,
     False,
     Byte,
-    /// An integer of 16, 32 or 64 bits.
-    Integer,
+    Int16,
+    Int32,
+    Int64,
     Double,
     Binary,
-    /// A list or a set.
     List,
+    Set,
     Map,
     Struct,
 }
@@ -67,18 +68,10 @@ impl<R: Read> Compact<R> {
         Err(Fault::Broken("a number is too long"))
     }
 
-    /// An integer of any width.
+    /// An integer of more than a byte.
     pub fn integer(&mut self) -> Result<i64, Fault> {
         let zigzag = self.varint()?;
         Ok((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
-    }
-
-    /// An integer of 32 bits.
-    pub fn int32(&mut self) -> Result<i32, Fault> {
-        let value = self.integer()?;
-        value
-            .try_into()
-            .map_err(|_| Fault::Broken("a number is too large"))
     }
 
     /// The kind and the number of the elements of a list.
@@ -88,32 +81,32 @@ impl<R: Read> Compact<R> {
             15 => self.varint()?,
             few => few.into(),
         };
-        Ok((kind(byte & 15)?, elements))
+        let kind = match elements {
+            // Of nothing, the kind is not always told.
+            0 => Kind::Struct,
+            _ => kind(byte & 15)?,
+        };
+        Ok((kind, elements))
     }
 
-    /// Hands the fields of a struct to `visit`, by number; it reads the value, or says that it did not.
-    pub fn fields(
-        &mut self,
-        mut visit: impl FnMut(&mut Self, i64, Kind) -> Result<bool, Fault>,
-    ) -> Result<(), Fault> {
+    /// Begins a struct: the number before that of its first field.
+    pub fn begin(&mut self) -> Result<i64, Fault> {
         self.deeper()?;
-        let mut number = 0;
-        loop {
-            let byte = self.byte()?;
-            if byte == 0 {
-                break;
-            }
-            number = match byte >> 4 {
-                0 => self.integer()?,
-                step => i64::from(step).saturating_add(number),
-            };
-            let kind = kind(byte & 15)?;
-            if !visit(self, number, kind)? {
-                self.skip(kind)?;
-            }
+        Ok(0)
+    }
+
+    /// The next field of a struct, whose value must be read or skipped; `last` is the number of the one before.
+    pub fn field(&mut self, last: &mut i64) -> Result<Option<(i64, Kind)>, Fault> {
+        let byte = self.byte()?;
+        if byte == 0 {
+            self.depth -= 1;
+            return Ok(None);
         }
-        self.depth -= 1;
-        Ok(())
+        *last = match byte >> 4 {
+            0 => self.integer()?,
+            step => last.saturating_add(step.into()),
+        };
+        Ok(Some((*last, kind(byte & 15)?)))
     }
 
     /// Passes over a value of a field.
@@ -121,13 +114,13 @@ impl<R: Read> Compact<R> {
         match value {
             Kind::True | Kind::False => Ok(()),
             Kind::Byte => self.byte().map(drop),
-            Kind::Integer => self.varint().map(drop),
+            Kind::Int16 | Kind::Int32 | Kind::Int64 => self.varint().map(drop),
             Kind::Double => self.pass(8),
             Kind::Binary => {
                 let bytes = self.varint()?;
                 self.pass(bytes)
             }
-            Kind::List => {
+            Kind::List | Kind::Set => {
                 let (kind, elements) = self.list()?;
                 self.elements(elements, |elements| elements.element(kind))
             }
@@ -143,7 +136,13 @@ impl<R: Read> Compact<R> {
                     elements.element(value)
                 })
             }
-            Kind::Struct => self.fields(|_, _, _| Ok(false)),
+            Kind::Struct => {
+                let mut last = self.begin()?;
+                while let Some((_, kind)) = self.field(&mut last)? {
+                    self.skip(kind)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -199,10 +198,13 @@ fn kind(code: u8) -> Result<Kind, Fault> {
         1 => Kind::True,
         2 => Kind::False,
         3 => Kind::Byte,
-        4..=6 => Kind::Integer,
+        4 => Kind::Int16,
+        5 => Kind::Int32,
+        6 => Kind::Int64,
         7 => Kind::Double,
         8 => Kind::Binary,
-        9 | 10 => Kind::List,
+        9 => Kind::List,
+        10 => Kind::Set,
         11 => Kind::Map,
         12 => Kind::Struct,
         _ => return Err(Fault::Broken("a value is of no known kind")),
@@ -223,26 +225,24 @@ mod tests {
         ]);
         let mut compact = Compact::new(&bytes[..]);
         let mut seen = Vec::new();
-        compact
-            .fields(|compact, number, kind| {
-                let value = match kind {
-                    Kind::Integer => compact.integer()?,
-                    kind => {
-                        seen.push((number, kind, 0));
-                        return Ok(false);
-                    }
-                };
-                seen.push((number, kind, value));
-                Ok(true)
-            })
-            .unwrap();
+        let mut last = compact.begin().unwrap();
+        while let Some((number, kind)) = compact.field(&mut last).unwrap() {
+            let value = match kind {
+                Kind::Int32 => compact.integer().unwrap(),
+                kind => {
+                    compact.skip(kind).unwrap();
+                    0
+                }
+            };
+            seen.push((number, kind, value));
+        }
         let expected = [
-            (1, Kind::Integer, 300),
+            (1, Kind::Int32, 300),
             (2, Kind::True, 0),
             (3, Kind::List, 0),
             (5, Kind::Struct, 0),
             (20, Kind::Map, 0),
-            (21, Kind::Integer, -1),
+            (21, Kind::Int32, -1),
         ];
         assert_eq!(seen, expected);
         assert_eq!(compact.read, bytes.len() as u64 - 1);

@@ -286,6 +286,64 @@ fn no_size_is_believed() {
     assert!(after - before < 1 << 20, "{} KiB more", after - before);
 }
 
+/// A field of another kind than the format says is not taken for what it should be.
+#[test]
+fn fields_are_of_their_kinds() {
+    let good = RawPage::data(1, 0, &numbers(&[1]));
+    let read = |page: RawPage| read_pages(INT32, PLAIN_BYTES, 1, &[page]);
+    assert_eq!(read(good.clone()).unwrap(), ["1"]);
+    for (place, field) in [
+        (0, Field::Long(1)),
+        (1, Field::Text("0".to_owned())),
+        (2, Field::Struct(Vec::new())),
+        (3, Field::Bool(true)),
+    ] {
+        let mut page = good.clone();
+        page.of_kind.1[place].1 = field;
+        assert!(read(page).unwrap_err().contains("of another kind"));
+        let mut page = good.clone();
+        page.of_kind.1.remove(place);
+        assert!(read(page).unwrap_err().contains("a field is missing"));
+    }
+    // Sizes that contradict each other.
+    assert!(
+        read(good.clone().claims(3))
+            .unwrap_err()
+            .contains("not compressed")
+    );
+    let unpacked = RawPage::data_v2(1, 0, &numbers(&[1]), false).claims(8);
+    assert!(
+        read_pages(INT32, SNAPPY, 1, &[unpacked])
+            .unwrap_err()
+            .contains("not compressed")
+    );
+    // A column that is stored as another type than the schema says, or has more values than rows.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.parquet");
+    write(&file, INT32, PLAIN_BYTES, 1, &[good]);
+    let bytes = fs::read(&file).unwrap();
+    // The physical type, and then the encodings.
+    let at = bytes
+        .windows(4)
+        .position(|bytes| bytes == [0x15, 2, 0x19, 0x25])
+        .unwrap();
+    let values = bytes[at..]
+        .windows(3)
+        .position(|bytes| bytes == [0x15, 0, 0x16])
+        .unwrap()
+        + at;
+    for (at, value, part) in [
+        (at + 1, 4, "another type than the schema says"),
+        (values + 3, 4, "not as many values as there are rows"),
+    ] {
+        let mut bytes = bytes.clone();
+        bytes[at] = value;
+        fs::write(&file, bytes).unwrap();
+        let error = read_file(&file).unwrap_err();
+        assert!(error.contains(part) && error.contains("damaged"), "{error}");
+    }
+}
+
 #[test]
 fn a_schema_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
@@ -315,8 +373,8 @@ fn a_schema_is_not_believed() {
     // Rows without columns cannot be kept.
     let rows = [
         (1, Field::List(Vec::new())),
-        (2, Field::Int(0)),
-        (3, Field::Int(3)),
+        (2, Field::Long(0)),
+        (3, Field::Long(3)),
     ];
     let rows = Field::Struct(rows.to_vec());
     finish(&file, b"PAR1".to_vec(), vec![group(0)], 3, Some(rows));

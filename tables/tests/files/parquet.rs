@@ -258,6 +258,22 @@ fn values_that_cannot_be_held_are_named() {
         error.contains("has more digits than FP64, and is beyond INT64; leave the column out"),
         "{error}"
     );
+    for (annotation, value, good) in [
+        ("INTEGER(8,true)", 128, -128),
+        ("INTEGER(8,false)", 256, 255),
+        ("INTEGER(8,false)", -1, 0),
+        ("INTEGER(16,true)", -32_769, 32_767),
+        ("INTEGER(16,false)", 65_536, 65_535),
+    ] {
+        let narrow = format!("message m {{ required int32 a ({annotation}); }}");
+        let read = |value| read_file(&narrow, &plain, |group| put!(group, Int32Type, [value]));
+        assert_eq!(read(good).unwrap().1, [[good.to_string()]]);
+        assert!(
+            read(value)
+                .unwrap_err()
+                .contains("bits: the file is damaged")
+        );
+    }
     let text = "message m { required binary a (STRING); }";
     let fill = |group: &mut Group| put!(group, ByteArrayType, [vec![b'x', 0xff].into()]);
     let error = read_file(text, &plain, fill).unwrap_err();

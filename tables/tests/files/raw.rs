@@ -6,14 +6,17 @@ use std::path::Path;
 /// A field of a struct in Thrift's compact protocol.
 #[derive(Clone)]
 pub enum Field {
+    /// Of 32 bits.
     Int(i64),
+    /// Of 64 bits.
+    Long(i64),
     Bool(bool),
     Text(String),
     Struct(Vec<(u8, Field)>),
     /// Of structs, of integers, or of texts.
     List(Vec<Field>),
 }
-use Field::{Bool, Int, List, Struct, Text};
+use Field::{Bool, Int, List, Long, Struct, Text};
 
 fn varint(mut number: u64, out: &mut Vec<u8>) {
     while number > 0x7f {
@@ -25,7 +28,8 @@ fn varint(mut number: u64, out: &mut Vec<u8>) {
 
 fn kind(field: &Field) -> u8 {
     match field {
-        Int(_) => 6,
+        Int(_) => 5,
+        Long(_) => 6,
         Bool(true) => 1,
         Bool(false) => 2,
         Text(_) => 8,
@@ -36,7 +40,7 @@ fn kind(field: &Field) -> u8 {
 
 fn put(field: &Field, out: &mut Vec<u8>) {
     match field {
-        Int(number) => varint((number << 1 ^ number >> 63).cast_unsigned(), out),
+        Int(number) | Long(number) => varint((number << 1 ^ number >> 63).cast_unsigned(), out),
         Bool(_) => {}
         Text(text) => {
             varint(text.len() as u64, out);
@@ -53,11 +57,7 @@ fn put(field: &Field, out: &mut Vec<u8>) {
         }
         List(fields) => {
             let few = fields.len().min(15) as u8;
-            let kind = match fields.first() {
-                Some(Int(_)) => 5,
-                Some(field) => kind(field),
-                None => 12,
-            };
+            let kind = fields.first().map_or(12, kind);
             out.push(few << 4 | kind);
             if few == 15 {
                 varint(fields.len() as u64, out);
@@ -67,7 +67,7 @@ fn put(field: &Field, out: &mut Vec<u8>) {
     }
 }
 
-/// The bytes of a struct. Integers are all of the width of 64 bits, and readers take 32 for those they know.
+/// The bytes of a struct.
 pub fn bytes(fields: Vec<(u8, Field)>) -> Vec<u8> {
     let mut out = Vec::new();
     put(&Struct(fields), &mut out);
@@ -186,22 +186,22 @@ pub fn write(file: &Path, physical: i64, codec: i64, rows: i64, pages: &[RawPage
         }
         page.write(&mut out);
     }
-    let size = Int(out.len() as i64 - 4);
+    let size = Long(out.len() as i64 - 4);
     let mut meta = vec![
         (1, Int(physical)),
         (2, List(vec![Int(0), Int(3)])),
         (3, List(vec![Text("a".to_owned())])),
         (4, Int(codec)),
-        (5, Int(rows)),
+        (5, Long(rows)),
         (6, size.clone()),
         (7, size.clone()),
-        (9, Int(4)),
+        (9, Long(4)),
     ];
-    meta.extend(dictionary.map(|at| (11, Int(at))));
+    meta.extend(dictionary.map(|at| (11, Long(at))));
     let group = Struct(vec![
-        (1, List(vec![Struct(vec![(2, Int(4)), (3, Struct(meta))])])),
+        (1, List(vec![Struct(vec![(2, Long(4)), (3, Struct(meta))])])),
         (2, size),
-        (3, Int(rows)),
+        (3, Long(rows)),
     ]);
     let column = vec![(1, Int(physical)), (3, Int(0)), (4, Text("a".to_owned()))];
     let schema = vec![
@@ -213,8 +213,8 @@ pub fn write(file: &Path, physical: i64, codec: i64, rows: i64, pages: &[RawPage
 
 /// A file of this schema and no row group, or the one that is given.
 pub fn finish(file: &Path, mut out: Vec<u8>, schema: Vec<Field>, rows: i64, group: Option<Field>) {
-    let mut footer = vec![(1, Int(1)), (2, List(schema)), (3, Int(rows))];
-    footer.extend(group.map(|group| (4, List(vec![group]))));
+    let mut footer = vec![(1, Int(1)), (2, List(schema)), (3, Long(rows))];
+    footer.push((4, List(group.into_iter().collect())));
     let footer = bytes(footer);
     out.extend(&footer);
     out.extend((footer.len() as u32).to_le_bytes());
