@@ -48,8 +48,9 @@ impl Axis {
         }
     }
 
-    /// The pixel of a value; values outside stick to the ends.
+    /// The pixel of a value; values outside stick to the ends, and what is no number to the lower one.
     pub fn at(&self, value: f64) -> f64 {
+        let value = value.max(0.0);
         let share = if self.log {
             (value / self.low).ln() / (self.high / self.low).ln()
         } else {
@@ -316,7 +317,7 @@ mod tests {
                 assert!(axis.powers_of_two(36.0).len() < 20);
                 for value in values {
                     let at = axis.at(value);
-                    assert!(at.is_nan() == value.is_nan(), "{values:?}: {value} at {at}");
+                    assert!((0.0..=500.0).contains(&at), "{values:?}: {value} at {at}");
                 }
             }
         }

@@ -265,3 +265,25 @@ impl Bench {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_knows_how_many_records_it_leaves() {
+        let plan = Plan {
+            workers: vec![1, 2],
+            bytes: 1 << 16,
+            slot: 1 << 16,
+            rounds: 2,
+        };
+        let mut records = 0;
+        measure::<Error>(&plan, |_| {
+            records += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(records, plan.records());
+    }
+}

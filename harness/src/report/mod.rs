@@ -44,20 +44,8 @@ struct EnvironmentFile<'a> {
 /// returns the path of the page. Each file appears whole or not at all.
 ///
 /// # Errors
-/// The records cannot be read, another process writes them, or a file cannot be written.
-pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
-    let _lock = match dir.join(SAMPLES_FILE).exists() {
-        true => Some(Lock::reading(dir)?),
-        false => None,
-    };
-    draw_held(dir)
-}
-
-/// [`draw`]s the run in a folder that this process holds already.
-///
-/// # Errors
 /// The records cannot be read, or a file cannot be written.
-pub fn draw_held(dir: &Path) -> Result<PathBuf, RecordError> {
+pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
     let plans = plans::read(dir)?;
     if let Some(plans) = &plans
         && !dir.join(SAMPLES_FILE).exists()
@@ -77,6 +65,18 @@ pub fn draw_held(dir: &Path) -> Result<PathBuf, RecordError> {
     let plans = plans.as_ref().zip(plan_charts.as_deref());
     // The page comes last: where it is, the rest is.
     write(dir, PAGE_FILE, &page::page(&run, &summary, &charts, plans))
+}
+
+/// [`draw`]s a run that no process goes on with meanwhile.
+///
+/// # Errors
+/// Another process writes into the folder, or as [`draw`].
+pub fn redraw(dir: &Path) -> Result<PathBuf, RecordError> {
+    let _lock = match dir.join(SAMPLES_FILE).exists() {
+        true => Some(Lock::reading(dir)?),
+        false => None,
+    };
+    draw(dir)
 }
 
 fn environment(run: &RunRecord) -> EnvironmentFile<'_> {

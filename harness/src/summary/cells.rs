@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::CellFailure;
-use crate::record::{CONTROL_A, Run, SampleRecord, Source, Toggles, WorkloadRecord, is_time};
+use crate::record::{
+    CONTROL_A, MOST_SECONDS, Run, SampleRecord, Source, Toggles, WorkloadRecord, is_time,
+};
 use crate::stats::{self, Interval};
 
 /// Names a cell. Workloads and variants stand in the order of their records.
@@ -66,7 +68,7 @@ impl<'a> Cells<'a> {
                     sample.answer.rows, sample.answer.checksum, expected.rows, expected.checksum
                 );
                 found.fail(key, &error, true);
-            } else if !is_time(sample.seconds) {
+            } else if !is_possible(sample) {
                 // A clock that stood still: ratios with such a sample would not be numbers.
                 found.fail(key, "took no time that can be measured", false);
             } else {
@@ -149,6 +151,12 @@ impl<'a> Cells<'a> {
             samples,
         })
     }
+}
+
+/// Whether the times of a sample can be reckoned with.
+fn is_possible(sample: &SampleRecord) -> bool {
+    let mut phases = sample.phases.iter();
+    is_time(sample.seconds) && phases.all(|phase| phase.seconds <= MOST_SECONDS)
 }
 
 impl<'c, 'a> Cell<'c, 'a> {

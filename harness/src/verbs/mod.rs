@@ -104,7 +104,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::List { what }) => list::run(what),
         Some(Verb::Ingest(verb)) => ingest::run(&verb),
         Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
-        Some(Verb::Report { run }) => report::draw(&run)
+        Some(Verb::Report { run }) => report::redraw(&run)
             .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run")))
             .and_then(|page| line(&page.display().to_string())),
         Some(Verb::Table { what }) => table::run(&what),

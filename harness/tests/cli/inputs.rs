@@ -37,6 +37,7 @@ fn refused(output: &Output) -> String {
 fn a_broken_bundle_is_found_before_anything_is_measured() {
     let folder = folder();
     let at = folder.path();
+    std::fs::create_dir(at.join("plans")).unwrap();
     bundle(&at.join("plans/1"), 100, |row| row);
     bundle(&at.join("plans/2"), 100, |row| row);
     let broken = std::fs::read_dir(at.join("plans/2")).unwrap();
@@ -70,6 +71,7 @@ fn a_broken_table_is_found_before_anything_is_measured() {
 fn a_run_whose_plans_fail_is_not_complete_and_goes_on() {
     let folder = folder();
     let at = folder.path();
+    std::fs::create_dir(at.join("plans")).unwrap();
     bundle(&at.join("plans/1"), 100, |row| row);
     let many = SWEEP.map(|word| if word == "3" { "1000" } else { word });
     let plans = ["--plans", "plans"];
@@ -180,15 +182,17 @@ fn what_is_no_file_is_not_read() {
         // SAFETY: the path ends in a zero byte.
         assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
     };
-    for name in [SAMPLES_FILE, "plans.json", "peer.toml"] {
+    for name in [SAMPLES_FILE, "plans.json", "peer.toml", "w.toml"] {
         std::fs::create_dir_all(at.join("pipe")).unwrap();
         make_pipe(&at.join("pipe").join(name));
         let resume = [&SWEEP[..], &["--resume", "pipe"]].concat();
         let peers = [&SWEEP[..], &["--peers", "./pipe"]].concat();
+        let workload = ["--sweep", "--only", "pipe/w.toml"];
         let calls: &[&[&str]] = match name {
             SAMPLES_FILE => &[&["report", "pipe"], &["compare", "pipe", "pipe"], &resume],
             "plans.json" => &[&["report", "pipe"]],
-            _ => &[&peers],
+            "peer.toml" => &[&peers],
+            _ => &[&workload],
         };
         for call in calls {
             let error = ends(at, call);

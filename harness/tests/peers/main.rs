@@ -243,7 +243,23 @@ fn a_run_with_peers_is_gone_on_with_by_the_same_peers_only() {
         said.contains("`right 1.0`") && said.contains("`right 1.1`"),
         "{said}"
     );
-    std::fs::write(&definition, text).unwrap();
+    std::fs::write(&definition, &text).unwrap();
+    // Of the same version, but run otherwise: by its definition, or by a file that it names.
+    let script = place.path().join("right/main.sh");
+    let program = std::fs::read_to_string(&script).unwrap();
+    std::fs::write(&definition, text.clone() + "timeout-seconds = 9\n").unwrap();
+    let otherwise = resume();
+    std::fs::write(&definition, text.replace("a right peer", "another text")).unwrap();
+    std::fs::write(&script, format!("# changed\n{program}")).unwrap();
+    for refused in [otherwise, resume()] {
+        let said = error_text(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("peers") && said.contains("right 1.0 defined as"),
+            "{said}"
+        );
+    }
+    std::fs::write(&script, program).unwrap();
     let resumed = resume();
     assert!(resumed.status.success(), "{}", error_text(&resumed));
     let names = |run: &Run| {
@@ -257,6 +273,32 @@ fn a_run_with_peers_is_gone_on_with_by_the_same_peers_only() {
     };
     assert!(place.run().complete);
     assert_eq!(names(&place.run()), names(&whole));
+}
+
+#[test]
+fn what_a_peer_says_cannot_spoil_a_report_or_a_terminal() {
+    let place = Place::new();
+    let odd = place.peer("odd", &right(&place), "");
+    let definition = place.path().join("odd/peer.toml");
+    let text = std::fs::read_to_string(&definition).unwrap();
+    let version = r#"["printf", '1.0 \001\033[31m<b>&\302\233']"#;
+    let text = text.replace(r#"["echo", "1.0"]"#, version);
+    std::fs::write(&definition, text).unwrap();
+    let refusing = answering("printf '{\"error\": \"a\\\\u0007b\"}\\n'");
+    let refusing = place.peer("refusing", &refusing, "");
+    let output = place.sweep(&[&odd, &refusing], &[]);
+    let said = error_text(&output);
+    assert!(output.status.success(), "{said}");
+    let is_legal = |c: char| !c.is_control() || c == '\n';
+    assert!(said.chars().all(is_legal), "{said:?}");
+    for name in ["times.svg", "index.html"] {
+        let drawn = std::fs::read_to_string(place.path().join("run").join(name)).unwrap();
+        assert!(drawn.chars().all(is_legal), "{name}");
+        assert!(
+            drawn.contains("1.0 \u{fffd}\u{fffd}[31m&lt;b&gt;&amp;\u{fffd}"),
+            "{name}"
+        );
+    }
 }
 
 #[test]

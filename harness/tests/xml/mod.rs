@@ -33,6 +33,13 @@ impl Tag<'_> {
 
 /// The text elements of a document; an error where it is not well-formed.
 pub fn texts(document: &str) -> Result<Vec<Text>, String> {
+    let is_illegal = |c: char| c.is_control() && !"\n\r\t".contains(c);
+    if let Some(c) = document
+        .chars()
+        .find(|&c| is_illegal(c) || "\u{fffe}\u{ffff}".contains(c))
+    {
+        return Err(format!("{c:?} is no character of XML"));
+    }
     let mut rest = document;
     let mut open: Vec<Tag<'_>> = Vec::new();
     let (mut texts, mut scale, mut roots) = (Vec::new(), 1.0, 0);

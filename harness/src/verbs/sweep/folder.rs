@@ -12,6 +12,7 @@ use crate::record::{
     Environment, Lock, Record, RecordError, RecordWriter, Run, RunRecord, SAMPLES_FILE, SCHEMA,
     read_run,
 };
+use crate::report::html::shell_word;
 use crate::verbs::Ending;
 
 /// The run's folder and its records: new ones, or those of the run that goes on. No other process writes there meanwhile.
@@ -166,6 +167,10 @@ fn same_run(
     };
     let (then, now) = (asked(&before.run.command), asked(command));
     if then != now {
+        let [then, now] = [then, now].map(|words| {
+            let words = words.iter().map(|word| shell_word(word));
+            words.collect::<Vec<_>>().join(" ")
+        });
         return refuse("command line", &then, &now);
     }
     let then = &before.run.environment;
@@ -201,7 +206,7 @@ fn same_run(
 }
 
 /// A command line without the options that say where the run's folder is.
-fn asked(command: &[String]) -> String {
+fn asked(command: &[String]) -> Vec<&str> {
     let mut kept: Vec<&str> = Vec::new();
     let mut words = command.iter();
     while let Some(word) = words.next() {
@@ -211,5 +216,5 @@ fn asked(command: &[String]) -> String {
             kept.push(word);
         }
     }
-    kept.join(" ")
+    kept
 }

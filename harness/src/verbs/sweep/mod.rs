@@ -75,7 +75,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     });
     runner.record(&end, |_| false).map_err(Ending::usage)?;
     runner.progress().finish();
-    let page = report::draw_held(&folder).map_err(Ending::usage)?;
+    let page = report::draw(&folder).map_err(Ending::usage)?;
     say!("{}", page.display());
     match measured {
         Err(Ending::Interrupted(_)) => Err(Ending::Interrupted(format!(
@@ -121,5 +121,94 @@ fn failures(folder: &Path, page: &Path) -> Result<(), Ending> {
                 "{wrong} wrong answers{and}{failed}; they are listed in {page} and not charted"
             )))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{
+        Answer, Checksum, FailureRecord, PEER, RecordWriter, RunRecord, SCHEMA, Size, Toggles,
+        WorkloadRecord,
+    };
+
+    /// How a run ends in which these variants, of these families, failed, each with a wrong answer or with none.
+    fn end_of(failed: &[(&str, &str, bool)]) -> Result<(), Ending> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = RecordWriter::create(folder.path()).unwrap();
+        let mut records = vec![
+            Record::Run(RunRecord {
+                schema: SCHEMA,
+                id: "test".to_owned(),
+                started: "2026-01-01T00:00:00Z".to_owned(),
+                seed: 1,
+                size: Size::Quick,
+                modes: vec!["sweep".to_owned()],
+                command: Vec::new(),
+                threads: vec![1],
+                environment: machine::environment("test"),
+            }),
+            Record::Workload(WorkloadRecord {
+                name: "w".to_owned(),
+                group: None,
+                sentence: String::new(),
+                build_rows: 1,
+                probe_rows: 1,
+                key_type: "INT32".to_owned(),
+                build_bytes: 1,
+                probe_bytes: 1,
+                expected: Answer {
+                    rows: 0,
+                    sum_build: 0,
+                    sum_probe: 0,
+                    checksum: Checksum(0),
+                },
+                keys: None,
+            }),
+        ];
+        for &(variant, family, wrong) in failed {
+            records.push(Record::Variant(VariantRecord {
+                name: variant.to_owned(),
+                family: family.to_owned(),
+                build: None,
+                probe: None,
+                description: String::new(),
+                definition: None,
+            }));
+            records.push(Record::Failure(FailureRecord {
+                round: 0,
+                workload: "w".to_owned(),
+                variant: variant.to_owned(),
+                toggles: Toggles::new(),
+                threads: 1,
+                error: "an error".to_owned(),
+                wrong,
+            }));
+        }
+        for record in &records {
+            writer.write(record).unwrap();
+        }
+        failures(folder.path(), Path::new("page"))
+    }
+
+    #[test]
+    fn a_variant_without_an_answer_is_not_passed_over() {
+        let text = |failed: &[(&str, &str, bool)]| match end_of(failed) {
+            Ok(()) => "fine".to_owned(),
+            Err(Ending::Wrong(text)) => text,
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(text(&[]), "fine");
+        let ours = [("a", "baseline", false), ("b", "baseline", false)];
+        assert!(text(&ours).starts_with("2 measurements failed"));
+        let wrong = ("c", "baseline", true);
+        let both = text(&[ours[0], wrong]);
+        assert!(
+            both.starts_with("1 wrong answers, and 1 measurements failed"),
+            "{both}"
+        );
+        assert!(text(&[wrong]).starts_with("1 wrong answers;"));
+        // A peer's fault is its own.
+        assert_eq!(text(&[("d", PEER, true), ("e", PEER, false)]), "fine");
     }
 }

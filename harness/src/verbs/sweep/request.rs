@@ -294,3 +294,31 @@ fn toggles(named: Option<&[String]>) -> Result<Vec<&'static Toggle>, Ending> {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine;
+
+    #[test]
+    fn the_most_samples_take_the_longest() {
+        let seconds = |samples| {
+            let args = MeasureArgs {
+                sweep: true,
+                quick: true,
+                allow_unoptimised: true,
+                only: vec!["small-1k|serial+zero-copy".to_owned()],
+                threads: vec![1],
+                samples: Some(samples),
+                ..MeasureArgs::default()
+            };
+            let request = Request::new(&args, &machine::environment("test")).unwrap();
+            let items = request.items();
+            let estimate = request.estimate(&items, request.budget()).unwrap();
+            assert!(estimate.text.contains(&format!("{samples} samples")));
+            estimate.seconds
+        };
+        let (few, many) = (seconds(1000), seconds(u32::MAX));
+        assert!(many > 1e6 * few, "{few} s, {many} s");
+    }
+}
