@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use join_core::parallel::{StartError, Team, ThreadStart};
+
 use crate::counters::Counters;
 use crate::record::{Cache, Environment};
 
@@ -75,6 +77,34 @@ pub fn available_bytes() -> Option<u64> {
 /// addresses where the system does not say.
 pub fn usable_bytes() -> u64 {
     available_bytes().map_or(u64::MAX, |bytes| bytes / 10 * 9)
+}
+
+/// Starts a team. A limit of addresses is asked first: a thread that starts and then gets no memory ends the process.
+///
+/// # Errors
+/// If the system does not start so many threads, or has no room for them.
+pub fn team(threads: u32, start: ThreadStart) -> Result<Team, StartError> {
+    room_for_threads(threads)?;
+    Team::try_new(threads as usize, start)
+}
+
+/// Holds the addresses of so many threads against the limit of this process.
+///
+/// # Errors
+/// If there are too few.
+pub fn room_for_threads(threads: u32) -> Result<(), StartError> {
+    /// A stack, and what the allocator takes for a thread.
+    const MIB: u64 = 2 + 32;
+    let Some(left) = memory::mappable().map(|bytes| bytes >> 20) else {
+        return Ok(());
+    };
+    if threads <= 1 || u64::from(threads) * MIB <= left {
+        return Ok(());
+    }
+    Err(StartError {
+        threads: threads as usize,
+        reason: format!("each takes up to {MIB} MiB of addresses, and {left} MiB are left"),
+    })
 }
 
 /// Whether the kernel backs memory with huge pages when `madvise` asks for them.

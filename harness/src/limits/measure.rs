@@ -3,12 +3,15 @@
 use std::hint::black_box;
 use std::io;
 
+use join_core::parallel::StartError;
+
 use super::plan::{Item, Kernel, Plan};
 use super::random::Walk;
 use super::region::{LINE_WORDS, Line, Region, words, words_mut};
 use super::scatter::Partitions;
 use super::team::{self, Amount, Timing};
 use super::{Error, Limit, random, sequential};
+use crate::machine;
 
 /// Random accesses a thread makes to learn its speed.
 const FIRST_ACCESSES: u64 = 1 << 17;
@@ -20,6 +23,7 @@ const FIRST_ACCESSES: u64 = 1 << 17;
 pub fn measure(plan: &Plan, mut progress: impl FnMut(&Item)) -> Result<Vec<Limit>, Error> {
     let mut limits = Vec::with_capacity(plan.items.len() * plan.threads.len());
     let most_threads = plan.threads.iter().copied().max().unwrap_or(1);
+    machine::room_for_threads(most_threads)?;
     let mut array: Option<Array> = None;
     for item in &plan.items {
         progress(item);
@@ -79,7 +83,12 @@ fn map(item: &Item) -> Result<Region, Error> {
 }
 
 fn not_started(threads: u32) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Start { threads, source }
+    move |error| {
+        Error::Start(StartError {
+            threads: threads as usize,
+            reason: error.to_string(),
+        })
+    }
 }
 
 /// Fills a share with numbers that look random.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
+use join_core::parallel::StartError;
 use serde::{Deserialize, Serialize};
 
 use crate::console::tell;
@@ -100,16 +101,8 @@ pub enum Error {
         source: io::Error,
     },
     /// Threads that the system does not start.
-    #[error(
-        "cannot start {threads} threads: {source}; use fewer with --threads, or raise the limit of processes (ulimit -u) \
-         or of memory (ulimit -v)"
-    )]
-    Start {
-        /// How many were wanted.
-        threads: u32,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The file of `--json`.
     #[error("--json: {0}")]
     Json(String),

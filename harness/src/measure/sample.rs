@@ -159,7 +159,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Measured, Failed> {
         let wanted = (threads, configuration.thread_start);
         if !self.teams.iter().any(|(team, _)| *team == wanted) {
-            let team = Team::try_new(wanted.0 as usize, wanted.1)
+            let team = machine::team(wanted.0, wanted.1)
                 .map_err(|error| Failed::Error(error.to_string()))?;
             self.teams.push((wanted, team));
         }

@@ -15,6 +15,7 @@ use join_core::table::Column;
 use super::Ending;
 use super::plan::verify::verify;
 use super::select::select;
+use crate::machine;
 use crate::measure::{Cells, Work};
 use crate::record::Size;
 use crate::workload::Instance;
@@ -27,7 +28,7 @@ const PAGES: (usize, usize) = (12, 24);
 const MOST_PAIRS: u64 = 1 << 22;
 
 /// Thread counts: alone, and with others.
-const THREADS: [usize; 2] = [1, 3];
+const THREADS: [u32; 2] = [1, 3];
 
 /// A workload cut to a few pages, and its answer by the oracle.
 struct Small {
@@ -150,7 +151,7 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
         };
         process::set(configuration.source, configuration.huge_pages);
         for threads in THREADS {
-            let team = Team::try_new(threads, configuration.thread_start)
+            let team = machine::team(threads, configuration.thread_start)
                 .map_err(Ending::usage)?
                 .parallel_from(0);
             for workload in workloads {

@@ -84,7 +84,7 @@ impl Bench {
                 }),
             threads,
             executor: variant.make(&Settings { build, options }),
-            team: Team::try_new(threads as usize, ThreadStart::Pool).map_err(Ending::usage)?,
+            team: machine::team(threads, ThreadStart::Pool).map_err(Ending::usage)?,
             limit: match &common.memory {
                 Some(text) => Limit::Named(bytes(text)?),
                 None => {

@@ -1,10 +1,11 @@
 //! What a run is asked to measure: workloads, variants, toggles, thread counts.
 
-use join_core::parallel::{Team, ThreadStart};
+use join_core::parallel::ThreadStart;
 
 use super::peers::Peers;
 use crate::cli::MeasureArgs;
 use crate::limits;
+use crate::machine;
 use crate::measure::{Budget, Cell, Cells};
 use crate::nearest::did_you_mean;
 use crate::record::{Environment, Size};
@@ -92,7 +93,7 @@ impl<'a> Request<'a> {
             return Err(Ending::usage(limits::Error::Threads(wrong)));
         }
         let most = threads.iter().copied().max().unwrap_or(1);
-        Team::try_new(most as usize, ThreadStart::Fresh).map_err(Ending::usage)?;
+        machine::team(most, ThreadStart::Fresh).map_err(Ending::usage)?;
         let toggles = toggles(args.ablate.as_deref())?;
         let selection = select(&args.only, args.size())?;
         let default = default_variant();
