@@ -1,5 +1,6 @@
 //! The command line: what can be asked for.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -91,6 +92,12 @@ pub enum Verb {
         /// Only workloads and variants whose names match, as for `--sweep`
         #[arg(long, value_name = "PATTERN", num_args = 1..)]
         only: Vec<String>,
+        /// Joins drawn at random, in place of the workloads: each through every variant, toggles drawn at random too
+        #[arg(long, value_name = "N")]
+        random: Option<NonZeroU64>,
+        /// Seed of the first random join; each next one has the next seed [default: 0]
+        #[arg(long, value_name = "S", requires = "random")]
+        seed: Option<u64>,
     },
     /// Measure what this machine's memory can do
     Limits(limits::Args),

@@ -50,7 +50,7 @@ impl FromIterator<Pair> for Bag {
         let mut digest = 0_u64;
         for pair in &pairs {
             sums.emit(pair.build, pair.probe);
-            digest = digest.wrapping_add(Random(bytemuck::cast(*pair)).next());
+            digest = digest.wrapping_add(Random(bytemuck::cast(*pair)).bits());
         }
         Self {
             pairs,
@@ -62,7 +62,7 @@ impl FromIterator<Pair> for Bag {
 
 impl Bag {
     /// By nested loops where that is a matter of milliseconds, by sorting otherwise.
-    fn of(input: &JoinInput<'_>) -> Self {
+    pub fn of(input: &JoinInput<'_>) -> Self {
         if input.build_rows() * input.probe_rows() <= 1 << 22 {
             oracle::nested_loops(input).into_iter().collect()
         } else {

@@ -55,9 +55,9 @@ pub(super) fn allocations_fail(join: &dyn Join, case: &Case, team: &Team, wanted
                 case.name
             )
         };
-        let next = match attempt(join, &case.input(), team, &memory, wanted) {
+        let next = match attempt(join, &case.input(), &Context::new(team, &memory), wanted) {
             Ok(answer) => {
-                answer.compare(&case.expected, &place);
+                answer.check(&case.expected, &place);
                 None
             }
             Err(JoinError::OutOfMemory(error)) => {

@@ -40,11 +40,21 @@ impl CaseKey for i64 {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood): a seed means the same keys for ever.
-pub(super) struct Random(pub u64);
+/// SplitMix64 (Steele, Lea, Flood): a seed means the same numbers for ever.
+#[derive(Debug, Clone)]
+pub struct Random(pub(super) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    /// The numbers of a seed for one purpose, which those for another do not depend on.
+    pub fn of(seed: u64, purpose: &str) -> Self {
+        let mixed = purpose.bytes().fold(seed, |seed, byte| {
+            Self(seed.wrapping_add(u64::from(byte))).bits()
+        });
+        Self(mixed)
+    }
+
+    /// The next number.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -52,8 +62,19 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
+    /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.bits() % bound
+    }
+
+    /// Yes, once in so many times.
+    pub fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of these, of which there is one at least.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u64) as usize]
     }
 }
 

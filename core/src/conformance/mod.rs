@@ -3,6 +3,8 @@
 //! One table of [`cases`] for every implementation, each with its pairs by the [oracle](crate::oracle). A check panics
 //! at the first wrong answer and says which case, sizes, seed, threads and consumer gave it.
 //!
+//! Beside the table there is a [`RandomJoin`] for every number, for what nobody thought of.
+//!
 //! The environment variable `JOINERY_CONFORMANCE=small` thins the suite (fewer threads, no large case, ten repetitions
 //! instead of a hundred) for runs under a sanitizer, where everything takes ten times as long. `fresh` is the same without
 //! pools of threads and without panics, whose synchronisation inside the standard library ThreadSanitizer cannot see.
@@ -11,12 +13,16 @@ mod builds;
 mod cases;
 mod failures;
 mod keys;
+mod random;
 mod run;
 mod simple;
 mod tags;
 #[cfg(test)]
 mod tests;
 
+pub use keys::Random;
+pub use random::{Conditions, RandomJoin};
+pub use run::Wanted;
 pub use simple::{SimpleProbe, SortedBuild};
 pub use tags::check_tags;
 

@@ -109,7 +109,10 @@ pub fn run(cli: Cli) -> ExitCode {
             .and_then(|page| line(&page.display().to_string())),
         Some(Verb::Table { what }) => table::run(&what),
         Some(Verb::Compare(args)) => compare::run(&args),
-        Some(Verb::Verify { only }) => verify::run(&only),
+        Some(Verb::Verify { only, random, seed }) => match random {
+            None => verify::run(&only),
+            Some(joins) => verify::random::run(joins, seed.unwrap_or(0), &only),
+        },
         Some(Verb::Plan(verb)) => plan::run(&verb),
         Some(Verb::Memory) => memory::run(),
     };

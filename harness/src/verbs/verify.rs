@@ -1,5 +1,8 @@
 //! `harness verify`: every variant, toggle and workload once, checked against the oracle, without timing.
 
+mod at_hand;
+pub(super) mod random;
+
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 

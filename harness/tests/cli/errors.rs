@@ -46,6 +46,11 @@ fn slips_of_the_command_line_say_what_is_right() {
     assert!(refused(&["--sweep", "--quick", "--full"]).contains("--full"));
     assert!(refused(&["--sweep", "--qick"]).contains("--quick"));
     assert!(refused(&["--sweep", "--peers", "duckbd"]).contains("duckdb"));
+    assert!(refused(&["verify", "--random", "0"]).contains("--random"));
+    assert!(refused(&["verify", "--seed", "1"]).contains("--random"));
+    assert!(
+        refused(&["verify", "--random", "1", "--only", "nulls-1m"]).contains("--only nulls-1m")
+    );
     assert!(refused(&["list", "variant"]).contains("variants"));
     assert!(refused(&["--ablate", "--only", "std-hashmap+zero-copy"]).contains("toggles"));
     assert!(refused(&["--sweep", "--only", "missing.toml"]).contains("missing.toml"));

@@ -13,3 +13,4 @@ mod plan_run;
 mod resume;
 mod sweep;
 mod table;
+mod verify;

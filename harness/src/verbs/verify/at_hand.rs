@@ -1,0 +1,58 @@
+//! Which join is at hand, for who sees the process die of it, or ends it because it hangs.
+
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::{mem, ptr};
+
+/// What a crash of unsafe code raises, and what ends a process that hangs.
+const SIGNALS: [libc::c_int; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGABRT,
+    libc::SIGINT,
+    libc::SIGTERM,
+];
+
+static AT_HAND: AtomicPtr<String> = AtomicPtr::new(ptr::null_mut());
+
+/// Writes `text` to standard error if a signal ends the process during `work`.
+pub(super) fn told<R>(text: String, work: impl FnOnce() -> R) -> R {
+    /// Nothing is at hand once this is dropped, by a panic too.
+    struct Until;
+    impl Drop for Until {
+        fn drop(&mut self) {
+            AT_HAND.store(ptr::null_mut(), Ordering::Release);
+        }
+    }
+    let mut line = text + "\n";
+    AT_HAND.store(&raw mut line, Ordering::Release);
+    let _until = Until;
+    work()
+}
+
+/// Makes signals tell what is at hand before they end the process.
+pub(super) fn tell_on_signals() {
+    for signal in SIGNALS {
+        // SAFETY: `tell` calls only what a handler may call. It runs once, on the stack that the standard library keeps for
+        // handlers: the thread's own may have overflowed.
+        unsafe {
+            let mut action: libc::sigaction = mem::zeroed();
+            action.sa_sigaction = tell as extern "C" fn(libc::c_int) as libc::sighandler_t;
+            action.sa_flags = libc::SA_ONSTACK | libc::SA_RESETHAND;
+            libc::sigaction(signal, &action, ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn tell(signal: libc::c_int) {
+    let line = AT_HAND.load(Ordering::Acquire);
+    // SAFETY: a text is at hand as long as its work takes, and raising and writing are allowed in a handler. The signal waits
+    // until this one has been handled, and then ends the process.
+    unsafe {
+        if let Some(line) = line.as_ref() {
+            libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
+        }
+        libc::raise(signal);
+    }
+}

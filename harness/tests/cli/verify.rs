@@ -1,0 +1,60 @@
+//! `verify --random`.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::common::{folder, harness, run, text};
+
+/// Joins that are made, unless `JOINERY_JOINS` says how many.
+const JOINS: u64 = 1500;
+
+#[test]
+fn every_variant_is_right_on_random_joins() {
+    let joins = std::env::var("JOINERY_JOINS").unwrap_or_else(|_| JOINS.to_string());
+    let output = run(folder().path(), &["verify", "--random", &joins]);
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}{error}");
+    let variants = registry::variants().len();
+    let wanted =
+        format!("{variants} variants agree with the oracle on {joins} random joins from seed 0 on");
+    assert_eq!(out.lines().last(), Some(&*wanted), "{out}");
+}
+
+#[test]
+fn one_variant_alone_makes_one_join_again() {
+    let one = ["verify", "--random", "1", "--seed", "7", "--only", "radix"];
+    let output = run(folder().path(), &one);
+    assert_eq!(
+        text(&output.stdout),
+        "1 variants agree with the oracle on 1 random joins from seed 7 on\n"
+    );
+}
+
+#[test]
+fn a_signal_tells_which_join_is_at_hand() {
+    let folder = folder();
+    let ended = || {
+        let many = ["verify", "--random", "1000000", "--only", "sort-merge"];
+        let mut command = harness(folder.path(), &many);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut harness = command.spawn().expect("the harness starts");
+        let mut first = String::new();
+        let out = harness.stdout.take().expect("it is piped");
+        let _ = BufReader::new(out).read_line(&mut first);
+        assert!(first.contains("1000 joins"), "{first}");
+        // SAFETY: the process is a child that has not been waited for.
+        unsafe { libc::kill(harness.id() as libc::pid_t, libc::SIGABRT) };
+        let output = harness.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), None);
+        text(&output.stderr)
+    };
+    // Now and then it comes between two joins.
+    let told = (0..50).map(|_| ended()).find(|error| !error.is_empty());
+    let told = told.expect("a join is at hand most of the time");
+    let (seed, variant) = told
+        .strip_prefix("ended during: harness verify --random 1 --seed ")
+        .and_then(|rest| rest.split_once(" --only "))
+        .unwrap_or_else(|| panic!("{told}"));
+    assert!(seed.parse::<u64>().is_ok_and(|seed| seed >= 1000), "{told}");
+    assert_eq!(variant, "sort-merge\n");
+}
