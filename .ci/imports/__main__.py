@@ -22,8 +22,8 @@ KINDS = {
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("programs")
-    arguments.add_argument("--cases", type=int, default=120, help="of each kind of file")
-    arguments.add_argument("--flips", type=int, default=40, help="files to damage, each at some hundred places")
+    arguments.add_argument("--cases", type=int, default=60, help="of each kind of file")
+    arguments.add_argument("--flips", type=int, default=60, help="files to damage, each at some hundred places")
     arguments.add_argument("--seconds", type=float, default=float("inf"), help="stop after these, wherever it is")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--only", help="KIND:SEED, as a failure prints it")

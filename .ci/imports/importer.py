@@ -1,7 +1,6 @@
 """The importer, kept running in a process of limited memory, and tables in one form whoever has read them."""
 
 import json
-import math
 import resource
 import select
 import struct
@@ -82,7 +81,7 @@ def of_column(values, decimals):
         return "INT64", integers(values.cast(pa.int64()))
     if pa.types.is_float32(kind) or pa.types.is_float64(kind):
         wide = values.cast(pa.float64())
-        return "FP64", [None if value is None else fp64(value) for value in with_bits(wide)]
+        return "FP64", [None if value is None else fp64(value) for value in wide.to_pylist()]
     if pa.types.is_decimal(kind):
         units = [None if value is None else int(value.scaleb(kind.scale)) for value in values.to_pylist()]
         if kind.scale == 0 or decimals == "scaled":
@@ -93,11 +92,6 @@ def of_column(values, decimals):
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return "VARCHAR", text(values.to_pylist())
     raise ValueError(f"no counterpart of {kind}")
-
-
-def with_bits(values):
-    """Values of FP64 with the bits that they have, NaN too."""
-    return values.to_pylist()
 
 
 def difference(ours, theirs):
@@ -118,5 +112,3 @@ def expect(what, answer, theirs):
     if ours != theirs:
         raise Wrong(f"{what}: {difference(ours, theirs)}")
 
-
-__all__ = ["Importer", "Wrong", "column", "difference", "expect", "fp64", "math", "of_arrow", "text"]

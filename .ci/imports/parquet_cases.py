@@ -126,8 +126,8 @@ def write(draw, path, table, encodings, checksums=None):
     )
 
 
-def read(paths):
-    return pa.concat_tables([pq.read_table(path, page_checksum_verification=True) for path in paths])
+def read(paths, columns=None):
+    return pa.concat_tables([pq.read_table(path, columns=columns, page_checksum_verification=True) for path in paths])
 
 
 def case(importer, seed):
@@ -170,12 +170,18 @@ def duckdb_case(importer, seed):
         connection.register("t", table)
         version = draw.choice(["V1", "V2"])
         connection.sql(f"copy (from t) to '{path}' (format parquet, codec '{codec}', parquet_version {version}, row_group_size {draw.choice([2048, 100_000])})")
-        try:
-            theirs = read([path])
-        except OSError:
-            # DuckDB's deltas of no value are too short for pyarrow.
-            theirs = connection.sql(f"from '{path}'").to_arrow_table()
+    columns = [name for name in table.column_names if readable(path, name)]
+    if not columns:
+        return {"that pyarrow does not read": 1}
     decimals = draw.choice(["fp64", "scaled"])
-    expect(f"{path}, {codec}, {schema}", importer([path], decimals=decimals), of_arrow(theirs, decimals))
+    expect(f"{path}, {codec}, {schema}", importer([path], columns=columns, decimals=decimals), of_arrow(read([path], columns), decimals))
     os.remove(path)
     return {"files": 1}
+
+
+def readable(path, column):
+    """Whether pyarrow reads a column of DuckDB's; differences of no value are too short for it."""
+    try:
+        return read([path], [column]) is not None
+    except OSError:
+        return False

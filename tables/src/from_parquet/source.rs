@@ -64,6 +64,14 @@ impl Source {
                         "the column has not as many values as there are rows",
                     )));
                 }
+                // Tells whether the column may have NULLs, as the schema does.
+                let levels = chunk.column_descr().max_def_level() as usize + 1;
+                if chunk
+                    .definition_level_histogram()
+                    .is_some_and(|histogram| histogram.len() != levels)
+                {
+                    return Err(at(damaged("the column and the schema differ on NULLs")));
+                }
                 if let Some(file) = chunk.file_path() {
                     return Err(at(format!(
                         "it lies in another file, {file:?}; import the files with the data"

@@ -124,6 +124,9 @@ fn a_checksum_that_is_wrong_is_an_error() {
     }
 }
 
+/// What a codec makes of bytes.
+type Pack = dyn Fn(&[u8]) -> Vec<u8>;
+
 #[test]
 fn every_codec_but_lzo_is_read() {
     let texts = texts(&["ab", "", "abababab"]);
@@ -145,7 +148,7 @@ fn every_codec_but_lzo_is_read() {
         out.push(3);
         out
     };
-    let codecs: [(i64, &dyn Fn(&[u8]) -> Vec<u8>); 7] = [
+    let codecs: [(i64, &Pack); 7] = [
         (SNAPPY, &|bytes| {
             snap::raw::Encoder::new().compress_vec(bytes).unwrap()
         }),
