@@ -68,7 +68,7 @@ impl Source {
                 let levels = chunk.column_descr().max_def_level() as usize + 1;
                 if chunk
                     .definition_level_histogram()
-                    .is_some_and(|histogram| histogram.len() != levels)
+                    .is_some_and(|histogram| !histogram.is_empty() && histogram.len() != levels)
                 {
                     return Err(at(damaged("the column and the schema differ on NULLs")));
                 }
