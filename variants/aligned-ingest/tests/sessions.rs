@@ -7,7 +7,7 @@ mod postgres;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -196,11 +196,14 @@ fn more_workers_than_connections_are_an_error() {
     assert!(plan.copies.len() > 40);
     let progress = Progress::default();
     // All of them are there before one is done.
-    let together = std::sync::Barrier::new(40);
+    let there = AtomicU32::new(0);
     let job = job(&plan, PlacementKind::Aligned, 64 << 10, 40);
     let error = job
         .load(&path, StoreKind::File, &|_, sink: &mut dyn Sink| {
-            together.wait();
+            there.fetch_add(1, Ordering::Relaxed);
+            while there.load(Ordering::Relaxed) < 40 {
+                thread::yield_now();
+            }
             work(&server, &plan, &progress, sink)
         })
         .unwrap_err()
