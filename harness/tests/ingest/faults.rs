@@ -129,7 +129,7 @@ fn more_connections_than_files_may_be_open_are_refused() {
     let postgres = server(16 << 20);
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
-    for (limit, good) in [("ulimit -Hn 70", false), ("ulimit -Sn 70", true)] {
+    for (limit, good) in [("ulimit -n 70", false), ("ulimit -Sn 70", true)] {
         let mut command = Command::new("bash");
         command.args(["-c", &format!("{limit}; exec \"$@\""), "bash"]);
         command.args([env!("CARGO_BIN_EXE_harness"), "ingest"]);
