@@ -60,12 +60,10 @@ impl Pattern {
                     at = next_character(text, at);
                     continue;
                 }
-                Some(Token::Byte(byte)) if at < text.len() => {
-                    if folded(text[at], self.any_case) == *byte {
-                        token += 1;
-                        at += 1;
-                        continue;
-                    }
+                Some(Token::Byte(byte)) if self.is_at(text, at, *byte) => {
+                    token += 1;
+                    at += 1;
+                    continue;
                 }
                 None if at == text.len() => return true,
                 _ => {}
@@ -78,6 +76,11 @@ impl Pattern {
                 _ => return false,
             }
         }
+    }
+
+    fn is_at(&self, text: &[u8], at: usize, byte: u8) -> bool {
+        let own = text.get(at);
+        own.is_some_and(|&own| folded(own, self.any_case) == byte)
     }
 }
 
