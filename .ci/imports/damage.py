@@ -62,7 +62,11 @@ def case(importer, seed):
         good = file.read()
     under_checksum = bodies(path, good) if checksums else range(0)
     before = importer([path], decimals=DECIMALS)[1]
+    kind, _ = pyarrow_reads(path, DECIMALS)
     os.remove(path)
+    if kind == "error":
+        # Some of DuckDB's; nothing can be said of what comes of them.
+        return {"files that pyarrow does not read": 1}
     seen = {"refused": 0, "read as pyarrow does": 0, "under a checksum": 0, "refused by pyarrow only": 0}
     changed = f"{'/dev/shm' if os.path.isdir('/dev/shm') else '.'}/joinery-import-{os.getpid()}.parquet"
     try:
