@@ -260,7 +260,7 @@ fn a_processor_with_two_states_is_no_effect() {
 #[test]
 fn what_cannot_be_compared_says_why() {
     type Spoil = fn(&mut Run);
-    let cases: [(Spoil, usize, &str); 9] = [
+    let cases: [(Spoil, usize, &str); 11] = [
         (
             |run| run.run.environment.cores = 4,
             usize::MAX,
@@ -292,6 +292,16 @@ fn what_cannot_be_compared_says_why() {
             },
             2 * VARIANTS,
             "different answers: checksum 0000000000000000, then 0000000000000063",
+        ),
+        (
+            |run| run.workloads[0].key_type = "INT64".into(),
+            2 * VARIANTS,
+            "different key type: INT32, then INT64",
+        ),
+        (
+            |run| run.workloads[0].keys = Some(Checksum(2)),
+            2 * VARIANTS,
+            "different keys: checksum 0000000000000001, then 0000000000000002",
         ),
         (
             |run| run.samples.retain(|s| s.variant != "variant-3"),

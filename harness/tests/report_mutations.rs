@@ -342,7 +342,7 @@ fn each(cases: u64, check: impl Fn(&Path, &mut Xoshiro256PlusPlus) -> bool) {
     }
     // Neither all refused nor all harmless: then the changes would teach nothing.
     assert!(
-        drawn > cases / 10 && drawn < cases,
+        drawn > cases / 50 && drawn < cases,
         "{drawn} of {cases} are drawn"
     );
 }
