@@ -4,13 +4,17 @@
 /// A number of seven bits a byte, which `rest` begins with.
 ///
 /// # Errors
-/// If it does not end.
+/// If it does not end, or has more than 64 bits.
 pub fn varint(rest: &mut &[u8]) -> Result<u64, String> {
     let mut value = 0;
     for shift in (0..u64::BITS).step_by(7) {
         let (&byte, after) = rest.split_first().ok_or("a page is cut off")?;
         *rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            break;
+        }
+        value |= bits << shift;
         if byte < 0x80 {
             return Ok(value);
         }
@@ -64,16 +68,22 @@ impl<'a> Deltas<'a> {
     /// of unsigned numbers so.
     ///
     /// # Errors
-    /// As [`Deltas::pass`].
+    /// As [`Deltas::pass`], or if they are wider than a difference can be.
     pub fn wide_int32s(mut self) -> Result<Option<Vec<u8>>, String> {
-        let (start, mut is_wide) = (self.rest, false);
-        let wide = |number: i64| i32::try_from(number).is_err();
+        /// Whatever a number of 32 bits is less than another one.
+        const WIDEST: u64 = 1 << 32;
+        let (start, mut is_wide, mut is_damaged) = (self.rest, false, false);
         self.each(|part| {
-            is_wide |= match part {
-                Part::First(first) => wide(first),
-                Part::Block(block) => wide(block.least) || block.bits > 32,
-            }
+            let (number, bits) = match part {
+                Part::First(first) => (first, 0),
+                Part::Block(block) => (block.least, block.bits),
+            };
+            is_wide |= i32::try_from(number).is_err() || bits > 32;
+            is_damaged |= number.unsigned_abs() > WIDEST || bits > 33;
         })?;
+        if is_damaged {
+            return Err("a page of 32-bit numbers has wider ones".to_owned());
+        }
         if !is_wide {
             return Ok(None);
         }
@@ -190,5 +200,21 @@ mod tests {
         // Others are left to the library.
         let narrow = [0x80, 1, 4, 3, 10, 0, 0, 0, 0, 0];
         assert_eq!(Deltas::new(&narrow, 3).wide_int32s(), Ok(None));
+    }
+
+    #[test]
+    fn numbers_wider_than_their_type_are_damage() {
+        // First numbers of 2^32 and of one more; the last byte of 64 bits, and of one more.
+        for (first, holds) in [
+            (&[0x80, 0x80, 0x80, 0x80, 0x20][..], true),
+            (&[0x82, 0x80, 0x80, 0x80, 0x20], false),
+        ] {
+            let page = [&[0x80, 1, 4, 1][..], first].concat();
+            assert_eq!(Deltas::new(&page, 1).wide_int32s().is_ok(), holds);
+        }
+        for (last, value) in [(1, Some(1 << 63)), (2, None)] {
+            let bytes = [&[0x80; 9][..], &[last]].concat();
+            assert_eq!(varint(&mut &bytes[..]).ok(), value);
+        }
     }
 }
