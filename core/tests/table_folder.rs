@@ -8,7 +8,7 @@ use std::process::Command;
 use join_core::checksum::checksum;
 use join_core::page::{DataType, PAGE_BYTES, PageFault};
 use join_core::table::{
-    Column, NamedColumn, TABLE_FILE, Table, TableError, TableMeta, write_folder,
+    Column, NamedColumn, TABLE_FILE, Table, TableError, TableMeta, discard_unfinished, write_folder,
 };
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};

@@ -145,7 +145,7 @@ fn series(data: &Data<'_>, variant: &str, threads: u32) -> Series {
         .collect();
     let points = rungs.iter().filter_map(|rung| {
         let result = own.iter().find(|r| r.workload == rung.name)?;
-        let tuples = (rung.build_rows + rung.probe_rows) as f64;
+        let tuples = rung.build_rows as f64 + rung.probe_rows as f64;
         Some((
             rung.build_rows as f64,
             result.seconds.reciprocal().scaled(tuples),
@@ -163,7 +163,7 @@ fn limit(data: &Data<'_>, threads: u32) -> Vec<(f64, f64)> {
     let rungs = data.rungs();
     let limit = rungs.iter().filter_map(|rung| {
         let seconds = limit_model::seconds(rung, threads, &data.run.limits, environment)?;
-        let tuples = (rung.build_rows + rung.probe_rows) as f64;
+        let tuples = rung.build_rows as f64 + rung.probe_rows as f64;
         Some((rung.build_rows as f64, tuples / seconds))
     });
     limit.collect()
