@@ -6,8 +6,7 @@ use std::ops::ControlFlow;
 use plan_bundles::job::plans::Planned;
 use plan_bundles::shape::Attribute;
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Query, SetExpr, Statement, TableFactor, TableWithJoins,
-    Visit, Visitor,
+    BinaryOperator, Expr, Query, SetExpr, Statement, TableFactor, TableWithJoins, Visit, Visitor,
 };
 
 use crate::compile::{chain, compile};
@@ -122,7 +121,6 @@ fn take_known(query: &mut Query) -> Result<(Vec<TableWithJoins>, Option<Expr>), 
         return Err("not a plain SELECT statement; write SELECT … FROM … WHERE …".to_owned());
     };
     select.projection.clear();
-    select.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
     Ok((std::mem::take(&mut select.from), select.selection.take()))
 }
 

@@ -104,10 +104,27 @@ fn main() -> ExitCode {
                 // What failed did so because its files were removed.
                 thread::park();
             }
-            say(&format!("error: {}", error.replace(['\n', '\r'], " ")));
+            say(&format!(
+                "error: {}",
+                bounded(&error.replace(['\n', '\r'], " "))
+            ));
             ExitCode::from(2)
         }
     }
+}
+
+/// The line without its middle, if it is longer than anybody reads: what is wrong stands in front, the remedy at the end.
+fn bounded(line: &str) -> String {
+    const FRONT: usize = 1000;
+    const END: usize = 300;
+    if line.len() <= FRONT + END {
+        return line.to_owned();
+    }
+    let front = &line[..line.floor_char_boundary(FRONT)];
+    format!(
+        "{front} … {}",
+        &line[line.ceil_char_boundary(line.len() - END)..]
+    )
 }
 
 /// Says something on standard error, if that can be written.

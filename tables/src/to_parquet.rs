@@ -31,7 +31,8 @@ const BATCH: usize = 8192;
 /// # Errors
 /// If `out` exists or the system refuses.
 pub fn export(table: &Table, out: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
-    if out.exists() {
+    // Also a link that leads nowhere.
+    if fs::symlink_metadata(out).is_ok() {
         return Err(Error::file(
             out,
             "the file exists; remove it first or choose another",
@@ -39,8 +40,15 @@ pub fn export(table: &Table, out: &Path, progress: &mut dyn FnMut(Progress)) -> 
     }
     let partial = Partial::beside(out)?;
     let file = File::create_new(&partial.0).map_err(Error::io("write", out))?;
-    write(table, BufWriter::new(&file), progress)
-        .map_err(|error| Error::file(out, format!("{}; check the disk", one_line(error))))?;
+    write(table, BufWriter::new(&file), progress).map_err(|error| {
+        Error::file(
+            out,
+            format!(
+                "{}; check the disk, and the limit on file sizes",
+                one_line(error)
+            ),
+        )
+    })?;
     file.sync_all().map_err(Error::io("write", out))?;
     fs::rename(&partial.0, out).map_err(Error::io("write", out))
 }

@@ -304,3 +304,49 @@ fn a_stop_leaves_nothing_behind() {
         }
     }
 }
+
+#[test]
+fn a_line_is_as_long_as_anybody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("v.csv"), format!("a\n{}\n", "é".repeat(1 << 20))).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tables"))
+        .args(["import", "v.csv", "--out", "w", "--types", "a=INT32"])
+        .current_dir(path)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        line.len() < 2000 && line.contains("v.csv, line 2"),
+        "{line}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("v.csv"), "a\n1\n").unwrap();
+    std::os::unix::fs::symlink("nowhere", path.join("link")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tables"));
+        command.args(arguments).current_dir(path).output().unwrap()
+    };
+    assert!(run(&["import", "v.csv", "--out", "t"]).status.success());
+    for arguments in [
+        ["export", "t", "--out", "link"],
+        ["import", "v.csv", "--out", "link"],
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.contains("exists"), "{line}");
+    }
+    assert!(
+        fs::symlink_metadata(path.join("link"))
+            .unwrap()
+            .is_symlink()
+    );
+}

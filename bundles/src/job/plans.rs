@@ -177,8 +177,9 @@ fn tree(node: &PlanNode, workers: f64, scans: &mut Vec<Scan>) -> Result<Tree, St
         ("Hash Join", [left, right]) => join(node, left, right, workers, scans),
         ("Seq Scan" | "Index Only Scan", []) => scan(node, workers, scans),
         ("Gather" | "Gather Merge", [child]) => tree(child, node.workers, scans),
-        ("Aggregate" | "Hash" | "Sort" | "Materialize" | "Limit", [child]) => {
-            tree(child, workers, scans)
+        ("Aggregate" | "Hash" | "Sort" | "Materialize", [child]) => tree(child, workers, scans),
+        ("Limit", _) => {
+            Err("a Limit, which joins do not have; plan the query without it".to_owned())
         }
         (other, _) => Err(format!(
             "a {other} is neither a hash join nor a scan of a whole table; plan the query with enable_nestloop, \

@@ -157,6 +157,8 @@ pub fn discard_unfinished(out: &Path) {
 fn is_free(folder: &Path) -> Result<bool, TableError> {
     match fs::read_dir(folder) {
         Ok(mut entries) => Ok(entries.next().is_none()),
+        // A file, or a link that leads nowhere.
+        Err(_) if fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir()) => Ok(false),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(TableError::io("write", folder)(error)),
     }

@@ -59,7 +59,12 @@ impl Conversion {
                 .map_err(|_| beyond("import the column as INT64 with --types")),
             (DataType::Int64, _) => i64::try_from(number)
                 .map(Value::Int64)
-                .map_err(|_| beyond("leave the column out with --columns, or convert it before")),
+                .map_err(|_| match self.decimal {
+                    Some(_) => beyond("leave the column out with --columns, or convert it before"),
+                    None => beyond(
+                        "leave the column out with --columns, or import it as FP64 with --types, which takes what FP64 holds",
+                    ),
+                }),
             (DataType::Varchar, _) => Err("a number in a column of strings".to_owned()),
         }
     }
@@ -82,7 +87,11 @@ impl Conversion {
 }
 
 /// A decimal of `scale` digits behind the point as FP64.
-fn decimal(number: i128, scale: u32, how: Decimals) -> Result<f64, String> {
+fn decimal(mut number: i128, mut scale: u32, how: Decimals) -> Result<f64, String> {
+    // 1.500 is 1.5.
+    while scale > 0 && number % 10 == 0 {
+        (number, scale) = (number / 10, scale - 1);
+    }
     // Who reads 15 digits into FP64 and writes 15 digits gets the same ones; an integer up to 2^53 is exact.
     let kept = number.unsigned_abs() < 10_u128.pow(f64::DIGITS)
         || scale == 0 && exact::has_integer(number);
@@ -132,6 +141,9 @@ mod tests {
             (0, 5, 0.0),
             (999_999_999_999_999, 2, 9_999_999_999_999.99),
             (1, 30, 1e-30),
+            (1_500_000_000_000_000_000, 18, 1.5),
+            (123_456_789_012_345_000_000, 6, 123_456_789_012_345.0),
+            (0, 38, 0.0),
             (7, 38, 7e-38),
             (9_007_199_254_740_992, 0, 9_007_199_254_740_992.0),
         ] {
