@@ -245,3 +245,32 @@ fn a_load_that_is_interrupted_leaves_nothing() {
     });
     assert!(!path.exists());
 }
+
+#[test]
+fn a_load_that_waits_for_its_first_row_is_interrupted_at_once() {
+    let (_postgres, server) = server("");
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("t");
+    let mut snapshot = Snapshot::begin(&server).unwrap();
+    let silent = query("SELECT n FROM t WHERE pg_sleep(3600) IS NOT NULL");
+    let plan = snapshot.plan(&silent, 1).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (progress, done) = (Progress::until(stop.clone()), AtomicBool::new(false));
+    let job = job(&plan, PlacementKind::Aligned, 64 << 10, 1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // Sooner or later the query is under way.
+                thread::sleep(Duration::from_millis(100));
+                stop.store(true, Ordering::Relaxed);
+                progress.end_waits(&server);
+            }
+        });
+        let loaded = job.load(&path, StoreKind::File, &|_, sink: &mut dyn Sink| {
+            work(&server, &plan, &progress, sink)
+        });
+        done.store(true, Ordering::Relaxed);
+        assert!(loaded.is_err());
+    });
+    assert!(!path.exists());
+}

@@ -88,7 +88,7 @@ fn load(
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         // Without a thread for it, nothing is shown.
-        let _ = thread::Builder::new().spawn_scoped(scope, || show(&progress, &done));
+        let _ = thread::Builder::new().spawn_scoped(scope, || show(&progress, server, &done));
         // Whatever ends the load ends what shows it.
         let _done = Raise(&done);
         job.load(&args.out, store, &|_, sink: &mut dyn Sink| {
@@ -137,13 +137,14 @@ fn open_files(files: u64) -> Result<(), Ending> {
     )))
 }
 
-/// Says how far the load is: often on a terminal, now and then elsewhere.
-fn show(progress: &Progress, done: &AtomicBool) {
+/// Says how far the load is: often on a terminal, now and then elsewhere. Ends its waits once somebody interrupts it.
+fn show(progress: &Progress, server: &Server, done: &AtomicBool) {
     let terminal = stderr().is_terminal();
     let interval = Duration::from_millis(if terminal { 200 } else { 5000 });
     let (began, mut shown) = (Instant::now(), Instant::now());
     while !done.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(20));
+        progress.end_waits(server);
         if shown.elapsed() < interval {
             continue;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use postgres::config::{Host, SslMode};
-use postgres::{Client, Config};
+use postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{ServerError, dsn, one_line, tls};
@@ -31,6 +31,7 @@ impl Server {
     /// If it is none, or the file has no certificates. The error does not repeat the string: it may hold a password.
     pub fn new(dsn: &str, ca: Option<&Path>) -> Result<Server, ServerError> {
         let mut config: Config = dsn.parse().map_err(|error| dsn::explain(&error))?;
+        dsn::check_hosts(&config)?;
         if config.get_password().is_none()
             && let Ok(password) = std::env::var("PGPASSWORD")
         {
@@ -68,10 +69,14 @@ impl Server {
 }
 
 impl Server {
+    /// Asks the server to end what a connection waits for; whether it could be asked.
+    pub(super) fn cancel(&self, token: &CancelToken) -> bool {
+        token.cancel_query(self.tls.clone()).is_ok()
+    }
+
     /// Ends a connection in the midst of a statement, all of whose rows would be waited for else.
     pub(super) fn abandon(&self, client: Client) {
-        let canceled = client.cancel_token().cancel_query(self.tls.clone());
-        if canceled.is_err() && !client.is_closed() {
+        if !self.cancel(&client.cancel_token()) && !client.is_closed() {
             // The socket is closed with the process.
             std::mem::forget(client);
         }

@@ -2,6 +2,9 @@
 
 use std::error::Error as _;
 
+use postgres::Config;
+use postgres::config::Host;
+
 use super::ServerError;
 
 /// Options that libpq takes and this client does not. Only these are named in errors: any other word may be a piece of a
@@ -42,6 +45,24 @@ const OF_OTHERS: [&str; 34] = [
     "sslrootcert",
     "sslsni",
 ];
+
+/// Refuses a host that begins with the end of a password.
+pub(super) fn check_hosts(config: &Config) -> Result<(), ServerError> {
+    let split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains(['@', ':', '/', '?', '#']) && !is_address(name));
+    match config.get_hosts().iter().any(split) {
+        true => Err(ServerError::Option(
+            "a password or user with @, :, /, ? or # in a URL is written with %40, %3A, %2F, %3F or %23; or use PGPASSWORD"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    host.trim_matches(['[', ']'])
+        .parse::<std::net::IpAddr>()
+        .is_ok()
+}
 
 /// Says what to write instead, without repeating more of the string than the name of an option.
 pub(super) fn explain(error: &postgres::Error) -> ServerError {
@@ -91,6 +112,27 @@ mod tests {
         ] {
             let error = explained(dsn);
             assert!(error.contains(said), "{dsn}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_cut_at_its_at_sign_is_no_host() {
+        for (dsn, holds) in [
+            ("postgresql://me:my@s3cret@db/x", false),
+            ("postgresql://me:s3cret/more@db.example/x", false),
+            ("postgresql://me:s3cret%40@db.example/x", true),
+            ("postgresql://me@[::1]:5432/x", true),
+            ("host=::1", true),
+            ("host=db.example,127.0.0.1", true),
+            ("host=/run/postgresql", true),
+        ] {
+            let checked = match dsn.parse() {
+                Ok(config) => check_hosts(&config),
+                Err(error) => Err(explain(&error)),
+            };
+            assert_eq!(checked.is_ok(), holds, "{dsn}");
+            let said = checked.err().map(|error| error.to_string());
+            assert!(!said.unwrap_or_default().contains("s3cret"), "{dsn}");
         }
     }
 

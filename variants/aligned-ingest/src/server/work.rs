@@ -4,15 +4,19 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use postgres::CopyOutReader;
+use crossbeam::queue::SegQueue;
+use postgres::{CancelToken, CopyOutReader};
 
 use super::plan::{Plan, join};
 use super::{Server, one_line};
 use crate::load::Sink;
 use crate::writer::WriteError;
 
+/// Why a load ends that somebody stops.
+const INTERRUPTED: &str = "interrupted";
+
 /// What was read so far, by all workers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Progress {
     /// Rows of streams that are done.
     pub rows: AtomicU64,
@@ -20,6 +24,8 @@ pub struct Progress {
     pub bytes: AtomicU64,
     next: AtomicUsize,
     stop: Arc<AtomicBool>,
+    /// How to end what connections wait for.
+    waits: SegQueue<CancelToken>,
 }
 
 impl Progress {
@@ -28,6 +34,21 @@ impl Progress {
         Progress {
             stop,
             ..Progress::default()
+        }
+    }
+
+    /// Once the load is to stop, ends what its connections wait for: a statement that sends nothing yet looks at no flag.
+    /// To be called until the load has ended: a statement may be sent just after it was asked to end.
+    pub fn end_waits(&self, server: &Server) {
+        if !self.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        for _ in 0..self.waits.len() {
+            let Some(token) = self.waits.pop() else {
+                return;
+            };
+            server.cancel(&token);
+            self.waits.push(token);
         }
     }
 }
@@ -50,11 +71,15 @@ pub fn work(
         let Some(copy) = plan.copies.get(number) else {
             return Ok(());
         };
+        if progress.stop.load(Ordering::Relaxed) {
+            return Err(WriteError::Source(INTERRUPTED.to_owned()));
+        }
         let mut client = match connected.take() {
             Some(client) => client,
             None => {
                 let mut fresh = server.connect().map_err(source)?;
                 join(&mut fresh, plan).map_err(source)?;
+                progress.waits.push(fresh.cancel_token());
                 fresh
             }
         };
@@ -96,7 +121,7 @@ impl Read for Counted<'_> {
 impl BufRead for Counted<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.progress.stop.load(Ordering::Relaxed) {
-            return Err(io::Error::other("interrupted"));
+            return Err(io::Error::other(INTERRUPTED));
         }
         self.stream.fill_buf().map_err(|error| {
             let inner = error
