@@ -382,7 +382,10 @@ fn columns_of_different_lengths() {
 fn an_existing_folder_is_never_overwritten() {
     let written = Written::new();
     let error = table().write(&written.path("")).expect_err("it exists");
-    assert_says(error, &["exists and is not empty", "remove it first"]);
+    assert_says(
+        error,
+        &["exists and is not an empty folder", "remove it first"],
+    );
     Table::open(&written.path("")).expect("untouched");
     // An empty folder is as good as none.
     let empty = written.outer.path().join("empty");
@@ -404,7 +407,8 @@ fn a_place_that_cannot_be_written() {
         &["cannot write", "file/table", "a part of the path is a file"],
     );
     let error = table().write(&file).expect_err("a file");
-    assert_says(error, &["cannot write", "a part of the path is a file"]);
+    assert_says(error, &["exists and is not an empty folder"]);
+    assert_eq!(fs::read(&file).expect("still there"), b"in the way");
     let error = table()
         .write(&outer.path().join("a/b"))
         .expect_err("no parent");

@@ -73,7 +73,7 @@ fn there_and_back() {
         ]
     );
     assert_eq!(table.num_rows(), 2);
-    assert!(refused(path, &import).contains("exists and is not empty"));
+    assert!(refused(path, &import).contains("exists and is not an empty folder"));
 
     done(path, &["export", "v", "--out", "v.parquet"]);
     let again = ["import", "v.parquet", "--out", "again", "--columns", "x,id"];

@@ -20,7 +20,7 @@ pub enum TableError {
         source: io::Error,
     },
     /// A folder that would be overwritten.
-    #[error("{} exists and is not empty; remove it first or choose another folder", .path.display())]
+    #[error("{} exists and is not an empty folder; remove it first or choose another place", .path.display())]
     Exists {
         /// The folder.
         path: PathBuf,

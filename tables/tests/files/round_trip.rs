@@ -152,6 +152,9 @@ fn what_exists_is_not_overwritten() {
     )
     .unwrap_err()
     .to_string();
-    assert!(error.contains("exists and is not empty"), "{error}");
+    assert!(
+        error.contains("exists and is not an empty folder"),
+        "{error}"
+    );
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
 }

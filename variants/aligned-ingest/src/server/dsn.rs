@@ -119,7 +119,7 @@ mod tests {
     fn a_password_that_is_cut_at_its_at_sign_is_no_host() {
         for (dsn, holds) in [
             ("postgresql://me:my@s3cret@db/x", false),
-            ("postgresql://me:s3cret/more@db.example/x", false),
+            ("postgresql://me:s3cret/more@db.example/x", true),
             ("postgresql://me:s3cret%40@db.example/x", true),
             ("postgresql://me@[::1]:5432/x", true),
             ("host=::1", true),
