@@ -49,7 +49,7 @@ fn against_server(_: &Chunks, _: &str, _: Option<&Path>) -> Result<Vec<String>, 
 fn against_server(chunks: &Chunks, dsn: &str, ca: Option<&Path>) -> Result<Vec<String>, Ending> {
     use aligned_ingest::server::{Server, check};
     let server = Server::new(dsn, ca).map_err(Ending::usage)?;
-    let (rows, differences) = check(chunks, &server, &super::team()).map_err(Ending::usage)?;
+    let (rows, differences) = check(chunks, &server, &super::team()?).map_err(Ending::usage)?;
     let columns = chunks.manifest().columns.len();
     if differences.is_empty() {
         say!("{server}: {rows} rows and the checksums of {columns} columns are the same");

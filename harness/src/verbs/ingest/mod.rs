@@ -20,6 +20,7 @@ use aligned_ingest::{Chunks, PlacementKind};
 use join_core::parallel::{Team, ThreadStart};
 
 use super::Ending;
+use crate::machine;
 use size::{Lengths, Size};
 
 /// What to do with chunks.
@@ -230,7 +231,7 @@ fn open(folder: &Path) -> Result<Chunks, Ending> {
 /// Opens chunks whose sections are what their manifest says. Also returns their whole rows.
 fn open_verified(folder: &Path) -> Result<(Chunks, u64), Ending> {
     let chunks = open(folder)?;
-    let rows = chunks.verify(&team()).map_err(|error| of(folder, error))?;
+    let rows = chunks.verify(&team()?).map_err(|error| of(folder, error))?;
     Ok((chunks, rows))
 }
 
@@ -240,9 +241,7 @@ fn of(folder: &Path, error: impl Display) -> Ending {
 }
 
 /// All processors.
-fn team() -> Team {
-    Team::new(
-        thread::available_parallelism().map_or(1, usize::from),
-        ThreadStart::Fresh,
-    )
+fn team() -> Result<Team, Ending> {
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
+    machine::team(threads, ThreadStart::Fresh).map_err(Ending::usage)
 }

@@ -22,7 +22,7 @@ pub(super) fn run(args: &Pages) -> Result<(), Ending> {
         .numeric_decimals
         .map_or(NumericAs::Fp64, NumericAs::ScaledInt64);
     let paged =
-        to_table(&chunks, &name, numeric, &team()).map_err(|error| of(&args.folder, error))?;
+        to_table(&chunks, &name, numeric, &team()?).map_err(|error| of(&args.folder, error))?;
     paged.table.write(&args.out).map_err(Ending::usage)?;
     for (column, values) in &paged.losses {
         tell!("column {column:?}: {values} values lost digits; see --numeric-decimals");
