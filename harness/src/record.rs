@@ -79,6 +79,24 @@ pub struct RunRecord {
     pub environment: Environment,
 }
 
+#[cfg(test)]
+impl RunRecord {
+    /// A small sweep with one thread.
+    pub(crate) fn of_a_test(environment: Environment) -> RunRecord {
+        RunRecord {
+            schema: SCHEMA,
+            id: "test".to_owned(),
+            started: "2026-01-01T00:00:00Z".to_owned(),
+            seed: 1,
+            size: Size::Quick,
+            modes: vec!["sweep".to_owned()],
+            command: Vec::new(),
+            threads: vec![1],
+            environment,
+        }
+    }
+}
+
 /// How large the workloads are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -460,9 +460,7 @@ mod tests {
     use crate::machine;
     use crate::measure::Cells;
     use crate::measure::sample::answer;
-    use crate::record::{
-        Environment, RunRecord, SCHEMA, Size, VariantRecord, WorkloadRecord, read_run,
-    };
+    use crate::record::{RunRecord, VariantRecord, WorkloadRecord, read_run};
     use crate::summary::summarise;
     use registry::{Variant, default_variant};
 
@@ -491,20 +489,6 @@ mod tests {
 
     fn panicking() -> Box<dyn Join> {
         Box::new(Spoilt(|_| panic!("a slip")))
-    }
-
-    fn run_record(environment: &Environment) -> Record {
-        Record::Run(RunRecord {
-            schema: SCHEMA,
-            id: "test".to_owned(),
-            started: "2026-01-01T00:00:00Z".to_owned(),
-            seed: 1,
-            size: Size::Quick,
-            modes: vec!["sweep".to_owned()],
-            command: Vec::new(),
-            threads: vec![1],
-            environment: environment.clone(),
-        })
     }
 
     #[test]
@@ -538,7 +522,9 @@ mod tests {
         let environment = machine::environment("test");
         let folder = tempfile::tempdir().unwrap();
         let mut writer = RecordWriter::create(folder.path()).unwrap();
-        writer.write(&run_record(&environment)).unwrap();
+        writer
+            .write(&Record::Run(RunRecord::of_a_test(environment.clone())))
+            .unwrap();
         let mut cells = Cells::default();
         for variant in &variants {
             cells.variant(variant, &[1]).unwrap();

@@ -128,8 +128,7 @@ fn failures(folder: &Path, page: &Path) -> Result<(), Ending> {
 mod tests {
     use super::*;
     use crate::record::{
-        Answer, Checksum, FailureRecord, PEER, RecordWriter, RunRecord, SCHEMA, Size, Toggles,
-        WorkloadRecord,
+        Answer, Checksum, FailureRecord, PEER, RecordWriter, RunRecord, Toggles, WorkloadRecord,
     };
 
     /// How a run ends in which these variants, of these families, failed, each with a wrong answer or with none.
@@ -137,17 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = RecordWriter::create(folder.path()).unwrap();
         let mut records = vec![
-            Record::Run(RunRecord {
-                schema: SCHEMA,
-                id: "test".to_owned(),
-                started: "2026-01-01T00:00:00Z".to_owned(),
-                seed: 1,
-                size: Size::Quick,
-                modes: vec!["sweep".to_owned()],
-                command: Vec::new(),
-                threads: vec![1],
-                environment: machine::environment("test"),
-            }),
+            Record::Run(RunRecord::of_a_test(machine::environment("test"))),
             Record::Workload(WorkloadRecord {
                 name: "w".to_owned(),
                 group: None,
