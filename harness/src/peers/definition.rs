@@ -44,7 +44,7 @@ pub enum Error {
         near: String,
     },
     /// Its definition cannot be read.
-    #[error("cannot read {0}; a peer is a folder with such a file (peers/README.md)")]
+    #[error("cannot read {0}; a peer is a folder with such a file (harness/peers/README.md)")]
     Io(RecordError),
     /// Its definition is wrong.
     #[error("{}: {message}", path.display())]

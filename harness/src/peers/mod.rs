@@ -1,5 +1,5 @@
 //! Peers: other engines on the same data, each a program in a process of its own that speaks the protocol of
-//! `peers/README.md`. Nothing here knows an engine.
+//! `harness/peers/README.md`. Nothing here knows an engine.
 
 mod definition;
 mod keys;
@@ -19,7 +19,7 @@ use crate::nearest::did_you_mean;
 
 /// The folder of peers: that of the source this program was built from, else `peers` in the working folder.
 pub fn folder() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("peers");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
     if source.is_dir() {
         source
     } else {

@@ -78,7 +78,7 @@ fn bundles_that_are_not_finished_leave_nothing() {
 fn plans() -> String {
     let plans = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../bundles/tests/files/plans.json"
+        "/../plans/bundles/tests/files/plans.json"
     );
     plans.to_owned()
 }
