@@ -131,10 +131,8 @@ pub fn write_folder<T, E: From<TableError>>(
 }
 
 /// Removes what this process has written for `out` and not finished, be it a file or a folder: for a program that is told to
-/// stop. Another thread may still be writing, and then gets an error.
+/// stop. Another thread may still be writing, and then gets an error; or be done at this moment, and then all of it stays.
 pub fn discard_unfinished(out: &Path) {
-    /// A file that is made meanwhile keeps its folder from being removed, so this is tried again.
-    const TRIES: u32 = 100;
     let Some(prefix) = partial_prefix(out) else {
         return;
     };
@@ -146,9 +144,14 @@ pub fn discard_unfinished(out: &Path) {
             .as_encoded_bytes()
             .starts_with(prefix.as_encoded_bytes())
         {
-            let path = entry.path();
-            let remove = || fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
-            let _ = (0..TRIES).find(|_| remove().is_ok());
+            // Only what is renamed here is ours alone: a folder that its writer has just put in its place must not be
+            // emptied there, and nothing can be made in one whose name is gone.
+            let mut discarded = name;
+            discarded.push(".discarded");
+            let discarded = entry.path().with_file_name(discarded);
+            if fs::rename(entry.path(), &discarded).is_ok() {
+                let _ = fs::remove_file(&discarded).or_else(|_| fs::remove_dir_all(&discarded));
+            }
         }
     }
 }
