@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use harness::charts;
-use harness::compare;
-use harness::record::parse_run;
-use harness::summary::{Cells, summarise_cells};
+use report::charts;
+use report::compare;
+use report::record::parse_run;
+use report::summary::{Cells, summarise_cells};
 use libfuzzer_sys::fuzz_target;
 
 /// What XML and HTML may hold.

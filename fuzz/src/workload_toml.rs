@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use harness::record::Size;
+use report::record::Size;
 use harness::workload::Definition;
 use libfuzzer_sys::fuzz_target;
 

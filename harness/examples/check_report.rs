@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn check(run: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let read = |name: &str| std::fs::read_to_string(run.join(name));
     let summary: Value = serde_json::from_str(&read("summary.json")?)?;
-    let samples = harness::record::read_run(run)?;
+    let samples = report::record::read_run(run)?;
     let mut faults = Vec::new();
     if summary["run"]["complete"] != true {
         faults.push("the run is not complete".to_owned());
@@ -133,7 +133,7 @@ fn results(summary: &Value, workloads: &[&str], threads: &[u32]) -> Vec<String> 
 }
 
 /// What is missing of the peers that the command line names.
-fn peers(summary: &Value, samples: &harness::record::Run, workloads: &[&str]) -> Vec<String> {
+fn peers(summary: &Value, samples: &report::record::Run, workloads: &[&str]) -> Vec<String> {
     let mut words = samples.run.command.iter();
     let named = words.find(|word| *word == "--peers").and(words.next());
     let cells: Vec<&Value> = summary["peers"].as_array().into_iter().flatten().collect();

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::limits;
-use crate::record::Size;
 use crate::verbs::table;
+use report::record::Size;
 
 /// A workbench for in-memory hash joins.
 #[derive(Debug, Parser)]

@@ -10,7 +10,7 @@ use std::thread;
 use join_core::parallel::{StartError, Team, ThreadStart};
 
 use crate::counters::Counters;
-use crate::record::{Cache, Environment};
+use report::record::{Cache, Environment};
 
 const UNKNOWN: &str = "unknown";
 
@@ -48,22 +48,6 @@ pub fn optimised() -> bool {
 /// Logical processors that this process may use, by affinity and quota.
 pub fn cores() -> u32 {
     thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
-}
-
-/// A name that stays the same as long as results of this machine can be compared: processor,
-/// cores, caches and memory in whole GiB. Letters, digits, `.` and `-` only, so it can name a file.
-pub fn id(environment: &Environment) -> String {
-    let mut name = format!("{} {}c", environment.cpu, environment.cores);
-    for cache in &environment.caches {
-        name += &format!(" l{} {}k", cache.level, cache.bytes >> 10);
-    }
-    let gib = (environment.memory_bytes as f64 / f64::from(1u32 << 30)).round();
-    name += &format!(" {gib}g");
-    name.to_lowercase()
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
 }
 
 /// Bytes that can be allocated without swapping: what the kernel calls available, no more than this process's control
@@ -295,13 +279,13 @@ mod tests {
             bytes: 1 << 20,
         }];
         machine.memory_bytes = (24 << 30) - (400 << 20);
-        let before = id(&machine);
+        let before = machine.machine_id();
         assert_eq!(before, "some-r-cpu-2.50ghz-8c-l2-1024k-24g");
         machine.memory_bytes += 5 << 20;
         machine.kernel = "another".to_owned();
-        assert_eq!(id(&machine), before);
+        assert_eq!(machine.machine_id(), before);
         machine.cores = 4;
-        assert_ne!(id(&machine), before);
+        assert_ne!(machine.machine_id(), before);
     }
 
     #[test]

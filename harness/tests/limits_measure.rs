@@ -5,8 +5,8 @@ use std::fs;
 use harness::limits::cache::{Cached, Measured};
 use harness::limits::{self, Item, Kernel, Limit, Plan};
 use harness::machine;
-use harness::record::{Environment, LimitRecord};
 use jiff::{SignedDuration, Timestamp};
+use report::record::{Environment, LimitRecord};
 
 fn environment() -> Environment {
     machine::environment("mimalloc")

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use harness::record::Size;
 use harness::workload::{all, resolve};
+use report::record::Size;
 
 const K: u64 = 1 << 10;
 const M: u64 = 1 << 20;

@@ -4,11 +4,11 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use harness::record::Size;
 use harness::workload::{Definition, Instance, Workload, resolve};
 use join_core::oracle;
 use join_core::page::DataType;
 use join_core::table::{Column, NamedColumn, Table};
+use report::record::Size;
 
 const OWN: &str = r#"
 name = "own"

@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use harness::record::Size;
 use harness::workload::{Definition, Instance};
 use proptest::prelude::*;
 use proptest::sample::select;
+use report::record::Size;
 
 /// Counts what is allocated. This file has one test, so that nobody else allocates meanwhile.
 struct Counting;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use harness::record::Size;
 use harness::workload::{Definition, Instance, Workload};
 use join_core::checksum::RowHasher;
 use join_core::table::{Column, Value};
 use proptest::prelude::*;
+use report::record::Size;
 
 const BUILD_KEYS: [&str; 5] = [
     "\"unique\"",

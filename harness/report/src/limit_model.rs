@@ -21,7 +21,6 @@
 //! tuples / scatter(2^bits) + max(8 * tuples / sequential, tuples / random(L2 / 2))
 //! ```
 
-use crate::limits::Kernel;
 use crate::record::{Environment, LimitRecord, WorkloadRecord};
 
 /// Bytes of a tuple: a 32-bit key and a 32-bit row id.
@@ -71,11 +70,16 @@ fn model(
     Some(in_order.min(tuples / scatter + partition_by_partition))
 }
 
+/// The name of the limit of a write-combining scatter into `2^bits` partitions.
+pub fn scatter_limit(bits: u32) -> String {
+    format!("scatter_combined_2^{bits}_tuples_per_second")
+}
+
 /// The rate of the write-combining scatter into at least `2^bits` partitions, of those that were measured: the
 /// smallest fan-out that is large enough, else the largest.
 fn scatter_rate(limits: &[LimitRecord], threads: u32, bits: u32) -> Option<f64> {
     let measured = (0..=MOST_SCATTER_BITS).filter_map(|measured| {
-        let what = Kernel::ScatterCombined { bits: measured }.what();
+        let what = scatter_limit(measured);
         Some((measured, rate(limits, &what, threads, u64::MAX)?))
     });
     let (enough, less): (Vec<_>, Vec<_>) = measured.partition(|&(measured, _)| measured >= bits);

@@ -1,10 +1,12 @@
 //! What a run of plans measured.
 
-use join_core::checksum::Checksum;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Environment, is_time};
+use crate::record::{Checksum, Environment, is_time};
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio, paired_ratios};
+
+/// The file of a run's folder that held what was measured of plans.
+pub const PLANS_FILE: &str = "plans.json";
 
 /// The version of the form that this crate writes and reads.
 pub const SCHEMA: u32 = 1;

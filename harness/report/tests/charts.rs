@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use harness::charts::{self, Chart, LeftOut, text};
-use harness::record::*;
-use harness::summary::{Cells, summarise_cells};
 use proptest::prelude::*;
+use report::charts::{self, Chart, LeftOut, text};
+use report::record::*;
+use report::summary::{Cells, summarise_cells};
 
-mod report_synthetic;
+mod synthetic;
 mod xml;
 
 fn draw(records: &[Record]) -> Vec<Result<Chart, LeftOut>> {
@@ -25,7 +25,7 @@ fn draw(records: &[Record]) -> Vec<Result<Chart, LeftOut>> {
 }
 
 fn drawn() -> Vec<Chart> {
-    let charts = draw(&report_synthetic::records(4));
+    let charts = draw(&synthetic::records(4));
     charts.into_iter().map(|chart| chart.unwrap()).collect()
 }
 
@@ -70,12 +70,12 @@ fn every_chart_is_drawn_with_its_axes() {
 fn every_variant_is_named() {
     for name in ["times", "throughput", "scaling", "memory"] {
         let texts = texts(&chart(name));
-        for (variant, ..) in report_synthetic::VARIANTS {
+        for (variant, ..) in synthetic::VARIANTS {
             assert!(texts.iter().any(|t| t.text == variant), "{name}: {variant}");
         }
     }
     let texts = texts(&chart("phases"));
-    for (variant, family, ..) in report_synthetic::VARIANTS {
+    for (variant, family, ..) in synthetic::VARIANTS {
         let named = texts.iter().any(|t| t.text == variant);
         assert_eq!(named, family != "peer", "{variant}");
     }
@@ -172,7 +172,7 @@ fn frame(label: &xml::Text) -> [f64; 4] {
 #[test]
 fn a_chart_without_data_says_why() {
     let only = |wanted: fn(&Record) -> bool| {
-        let records = report_synthetic::records(2);
+        let records = synthetic::records(2);
         let left = draw(&records.into_iter().filter(wanted).collect::<Vec<_>>());
         left.into_iter()
             .filter_map(Result::err)
@@ -196,7 +196,7 @@ fn a_variant_with_a_wrong_answer_has_no_mark() {
         let times = texts(charts[0].as_ref().unwrap());
         times.iter().filter(|t| t.text == "sort-merge").count()
     };
-    let mut records = report_synthetic::records(2);
+    let mut records = synthetic::records(2);
     assert_eq!(rows(&records), 11);
     records.retain(|r| !matches!(r, Record::Failure(_)));
     assert_eq!(rows(&records), 12);
@@ -219,7 +219,7 @@ proptest! {
             state ^= state << 17;
             (state >> 11) as f64 / (1u64 << 53) as f64
         };
-        let mut records = report_synthetic::records(1);
+        let mut records = synthetic::records(1);
         let header = records.remove(0);
         records.retain(|_| next() < keep);
         for record in &mut records {

@@ -1,10 +1,10 @@
 //! Two runs side by side: what is said of runs whose truth is known.
 
-use harness::compare::{Comparison, compare, draw};
-use harness::record::*;
-use harness::stats::Verdict;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use report::compare::{Comparison, compare, draw};
+use report::record::*;
+use report::stats::Verdict;
 
 const VARIANTS: usize = 8;
 const WORKLOADS: usize = 6;
@@ -182,7 +182,7 @@ fn runs_of_the_same_code_are_within_noise() {
         cells += found.cells.len();
         within += found.counts.within_noise;
         let beyond = |v: &&_| {
-            let v: &harness::compare::VariantChange = v;
+            let v: &report::compare::VariantChange = v;
             v.change.verdict != Verdict::WithinNoise
         };
         variants_beyond += found.variants.iter().filter(beyond).count();
@@ -209,7 +209,7 @@ fn a_slowed_variant_is_called_slower_and_no_other() {
             assert_eq!(verdict_of(&found, &variant(number)), expected, "{number}");
         }
         let slower = |c: &&_| {
-            let c: &harness::compare::CellChange = c;
+            let c: &report::compare::CellChange = c;
             c.variant == variant(3) && c.change.verdict == Verdict::Slower
         };
         let cells = found.cells.iter().filter(slower).count();

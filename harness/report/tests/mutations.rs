@@ -4,18 +4,18 @@
 use std::fs;
 use std::path::Path;
 
-use harness::compare;
-use harness::plans::{Arm, Failure, Kind, Measured, PLANS_FILE, PlanRun};
-use harness::record::*;
-use harness::report::{PAGE_FILE, draw};
-use harness::stats;
-use harness::summary::{SUMMARY_FILE, Summary};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use report::compare;
+use report::page::{PAGE_FILE, draw};
+use report::plans::{Arm, Failure, Kind, Measured, PLANS_FILE, PlanRun};
+use report::record::*;
+use report::stats;
+use report::summary::{SUMMARY_FILE, Summary};
 use serde_json::{Value, json};
 
-mod report_synthetic;
+mod synthetic;
 #[allow(dead_code, reason = "where texts stand is for the chart tests")]
 mod xml;
 
@@ -47,7 +47,7 @@ fn run() -> Vec<Record> {
         Record::Memory(m) => WORKLOADS.contains(&&*m.workload) && VARIANTS.contains(&&*m.variant),
         _ => true,
     };
-    let mut records = report_synthetic::records(2);
+    let mut records = synthetic::records(2);
     records.retain(is_kept);
     let plan = PlanRecord {
         workload: "small-1k".into(),
@@ -79,7 +79,7 @@ fn plans() -> PlanRun {
         Some(Measured {
             bundle: bundle.into(),
             rows: 9,
-            checksum: join_core::checksum::Checksum(7),
+            checksum: Checksum(7),
             cold_seconds: seconds * 2.0,
             seconds: stats::interval(&samples, bundle).unwrap(),
             samples,

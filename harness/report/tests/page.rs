@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use harness::record::*;
-use harness::report::draw;
+use report::page::draw;
+use report::record::*;
 
-mod report_synthetic;
+mod synthetic;
 
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
@@ -21,7 +21,7 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn drawing_twice_gives_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 3);
+    synthetic::write(dir.path(), 3);
     let page = draw(dir.path()).unwrap();
     assert_eq!(page, dir.path().join("index.html"));
     let first = files(dir.path());
@@ -51,7 +51,7 @@ fn drawing_twice_gives_the_same_bytes() {
 #[test]
 fn the_page_stands_alone() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 2);
+    synthetic::write(dir.path(), 2);
     let page = fs::read_to_string(draw(dir.path()).unwrap()).unwrap();
     let links = page.replace("http://www.w3.org/2000/svg", "");
     for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {
@@ -76,7 +76,7 @@ fn the_page_stands_alone() {
 fn an_interrupted_run_is_drawn_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = RecordWriter::create(dir.path()).unwrap();
-    let records = report_synthetic::records(1);
+    let records = synthetic::records(1);
     for record in &records[..records.len() / 2] {
         writer.write(record).unwrap();
     }
@@ -90,7 +90,7 @@ fn an_interrupted_run_is_drawn_and_says_so() {
 #[test]
 fn the_environment_names_machine_and_command() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 1);
+    synthetic::write(dir.path(), 1);
     draw(dir.path()).unwrap();
     let text = fs::read(dir.path().join("environment.json")).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&text).unwrap();

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use harness::record::*;
-use harness::summary::{Summary, summarise};
+use report::record::*;
+use report::summary::{Summary, summarise};
 
-mod report_synthetic;
+mod synthetic;
 
 fn text(dir: &Path) -> String {
     fs::read_to_string(dir.join(SAMPLES_FILE)).unwrap()
@@ -15,8 +15,8 @@ fn text(dir: &Path) -> String {
 #[test]
 fn every_kind_survives_a_round_trip() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 1);
-    let records = report_synthetic::records(1);
+    synthetic::write(dir.path(), 1);
+    let records = synthetic::records(1);
     let text = text(dir.path());
     assert_eq!(text.lines().count(), records.len());
     for (line, record) in text.lines().zip(&records) {
@@ -48,7 +48,7 @@ fn lines_read_as_documented() {
 #[test]
 fn a_torn_last_line_is_left_out_and_cut_off() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 1);
+    synthetic::write(dir.path(), 1);
     let path = dir.path().join(SAMPLES_FILE);
     let whole = text(dir.path());
     for cut in [1, 2, 20, 40] {
@@ -67,7 +67,7 @@ fn a_torn_last_line_is_left_out_and_cut_off() {
 #[test]
 fn a_line_of_zeros_after_a_crash_is_torn() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 1);
+    synthetic::write(dir.path(), 1);
     let path = dir.path().join(SAMPLES_FILE);
     let mut bytes = fs::read(&path).unwrap();
     let whole = bytes.len();
@@ -81,7 +81,7 @@ fn a_line_of_zeros_after_a_crash_is_torn() {
 #[test]
 fn a_bad_line_in_the_middle_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 1);
+    synthetic::write(dir.path(), 1);
     let mut lines: Vec<String> = text(dir.path()).lines().map(str::to_owned).collect();
     lines[6] = lines[6][..30].to_owned();
     fs::write(dir.path().join(SAMPLES_FILE), lines.join("\n") + "\n").unwrap();
@@ -103,7 +103,7 @@ fn other_errors_say_what_and_where() {
     assert!(headless.contains("no `run` line"), "{headless}");
     let again = RecordWriter::create(dir.path()).unwrap_err().to_string();
     assert!(again.contains("samples.jsonl"), "{again}");
-    let mut record = serde_json::to_value(&report_synthetic::records(1)[0]).unwrap();
+    let mut record = serde_json::to_value(&synthetic::records(1)[0]).unwrap();
     record["schema"] = 2.into();
     fs::write(dir.path().join(SAMPLES_FILE), format!("{record}\n")).unwrap();
     let schema = read_run(dir.path()).unwrap_err().to_string();
@@ -113,7 +113,7 @@ fn other_errors_say_what_and_where() {
 #[test]
 fn a_resumed_run_is_complete_by_its_last_line() {
     let dir = tempfile::tempdir().unwrap();
-    report_synthetic::write(dir.path(), 1);
+    synthetic::write(dir.path(), 1);
     let mut writer = RecordWriter::append(dir.path()).unwrap();
     let first = text(dir.path()).lines().next().unwrap().to_owned();
     writer
@@ -144,7 +144,7 @@ fn run_of(records: &[Record]) -> Run {
 
 #[test]
 fn the_summary_has_the_documented_shape() {
-    let summary = summarise(&run_of(&report_synthetic::records(7)));
+    let summary = summarise(&run_of(&synthetic::records(7)));
     let json = serde_json::to_value(&summary).unwrap();
     assert_eq!(json["schema"], 1);
     for key in ["id", "started", "seed", "size", "complete"] {
@@ -221,7 +221,7 @@ fn the_summary_has_the_documented_shape() {
 
 #[test]
 fn medians_and_ratios_are_those_of_the_samples() {
-    let summary = summarise(&run_of(&report_synthetic::records(7)));
+    let summary = summarise(&run_of(&synthetic::records(7)));
     let fan_out = summary
         .ablations
         .iter()
@@ -239,7 +239,7 @@ fn medians_and_ratios_are_those_of_the_samples() {
 
 #[test]
 fn the_order_of_samples_does_not_matter() {
-    let mut records = report_synthetic::records(6);
+    let mut records = synthetic::records(6);
     let summary = summarise(&run_of(&records));
     let samples: Vec<usize> = (0..records.len())
         .filter(|at| matches!(records[*at], Record::Sample(_)))
@@ -252,7 +252,7 @@ fn the_order_of_samples_does_not_matter() {
 
 #[test]
 fn a_wrong_answer_takes_its_cell_out() {
-    let mut records = report_synthetic::records(3);
+    let mut records = synthetic::records(3);
     let spoilt = records.iter_mut().find_map(|record| match record {
         Record::Sample(s) if s.variant == "radix" && s.round == 2 && s.threads == 1 => Some(s),
         _ => None,
@@ -262,7 +262,7 @@ fn a_wrong_answer_takes_its_cell_out() {
     let workload = spoilt.workload.clone();
     let summary = summarise(&run_of(&records));
     let holds = |workload: &str, variant: &str, threads| {
-        let cell = |r: &&harness::summary::CellSummary| {
+        let cell = |r: &&report::summary::CellSummary| {
             r.workload == workload && r.variant == variant && r.threads == threads
         };
         summary.results.iter().any(|r| cell(&r))
@@ -280,7 +280,7 @@ fn a_wrong_answer_takes_its_cell_out() {
 
 #[test]
 fn an_error_without_an_answer_keeps_the_other_samples() {
-    let mut records = report_synthetic::records(3);
+    let mut records = synthetic::records(3);
     for record in &mut records {
         if let Record::Failure(failure) = record {
             failure.wrong = false;

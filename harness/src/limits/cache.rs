@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Limit;
 use crate::files;
-use crate::machine;
-use crate::record::Environment;
+use report::record::Environment;
 
 /// The version of the file format.
 const SCHEMA: u32 = 1;
@@ -24,7 +23,7 @@ pub struct Measured {
     schema: u32,
     /// RFC 3339.
     pub measured: String,
-    /// The machine's stable name ([`machine::id`]).
+    /// The machine's stable name ([`Environment::machine_id`]).
     pub machine: String,
     /// The setting of transparent huge pages.
     pub huge_pages: String,
@@ -51,7 +50,7 @@ impl Measured {
         Self {
             schema: SCHEMA,
             measured: now.to_string(),
-            machine: machine::id(environment),
+            machine: environment.machine_id(),
             huge_pages: environment.huge_pages.clone(),
             harness_version: environment.harness_version.clone(),
             limits,
@@ -68,7 +67,7 @@ impl Measured {
         if self.schema != SCHEMA || self.harness_version != environment.harness_version {
             return Some("it was written by another version".to_owned());
         }
-        if self.machine != machine::id(environment) || self.huge_pages != environment.huge_pages {
+        if self.machine != environment.machine_id() || self.huge_pages != environment.huge_pages {
             return Some("it is of another machine or another huge page setting".to_owned());
         }
         let Ok(measured) = self.measured.parse::<Timestamp>() else {
@@ -141,6 +140,6 @@ pub fn path(environment: &Environment) -> Option<PathBuf> {
             .filter(|path| path.is_absolute())
     };
     let folder = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    let name = format!("limits-{}.json", machine::id(environment));
+    let name = format!("limits-{}.json", environment.machine_id());
     Some(folder.join("joinery").join(name))
 }

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::console::tell;
 use crate::files::NewFile;
 use crate::machine;
-use crate::record::{Environment, LimitRecord};
-use crate::report;
+use report::record::{Environment, LimitRecord};
 
 pub mod cache;
 mod measure;
@@ -157,7 +156,8 @@ pub fn command(args: &Args) -> Result<(), Error> {
         .limits
         .retain(|limit| threads.contains(&limit.threads));
     if let Some(file) = json {
-        file.write(&report::json(&measured)).map_err(Error::Json)?;
+        file.write(&report::page::json(&measured))
+            .map_err(Error::Json)?;
     }
     print(&measured.limits).map_err(Error::Output)
 }

@@ -1,7 +1,8 @@
 //! What is to be measured.
 
 use crate::machine;
-use crate::record::Environment;
+use report::limit_model::scatter_limit;
+use report::record::Environment;
 
 const MIB: u64 = 1 << 20;
 
@@ -55,9 +56,7 @@ impl Kernel {
             Kernel::PrefetchedRead => "prefetched_random_reads_per_second".to_owned(),
             Kernel::RandomWrite => "random_writes_per_second".to_owned(),
             Kernel::Scatter { bits } => format!("scatter_2^{bits}_tuples_per_second"),
-            Kernel::ScatterCombined { bits } => {
-                format!("scatter_combined_2^{bits}_tuples_per_second")
-            }
+            Kernel::ScatterCombined { bits } => scatter_limit(bits),
         }
     }
 
@@ -103,7 +102,7 @@ pub struct Plan {
 
 impl Plan {
     /// Sequential reads, random reads by array size and scatters by fan-out, in huge pages where the kernel has
-    /// them: what [`crate::limit_model`] needs, in less than three seconds on two
+    /// them: what [`report::limit_model`] needs, in less than three seconds on two
     /// cores that have nothing else to do.
     pub fn quick(environment: &Environment, threads: &[u32]) -> Self {
         let largest = beyond_caches(environment, 256 * MIB);

@@ -16,12 +16,8 @@ use join_core::parallel::{Team, ThreadStart};
 
 use crate::limits::region::{Region, words, words_mut};
 use crate::limits::sequential;
-use crate::record::{IngestRecord, Size};
-
-/// The copying of `harness limits`, with plain stores.
-pub const COPY: &str = "copy";
-/// The copying of `harness limits`, with stores that go past the caches.
-pub const COPY_STREAMING: &str = "copy-streaming";
+use report::record::{IngestRecord, Size};
+use report::summary::{COPY, COPY_STREAMING};
 
 /// The rows that are written.
 pub const ROWS: [Rows; 2] = [Rows::Fixed, Rows::Lineorder];

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sample::Bench;
 use super::{Cell, Data};
-use crate::record::{Answer, Environment, Size, WorkloadRecord};
 use crate::workload::{Instance, Origin};
+use report::record::{Answer, Environment, Size, WorkloadRecord};
 
 /// The verb that starts the process.
 pub const VERB: &str = "__memory";

@@ -25,8 +25,8 @@ use join_core::join::Join;
 use join_core::table::Column;
 
 use crate::peers::Setup;
-use crate::record::{CONTROL_A, CONTROL_B, PlannedCell, Toggles, WorkloadRecord};
 use registry::{Configuration, NotCompiled, Part, Toggle, Variant};
+use report::record::{CONTROL_A, CONTROL_B, PlannedCell, Toggles, WorkloadRecord};
 
 /// A workload in memory.
 pub struct Data<'a> {

@@ -10,7 +10,7 @@ use join_core::memory::process;
 use super::rounds::{self, Budget};
 use super::sample::{Bench, Failed, Measured};
 use super::{Cell, Data, Progress, key, tags};
-use crate::record::{
+use report::record::{
     FailureRecord, NoteRecord, PlanRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
     Source, WorkloadRecord,
 };
@@ -425,7 +425,7 @@ impl Done {
             .iter()
             .filter(|failure| failure.workload == workload);
         let cell = |variant: &str, toggles, label: Option<&String>, threads| {
-            key(&crate::record::PlannedCell {
+            key(&report::record::PlannedCell {
                 variant: variant.to_owned(),
                 toggles,
                 label: label.cloned(),
@@ -460,9 +460,9 @@ mod tests {
     use crate::machine;
     use crate::measure::Cells;
     use crate::measure::sample::answer;
-    use crate::record::{RunRecord, VariantRecord, WorkloadRecord, read_run};
-    use crate::summary::summarise;
     use registry::{Variant, default_variant};
+    use report::record::{RunRecord, VariantRecord, WorkloadRecord, read_run};
+    use report::summary::summarise;
 
     /// A join that spoils the outcome of the default variant, or has none.
     struct Spoilt(fn(Outcome) -> Result<Outcome, JoinError>);

@@ -16,8 +16,8 @@ use super::{Cell, Work};
 use crate::counters::Counters;
 use crate::machine;
 use crate::peers::{Fault, Pool, Wanted};
-use crate::record::{Answer, Checksum, Environment, Phase};
 use registry::{Configuration, Merge};
+use report::record::{Answer, Checksum, Environment, Phase};
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
 const UNNAMED: f64 = 0.02;

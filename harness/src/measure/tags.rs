@@ -9,7 +9,7 @@ use join_core::tag::{BelowPrefix, MaskTable, SourceBits, TagScheme};
 use join_core::unchained::slot;
 
 use super::Data;
-use crate::record::TagsRecord;
+use report::record::TagsRecord;
 
 /// Directory slots a build tuple: that of the source, the default, and twice that.
 const SLOTS_PER_TUPLE: [f64; 3] = [0.125, 1.0, 2.0];

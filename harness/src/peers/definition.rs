@@ -12,8 +12,8 @@ use serde::Deserialize;
 use super::process;
 use crate::console::tell;
 use crate::machine;
-use crate::plain::plain;
-use crate::record::{Checksum, Environment, RecordError, read_regular};
+use report::plain::plain;
+use report::record::{Checksum, Environment, RecordError, read_regular};
 
 /// The file of a peer's folder that defines it.
 pub const FILE: &str = "peer.toml";

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{KeyFiles, Side};
 use super::plan::PlanFiles;
-use crate::plain::plain;
-use crate::record::is_time;
+use report::plain::plain;
+use report::record::is_time;
 
 /// How often a wait looks whether someone pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::Ending;
 use crate::cli::CompareArgs;
-use crate::compare::{COMPARISON_FILE, Change, Comparison, FILES, compare, draw, findings};
-use crate::record::{Run, SAMPLES_FILE, read_run};
-use crate::stats::Verdict;
+use report::compare::{COMPARISON_FILE, Change, Comparison, FILES, compare, draw, findings};
+use report::record::{Run, SAMPLES_FILE, read_run};
+use report::stats::Verdict;
 
 pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
     if let Some(percent) = args.fail_over

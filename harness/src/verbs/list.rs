@@ -5,9 +5,9 @@ use super::plan::sets::{SETS, Set};
 use crate::cli::Listed;
 use crate::console::tell;
 use crate::peers;
-use crate::record::Size;
 use crate::workload;
 use registry::{TOGGLES, default_variant, variants};
+use report::record::Size;
 
 /// Prints a table of what was asked for.
 pub(super) fn run(what: Listed) -> Result<(), Ending> {

@@ -27,7 +27,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Verb};
 use crate::console::tell;
-use crate::{limits, report};
+use crate::limits;
 
 /// Exit status after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -104,7 +104,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::List { what }) => list::run(what),
         Some(Verb::Ingest(verb)) => ingest::run(&verb),
         Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
-        Some(Verb::Report { run }) => report::redraw(&run)
+        Some(Verb::Report { run }) => report::page::redraw(&run)
             .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run")))
             .and_then(|page| line(&page.display().to_string())),
         Some(Verb::Table { what }) => table::run(&what),

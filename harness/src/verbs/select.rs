@@ -4,9 +4,9 @@ use super::Ending;
 use super::plan::sets::{SETS, Set};
 use crate::machine;
 use crate::nearest::did_you_mean;
-use crate::record::Size;
 use crate::workload::{self, Instance, is_path, matches};
 use registry::{Variant, variants};
+use report::record::Size;
 
 /// The workloads and variants of a run.
 pub(super) struct Selection {

@@ -20,9 +20,9 @@ use super::plan::verify::verify;
 use super::select::select;
 use crate::machine;
 use crate::measure::{Cells, Work};
-use crate::record::Size;
 use crate::workload::Instance;
 use registry::{Configuration, Merge, TOGGLES, Variant, variants};
+use report::record::Size;
 
 /// Pages of each side that are joined.
 const PAGES: (usize, usize) = (12, 24);

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::definition::Definition;
 use super::error::Error;
 use super::instance::Instance;
-use crate::record::Size;
+use report::record::Size;
 
 macro_rules! files {
     ($($name:literal)*) => {

@@ -5,7 +5,7 @@ use join_core::input::KeyColumn;
 use join_core::join::JoinInput;
 use join_core::key::Key;
 
-use crate::record::Checksum;
+use report::record::Checksum;
 
 /// Of the keys of both sides in the order of their rows, NULLs included. Other pages with the same keys have the same.
 pub fn keys_checksum(input: &JoinInput<'_>) -> Checksum {

@@ -15,7 +15,7 @@ use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::files;
-use crate::record::Size;
+use report::record::Size;
 
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::machine;
-use crate::record::{Answer, Checksum, WorkloadRecord};
+use report::record::{Answer, Checksum, WorkloadRecord};
 
 /// A workload at a size: everything about it but the data.
 #[derive(Clone, Debug)]

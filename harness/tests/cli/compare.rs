@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::{folder, run, run_folder, text};
-use harness::record::SAMPLES_FILE;
+use report::record::SAMPLES_FILE;
 
 const SWEEP: [&str; 6] = [
     "--sweep",

@@ -93,7 +93,7 @@ fn a_full_disk_is_an_error_and_keeps_what_was_measured() {
         last.starts_with("error: ") && last.contains("samples.jsonl"),
         "{error}"
     );
-    let run = harness::record::read_run(&folder.path().join("run")).unwrap();
+    let run = report::record::read_run(&folder.path().join("run")).unwrap();
     assert!(!run.complete);
 }
 

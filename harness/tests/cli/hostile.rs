@@ -208,7 +208,7 @@ fn names_that_are_no_text_are_names() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let run = harness::record::read_run(&here.join(name)).unwrap();
+    let run = report::record::read_run(&here.join(name)).unwrap();
     assert_eq!(run.run.command.last().unwrap(), "run\\xff");
 
     crate::plan::bundle(&here.join("b"), 10, |row| row);

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::record::{SAMPLES_FILE, read_run};
 use join_core::table::{Column, NamedColumn, Table};
+use report::record::{SAMPLES_FILE, read_run};
 
 use crate::common::{TINY, folder, harness, run, text};
 use crate::plan::bundle;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::record::{Lock, SAMPLES_FILE, read_run};
 use join_core::table::{Column, NamedColumn, Table};
+use report::record::{Lock, SAMPLES_FILE, read_run};
 
 use crate::common::{TINY, folder, harness, run, text};
 

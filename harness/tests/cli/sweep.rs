@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::common::{TINY, folder, harness, run, run_folder, text};
-use harness::record::{Run, SAMPLES_FILE, read_run};
+use report::record::{Run, SAMPLES_FILE, read_run};
 
 const SWEEP: [&str; 8] = [
     "--sweep",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::record::{Run, Source, read_run};
+use report::record::{Run, Source, read_run};
 
 /// Keys 0 to 999 on both sides, each matching itself.
 const WORKLOAD: &str = r#"

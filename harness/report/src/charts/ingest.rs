@@ -5,8 +5,7 @@ use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::style::{MUTED, Marker, Style};
 use super::{Chart, Data, LeftOut, scale, threads_text};
-use crate::measure::ingest::{COPY, COPY_STREAMING};
-use crate::summary::IngestSummary;
+use crate::summary::{COPY, COPY_STREAMING, IngestSummary};
 
 const TITLE: &str = "Rows into shared chunks";
 /// What direct writing should reach of the copying.

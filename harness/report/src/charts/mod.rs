@@ -7,11 +7,13 @@ use crate::stats::Interval;
 use crate::summary::{Cell, Cells, Summary};
 
 pub mod canvas;
+pub mod curves;
 pub mod frame;
 pub mod lines;
 pub mod plans;
 pub mod rows;
 pub mod scale;
+pub mod steps;
 pub mod style;
 pub mod text;
 

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::machine;
 use crate::record::{Environment, Run, Size, Toggles};
 use crate::stats::{self, Interval, Verdict};
 use crate::summary::{CellSummary, Cells, Summary, summarise_cells};
@@ -72,7 +71,7 @@ pub struct Side {
     pub dirty: bool,
     /// Workload sizes.
     pub size: Size,
-    /// [`machine::id`].
+    /// [`Environment::machine_id`].
     pub machine: String,
     /// The run's noise floor.
     pub floor: Option<f64>,
@@ -258,7 +257,7 @@ fn side(run: &Run, summary: &Summary) -> Side {
         commit: environment.commit.clone(),
         dirty: environment.dirty,
         size: run.run.size,
-        machine: machine::id(environment),
+        machine: environment.machine_id(),
         floor: summary.noise_floor.floor,
     }
 }
@@ -266,7 +265,7 @@ fn side(run: &Run, summary: &Summary) -> Side {
 /// Why nothing of two runs can be compared, if so.
 fn unlike(before: &Run, after: &Run) -> Option<String> {
     let [a, b] = [before, after].map(|run| &run.run.environment);
-    let [machine_a, machine_b] = [a, b].map(machine::id);
+    let [machine_a, machine_b] = [a, b].map(Environment::machine_id);
     if machine_a != machine_b {
         return Some(format!("different machine: {machine_a}, then {machine_b}"));
     }
@@ -297,7 +296,7 @@ fn differences(before: &Run, after: &Run) -> Vec<Difference> {
             let changed = if e.dirty { " with changes" } else { "" };
             format!("{}{changed}", e.commit)
         }),
-        ("machine", machine::id),
+        ("machine", Environment::machine_id),
         ("kernel", |e| e.kernel.clone()),
         ("transparent huge pages", |e| e.huge_pages.clone()),
         ("allocator", |e| e.allocator.clone()),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::chart::{self, beyond_noise, name};
 use super::{Change, Comparison, NotComparable, Side};
 use crate::charts::{scale, threads_text};
+use crate::page::html::{Table, escape};
+use crate::page::{PAGE_FILE, STYLE, json, write};
 use crate::record::RecordError;
-use crate::report::html::{Table, escape};
-use crate::report::{PAGE_FILE, STYLE, json, write};
 use crate::stats::{Interval, Verdict};
 
 const METHOD: &str = include_str!("method.html");

@@ -9,13 +9,13 @@ use crate::charts::{self, Chart};
 use crate::record::{Environment, Lock, RecordError, RunRecord, SAMPLES_FILE, Size, read_run};
 use crate::summary::{Cells, SUMMARY_FILE, summarise_cells};
 
-pub(crate) mod html;
+pub mod html;
 mod page;
 mod peers;
 mod plans;
 mod tables;
 
-pub(crate) use plans::write as write_plans;
+pub use plans::write as write_plans;
 
 /// The looks of every page.
 pub(crate) const STYLE: &str = include_str!("page.css");
@@ -93,7 +93,8 @@ fn environment(run: &RunRecord) -> EnvironmentFile<'_> {
     }
 }
 
-pub(crate) fn json(value: &impl Serialize) -> String {
+/// The value as indented JSON, with a line end.
+pub fn json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("string keys and plain values");
     text.push('\n');
     text

@@ -41,7 +41,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<PlanRun>, RecordError> {
 ///
 /// # Errors
 /// A file cannot be written.
-pub(crate) fn write(dir: &Path, run: &PlanRun) -> Result<(), RecordError> {
+pub fn write(dir: &Path, run: &PlanRun) -> Result<(), RecordError> {
     std::fs::create_dir_all(dir).map_err(|error| RecordError::io(dir, error))?;
     write_file(dir, PLANS_FILE, &json(run)).map(drop)
 }

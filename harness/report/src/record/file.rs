@@ -66,7 +66,8 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+    /// What the system said of a file or a folder.
+    pub fn io(path: &Path, source: io::Error) -> Self {
         RecordError::Io {
             path: path.to_path_buf(),
             source,
@@ -203,7 +204,10 @@ pub fn read_run(dir: &Path) -> Result<Run, RecordError> {
 }
 
 /// Reads a file, and nothing that may have no end or keep its reader waiting.
-pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, RecordError> {
+///
+/// # Errors
+/// It is no regular file, or cannot be read.
+pub fn read_regular(path: &Path) -> Result<Vec<u8>, RecordError> {
     regular(path)?;
     std::fs::read(path).map_err(|e| RecordError::io(path, e))
 }

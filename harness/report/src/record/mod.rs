@@ -13,8 +13,7 @@ mod file;
 mod lock;
 
 pub use check::{LEAST_SECONDS, MOST_SECONDS, is_time};
-pub(crate) use file::read_regular;
-pub use file::{RecordError, RecordWriter, Run, parse_run, read_run};
+pub use file::{RecordError, RecordWriter, Run, parse_run, read_regular, read_run};
 pub use lock::Lock;
 
 /// The file of a run's folder that holds its records.
@@ -79,10 +78,10 @@ pub struct RunRecord {
     pub environment: Environment,
 }
 
-#[cfg(test)]
 impl RunRecord {
-    /// A small sweep with one thread.
-    pub(crate) fn of_a_test(environment: Environment) -> RunRecord {
+    /// A small sweep with one thread, for tests.
+    #[doc(hidden)]
+    pub fn of_a_test(environment: Environment) -> RunRecord {
         RunRecord {
             schema: SCHEMA,
             id: "test".to_owned(),
@@ -150,6 +149,24 @@ pub struct Environment {
     pub harness_version: String,
     /// Which hardware counters were read, or why there are none.
     pub counters: String,
+}
+
+impl Environment {
+    /// A name that stays the same as long as results of this machine can be compared: processor,
+    /// cores, caches and memory in whole GiB. Letters, digits, `.` and `-` only, so it can name a file.
+    pub fn machine_id(&self) -> String {
+        let mut name = format!("{} {}c", self.cpu, self.cores);
+        for cache in &self.caches {
+            name += &format!(" l{} {}k", cache.level, cache.bytes >> 10);
+        }
+        let gib = (self.memory_bytes as f64 / f64::from(1u32 << 30)).round();
+        name += &format!(" {gib}g");
+        name.to_lowercase()
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("-")
+    }
 }
 
 /// One level of data cache.
@@ -228,7 +245,7 @@ pub struct Answer {
 }
 
 /// An order-independent checksum, 16 hex digits in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Checksum(pub u64);
 
 impl fmt::Display for Checksum {

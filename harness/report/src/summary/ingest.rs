@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::ingest::COPY;
 use crate::record::{IngestRecord, is_time};
 use crate::stats::{self, Interval};
+
+/// The copying of `harness limits`, with plain stores.
+pub const COPY: &str = "copy";
+/// The copying of `harness limits`, with stores that go past the caches.
+pub const COPY_STREAMING: &str = "copy-streaming";
 
 /// One way of writing rows of one kind with some workers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

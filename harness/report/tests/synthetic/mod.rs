@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use harness::record::*;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use report::record::*;
 
 /// Name, family, build, probe, nanoseconds a build row and a probe row, bytes a build row.
 type Made = (

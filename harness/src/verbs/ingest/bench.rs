@@ -4,10 +4,10 @@ use std::thread;
 
 use super::super::Ending;
 use super::{Bench, size};
-use crate::charts::scale::percent;
 use crate::measure::ingest::{Error, Plan, measure};
-use crate::summary::summarise_ingest;
 use crate::{limits, machine};
+use report::charts::scale::percent;
+use report::summary::summarise_ingest;
 
 /// Each flush is described in memory, too.
 const LEAST_SLOT: u64 = 4 << 10;

@@ -3,20 +3,11 @@
 use aligned_ingest::PlacementKind;
 use aligned_ingest::account::{Case, document, formula, simulate};
 
-use crate::charts::canvas::{Anchor, Canvas, GREY, GRID, INK};
-use crate::charts::frame::{self, LINE, MARGIN, WIDTH};
-use crate::charts::lines::Y_AXIS;
-use crate::charts::scale::{self, Axis};
-use crate::charts::style::{Style, Styles, mark};
+use report::charts::curves::{Axes, Series, draw};
+use report::charts::scale;
 
-const PLOT: f64 = 340.0;
-/// Room for the labels of the vertical axis and its title.
-const LEFT: f64 = MARGIN + Y_AXIS + 18.0;
-
-struct Series {
-    name: &'static str,
-    points: Vec<(f64, f64)>,
-}
+/// What all of them show.
+const SHARE: &str = "of the address space";
 
 /// File names and documents.
 pub(super) fn all(case: &Case) -> Vec<(&'static str, String)> {
@@ -95,9 +86,12 @@ fn by_slot(case: &Case) -> String {
     draw(
         "Space left empty, by slot",
         &explanation,
-        "slot",
-        scale::bytes,
-        case.slot as f64,
+        &Axes {
+            across: "slot",
+            unit: scale::bytes,
+            here: case.slot as f64,
+            up: SHARE,
+        },
         &series(&cases),
     )
 }
@@ -129,78 +123,12 @@ fn by_rows(case: &Case) -> String {
     draw(
         "Space left empty, by rows a worker",
         &explanation,
-        "rows a worker",
-        |v| scale::rows(v as u64),
-        here,
+        &Axes {
+            across: "rows a worker",
+            unit: |v| scale::rows(v as u64),
+            here,
+            up: SHARE,
+        },
         &series(&cases),
     )
-}
-
-fn draw(
-    title: &str,
-    explanation: &str,
-    x_title: &str,
-    unit: fn(f64) -> String,
-    here: f64,
-    series: &[Series],
-) -> String {
-    let mut canvas = Canvas::default();
-    let top = frame::header(&mut canvas, title, explanation) + LINE;
-    let bottom = top + PLOT;
-    let legend = frame::legend_width(series.iter().map(|s| s.name));
-    let right = WIDTH - MARGIN - legend - 16.0;
-    let points = || series.iter().flat_map(|s| &s.points);
-    let across = Axis::log(points().map(|p| p.0), 1.1, LEFT, right);
-    let up = Axis::log(points().map(|p| p.1), 1.3, bottom, top);
-    for power in across.powers_of_two(64.0) {
-        let value = 2f64.powi(power as i32);
-        let x = across.at(value);
-        canvas.line(&[(x, top), (x, bottom)], GRID, 1.0, None);
-        canvas.text(&unit(value), x, bottom + 10.0, Anchor::Middle, INK);
-    }
-    for value in up.ticks(28.0) {
-        let y = up.at(value);
-        canvas.line(&[(across.from, y), (right, y)], GRID, 1.0, None);
-        canvas.text(
-            &scale::percent(value),
-            across.from - 6.0,
-            y,
-            Anchor::End,
-            INK,
-        );
-    }
-    canvas.line(
-        &[(across.from, top), (across.from, bottom), (right, bottom)],
-        GREY,
-        1.0,
-        None,
-    );
-    canvas.text(
-        x_title,
-        (across.from + right) / 2.0,
-        bottom + 27.0,
-        Anchor::Middle,
-        GREY,
-    );
-    canvas.upright("of the address space", MARGIN + 2.0, (top + bottom) / 2.0);
-    if across.holds(here) {
-        let x = across.at(here);
-        canvas.line(&[(x, top), (x, bottom)], GREY, 1.0, Some((2.0, 3.0)));
-        canvas.text("this load", x, top - 8.0, Anchor::Middle, GREY);
-    }
-    let styles = Styles::new(series.iter().map(|s| s.name), &[]);
-    let looks: Vec<(Style, &str)> = series.iter().map(|s| (styles.of(s.name), s.name)).collect();
-    for (series, (style, _)) in series.iter().zip(&looks) {
-        let path: Vec<_> = series
-            .points
-            .iter()
-            .map(|p| (across.at(p.0), up.at(p.1)))
-            .collect();
-        canvas.line(&path, style.colour, 1.5, style.dash);
-        for (x, y) in path {
-            mark(&mut canvas, x, y, *style);
-        }
-    }
-    frame::legend(&mut canvas, right + 16.0, top, &looks);
-    canvas.finish(WIDTH, bottom + frame::X_AXIS + MARGIN)
 }

@@ -10,7 +10,7 @@ use aligned_ingest::account::{Account, Case, RowLengths, document, formula, simu
 use super::super::Ending;
 use super::size::text as size;
 use super::{Simulate, chart};
-use crate::charts::text::wrap;
+use report::charts::text::wrap;
 
 pub(super) fn run(args: &Simulate) -> Result<(), Ending> {
     let case = Case {

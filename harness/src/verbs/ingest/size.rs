@@ -66,9 +66,9 @@ impl FromStr for Lengths {
 pub fn text(bytes: f64) -> String {
     let tib = (1u64 << 40) as f64;
     if bytes >= tib {
-        return format!("{} TiB", crate::charts::scale::short(bytes / tib));
+        return format!("{} TiB", report::charts::scale::short(bytes / tib));
     }
-    crate::charts::scale::bytes(bytes)
+    report::charts::scale::bytes(bytes)
 }
 
 #[cfg(test)]

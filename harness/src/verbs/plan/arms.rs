@@ -7,8 +7,8 @@ use plan_executor::Options;
 use super::executor::{Bench, POOL};
 use super::executors::EXECUTORS;
 use super::measure::Request;
-use crate::plans::Kind;
 use crate::verbs::Ending;
+use report::plans::Kind;
 
 /// The executors of the request; for an ablation the first one again for each technique, without it.
 pub(super) fn benches(request: &Request<'_>) -> Result<Vec<(Bench, Kind)>, Ending> {

@@ -6,20 +6,9 @@ use super::executor::Bench;
 use super::executors::EXECUTORS;
 use super::folders::find;
 use super::{ExplainArgs, line};
-use crate::charts::canvas::{Anchor, Canvas, GREY, GRID, INK, SMALL};
-use crate::charts::{scale, text};
 use crate::files::NewFile;
 use crate::verbs::Ending;
-
-/// Pixels of a line of the picture, and of its parts from left to right.
-const ROW: f64 = 34.0;
-const INDENT: f64 = 18.0;
-const LEFT: f64 = 12.0;
-const BAR: f64 = 190.0;
-const LABEL: f64 = 150.0;
-
-/// The colour of a step's time.
-const TIME: (u8, u8, u8) = (70, 120, 180);
+use report::charts::{scale, steps};
 
 /// Levels that text is indented by at most: a plan may have very many.
 const INDENTED: usize = 64;
@@ -59,12 +48,13 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
         bench.threads
     );
     line(&title)?;
-    let steps = placed(&execution.telemetry);
-    for placed in &steps {
+    let placed = placed(&execution.telemetry);
+    for placed in &placed {
         lines(placed).iter().try_for_each(|text| line(text))?;
     }
     if let Some(file) = svg {
-        file.write(&picture(&title, &steps))
+        let drawn: Vec<_> = placed.iter().map(drawn).collect();
+        file.write(&steps::draw(&title, &drawn))
             .map_err(|error| Ending::Usage(format!("--svg: {error}")))?;
     }
     Ok(())
@@ -143,51 +133,15 @@ fn numbers(step: &Step) -> String {
     )
 }
 
-/// The tree with a bar of time beside each step.
-fn picture(title: &str, steps: &[Placed<'_>]) -> String {
-    let mut canvas = Canvas::default();
-    canvas.heading(title, LEFT, 20.0, 15.0);
-    let top = 44.0;
-    let longest = steps.iter().map(|placed| placed.step.seconds());
-    let longest = longest.fold(f64::MIN_POSITIVE, f64::max);
-    let lengths = steps.iter().map(|placed| {
-        let longer = text::width(&caption(placed.step), SMALL, false).max(text::width(
-            &heading(placed.step),
-            SMALL,
-            false,
-        ));
-        INDENT * placed.depth as f64 + longer
-    });
-    let bars = LEFT + lengths.fold(0.0, f64::max) + 16.0;
-    // Where the last step of each depth stands: the line of a child begins there.
-    let mut last_of_depth: Vec<f64> = Vec::new();
-    for (nth, placed) in steps.iter().enumerate() {
-        let y = top + ROW * nth as f64 + ROW / 2.0;
-        let x = LEFT + INDENT * placed.depth as f64;
-        last_of_depth.truncate(placed.depth);
-        if let Some(&parent) = last_of_depth.last() {
-            let elbow = [
-                (x - INDENT + 4.0, parent + 14.0),
-                (x - INDENT + 4.0, y),
-                (x - 3.0, y),
-            ];
-            canvas.line(&elbow, GREY, 1.0, None);
-        }
-        last_of_depth.push(y);
-        let step = placed.step;
-        canvas.text(&heading(step), x, y - 7.0, Anchor::Start, INK);
-        canvas.text(&caption(step), x, y + 8.0, Anchor::Start, GREY);
-        let width = BAR * step.seconds() / longest;
-        canvas.rect(bars, y - 8.0, BAR, 16.0, GRID);
-        canvas.rect(bars, y - 8.0, width.max(0.5), 16.0, TIME);
-        let label = format!(
-            "{}, {}",
-            scale::seconds(step.seconds()),
-            scale::bytes(step.bytes as f64)
-        );
-        canvas.text(&label, bars + BAR + 8.0, y, Anchor::Start, INK);
+/// A step as it is drawn.
+fn drawn(placed: &Placed<'_>) -> steps::Step {
+    steps::Step {
+        depth: placed.depth,
+        heading: heading(placed.step),
+        caption: caption(placed.step),
+        seconds: placed.step.seconds(),
+        bytes: placed.step.bytes,
     }
-    canvas.finish(bars + BAR + LABEL, top + ROW * steps.len() as f64 + 10.0)
 }
 
 /// Rows, and what the filters left of them.

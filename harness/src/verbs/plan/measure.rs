@@ -9,21 +9,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use join_core::checksum::Checksum;
 use plan_executor::Bundle;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use report::record::Checksum;
 
 use super::arms::{benches, distinct};
 use super::executor::Bench;
 use super::{Common, peers};
 use crate::console::command_line;
 use crate::peers::{Fault, Pool, Setup, Wanted};
-use crate::plans::{Arm, Failure, Kind, Measured, PlanRun};
-use crate::record::Environment;
-use crate::stats::{Interval, interval};
 use crate::verbs::Ending;
+use report::plans::{Arm, Failure, Kind, Measured, PlanRun};
+use report::record::Environment;
+use report::stats::{Interval, interval};
 
 /// What the executions before a sample take together, at least.
 const WARM_SECONDS: f64 = 0.01;
@@ -65,13 +65,11 @@ struct Answer {
     telemetry: Option<serde_json::Value>,
 }
 
-impl Measured {
-    /// Adds a sample.
-    fn add(&mut self, answer: &Answer) {
-        self.samples.push(answer.seconds);
-        self.peak_bytes = self.peak_bytes.max(answer.peak_bytes);
-        self.telemetry.clone_from(&answer.telemetry);
-    }
+/// Adds a sample.
+fn add(measured: &mut Measured, answer: &Answer) {
+    measured.samples.push(answer.seconds);
+    measured.peak_bytes = measured.peak_bytes.max(answer.peak_bytes);
+    measured.telemetry.clone_from(&answer.telemetry);
 }
 
 impl<'a> Rounds<'a> {
@@ -182,7 +180,7 @@ impl<'a> Rounds<'a> {
                 break;
             };
             if is_sample {
-                measured[arm].iter_mut().for_each(|m| m.add(&answer));
+                measured[arm].iter_mut().for_each(|m| add(m, &answer));
                 break;
             }
             warm += answer.seconds;
@@ -211,7 +209,7 @@ impl<'a> Rounds<'a> {
                 Ok(executed) => Ok(Some(Answer {
                     seconds: executed.seconds,
                     rows: executed.rows,
-                    checksum: executed.checksum,
+                    checksum: executed.checksum.map(|checksum| Checksum(checksum.0)),
                     peak_bytes: None,
                     telemetry: None,
                 })),
@@ -240,7 +238,7 @@ impl<'a> Rounds<'a> {
         Ok(Some(Answer {
             seconds,
             rows: execution.result.rows(),
-            checksum: Some(execution.result.checksum()),
+            checksum: Some(Checksum(execution.result.checksum().0)),
             peak_bytes: Some(peak as u64),
             telemetry,
         }))

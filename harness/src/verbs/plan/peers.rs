@@ -1,8 +1,8 @@
 //! Other engines that execute plans.
 
 use crate::peers::{self, Setup};
-use crate::record::Environment;
 use crate::verbs::Ending;
+use report::record::Environment;
 
 /// What is run of the peers of these names, with notes on those that are not installed.
 pub(super) fn find(

@@ -6,11 +6,11 @@ use super::line;
 use super::measure::{Request, Rounds};
 use crate::console::{one_line, tell};
 use crate::files::{NewFile, NewFolder};
-use crate::plans::{Arm, Failure, Kind, Measured, PlanRun};
-use crate::report::json;
-use crate::stats::Interval;
 use crate::verbs::{ALLOCATOR, Ending, interrupt_flag};
-use crate::{limits, machine, report};
+use crate::{limits, machine};
+use report::page::json;
+use report::plans::{Arm, Failure, Kind, Measured, PlanRun};
+use report::stats::Interval;
 
 /// Executes the bundles that the command line names.
 pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
@@ -55,8 +55,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
             .map_err(|error| Ending::Usage(format!("--json: {error}")))?;
     }
     if let Some(folder) = report_folder {
-        report::write_plans(folder.path(), &run).map_err(Ending::usage)?;
-        let page = report::draw(folder.path()).map_err(Ending::usage)?;
+        report::page::write_plans(folder.path(), &run).map_err(Ending::usage)?;
+        let page = report::page::draw(folder.path()).map_err(Ending::usage)?;
         line(&page.display().to_string())?;
     }
     match ended {

@@ -3,8 +3,8 @@
 use plan_bundles::{Benchmark, Data};
 use plan_executor::Bundle;
 
-use crate::record::Size;
 use crate::verbs::Ending;
+use report::record::Size;
 
 /// A set of plans of a sweep.
 #[derive(Debug)]

@@ -7,13 +7,12 @@ use jiff::Timestamp;
 
 use super::request::Request;
 use crate::cli::MeasureArgs;
-use crate::machine;
-use crate::record::{
+use crate::verbs::Ending;
+use report::page::html::shell_word;
+use report::record::{
     Environment, Lock, Record, RecordError, RecordWriter, Run, RunRecord, SAMPLES_FILE, SCHEMA,
     read_run,
 };
-use crate::report::html::shell_word;
-use crate::verbs::Ending;
 
 /// The run's folder and its records: new ones, or those of the run that goes on. No other process writes there meanwhile.
 pub(super) fn open(
@@ -185,8 +184,8 @@ fn same_run(
     if revision(then) != revision(environment) {
         return refuse("commit", &revision(then), &revision(environment));
     }
-    if machine::id(then) != machine::id(environment) {
-        return refuse("machine", &machine::id(then), &machine::id(environment));
+    if then.machine_id() != environment.machine_id() {
+        return refuse("machine", &then.machine_id(), &environment.machine_id());
     }
     for (what, of) in SETTINGS {
         if of(then) != of(environment) {

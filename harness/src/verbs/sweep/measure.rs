@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::request::{Item, Request};
 use crate::limits::{self, Plan};
 use crate::measure::{Cell, Data, Runner, Stop, ingest, memory, tags};
-use crate::record::{
+use registry::Variant;
+use report::record::{
     Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord, WorkloadRecord,
 };
-use registry::Variant;
 
 /// What a report says of `--samples 1`.
 const ONE_SAMPLE: &str =

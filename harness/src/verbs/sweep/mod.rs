@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use super::{ALLOCATOR, Ending, interrupt_flag};
 use crate::cli::MeasureArgs;
 use crate::console::{self, tell};
+use crate::machine;
 use crate::measure::{Bench, Progress, Runner, Stop};
-use crate::record::{EndRecord, Record, VariantRecord, read_run};
-use crate::summary::{CellFailure, Cells};
-use crate::{machine, report};
+use report::record::{EndRecord, Record, VariantRecord, read_run};
+use report::summary::{CellFailure, Cells};
 use request::Request;
 
 /// Measures and reports.
@@ -75,7 +75,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<(), Ending> {
     });
     runner.record(&end, |_| false).map_err(Ending::usage)?;
     runner.progress().finish();
-    let page = report::draw(&folder).map_err(Ending::usage)?;
+    let page = report::page::draw(&folder).map_err(Ending::usage)?;
     say!("{}", page.display());
     match measured {
         Err(Ending::Interrupted(_)) => Err(Ending::Interrupted(format!(
@@ -127,7 +127,7 @@ fn failures(folder: &Path, page: &Path) -> Result<(), Ending> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{
+    use report::record::{
         Answer, Checksum, FailureRecord, PEER, RecordWriter, RunRecord, Toggles, WorkloadRecord,
     };
 

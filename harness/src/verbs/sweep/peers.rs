@@ -1,8 +1,8 @@
 //! The peers of a run: those that were asked for and are installed.
 
 use crate::peers::{self, Setup};
-use crate::record::{Environment, PEER, Run, VariantRecord};
 use crate::verbs::Ending;
+use report::record::{Environment, PEER, Run, VariantRecord};
 
 /// What is run of the peers, and what there is to say of the others.
 pub(super) struct Peers {

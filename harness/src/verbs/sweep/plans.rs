@@ -5,14 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use super::request::Request;
 use crate::peers::{self, Peer};
-use crate::plans::PLANS_FILE;
-use crate::record::{Environment, Size};
-use crate::report;
 use crate::verbs::Ending;
 use crate::verbs::plan::folders::{Named, bundles};
 use crate::verbs::plan::measure::{self, Rounds};
 use crate::verbs::plan::sets::Set;
 use crate::verbs::plan::{Common, executors};
+use report::plans::PLANS_FILE;
+use report::record::{Environment, Size};
 
 /// What is measured of plans.
 pub(super) struct Plans {
@@ -99,6 +98,6 @@ impl Plans {
             tell(&name);
             rounds.measure(&bundle, &name)?;
         }
-        report::write_plans(folder, &rounds.finish()).map_err(Ending::usage)
+        report::page::write_plans(folder, &rounds.finish()).map_err(Ending::usage)
     }
 }

@@ -8,11 +8,11 @@ use crate::limits;
 use crate::machine;
 use crate::measure::{Budget, Cell, Cells};
 use crate::nearest::did_you_mean;
-use crate::record::{Environment, Size};
 use crate::verbs::Ending;
 use crate::verbs::select::{Selection, select};
 use crate::workload::Instance;
 use registry::{NotCompiled, Part, TOGGLES, Toggle, Variant, default_variant};
+use report::record::{Environment, Size};
 
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: u32 = 1024;

@@ -10,8 +10,8 @@ use join_core::parallel::{Team, ThreadStart};
 use super::super::Ending;
 use super::super::select::select;
 use super::at_hand::{tell_on_signals, told};
-use crate::record::Size;
 use registry::{Configuration, Merge, Part, TOGGLES, Toggle, Variant, variants};
+use report::record::Size;
 
 /// Joins after which a line says how far it has come.
 const REPORTED: u64 = 1000;
