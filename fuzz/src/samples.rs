@@ -5,10 +5,9 @@
 
 use std::path::Path;
 
-use report::charts;
 use report::compare;
+use report::page::Drawn;
 use report::record::parse_run;
-use report::summary::{Cells, summarise_cells};
 use libfuzzer_sys::fuzz_target;
 
 /// What XML and HTML may hold.
@@ -24,8 +23,8 @@ fuzz_target!(|input: &[u8]| {
             return;
         }
     };
-    let cells = Cells::new(&run);
-    let summary = summarise_cells(&run, &cells);
+    let drawn = Drawn::new(&run);
+    let summary = &drawn.summary;
     for cell in summary.results.iter().chain(&summary.peers) {
         let interval = cell.seconds;
         assert!(interval.low <= interval.median && interval.median <= interval.high);
@@ -33,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(cell.tuples_per_second.is_finite());
         assert!(cell.limit_ratio.is_none_or(f64::is_finite));
     }
-    for chart in charts::draw_all(&run, &summary, &cells).into_iter().flatten() {
+    for chart in drawn.charts.iter().chain(&drawn.plan_charts).flatten() {
         assert!(chart.svg.chars().all(is_legal));
     }
     let comparison = compare::compare(&run, &run);

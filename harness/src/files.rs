@@ -88,58 +88,6 @@ impl Drop for NewFile {
     }
 }
 
-/// A folder that a verb is going to write into, and that is gone if nothing is written in the end.
-#[derive(Debug)]
-pub struct NewFolder {
-    path: PathBuf,
-    /// Whether it was not there before.
-    made: bool,
-}
-
-impl NewFolder {
-    /// Makes the folder, and those that it lies in.
-    ///
-    /// # Errors
-    /// It is there and not empty, or cannot be made; in one line.
-    pub fn create(path: &Path) -> Result<Self, String> {
-        let cannot = |error: io::Error| cannot_write(path, &error);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(cannot)?;
-        }
-        let made = match fs::create_dir(path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                if fs::read_dir(path).map_err(cannot)?.next().is_some() {
-                    return Err(format!(
-                        "{} is there already and not empty; name another folder",
-                        path.display()
-                    ));
-                }
-                false
-            }
-            Err(error) => return Err(cannot(error)),
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            made,
-        })
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for NewFolder {
-    fn drop(&mut self) {
-        if self.made {
-            // One that is not empty stays.
-            let _ = fs::remove_dir(&self.path);
-        }
-    }
-}
-
 fn cannot_write(path: &Path, error: &io::Error) -> String {
     format!(
         "cannot write {}: {error}; choose another place",
@@ -203,20 +151,5 @@ mod tests {
                     .starts_with("cannot write /dev/full")
             );
         }
-    }
-
-    #[test]
-    fn a_folder_that_stays_empty_is_gone_and_none_is_written_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b");
-        drop(NewFolder::create(&path).unwrap());
-        assert!(!path.exists());
-        let kept = NewFolder::create(&path).unwrap();
-        fs::write(kept.path().join("file"), "").unwrap();
-        drop(kept);
-        assert!(NewFolder::create(&path).unwrap_err().contains("not empty"));
-        fs::remove_file(path.join("file")).unwrap();
-        drop(NewFolder::create(&path).unwrap());
-        assert!(path.exists(), "it was there before");
     }
 }

@@ -6,10 +6,10 @@
 pub mod cli;
 mod console;
 pub mod counters;
+pub mod experiment;
 mod files;
 pub mod limits;
 pub mod machine;
-pub mod measure;
 pub mod nearest;
 pub mod peers;
 pub mod verbs;

@@ -73,7 +73,10 @@ fn quick_answers_are_recorded_and_right() {
         let workload = instance.generate(None, NonZeroUsize::MIN).unwrap();
         assert!(workload.recorded, "{}", workload.name);
         assert_eq!(workload.oracle(), workload.expected, "{}", workload.name);
-        assert_eq!(workload.record().expected.rows, workload.expected.rows);
+        assert_eq!(
+            workload.record().expected.unwrap().rows,
+            workload.expected.rows
+        );
 
         let estimate = instance.estimated_results() as f64;
         let found = workload.expected.rows as f64;

@@ -1,9 +1,16 @@
-//! What a run of plans measured.
+//! What a run measured of whole plans: its samples sorted by executor and peer.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Checksum, Environment, is_time};
+use crate::plain::plain;
+use crate::record::{
+    CONTROL_A, CONTROL_B, Checksum, Environment, PLAN, RecordError, Run, SampleRecord,
+    ScheduledCell, Toggles, is_time, read_regular,
+};
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio, paired_ratios};
+use crate::summary::Cells;
 
 /// The file of a run's folder that held what was measured of plans.
 pub const PLANS_FILE: &str = "plans.json";
@@ -11,7 +18,7 @@ pub const PLANS_FILE: &str = "plans.json";
 /// The version of the form that this crate writes and reads.
 pub const SCHEMA: u32 = 1;
 
-/// A run of plans, as it stands in its file.
+/// The plans of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanRun {
     /// [`SCHEMA`].
@@ -118,7 +125,62 @@ pub struct Failure {
     pub error: String,
 }
 
+/// What a technique is set to where an executor does without it.
+pub const OFF: &str = "off";
+
+/// What an arm is called: `pipelined without filters`, `pipelined again`.
+pub fn name_of(variant: &str, toggles: &Toggles, label: Option<&str>) -> String {
+    let without = toggles.iter().map(|(name, setting)| match &**setting {
+        OFF => format!(" without {name}"),
+        setting => format!(" with {name}={setting}"),
+    });
+    let again = if label == Some(CONTROL_B) {
+        " again"
+    } else {
+        ""
+    };
+    format!("{variant}{}{again}", without.collect::<String>())
+}
+
+/// The cell of an arm that is called so.
+pub(crate) fn cell_of(name: &str, threads: u32) -> ScheduledCell {
+    let (name, is_control) = match name.strip_suffix(" again") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let mut parts = name.split(" without ");
+    ScheduledCell {
+        variant: parts.next().unwrap_or_default().to_owned(),
+        toggles: parts
+            .map(|part| (part.to_owned(), OFF.to_owned()))
+            .collect(),
+        label: is_control.then(|| CONTROL_B.to_owned()),
+        threads,
+        rounds: 0,
+    }
+}
+
 impl Measured {
+    /// What the samples of a cell on one plan say; none where it has none but cold ones.
+    fn of(bundle: &str, samples: &[&SampleRecord]) -> Option<Self> {
+        let mut samples = samples.to_vec();
+        samples.sort_by_key(|sample| sample.round);
+        let cold = samples.partition_point(|sample| sample.round == 0);
+        let (cold, warm) = samples.split_at(cold);
+        let times: Vec<f64> = warm.iter().map(|sample| sample.seconds).collect();
+        let seconds = interval(&times, bundle)?;
+        Some(Self {
+            bundle: bundle.to_owned(),
+            rows: warm[0].answer.rows,
+            checksum: warm[0].answer.checksum,
+            cold_seconds: cold.first().map_or(times[0], |sample| sample.seconds),
+            seconds,
+            samples: times,
+            peak_bytes: samples.iter().filter_map(|sample| sample.bytes).max(),
+            telemetry: None,
+        })
+    }
+
     /// Whether all of its times can have been measured.
     fn is_possible(&self) -> bool {
         let Interval { median, low, high } = self.seconds;
@@ -190,6 +252,100 @@ impl Arm {
 }
 
 impl PlanRun {
+    /// The plans of a run; none where it has none.
+    pub fn from_run(run: &Run) -> Option<Self> {
+        let run = run.part(PLAN);
+        let cells = Cells::new(&run);
+        let mut keys: Vec<ScheduledCell> = Vec::new();
+        let mut add = |variant: &str, toggles: &Toggles, label: Option<&str>, threads: u32| {
+            let key = ScheduledCell {
+                variant: variant.to_owned(),
+                toggles: toggles.clone(),
+                label: label.filter(|&label| label != CONTROL_A).map(str::to_owned),
+                threads,
+                rounds: 0,
+            };
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        };
+        for cell in run.schedules.iter().flat_map(|schedule| &schedule.cells) {
+            add(
+                &cell.variant,
+                &cell.toggles,
+                cell.label.as_deref(),
+                cell.threads,
+            );
+        }
+        for sample in &run.samples {
+            let label = sample.label.as_deref();
+            add(&sample.variant, &sample.toggles, label, sample.threads);
+        }
+        let first = keys.first()?.clone();
+        let kind = |key: &ScheduledCell| match key {
+            key if run.variant(&key.variant).is_some_and(|v| v.is_peer()) => Kind::Peer,
+            key if key.label.is_some() => Kind::Control,
+            key if key.variant == first.variant && key.toggles != first.toggles => Kind::Ablation,
+            _ => Kind::Executor,
+        };
+        let name = |key: &ScheduledCell| name_of(&key.variant, &key.toggles, key.label.as_deref());
+        let arms = keys.iter().map(|key| {
+            let bundles = run.workloads.iter().map(|workload| {
+                let bundle = &workload.name;
+                let cell = cells.find(bundle, &key.variant, &key.toggles, key.threads)?;
+                let is_ours = |sample: &&&SampleRecord| {
+                    let label = sample.label.as_deref().filter(|&label| label != CONTROL_A);
+                    label == key.label.as_deref()
+                };
+                let samples = cell.every_sample().iter().filter(is_ours).copied();
+                Measured::of(bundle, &samples.collect::<Vec<_>>())
+            });
+            Arm {
+                bundles: bundles.collect(),
+                ..Arm::new(name(key), kind(key))
+            }
+        });
+        let failures = cells.failures().map(|failure| Failure {
+            arm: name_of(&failure.variant, &failure.toggles, None),
+            bundle: failure.workload.clone(),
+            error: failure.error.clone(),
+        });
+        let mut plans = Self {
+            schema: SCHEMA,
+            started: run.run.started.clone(),
+            command: run.run.command.clone(),
+            environment: run.run.environment.clone(),
+            threads: first.threads,
+            arms: arms.collect(),
+            failures: failures.collect(),
+            notes: run.notes.clone(),
+        };
+        plans.summarise();
+        Some(plans)
+    }
+
+    /// Reads the file of an earlier version; none where there is no file.
+    ///
+    /// # Errors
+    /// It cannot be read, or says what cannot have been measured.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, RecordError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = read_regular(path)?;
+        let wrong = |line: usize, message: &str| RecordError::Plans {
+            path: path.to_owned(),
+            line,
+            message: plain(message),
+        };
+        let run: Self = serde_json::from_slice(&text)
+            .map_err(|error| wrong(error.line(), &error.to_string()))?;
+        match run.fault() {
+            Some(fault) => Err(wrong(1, &fault)),
+            None => Ok(Some(run)),
+        }
+    }
+
     /// Fills in sums and ratios.
     pub fn summarise(&mut self) {
         for at in 0..self.arms.len() {

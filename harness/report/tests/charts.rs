@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use report::charts::{self, Chart, LeftOut, text};
+use report::charts::{Chart, LeftOut, text};
+use report::page::Drawn;
 use report::record::*;
-use report::summary::{Cells, summarise_cells};
 
 mod synthetic;
 mod xml;
@@ -20,8 +20,7 @@ fn draw(records: &[Record]) -> Vec<Result<Chart, LeftOut>> {
         lines.collect::<String>().as_bytes(),
     )
     .unwrap();
-    let cells = Cells::new(&run);
-    charts::draw_all(&run, &summarise_cells(&run, &cells), &cells)
+    Drawn::new(&run).charts
 }
 
 fn drawn() -> Vec<Chart> {

@@ -42,12 +42,13 @@ fn workload(number: usize) -> WorkloadRecord {
         key_type: "INT32".into(),
         build_bytes: 4000,
         probe_bytes: 16000,
-        expected: Answer {
+        experiment: JOIN.into(),
+        expected: Some(Answer {
             rows: 7,
             sum_build: 8,
             sum_probe: 9,
             checksum: Checksum(number as u64),
-        },
+        }),
         keys: Some(Checksum(1)),
     }
 }
@@ -79,7 +80,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                             threads,
                             seconds: 1e-3 * effect(at, number) * drift * noise,
                             phases: Vec::new(),
-                            answer: workload(at).expected,
+                            answer: workload(at).expected.unwrap(),
                             bytes: None,
                             counters: Default::default(),
                             notes: Vec::new(),
@@ -128,13 +129,12 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                 definition: None,
             })
             .collect(),
-        plans: Vec::new(),
+        schedules: Vec::new(),
         limits: Vec::new(),
         samples,
         failures: Vec::new(),
         memory: Vec::new(),
         tags: Vec::new(),
-        ingest: Vec::new(),
         notes: Vec::new(),
         finished: None,
         complete: true,
@@ -283,7 +283,7 @@ fn what_cannot_be_compared_says_why() {
         ),
         (
             |run| {
-                run.workloads[0].expected.checksum = Checksum(99);
+                run.workloads[0].expected.as_mut().unwrap().checksum = Checksum(99);
                 for sample in &mut run.samples {
                     if sample.workload == "workload-0" {
                         sample.answer.checksum = Checksum(99);
@@ -311,6 +311,7 @@ fn what_cannot_be_compared_says_why() {
         (
             |run| {
                 run.failures.push(FailureRecord {
+                    label: None,
                     round: 1,
                     workload: "workload-2".into(),
                     variant: "variant-4".into(),

@@ -49,10 +49,10 @@ fn run() -> Vec<Record> {
     };
     let mut records = synthetic::records(2);
     records.retain(is_kept);
-    let plan = PlanRecord {
+    let plan = ScheduleRecord {
         workload: "small-1k".into(),
         seconds: 1.5,
-        cells: vec![PlannedCell {
+        cells: vec![ScheduledCell {
             variant: "serial+zero-copy".into(),
             toggles: Toggles::new(),
             label: None,
@@ -60,7 +60,7 @@ fn run() -> Vec<Record> {
             rounds: 2,
         }],
     };
-    records.insert(1, Record::Plan(plan));
+    records.insert(1, Record::Schedule(plan));
     records
 }
 
@@ -399,7 +399,7 @@ fn what_nobody_can_have_measured_is_refused() {
         ("sample", "/threads", json!(0), "0 threads"),
         ("ingest", "/seconds", json!(-2.0), "-2 is no time"),
         ("limit", "/value", json!(-1.0), "-1, below 0"),
-        ("plan", "/seconds", json!(-3.0), "-3 is no time"),
+        ("schedule", "/seconds", json!(-3.0), "-3 is no time"),
     ] {
         let mut lines = whole.clone();
         let at = first(kind);
@@ -449,6 +449,9 @@ fn records_of_ingest_that_were_measured_again_count_once() {
         parse_run(Path::new(SAMPLES_FILE), text.as_bytes()).unwrap()
     };
     let found = parse(&[&whole[..1], &ingest[..ingest.len() / 2], &again].concat());
-    assert_eq!(found.ingest, parse(&[&whole[..1], &again].concat()).ingest);
-    assert_eq!(found.ingest.len(), ingest.len());
+    assert_eq!(
+        found.samples,
+        parse(&[&whole[..1], &again].concat()).samples
+    );
+    assert_eq!(found.samples.len(), ingest.len());
 }

@@ -2,6 +2,7 @@
 //! `harness/peers/README.md`. Nothing here knows an engine.
 
 mod definition;
+mod found;
 mod keys;
 mod plan;
 mod pool;
@@ -10,6 +11,7 @@ mod process;
 use std::path::{Path, PathBuf};
 
 pub use definition::{Error, Missing, Peer, Setup};
+pub use found::Found;
 pub use keys::KeyFiles;
 pub use plan::PlanFiles;
 pub use pool::{Pool, Wanted};

@@ -3,8 +3,8 @@
 use join_core::memory::process::Source;
 
 use super::Ending;
+use crate::experiment::{Cells, memory};
 use crate::machine;
-use crate::measure::{Cells, memory};
 use crate::workload::Definition;
 use registry::variants;
 
@@ -39,5 +39,5 @@ fn measure() -> Result<(), Ending> {
         }
     }
     let environment = machine::environment("the system");
-    memory::print(instance, &wanted, &cells.into_vec(), &environment).map_err(Ending::Usage)
+    memory::print(instance, &wanted, cells.into_vec(), &environment).map_err(Ending::Usage)
 }

@@ -8,6 +8,7 @@ macro_rules! say {
 }
 
 mod compare;
+mod ended;
 pub mod ingest;
 mod list;
 mod memory;

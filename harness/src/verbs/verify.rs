@@ -18,8 +18,8 @@ use join_core::table::Column;
 use super::Ending;
 use super::plan::verify::verify;
 use super::select::select;
+use crate::experiment::{Cells, Work};
 use crate::machine;
-use crate::measure::{Cells, Work};
 use crate::workload::Instance;
 use registry::{Configuration, Merge, TOGGLES, Variant, variants};
 use report::record::Size;
@@ -159,7 +159,7 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
                 .parallel_from(0);
             for workload in workloads {
                 if let Err(fault) = check_one(&**join, configuration, workload, &team) {
-                    let toggles = &cell.name.toggles;
+                    let toggles = &cell.contender.name.toggles;
                     faults.push(format!(
                         "{} {toggles:?} on {} with {threads} threads: {fault}",
                         variant.name, workload.name

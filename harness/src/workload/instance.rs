@@ -16,7 +16,7 @@ use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::machine;
-use report::record::{Answer, Checksum, WorkloadRecord};
+use report::record::{Answer, Checksum, JOIN, WorkloadRecord};
 
 /// A workload at a size: everything about it but the data.
 #[derive(Clone, Debug)]
@@ -270,20 +270,26 @@ impl Workload {
         WorkloadRecord {
             name: self.name.clone(),
             group: self.group.clone(),
+            experiment: JOIN.to_owned(),
             sentence: self.sentence.clone(),
             build_rows: self.build.row_count(),
             probe_rows: self.probe.row_count(),
             key_type: self.key_type.to_string(),
             build_bytes: column_bytes(&self.build),
             probe_bytes: column_bytes(&self.probe),
-            expected: Answer {
-                rows: self.expected.rows,
-                sum_build: self.expected.sum_build,
-                sum_probe: self.expected.sum_probe,
-                checksum: Checksum(self.expected.checksum().0),
-            },
+            expected: Some(answer(&self.expected)),
             keys: Some(keys_checksum(&self.input())),
         }
+    }
+}
+
+/// The answer of a join as records hold it.
+pub fn answer(aggregate: &Aggregate) -> Answer {
+    Answer {
+        rows: aggregate.rows,
+        sum_build: aggregate.sum_build,
+        sum_probe: aggregate.sum_probe,
+        checksum: Checksum(aggregate.checksum().0),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use join_core::table::{Column, NamedColumn, Table};
-use report::record::{SAMPLES_FILE, read_run};
+use report::record::{PLAN, SAMPLES_FILE, read_run};
 
 use crate::common::{TINY, folder, harness, run, text};
 use crate::plan::bundle;
@@ -98,7 +98,8 @@ fn a_run_whose_plans_fail_is_not_complete_and_goes_on() {
     let output = run(at, &[&many[..], &plans, &["--resume", "run"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(read_run(&at.join("run")).unwrap().complete);
-    assert!(at.join("run/plans.json").is_file());
+    let run = read_run(&at.join("run")).unwrap();
+    assert!(run.workloads.iter().any(|w| w.experiment == PLAN));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use join_core::page::DataType;
 use join_core::table::{Column, NamedColumn, Table};
 use plan_executor::{Bundle, Join, Node, Operator, Output};
+use report::plans::PlanRun;
+use report::record::read_run;
 use serde_json::Value;
 
 use crate::common::{folder, run, text};
@@ -213,12 +215,12 @@ fn a_sweep_measures_plans_that_are_made_or_named() {
     let folder = folder();
     let here = folder.path();
     let names = |report: &str| -> Vec<String> {
-        let text = std::fs::read(here.join(report).join("plans.json")).unwrap();
-        let json: Value = serde_json::from_slice(&text).unwrap();
-        let arms = json["arms"].as_array().unwrap();
-        assert_eq!(arms.len(), 2, "both executors");
-        let measured = arms[1]["bundles"].as_array().unwrap().iter();
-        let names = measured.map(|measured| measured["bundle"].as_str().unwrap().to_owned());
+        let run = read_run(&here.join(report)).unwrap();
+        let plans = PlanRun::from_run(&run).unwrap();
+        let arms: Vec<&str> = plans.arms.iter().map(|arm| &*arm.name).collect();
+        assert_eq!(arms, ["pipelined", "pipelined again", "operator-at-a-time"]);
+        let measured = plans.arms[2].bundles.iter().flatten();
+        let names = measured.map(|measured| measured.bundle.clone());
         let page = std::fs::read_to_string(here.join(report).join("index.html")).unwrap();
         assert!(page.contains("Whole plans") && page.contains("id=\"plan-times\""));
         names.collect()
@@ -238,7 +240,7 @@ fn a_sweep_measures_plans_that_are_made_or_named() {
     );
     assert!(output.status.success(), "{}", text(&output.stderr));
     let made = names("made");
-    assert!(made.len() == 13 && made[0] == "ssb-q1.1", "{made:?}");
+    assert!(made.len() == 13 && made[0] == "ssb/q1.1", "{made:?}");
 
     std::fs::create_dir(here.join("plans")).unwrap();
     bundle(&here.join("plans/9c"), 100, |row| row);
@@ -251,7 +253,7 @@ fn a_sweep_measures_plans_that_are_made_or_named() {
     ];
     let output = run(here, &[&sweep[..], &named].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(names("named"), ["9c"]);
+    assert_eq!(names("named"), ["plans/9c"]);
 
     let output = run(here, &["verify", "--only", "plans-*"]);
     let out = text(&output.stdout);

@@ -44,7 +44,7 @@ fn what_is_there_is_not_written_over() {
         files
     };
     let before = files();
-    assert!(refused(here, &run_into).contains("--out: reports/a is there already"));
+    assert!(refused(here, &run_into).contains("is there already; name another folder with --out"));
     assert_eq!(files(), before);
 
     std::fs::write(here.join("notes"), "mine").unwrap();
@@ -119,7 +119,8 @@ fn a_failure_is_kept_and_the_others_are_measured() {
     assert_eq!(output.status.code(), Some(2), "{out}{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     assert!(
-        error.starts_with("error: 2a: pipelined: ") && error.contains("raise the memory limit"),
+        error.starts_with("error: plans/2a: pipelined: ")
+            && error.contains("raise the memory limit"),
         "{error}"
     );
     assert!(
@@ -133,10 +134,10 @@ fn a_failure_is_kept_and_the_others_are_measured() {
         .filter(|line| line.contains("raise the memory limit"));
     assert_eq!(told.count(), 2, "{out}");
     let json = json(&here.join("out.json"));
-    assert_eq!(measured(&json), [["1a", "none", "3a"]; 2]);
+    assert_eq!(measured(&json), [["plans/1a", "none", "plans/3a"]; 3]);
     assert_eq!(json["failures"].as_array().unwrap().len(), 2);
     let page = std::fs::read_to_string(here.join("out/index.html")).unwrap();
-    assert!(page.contains("What failed") && page.contains("raise the memory limit"));
+    assert!(page.contains("Failures") && page.contains("raise the memory limit"));
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn a_run_that_is_interrupted_keeps_what_it_has_measured() {
     let json = json(&here.join("out.json"));
     let measured = measured(&json);
     assert!(
-        measured[0][0] == "1a" && measured[0].len() < 4,
+        measured[0][0] == "plans/1a" && measured[0].len() < 4,
         "{measured:?}"
     );
 }
@@ -197,7 +198,10 @@ fn each_bundle_and_each_arm_has_a_name_of_its_own() {
     );
     assert!(output.status.success(), "{}", text(&output.stderr));
     let json = json(&here.join("out.json"));
-    assert_eq!(measured(&json), [["own/1a", "own", "other/1a", "other"]]);
+    assert_eq!(
+        measured(&json),
+        [["own/1a", "own/own", "other/1a", "other/other"]; 2]
+    );
     let output = run(here, &["plan", "check", "own", "other"]);
     let out = text(&output.stdout);
     assert!(

@@ -8,6 +8,7 @@ use join_core::table::{Column, NamedColumn, Table};
 use report::record::{Lock, SAMPLES_FILE, read_run};
 
 use crate::common::{TINY, folder, harness, run, text};
+use crate::plan::bundle;
 
 const CALL: [&str; 7] = [
     "--sweep",
@@ -146,7 +147,7 @@ fn what_failed_before_the_resume_decides_the_status_too() {
         let _ = std::fs::remove_dir_all(at.join("run"));
         assert!(call(at, "--out").status.success());
         let whole = records(at);
-        let plan = whole.find("{\"kind\":\"plan\"").unwrap();
+        let plan = whole.find("{\"kind\":\"schedule\"").unwrap();
         let failure = format!(
             "{{\"kind\":\"failure\",\"round\":0,\"workload\":\"own\",\"variant\":\"serial+zero-copy\",\"threads\":1,\
              \"error\":\"an error\",\"wrong\":{wrong}}}\n"
@@ -219,4 +220,52 @@ fn a_run_that_is_measured_is_not_gone_on_with() {
     assert_eq!(found.samples.len(), 2 * 2000);
     let ends = records(at).matches("\"kind\":\"end\"").count();
     assert!(found.complete && ends == 1);
+}
+
+/// Runs of plans and of the ingest go on after a kill, are drawn again and compared, as sweeps are.
+#[test]
+fn what_is_no_sweep_goes_on_after_a_kill_too() {
+    let folder = folder();
+    let here = folder.path();
+    std::fs::create_dir(here.join("plans")).unwrap();
+    for name in ["1a", "2a"] {
+        bundle(&here.join("plans").join(name), 100, |row| row);
+    }
+    let plans = ["plan", "run", "plans", "--samples", "3"];
+    let more = ["--executor", "pipelined,operator-at-a-time"];
+    let plans = [&plans[..], &more].concat();
+    let ingest = ["ingest", "bench", "--workers", "1,2", "--rounds", "3"];
+    let ingest = [&ingest[..], &["--bytes", "1MiB", "--slot", "64KiB"]].concat();
+    for call in [plans, ingest] {
+        let _ = std::fs::remove_dir_all(here.join("run"));
+        let _ = std::fs::remove_dir_all(here.join("other"));
+        for out in ["run", "other"] {
+            let output = run(here, &[&call[..], &["--out", out]].concat());
+            assert!(output.status.success(), "{}", text(&output.stderr));
+        }
+        let whole = read_run(&here.join("run")).unwrap();
+        for (until, nth) in [
+            ("\"kind\":\"schedule\"", 0),
+            ("\"round\":2", 0),
+            ("\"kind\":\"workload\"", 1),
+            ("\"round\":3", 4),
+        ] {
+            cut(here, until, nth);
+            let output = run(here, &[&call[..], &["--resume", "run"]].concat());
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            let found = read_run(&here.join("run")).unwrap();
+            assert!(found.complete && found.failures.is_empty());
+            assert_eq!(found.samples.len(), whole.samples.len(), "{until}");
+            assert_eq!(found.workloads, whole.workloads);
+        }
+        assert!(run(here, &["report", "run"]).status.success());
+        let output = run(here, &["compare", "run", "other", "--out", "comparison"]);
+        let out = text(&output.stdout);
+        assert!(output.status.success(), "{out}{}", text(&output.stderr));
+        let text = std::fs::read_to_string(here.join("comparison/comparison.json")).unwrap();
+        let comparison: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(comparison["not_comparable"], serde_json::json!([]));
+        assert!(!comparison["cells"].as_array().unwrap().is_empty());
+        std::fs::remove_dir_all(here.join("comparison")).unwrap();
+    }
 }

@@ -322,7 +322,7 @@ fn killed_ten_times_a_run_ends_with_the_same_samples() {
     let limits = |run: &Run| run.limits.len();
     assert_eq!(limits(&run), limits(&whole));
     assert_eq!(run.memory.len(), whole.memory.len());
-    assert_eq!(run.plans.len(), whole.plans.len());
+    assert_eq!(run.schedules.len(), whole.schedules.len());
     assert!(run.failures.is_empty());
 }
 

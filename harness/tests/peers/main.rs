@@ -123,7 +123,7 @@ fn right(place: &Place) -> String {
         .unwrap();
     assert!(output.status.success(), "{}", error_text(&output));
     let run = read_run(&place.path().join("before")).unwrap();
-    let answer = run.workloads[0].expected;
+    let answer = run.workloads[0].expected.unwrap();
     answering(&format!(
         "echo '{{\"seconds\": 0.000001, \"rows\": {}, \"sum_build\": {}, \"sum_probe\": {}}}'",
         answer.rows, answer.sum_build, answer.sum_probe

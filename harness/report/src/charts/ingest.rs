@@ -4,15 +4,15 @@ use super::canvas::Canvas;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::style::{MUTED, Marker, Style};
-use super::{Chart, Data, LeftOut, scale, threads_text};
+use super::{Chart, LeftOut, scale, threads_text};
 use crate::summary::{COPY, COPY_STREAMING, IngestSummary};
 
 const TITLE: &str = "Rows into shared chunks";
 /// What direct writing should reach of the copying.
 const TARGET: f64 = 0.8;
 
-pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
-    let all = &data.summary.ingest;
+/// Draws what was written.
+pub(crate) fn draw(all: &[IngestSummary]) -> Result<Chart, LeftOut> {
     if all.is_empty() {
         return Err(LeftOut {
             title: TITLE,

@@ -19,7 +19,7 @@ pub mod text;
 
 mod ablation;
 mod builds;
-mod ingest;
+pub(crate) mod ingest;
 mod memory;
 mod phases;
 mod scaling;
@@ -61,8 +61,12 @@ pub struct Data<'a> {
     styles: style::Styles,
 }
 
-/// Draws every chart that the run has data for.
-pub fn draw_all(run: &Run, summary: &Summary, cells: &Cells<'_>) -> Vec<Result<Chart, LeftOut>> {
+/// Draws every chart of joins and of the ingest that the run has data for.
+pub(crate) fn draw_all(
+    run: &Run,
+    summary: &Summary,
+    cells: &Cells<'_>,
+) -> Vec<Result<Chart, LeftOut>> {
     let data = Data::new(run, summary, cells);
     [
         times::draw,
@@ -74,10 +78,14 @@ pub fn draw_all(run: &Run, summary: &Summary, cells: &Cells<'_>) -> Vec<Result<C
         zero_copy::draw,
         tags::draw,
         memory::draw,
-        ingest::draw,
+        ingest_of_run,
     ]
     .map(|draw| draw(&data))
     .into()
+}
+
+fn ingest_of_run(data: &Data<'_>) -> Result<Chart, LeftOut> {
+    ingest::draw(&data.summary.ingest)
 }
 
 impl<'a> Data<'a> {

@@ -77,7 +77,9 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
 fn chosen<'a>(data: &Data<'a>) -> Vec<&'a WorkloadRecord> {
     let has_bars = |w: &&WorkloadRecord| !bars(data, &w.name, data.most_threads()).is_empty();
     let all: Vec<&WorkloadRecord> = data.workloads().filter(has_bars).collect();
-    let fan_out = |w: &WorkloadRecord| w.expected.rows as f64 / w.probe_rows.max(1) as f64;
+    let fan_out = |w: &WorkloadRecord| {
+        w.expected.map_or(0, |answer| answer.rows) as f64 / w.probe_rows.max(1) as f64
+    };
     let picks = [
         all.iter().rev().max_by_key(|w| w.build_rows),
         all.iter().min_by_key(|w| w.build_rows),

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::charts::{self, Chart};
-use crate::record::{Environment, Lock, RecordError, RunRecord, SAMPLES_FILE, Size, read_run};
-use crate::summary::{Cells, SUMMARY_FILE, summarise_cells};
+use crate::charts::{self, Chart, LeftOut};
+use crate::plans::PlanRun;
+use crate::record::{
+    Environment, JOIN, Lock, RecordError, Run, RunRecord, SAMPLES_FILE, Size, read_run,
+};
+use crate::summary::{Cells, SUMMARY_FILE, Summary, summarise_cells};
 
+mod document;
 pub mod html;
-mod page;
 mod peers;
 mod plans;
 mod tables;
-
-pub use plans::write as write_plans;
 
 /// The looks of every page.
 pub(crate) const STYLE: &str = include_str!("page.css");
@@ -46,25 +47,68 @@ struct EnvironmentFile<'a> {
 /// # Errors
 /// The records cannot be read, or a file cannot be written.
 pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
-    let plans = plans::read(dir)?;
-    if let Some(plans) = &plans
-        && !dir.join(SAMPLES_FILE).exists()
-    {
-        return plans::draw(dir, plans);
-    }
     let run = read_run(dir)?;
-    let cells = Cells::new(&run);
-    let summary = summarise_cells(&run, &cells);
-    let charts = charts::draw_all(&run, &summary, &cells);
-    let plan_charts = plans.as_ref().map(charts::plans::draw_all);
-    write(dir, SUMMARY_FILE, &json(&summary))?;
+    let drawn = Drawn::new(&run);
+    write(dir, SUMMARY_FILE, &json(&drawn.summary))?;
     write(dir, ENVIRONMENT_FILE, &json(&environment(&run.run)))?;
-    for Chart { name, svg, .. } in charts.iter().chain(plan_charts.iter().flatten()).flatten() {
+    for Chart { name, svg, .. } in drawn.charts() {
         write(dir, &format!("{name}.svg"), svg)?;
     }
-    let plans = plans.as_ref().zip(plan_charts.as_deref());
     // The page comes last: where it is, the rest is.
-    write(dir, PAGE_FILE, &page::page(&run, &summary, &charts, plans))
+    write(dir, PAGE_FILE, &document::page(&run, &drawn))
+}
+
+/// A run's summary, and its charts.
+#[derive(Debug)]
+pub struct Drawn {
+    /// Of all cells.
+    pub summary: Summary,
+    /// The joins alone, and their summary, by whose controls their charts judge; none where there are no joins.
+    joins: Option<(Run, Summary)>,
+    /// Of joins and of the ingest.
+    pub charts: Charts,
+    plans: Option<PlanRun>,
+    /// Of whole plans.
+    pub plan_charts: Charts,
+}
+
+/// Charts, or why they are missing.
+pub type Charts = Vec<Result<Chart, LeftOut>>;
+
+impl Drawn {
+    /// Summarises and draws a run.
+    pub fn new(run: &Run) -> Self {
+        let summary = summarise_cells(run, &Cells::new(run));
+        let joins = run.part(JOIN);
+        let cells = Cells::new(&joins);
+        let of_joins = Summary {
+            ingest: summary.ingest.clone(),
+            ..summarise_cells(&joins, &cells)
+        };
+        let has_joins = !joins.workloads.is_empty();
+        let charts = match (has_joins, summary.ingest.is_empty()) {
+            (true, _) => charts::draw_all(&joins, &of_joins, &cells),
+            (false, false) => vec![charts::ingest::draw(&summary.ingest)],
+            (false, true) => Vec::new(),
+        };
+        let plans = PlanRun::from_run(run);
+        Self {
+            summary,
+            joins: has_joins.then(|| (joins.clone(), of_joins)),
+            charts,
+            plan_charts: plans.as_ref().map_or(Vec::new(), charts::plans::draw_all),
+            plans,
+        }
+    }
+
+    /// The summary whose noise floor is the run's: that of the joins, where there are any.
+    fn judging(&self) -> &Summary {
+        self.joins.as_ref().map_or(&self.summary, |joins| &joins.1)
+    }
+
+    fn charts(&self) -> impl Iterator<Item = &Chart> {
+        self.charts.iter().chain(&self.plan_charts).flatten()
+    }
 }
 
 /// [`draw`]s a run that no process goes on with meanwhile.

@@ -1,14 +1,8 @@
-//! Whole plans: their part of a run's page, and the report of a run of plans alone.
+//! Whole plans: their part of a run's page.
 
-use std::path::{Path, PathBuf};
-
-use super::html::{Table, escape, shell_word};
-use super::page::{figures, findings};
-use super::{PAGE_FILE, STYLE, json, tables as run_tables, write as write_file};
-use crate::charts::{self, scale};
-use crate::plain::plain;
-use crate::plans::{Arm, Kind, PLANS_FILE, PlanRun};
-use crate::record::{RecordError, read_regular};
+use super::html::{Table, escape};
+use crate::charts::scale;
+use crate::plans::{Arm, Kind, PlanRun};
 use crate::stats::Interval;
 
 /// What the numbers of plans are.
@@ -17,74 +11,10 @@ pub(super) const INTRODUCTION: &str = "<p>Plans of scans and joins over paged ta
      turn begins with executions of at least 10 ms that do not count. Answers (rows and checksum) are equal, or stand \
      below as failures.</p>";
 
-/// Reads what a folder holds of plans, if it does.
-pub(super) fn read(dir: &Path) -> Result<Option<PlanRun>, RecordError> {
-    let path = dir.join(PLANS_FILE);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = read_regular(&path)?;
-    let wrong = |line: usize, message: &str| RecordError::Plans {
-        path: path.clone(),
-        line,
-        message: plain(message),
-    };
-    let run: PlanRun =
-        serde_json::from_slice(&text).map_err(|error| wrong(error.line(), &error.to_string()))?;
-    match run.fault() {
-        Some(fault) => Err(wrong(1, &fault)),
-        None => Ok(Some(run)),
-    }
-}
-
-/// Writes what was measured of plans into folder `dir`, which is made if needed.
-///
-/// # Errors
-/// A file cannot be written.
-pub fn write(dir: &Path, run: &PlanRun) -> Result<(), RecordError> {
-    std::fs::create_dir_all(dir).map_err(|error| RecordError::io(dir, error))?;
-    write_file(dir, PLANS_FILE, &json(run)).map(drop)
-}
-
-/// Writes charts and page.
-pub(super) fn draw(dir: &Path, run: &PlanRun) -> Result<PathBuf, RecordError> {
-    let charts = charts::plans::draw_all(run);
-    for chart in charts.iter().flatten() {
-        write_file(dir, &format!("{}.svg", chart.name), &chart.svg)?;
-    }
-    let words: Vec<String> = run.command.iter().map(|word| shell_word(word)).collect();
-    let notes = run.notes.iter();
-    let notes: String = notes
-        .map(|note| format!("<li>{}</li>\n", escape(note)))
-        .collect();
-    let mut machine = run_tables::machine(&run.environment);
-    machine.row(&[&"started", &run.started]);
-    let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Joinery: whole plans</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n\
-         <h1>Whole plans</h1>\n{INTRODUCTION}\n<h2>Findings</h2>\n<ul>\n{}{notes}</ul>\n<h2>Charts</h2>\n{}{}\
-         <h2>Machine and build</h2>\n{}<h2>How to run it again</h2>\n<pre>cargo run -p harness -- {}</pre>\n\
-         </main></body></html>\n",
-        findings(&charts),
-        figures(&charts),
-        tables(run),
-        machine.html(),
-        escape(&words.join(" ")),
-    );
-    // The page comes last: where it is, the rest is.
-    write_file(dir, PAGE_FILE, &page)
-}
-
-/// All arms, every plan, and what failed.
+/// All arms, and every plan.
 pub(super) fn tables(run: &PlanRun) -> String {
-    let failures = failures(run);
-    let failures = match failures.is_empty() {
-        true => String::new(),
-        false => format!("<h3>What failed</h3>\n{failures}"),
-    };
     format!(
-        "<h3>All plans together</h3>\n{}{failures}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
+        "<h3>All plans together</h3>\n{}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
          </details>\n",
         arms(run),
         plans(run)
@@ -168,14 +98,6 @@ fn plans(run: &PlanRun) -> String {
         ];
         row.extend(times);
         table.html_row(row);
-    }
-    table.html()
-}
-
-fn failures(run: &PlanRun) -> String {
-    let mut table = Table::new(&["executor", "plan", "error"]);
-    for failure in &run.failures {
-        table.row(&[&failure.arm, &failure.bundle, &failure.error]);
     }
     table.html()
 }

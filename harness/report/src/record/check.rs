@@ -23,9 +23,9 @@ impl Record {
                     let mut phases = sample.phases.iter();
                     phases.find_map(|phase| time("the seconds of a phase", phase.seconds))
                 }),
-            Record::Plan(plan) => {
-                let mut cells = plan.cells.iter();
-                time("seconds", plan.seconds)
+            Record::Schedule(schedule) => {
+                let mut cells = schedule.cells.iter();
+                time("seconds", schedule.seconds)
                     .or_else(|| cells.find_map(|cell| threads(cell.threads)))
             }
             Record::Limit(limit) => threads(limit.threads).or_else(|| {

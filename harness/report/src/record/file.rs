@@ -1,15 +1,16 @@
 //! A run's file: appended line by line, read back whole.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{
-    FailureRecord, IngestRecord, LimitRecord, Lock, MemoryRecord, PlanRecord, Record, RunRecord,
-    SAMPLES_FILE, SCHEMA, SampleRecord, TagsRecord, VariantRecord, WorkloadRecord,
+    FailureRecord, LimitRecord, Lock, MemoryRecord, Record, RunRecord, SAMPLES_FILE, SCHEMA,
+    SampleRecord, ScheduleRecord, TagsRecord, VariantRecord, WorkloadRecord, old,
 };
 use crate::plain::plain;
+use crate::plans::{PLANS_FILE, PlanRun};
 
 /// Why records could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +118,11 @@ impl RecordWriter {
         Ok(Self(lock))
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.0.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// Appends one line.
     ///
     /// # Errors
@@ -158,7 +164,7 @@ pub struct Run {
     /// One a name; a later line replaces an earlier one in its place.
     pub variants: Vec<VariantRecord>,
     /// How often each cell is measured.
-    pub plans: Vec<PlanRecord>,
+    pub schedules: Vec<ScheduleRecord>,
     /// Limits of the machine.
     pub limits: Vec<LimitRecord>,
     /// Measurements with a right answer.
@@ -169,8 +175,6 @@ pub struct Run {
     pub memory: Vec<MemoryRecord>,
     /// False positives of the tags.
     pub tags: Vec<TagsRecord>,
-    /// Rows written to chunks.
-    pub ingest: Vec<IngestRecord>,
     /// Sentences for the report.
     pub notes: Vec<String>,
     /// When the run ended, RFC 3339.
@@ -182,6 +186,57 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run that has measured nothing yet.
+    pub fn new(run: RunRecord) -> Self {
+        Self {
+            run,
+            workloads: Vec::new(),
+            variants: Vec::new(),
+            schedules: Vec::new(),
+            limits: Vec::new(),
+            samples: Vec::new(),
+            failures: Vec::new(),
+            memory: Vec::new(),
+            tags: Vec::new(),
+            notes: Vec::new(),
+            finished: None,
+            complete: false,
+            torn: false,
+        }
+    }
+
+    /// What it has of the workloads that are cases of `experiment`, and the variants that took part in no other alone.
+    pub fn part(&self, experiment: &str) -> Run {
+        let workloads = self.workloads.iter();
+        let (ours, others): (Vec<_>, Vec<_>) =
+            workloads.partition(|workload| workload.experiment == experiment);
+        let [ours, others] =
+            [ours, others].map(|list| list.iter().map(|w| &*w.name).collect::<HashSet<_>>());
+        let took_part = |in_these: &HashSet<&str>| -> HashSet<&str> {
+            let samples = self.samples.iter().map(|s| (&s.workload, &s.variant));
+            let failures = self.failures.iter().map(|f| (&f.workload, &f.variant));
+            let all = samples.chain(failures);
+            let those = all.filter(|(workload, _)| in_these.contains(&***workload));
+            those.map(|(_, variant)| &**variant).collect()
+        };
+        let (here, elsewhere) = (took_part(&ours), took_part(&others));
+        let stays = |name: &str| here.contains(name) || !elsewhere.contains(name);
+        Run {
+            run: self.run.clone(),
+            workloads: kept(&self.workloads, |w| ours.contains(&*w.name)),
+            variants: kept(&self.variants, |v| stays(&v.name)),
+            schedules: kept(&self.schedules, |s| ours.contains(&*s.workload)),
+            limits: self.limits.clone(),
+            samples: kept(&self.samples, |s| ours.contains(&*s.workload)),
+            failures: kept(&self.failures, |f| ours.contains(&*f.workload)),
+            memory: kept(&self.memory, |m| ours.contains(&*m.workload)),
+            tags: kept(&self.tags, |t| ours.contains(&*t.workload)),
+            notes: self.notes.clone(),
+            finished: self.finished.clone(),
+            ..*self
+        }
+    }
+
     /// The workload of that name.
     pub fn workload(&self, name: &str) -> Option<&WorkloadRecord> {
         self.workloads.iter().find(|w| w.name == name)
@@ -193,14 +248,24 @@ impl Run {
     }
 }
 
-/// Reads the records of the run in folder `dir`.
+/// Reads the records of the run in folder `dir`, those of earlier versions of this crate, too.
 ///
 /// # Errors
 /// The file cannot be read, a line other than a torn last one is not a record, or there is no
 /// `run` line.
 pub fn read_run(dir: &Path) -> Result<Run, RecordError> {
     let path = dir.join(SAMPLES_FILE);
-    parse_run(&path, &read_regular(&path)?)
+    let plans = PlanRun::read(&dir.join(PLANS_FILE))?;
+    if let Some(plans) = &plans
+        && !path.exists()
+    {
+        return Ok(old::run_of(dir, plans));
+    }
+    let mut run = parse_run(&path, &read_regular(&path)?)?;
+    if let Some(plans) = &plans {
+        old::add_plans(&mut run, plans);
+    }
+    Ok(run)
 }
 
 /// Reads a file, and nothing that may have no end or keep its reader waiting.
@@ -245,10 +310,10 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
             return Err(error(fault));
         }
         if let Record::Run(found) = &record
-            && found.schema != SCHEMA
+            && !(1..=SCHEMA).contains(&found.schema)
         {
             return Err(error(format!(
-                "schema {} is not the schema {SCHEMA} that this program reads",
+                "schema {} is none of the schemas 1 to {SCHEMA} that this program reads",
                 found.schema
             )));
         }
@@ -258,50 +323,34 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
         Record::Run(header) => Some(header.clone()),
         _ => None,
     });
-    let mut run = Run {
-        run: header.ok_or_else(|| RecordError::NoRun {
-            path: path.to_path_buf(),
-        })?,
-        workloads: Vec::new(),
-        variants: Vec::new(),
-        plans: Vec::new(),
-        limits: Vec::new(),
-        samples: Vec::new(),
-        failures: Vec::new(),
-        memory: Vec::new(),
-        tags: Vec::new(),
-        ingest: Vec::new(),
-        notes: Vec::new(),
-        finished: None,
-        complete: matches!(records.last(), Some(Record::End(end)) if end.complete),
-        torn: whole < text.len(),
-    };
-    let mut placed = HashMap::new();
+    let header = header.ok_or_else(|| RecordError::NoRun {
+        path: path.to_path_buf(),
+    })?;
+    let mut run = Run::new(header);
+    run.complete = matches!(records.last(), Some(Record::End(end)) if end.complete);
+    run.torn = whole < text.len();
+    let mut placed = old::Placed::new();
     for record in records {
         match record {
             Record::Run(_) => {}
             Record::Workload(r) => replace(&mut run.workloads, r, |r| &r.name),
             Record::Variant(r) => replace(&mut run.variants, r, |r| &r.name),
-            Record::Plan(r) => replace(&mut run.plans, r, |r| &r.workload),
+            Record::Schedule(r) => replace(&mut run.schedules, r, |r| &r.workload),
             Record::Limit(r) => run.limits.push(r),
             Record::Sample(r) => run.samples.push(r),
             Record::Failure(r) => run.failures.push(r),
             Record::Memory(r) => run.memory.push(r),
             Record::Tags(r) => run.tags.push(r),
-            // Those of a run that was killed among them are measured again, all of them.
-            Record::Ingest(r) => {
-                let key = (r.rows.clone(), r.way.clone(), r.workers, r.round);
-                let at = *placed.entry(key).or_insert(run.ingest.len());
-                match run.ingest.get_mut(at) {
-                    Some(old) => *old = r,
-                    None => run.ingest.push(r),
-                }
-            }
+            Record::Ingest(r) => old::add_ingest(&mut run, &mut placed, r),
             Record::Note(r) => run.notes.push(r.text),
             Record::End(r) => run.finished = Some(r.finished),
         }
     }
     Ok(run)
+}
+
+fn kept<T: Clone>(list: &[T], stays: impl Fn(&T) -> bool) -> Vec<T> {
+    list.iter().filter(|item| stays(item)).cloned().collect()
 }
 
 fn replace<T>(list: &mut Vec<T>, item: T, name: impl Fn(&T) -> &str) {

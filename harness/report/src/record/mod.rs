@@ -11,16 +11,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 mod check;
 mod file;
 mod lock;
+mod old;
 
 pub use check::{LEAST_SECONDS, MOST_SECONDS, is_time};
 pub use file::{RecordError, RecordWriter, Run, parse_run, read_regular, read_run};
 pub use lock::Lock;
+pub use old::IngestRecord;
 
 /// The file of a run's folder that holds its records.
 pub const SAMPLES_FILE: &str = "samples.jsonl";
 
-/// The version of the line format that this crate writes and reads.
-pub const SCHEMA: u32 = 1;
+/// The version of the line format that this crate writes. It reads version 1, too, which knew joins alone.
+pub const SCHEMA: u32 = 2;
 
 /// One line of `samples.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +34,9 @@ pub enum Record {
     Workload(WorkloadRecord),
     /// One variant or peer, before its first sample.
     Variant(VariantRecord),
-    /// How often each cell of a workload is measured, decided before its first sample.
-    Plan(PlanRecord),
+    /// How often each cell of a workload is measured, decided before its first sample but those of round 0.
+    #[serde(alias = "plan")]
+    Schedule(ScheduleRecord),
     /// One limit of this machine.
     Limit(LimitRecord),
     /// One measurement with a right answer.
@@ -44,7 +47,7 @@ pub enum Record {
     Memory(MemoryRecord),
     /// How many keys without a match a tag scheme lets through.
     Tags(TagsRecord),
-    /// Rows written by a placement of the aligned ingest, or copied.
+    /// A sample of the ingest as version 1 has it.
     Ingest(IngestRecord),
     /// A sentence that the report repeats (a peer that is missing, a workload that was left out).
     Note(NoteRecord),
@@ -183,26 +186,46 @@ pub struct Cache {
 pub struct WorkloadRecord {
     /// Unique in the run; a rung carries its size (`ladder-2^10`).
     pub name: String,
-    /// The ladder that this is a rung of.
+    /// The ladder that this is a rung of, or the set that it belongs to.
     #[serde(default)]
     pub group: Option<String>,
+    /// What kind of experiment it is a case of: [`JOIN`], [`PLAN`], [`INGEST`], or another one's name.
+    #[serde(default = "join")]
+    pub experiment: String,
     /// What it shows.
     pub sentence: String,
-    /// Rows of the build side.
+    /// Rows of the build side of a join.
+    #[serde(default)]
     pub build_rows: u64,
-    /// Rows of the probe side.
+    /// Rows of the probe side of a join; of other experiments, all rows that are read.
     pub probe_rows: u64,
-    /// `INT32` or `INT64`.
+    /// `INT32` or `INT64`, of a join.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key_type: String,
     /// Bytes of the build side's key column.
+    #[serde(default)]
     pub build_bytes: u64,
-    /// Bytes of the probe side's key column.
+    /// Bytes of the probe side's key column; of other experiments, all bytes that are read.
+    #[serde(default)]
     pub probe_bytes: u64,
-    /// The right answer.
-    pub expected: Answer,
-    /// Of the keys of both sides in the order of their rows, NULLs included; not known of runs of before it was recorded.
+    /// The right answer, where it is known beforehand. Else all have to answer alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Answer>,
+    /// Of the keys of both sides in the order of their rows, NULLs included, or of what else is read; not known of runs of
+    /// before it was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Checksum>,
+}
+
+/// The experiment that joins two columns of keys.
+pub const JOIN: &str = "join";
+/// The experiment that executes whole plans.
+pub const PLAN: &str = "plan";
+/// The experiment that writes rows to shared chunks.
+pub const INGEST: &str = "ingest";
+
+fn join() -> String {
+    JOIN.to_owned()
 }
 
 impl WorkloadRecord {
@@ -218,8 +241,8 @@ impl WorkloadRecord {
             ("build rows", |w| Some(w.build_rows.to_string())),
             ("probe rows", |w| Some(w.probe_rows.to_string())),
             ("key type", |w| Some(w.key_type.clone())),
-            ("result rows", |w| Some(w.expected.rows.to_string())),
-            ("answer", |w| Some(w.expected.checksum.to_string())),
+            ("result rows", |w| Some(w.expected?.rows.to_string())),
+            ("answer", |w| Some(w.expected?.checksum.to_string())),
             ("keys", |w| w.keys.map(|keys| keys.to_string())),
             ("build pages", |w| Some(format!("{} B", w.build_bytes))),
             ("probe pages", |w| Some(format!("{} B", w.probe_bytes))),
@@ -232,13 +255,15 @@ impl WorkloadRecord {
 }
 
 /// What a join answers: enough to compare two implementations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// Result rows.
     pub rows: u64,
-    /// Wrapping sum of the build sides' row ids.
+    /// Wrapping sum of the build sides' row ids, of a join.
+    #[serde(default)]
     pub sum_build: u64,
-    /// Wrapping sum of the probe sides' row ids.
+    /// Wrapping sum of the probe sides' row ids, of a join.
+    #[serde(default)]
     pub sum_probe: u64,
     /// Order-independent checksum.
     pub checksum: Checksum,
@@ -304,18 +329,18 @@ impl VariantRecord {
 /// How often each cell of a workload is measured. Decided from the times of a warm-up round, so that a run that goes on
 /// later keeps to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanRecord {
+pub struct ScheduleRecord {
     /// A workload record's name.
     pub workload: String,
     /// Seconds that the workload takes in all, by the warm-up.
     pub seconds: f64,
     /// The cells, each measured in the rounds 1 to `rounds`.
-    pub cells: Vec<PlannedCell>,
+    pub cells: Vec<ScheduledCell>,
 }
 
-/// One cell of a plan.
+/// One cell of a schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlannedCell {
+pub struct ScheduledCell {
     /// A variant record's name.
     pub variant: String,
     /// What differs from the default configuration.
@@ -347,7 +372,7 @@ pub struct LimitRecord {
 /// One measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleRecord {
-    /// Rounds count from 0; ratios are paired within one.
+    /// Rounds count from 1; ratios are paired within one. 0 is a first, cold execution, which stands apart.
     pub round: u32,
     /// Place in the round's shuffled order.
     pub order: u32,
@@ -360,22 +385,23 @@ pub struct SampleRecord {
     pub toggles: Toggles,
     /// `A` or `A'` for the two names of the control, else none.
     pub label: Option<String>,
-    /// Threads of the join.
+    /// Threads that worked.
     pub threads: u32,
-    /// Wall time of the join.
+    /// Wall time.
     pub seconds: f64,
     /// Wall time by phase, in the order of execution.
     pub phases: Vec<Phase>,
-    /// What the join answered.
+    /// What was answered.
     #[serde(flatten)]
     pub answer: Answer,
-    /// Bytes of the finished table, where the variant knows.
+    /// Bytes of the finished table, of a join that knows them; the most that a plan held at a time; those of the rows that
+    /// were written.
     #[serde(default)]
     pub bytes: Option<u64>,
     /// What processor and kernel counted meanwhile, all threads together.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, u64>,
-    /// What the join observed and chose.
+    /// What was observed and chosen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Whether this process or a peer did the work.
@@ -418,11 +444,14 @@ pub struct FailureRecord {
     /// What differs from the default configuration.
     #[serde(default)]
     pub toggles: Toggles,
-    /// Threads of the join.
+    /// As in a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Threads that worked.
     pub threads: u32,
     /// What happened, in one line.
     pub error: String,
-    /// Whether the join ended with a wrong answer. Such a cell is never charted.
+    /// Whether there was a wrong answer. Such a cell is never charted.
     pub wrong: bool,
 }
 
@@ -455,29 +484,6 @@ pub struct TagsRecord {
     pub probes: u64,
     /// Those of them that went on to the tuples.
     pub false_positives: u64,
-}
-
-/// Rows in memory that several workers wrote once to shared chunks, or copied.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IngestRecord {
-    /// The kind of rows.
-    pub rows: String,
-    /// A placement, or how they were copied.
-    pub way: String,
-    /// Threads that worked at once.
-    pub workers: u32,
-    /// Rounds count from 1; ratios are paired within one.
-    pub round: u32,
-    /// Wall time.
-    pub seconds: f64,
-    /// Bytes of the rows.
-    pub bytes: u64,
-    /// Rows that were written; 0 of a copy, which knows none.
-    pub row_count: u64,
-    /// Those of them that lie in two flushes.
-    pub split_rows: u64,
-    /// Addresses that were given away; what exceeds `bytes` is empty.
-    pub reserved: u64,
 }
 
 /// A sentence for the report.

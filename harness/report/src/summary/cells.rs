@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::CellFailure;
 use crate::record::{
-    CONTROL_A, MOST_SECONDS, Run, SampleRecord, Source, Toggles, WorkloadRecord, is_time,
+    Answer, CONTROL_A, MOST_SECONDS, Run, SampleRecord, Source, Toggles, WorkloadRecord, is_time,
 };
 use crate::stats::{self, Interval};
 
@@ -52,6 +52,8 @@ impl<'a> Cells<'a> {
             };
             found.fail(key, &failure.error, failure.wrong);
         }
+        // Of workloads whose right answer nobody knew beforehand.
+        let mut firsts: BTreeMap<usize, Answer> = BTreeMap::new();
         for sample in &run.samples {
             let Some(key) = found.key(
                 &sample.workload,
@@ -61,7 +63,8 @@ impl<'a> Cells<'a> {
             ) else {
                 continue;
             };
-            let expected = run.workloads[key.workload].expected;
+            let first = firsts.entry(key.workload).or_insert(sample.answer);
+            let expected = run.workloads[key.workload].expected.unwrap_or(*first);
             if sample.answer != expected {
                 let error = format!(
                     "wrong answer: {} rows with checksum {}, not {} with {}",
@@ -165,6 +168,11 @@ impl<'c, 'a> Cell<'c, 'a> {
         &self.run.workloads[self.key.workload]
     }
 
+    /// The place of the workload among the run's.
+    pub(super) fn workload_number(&self) -> usize {
+        self.key.workload
+    }
+
     /// The variant's name.
     pub fn variant(&self) -> &'a str {
         &self.run.variants[self.key.variant].name
@@ -188,7 +196,12 @@ impl<'c, 'a> Cell<'c, 'a> {
         self.samples
             .iter()
             .copied()
-            .filter(move |s| s.label.as_deref() == wanted)
+            .filter(move |s| s.round > 0 && s.label.as_deref() == wanted)
+    }
+
+    /// All samples, cold ones and both names of a control among them.
+    pub fn every_sample(&self) -> &'c [&'a SampleRecord] {
+        self.samples
     }
 
     /// Seconds of a sample by round.
@@ -233,7 +246,7 @@ impl<'c, 'a> Cell<'c, 'a> {
     ) -> impl Iterator<Item = (u32, f64)> + use<'c, 'a> {
         self.samples
             .iter()
-            .filter(move |s| s.label.as_deref() == Some(label))
+            .filter(move |s| s.round > 0 && s.label.as_deref() == Some(label))
             .map(|s| (s.round, s.seconds))
     }
 

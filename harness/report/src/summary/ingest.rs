@@ -2,8 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{IngestRecord, is_time};
+use super::{Cell, Cells};
+use crate::record::{INGEST, SampleRecord};
 use crate::stats::{self, Interval};
+
+/// The counter of rows that were written; 0 of a copy, which knows none.
+pub const ROWS: &str = "rows";
+/// The counter of rows that lie in two flushes.
+pub const SPLIT_ROWS: &str = "split_rows";
+/// The counter of addresses that were given away; what exceeds the bytes of the rows is empty.
+pub const RESERVED: &str = "reserved";
 
 /// The copying of `harness limits`, with plain stores.
 pub const COPY: &str = "copy";
@@ -33,40 +41,40 @@ pub struct IngestSummary {
     pub empty: f64,
 }
 
-/// In the order of the records. Those of a clock that stood still are left out.
-pub fn summarise(records: &[IngestRecord]) -> Vec<IngestSummary> {
-    let mut cells: Vec<Vec<&IngestRecord>> = Vec::new();
-    let key = |r: &IngestRecord| (r.rows.clone(), r.workers, r.way.clone());
-    for record in records.iter().filter(|record| is_time(record.seconds)) {
-        match cells.iter_mut().find(|cell| key(cell[0]) == key(record)) {
-            Some(cell) => cell.push(record),
-            None => cells.push(vec![record]),
-        }
-    }
-    let rounds = |cell: &[&IngestRecord]| -> Vec<(u32, f64)> {
-        cell.iter().map(|r| (r.round, r.seconds)).collect()
-    };
-    let summary = |cell: &Vec<&IngestRecord>| {
-        let IngestRecord {
-            rows, way, workers, ..
-        } = cell[0];
-        let copy = cells
-            .iter()
-            .find(|other| key(other[0]) == (rows.clone(), *workers, COPY.into()))?;
-        let name = format!("ingest {rows} {way} {workers}");
-        let speeds: Vec<f64> = cell.iter().map(|r| r.bytes as f64 / r.seconds).collect();
-        let last = cell.last()?;
-        Some(IngestSummary {
-            rows: rows.clone(),
-            way: way.clone(),
-            workers: *workers,
-            samples: cell.len(),
-            bytes_per_second: stats::interval(&speeds, &name)?,
-            of_copy: stats::paired_ratio(rounds(copy), rounds(cell), &name)?,
-            row_count: last.row_count,
-            split_rows: last.split_rows,
-            empty: last.reserved.saturating_sub(last.bytes) as f64 / last.reserved.max(1) as f64,
-        })
-    };
-    cells.iter().filter_map(summary).collect()
+/// By workload, workers and way.
+pub(super) fn summarise(cells: &Cells<'_>) -> Vec<IngestSummary> {
+    let is_ingest = |cell: &Cell<'_, '_>| cell.workload().experiment == INGEST;
+    let mut found: Vec<Cell<'_, '_>> = cells.iter().filter(is_ingest).collect();
+    found.sort_by_key(Cell::threads);
+    // The workloads in their order again.
+    found.sort_by_key(|cell| cell.workload_number());
+    found.iter().filter_map(|cell| of(cells, cell)).collect()
+}
+
+fn of(cells: &Cells<'_>, cell: &Cell<'_, '_>) -> Option<IngestSummary> {
+    let workload = &cell.workload().name;
+    let rows = workload.strip_prefix("ingest-").unwrap_or(workload);
+    let (way, workers) = (cell.variant(), cell.threads());
+    let copy = cells.default_of(workload, COPY, workers)?;
+    let name = format!("ingest {rows} {way} {workers}");
+    let samples: Vec<&SampleRecord> = cell.samples().collect();
+    let bytes = |sample: &SampleRecord| sample.bytes.unwrap_or(0);
+    let speeds: Vec<f64> = samples
+        .iter()
+        .map(|sample| bytes(sample) as f64 / sample.seconds)
+        .collect();
+    let last = samples.last()?;
+    let counter = |name: &str| last.counters.get(name).copied().unwrap_or(0);
+    let (reserved, bytes) = (counter(RESERVED), bytes(last));
+    Some(IngestSummary {
+        rows: rows.to_owned(),
+        way: way.to_owned(),
+        workers,
+        samples: samples.len(),
+        bytes_per_second: stats::interval(&speeds, &name)?,
+        of_copy: stats::paired_ratio(copy.rounds(), cell.rounds(), &name)?,
+        row_count: counter(ROWS),
+        split_rows: counter(SPLIT_ROWS),
+        empty: reserved.saturating_sub(bytes) as f64 / reserved.max(1) as f64,
+    })
 }

@@ -15,7 +15,7 @@ mod ingest;
 
 pub use against::AgainstPeer;
 pub use cells::{Cell, Cells};
-pub use ingest::{COPY, COPY_STREAMING, IngestSummary, summarise as summarise_ingest};
+pub use ingest::{COPY, COPY_STREAMING, IngestSummary, RESERVED, ROWS, SPLIT_ROWS};
 
 /// The file of a run's folder that holds its summary.
 pub const SUMMARY_FILE: &str = "summary.json";
@@ -212,6 +212,7 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
     let samples: Vec<&SampleRecord> = cell.samples().collect();
     let times: Vec<f64> = samples.iter().map(|s| s.seconds).collect();
     let seconds = stats::interval(&times, &cell.name())?;
+    let answer = workload.expected.unwrap_or(samples[0].answer);
     let threads = cell.threads();
     let limit = limit_model::seconds(workload, threads, &run.limits, &run.run.environment);
     let peak = run.memory.iter().rev().find(|m| {
@@ -228,8 +229,8 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
         workload: workload.name.clone(),
         build_rows: workload.build_rows,
         probe_rows: workload.probe_rows,
-        result_rows: workload.expected.rows,
-        checksum: workload.expected.checksum,
+        result_rows: answer.rows,
+        checksum: answer.checksum,
         variant: cell.variant().to_owned(),
         toggles: cell.toggles().clone(),
         threads,
@@ -348,7 +349,7 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
         ablations: ablations(cells),
         peers,
         tags: tags(run),
-        ingest: summarise_ingest(&run.ingest),
+        ingest: ingest::summarise(cells),
         failures: cells.failures.values().cloned().collect(),
     }
 }

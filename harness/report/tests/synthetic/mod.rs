@@ -214,7 +214,8 @@ fn workloads() -> Vec<(WorkloadRecord, f64)> {
             key_type: "INT32".into(),
             build_bytes: build_rows * 4,
             probe_bytes: probe_rows * 4,
-            expected: answer(at),
+            experiment: JOIN.into(),
+            expected: Some(answer(at)),
             keys: None,
         };
     let canonical = WORKLOADS
@@ -387,6 +388,7 @@ pub fn records(rounds: u32) -> Vec<Record> {
         variant: "sort-merge".into(),
         toggles: Toggles::new(),
         threads: 2,
+        label: None,
         error: "wrong answer: 3 rows, not 1005".into(),
         wrong: true,
     }));
@@ -452,7 +454,7 @@ fn sample(
         threads,
         seconds: build_part + probe_part,
         phases,
-        answer: workload.expected,
+        answer: workload.expected.unwrap(),
         counters: std::collections::BTreeMap::from([(
             "page_faults".to_owned(),
             workload.build_rows / 512 + 1,

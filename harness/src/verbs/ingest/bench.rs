@@ -2,12 +2,17 @@
 
 use std::thread;
 
-use super::super::Ending;
+use super::super::{ALLOCATOR, Ending, interrupt_flag};
 use super::{Bench, size};
-use crate::measure::ingest::{Error, Plan, measure};
+use crate::console::tell;
+use crate::experiment::folder::Asked;
+use crate::experiment::ingest::{Volume, measure};
+use crate::experiment::{Budget, Progress, session};
+use crate::peers::Found;
 use crate::{limits, machine};
 use report::charts::scale::percent;
-use report::summary::summarise_ingest;
+use report::record::{Size, read_run};
+use report::summary::{IngestSummary, summarise};
 
 /// Each flush is described in memory, too.
 const LEAST_SLOT: u64 = 4 << 10;
@@ -43,18 +48,48 @@ pub(super) fn run(args: &Bench) -> Result<(), Ending> {
             size::text(args.slot.0 as f64)
         )));
     }
-    let plan = Plan {
-        workers,
+    let volume = Volume {
+        workers: workers.clone(),
         bytes: args.bytes.0,
         slot: args.slot.0,
-        rounds: args.rounds,
     };
-    let mut records = Vec::new();
-    measure(&plan, |record| {
-        records.push(record);
-        Ok::<_, Error>(())
-    })
-    .map_err(Ending::usage)?;
+    let environment = machine::environment(ALLOCATOR);
+    // Without a place for it the report is made all the same, and goes.
+    let nowhere = tempfile::tempdir().map_err(Ending::usage)?;
+    let passing = nowhere.path().join("run");
+    let is_kept = args.out.is_some() || args.resume.is_some();
+    let asked = Asked {
+        out: args.out.as_deref().or((!is_kept).then_some(&passing)),
+        resume: args.resume.as_deref(),
+        seed: args.seed.unwrap_or(1),
+        size: Size::Full,
+        modes: vec!["ingest".to_owned()],
+        threads: workers,
+        peers: &Found::default(),
+        environment: &environment,
+    };
+    let budget = Budget::Samples {
+        variant: args.rounds,
+        peer: args.rounds,
+    };
+    let interrupted = interrupt_flag();
+    let finished = session::run(&asked, budget, Progress::silent, &interrupted, |runner| {
+        measure(runner, &volume, args.rounds)
+    });
+    let finished = finished.map_err(Ending::Usage)?;
+    let run = read_run(&finished.folder).map_err(Ending::usage)?;
+    for note in &run.notes {
+        tell!("{note}");
+    }
+    table(&summarise(&run).ingest)?;
+    match (is_kept, finished.interrupted) {
+        (true, _) => finished.conclude(),
+        (false, true) => Err(Ending::Interrupted("interrupted".to_owned())),
+        (false, false) => finished.failures(),
+    }
+}
+
+fn table(all: &[IngestSummary]) -> Result<(), Ending> {
     say!(
         "{:<10} {:>7}  {:<15} {:>6}  {:>8}  {:>15}  {:>10}  {:>7}",
         "rows",
@@ -66,7 +101,7 @@ pub(super) fn run(args: &Bench) -> Result<(), Ending> {
         "rows split",
         "empty"
     );
-    for one in summarise_ingest(&records) {
+    for one in all {
         say!(
             "{:<10} {:>7}  {:<15} {:>6.2}  {:>8}  {:>15}  {:>10}  {:>7}",
             one.rows,

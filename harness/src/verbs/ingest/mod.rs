@@ -162,6 +162,15 @@ pub struct Bench {
     /// Measurements of each
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub rounds: u32,
+    /// Seed of the order of measurements
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Folder of a report: a chart, a page, and what they are made of
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with an interrupted run of the same command line
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub resume: Option<PathBuf>,
 }
 
 /// Arguments of `ingest ssb`.

@@ -3,24 +3,26 @@
 use join_core::checksum::Checksum;
 use plan_executor::{Bundle, oracle};
 
-use super::executor::Bench;
 use super::executors::EXECUTORS;
 use super::folders::bundles;
 use super::{CheckArgs, line};
+use crate::experiment::executor::Equipped;
 use crate::verbs::Ending;
 
 /// Executes every bundle with every executor. One that cannot be executed does not keep the others from being checked.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {
+    let equipment = args.common.equipment()?;
     let benches = EXECUTORS
         .iter()
-        .map(|executor| Bench::new(executor.name, &args.common))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|executor| Equipped::new(executor.name, &equipment))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Ending::Usage)?;
     let bundles = bundles(&args.common.bundles)?;
     let (mut wrong, mut failed) = (0, 0);
     for named in &bundles {
         let bundle = named.open()?;
         let answers = Answers::of(&bundle, &benches, args.oracle_up_to);
-        answers.say(&named.name)?;
+        answers.say(&named.title)?;
         wrong += usize::from(answers.differ());
         failed += usize::from(answers.failed);
     }
@@ -49,7 +51,7 @@ struct Answers {
 
 impl Answers {
     /// Asks the executors, and the oracle as far as tables and nodes have up to `oracle_up_to` rows.
-    fn of(bundle: &Bundle, benches: &[Bench], oracle_up_to: u64) -> Answers {
+    fn of(bundle: &Bundle, benches: &[Equipped], oracle_up_to: u64) -> Answers {
         let mut answers = Answers::default();
         let rows = bundle.tables().iter().map(|table| table.num_rows() as u64);
         if rows.sum::<u64>() <= oracle_up_to {

@@ -5,7 +5,7 @@ use registry::PlanBuild;
 
 /// A way of executing plans.
 #[derive(Debug)]
-pub(super) struct ExecutorVariant {
+pub(crate) struct ExecutorVariant {
     /// Its name on the command line and in records.
     pub name: &'static str,
     make: fn(&Settings) -> Box<dyn Executor>,
@@ -13,7 +13,7 @@ pub(super) struct ExecutorVariant {
 
 /// What an executor is made with.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     /// The build variant, for executors that take one.
     pub build: &'static PlanBuild,
     /// The techniques of the pipelined executor.
@@ -34,7 +34,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The executors; the first is the default.
 #[rustfmt::skip] // a line an executor
-pub(super) static EXECUTORS: &[ExecutorVariant] = &[
+pub(crate) static EXECUTORS: &[ExecutorVariant] = &[
     ExecutorVariant { name: "pipelined", make: |settings| Box::new(Pipelined::new(settings.options)) },
     ExecutorVariant { name: "operator-at-a-time", make: |settings| Box::new(OperatorAtATime::new(settings.build.make(), settings.build.name)) },
 ];

@@ -2,10 +2,10 @@
 
 use plan_executor::{Bundle, Step, Telemetry};
 
-use super::executor::Bench;
 use super::executors::EXECUTORS;
 use super::folders::find;
 use super::{ExplainArgs, line};
+use crate::experiment::executor::Equipped;
 use crate::files::NewFile;
 use crate::verbs::Ending;
 use report::charts::{scale, steps};
@@ -24,7 +24,7 @@ struct Placed<'t> {
 /// Executes one bundle twice, and shows what the second, warm execution did.
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
     let name = args.executor.as_deref().unwrap_or(EXECUTORS[0].name);
-    let bench = Bench::new(name, &args.common)?;
+    let bench = Equipped::new(name, &args.common.equipment()?).map_err(Ending::Usage)?;
     let folders = find(&args.common.bundles)?;
     let [folder] = &folders[..] else {
         return Err(Ending::Usage(format!(
@@ -44,7 +44,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Ending> {
     let title = format!(
         "{}, {}, {} threads",
         bundle.name(),
-        bench.name,
+        bench.title(),
         bench.threads
     );
     line(&title)?;

@@ -11,8 +11,12 @@ use crate::verbs::Ending;
 /// A bundle that can be opened.
 #[derive(Debug, Clone)]
 pub struct Named {
-    /// What it is called in records: its name, or its folder where several have this name.
+    /// What it is called in records: its name behind that of its group, or its folder where several have this name.
     pub name: String,
+    /// What it is called on a terminal: without its group, unless another one has that name.
+    pub title: String,
+    /// The name of the folder that was named, of a bundle in a folder of them.
+    pub group: Option<String>,
     /// Its folder.
     pub folder: PathBuf,
 }
@@ -27,32 +31,59 @@ impl Named {
 /// The bundles of `paths`, as [`find`] has them. Each has been opened once, so that none is found to be bad after hours.
 pub fn bundles(paths: &[PathBuf]) -> Result<Vec<Named>, Ending> {
     let mut found = Vec::new();
-    for folder in find(paths)? {
+    for (folder, group) in grouped(paths)? {
         let bundle = Bundle::open(&folder).map_err(Ending::usage)?;
-        let name = bundle.name().to_owned();
-        found.push(Named { name, folder });
+        let title = bundle.name().to_owned();
+        let name = match &group {
+            Some(group) => format!("{group}/{title}"),
+            None => title.clone(),
+        };
+        found.push(Named {
+            name,
+            title,
+            group,
+            folder,
+        });
     }
-    let (mut seen, mut twice) = (HashSet::new(), HashSet::new());
-    for Named { name, .. } in &found {
-        if !seen.insert(name.clone()) {
-            twice.insert(name.clone());
+    let names = twice(found.iter().map(|named| &*named.name));
+    for Named { name, folder, .. } in &mut found {
+        if names.contains(name) {
+            *name = folder.display().to_string();
         }
     }
-    for Named { name, folder } in &mut found {
-        if twice.contains(name) {
-            *name = folder.display().to_string();
+    let titles = twice(found.iter().map(|named| &*named.title));
+    for Named { name, title, .. } in &mut found {
+        if titles.contains(title) {
+            title.clone_from(name);
         }
     }
     Ok(found)
 }
 
+/// What stands in the list more than once.
+fn twice<'n>(names: impl Iterator<Item = &'n str>) -> HashSet<String> {
+    let (mut seen, mut twice) = (HashSet::new(), HashSet::new());
+    for name in names {
+        if !seen.insert(name) {
+            twice.insert(name.to_owned());
+        }
+    }
+    twice
+}
+
 /// The folders of the bundles of `paths`, each once: each path a bundle, or a folder of bundles, which are taken in the
 /// order of their names, numbers by their value.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
+    let found = grouped(paths)?.into_iter();
+    Ok(found.map(|(folder, _)| folder).collect())
+}
+
+/// The folders of bundles with the name of the folder that holds them, where it was named and not they.
+fn grouped(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Option<String>)>, Ending> {
     let mut found = Vec::new();
     for path in paths {
         if path.join(PLAN_FILE).is_file() {
-            found.push(path.clone());
+            found.push((path.clone(), None));
             continue;
         }
         let mut inside = bundles_inside(path)?;
@@ -63,10 +94,13 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
                 path.display()
             )));
         }
-        found.extend(inside);
+        let group = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        found.extend(inside.into_iter().map(|path| (path, group.clone())));
     }
     let mut seen = HashSet::new();
-    found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    found.retain(|(path, _)| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
     Ok(found)
 }
 

@@ -1,14 +1,10 @@
 //! `harness plan`: whole join plans.
 
-mod arms;
 mod check;
-mod executor;
-pub(super) mod executors;
+pub(crate) mod executors;
 mod explain;
 pub(super) mod folders;
 mod make;
-pub(super) mod measure;
-mod peers;
 mod run;
 pub(super) mod sets;
 pub(super) mod verify;
@@ -19,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{Ending, line, program};
+use crate::experiment::executor::Equipment;
 
 /// What can be done with plan bundles.
 #[derive(Debug, Subcommand)]
@@ -85,6 +82,12 @@ pub struct RunArgs {
     /// Folder of a report: charts, a page, and what they are made of
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Go on with an interrupted run of the same command line
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub resume: Option<PathBuf>,
+    /// Seed of the order of measurements
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Measure in an unoptimised build
     #[arg(long)]
     pub allow_unoptimised: bool,
@@ -124,4 +127,36 @@ pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
     }
+}
+
+impl Common {
+    /// What executors work with.
+    fn equipment(&self) -> Result<Equipment, Ending> {
+        Ok(Equipment {
+            threads: self.threads,
+            memory: self.memory.as_deref().map(bytes).transpose()?,
+            build: self.build.clone(),
+            without: self.without.clone(),
+        })
+    }
+}
+
+/// A number of bytes, with K, M, G or T behind it or nothing.
+fn bytes(text: &str) -> Result<usize, Ending> {
+    let (number, shift) = match text.chars().last().map(|c| c.to_ascii_uppercase()) {
+        Some('K') => (&text[..text.len() - 1], 10),
+        Some('M') => (&text[..text.len() - 1], 20),
+        Some('G') => (&text[..text.len() - 1], 30),
+        Some('T') => (&text[..text.len() - 1], 40),
+        _ => (text, 0),
+    };
+    let bytes = number.parse::<usize>().ok();
+    bytes
+        .and_then(|bytes| bytes.checked_mul(1 << shift))
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| {
+            Ending::Usage(format!(
+                "--memory {text}: give a number of bytes, such as 512M or 8G"
+            ))
+        })
 }

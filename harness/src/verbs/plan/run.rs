@@ -1,15 +1,21 @@
 //! `harness plan run`: executes bundles and says what it took.
 
+use plan_executor::Telemetry;
+
 use super::RunArgs;
 use super::folders::{Named, bundles};
 use super::line;
-use super::measure::{Request, Rounds};
 use crate::console::{one_line, tell};
-use crate::files::{NewFile, NewFolder};
+use crate::experiment::folder::Asked;
+use crate::experiment::plans::{Plans, case};
+use crate::experiment::{Budget, Progress, Runner, Stop, session};
+use crate::files::NewFile;
+use crate::peers::Found;
 use crate::verbs::{ALLOCATOR, Ending, interrupt_flag};
 use crate::{limits, machine};
 use report::page::json;
 use report::plans::{Arm, Failure, Kind, Measured, PlanRun};
+use report::record::{FailureRecord, Run, Size, read_run};
 use report::stats::Interval;
 
 /// Executes the bundles that the command line names.
@@ -17,68 +23,152 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
     if !machine::optimised() && !args.allow_unoptimised {
         return Err(Ending::usage(limits::Error::Unoptimised));
     }
-    let request = Request {
-        common: &args.common,
-        executors: &args.executor,
-        ablate: args.ablate.as_deref(),
-        peers: &args.peers,
-        samples: args.samples,
-        telemetry: args.json.is_some(),
-    };
+    if args.samples == 0 {
+        return Err(Ending::usage("--samples 0: give at least 1"));
+    }
     let bundles = bundles(&args.common.bundles)?;
+    let environment = machine::environment(ALLOCATOR);
+    let equipment = args.common.equipment()?;
     let interrupted = interrupt_flag();
-    let mut rounds = Rounds::new(&request, machine::environment(ALLOCATOR), &interrupted)?;
+    let peers = Found::of_plans(&args.peers, &environment, false).map_err(Ending::Usage)?;
+    let ablate = args.ablate.as_deref();
+    let plans = Plans::new(
+        &args.executor,
+        &equipment,
+        ablate,
+        &peers.setups,
+        &interrupted,
+    );
+    let mut plans = plans.map_err(Ending::Usage)?;
     let json_file = args.json.as_deref().map(NewFile::create).transpose();
     let json_file = json_file.map_err(|error| Ending::Usage(format!("--json: {error}")))?;
-    let report_folder = args.out.as_deref().map(NewFolder::create).transpose();
-    let report_folder = report_folder.map_err(|error| Ending::Usage(format!("--out: {error}")))?;
-    for note in &rounds.run().notes {
-        tell!("{note}");
-    }
-    line(&format!(
-        "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
-        "bundle", "rows", "checksum", "cold ms", "median ms", "95 % interval", "peak MiB"
-    ))?;
-    let ended = bundles
-        .iter()
-        .try_for_each(|named| measure(&mut rounds, named));
-    let run = rounds.finish();
-    if run.arms[0].bundles.is_empty() {
-        return ended;
-    }
-    // What was measured before a wrong answer or Ctrl-C is kept.
-    for arm in run.arms.iter().filter(|arm| arm.summary.bundles > 0) {
-        arm_line(&run, arm)?;
+    // Without a place for it the report is made all the same, and goes.
+    let nowhere = tempfile::tempdir().map_err(Ending::usage)?;
+    let passing = nowhere.path().join("run");
+    let is_kept = args.out.is_some() || args.resume.is_some();
+    let asked = Asked {
+        out: args.out.as_deref().or((!is_kept).then_some(&passing)),
+        resume: args.resume.as_deref(),
+        seed: args.seed.unwrap_or(1),
+        size: Size::Full,
+        modes: vec!["plans".to_owned()],
+        threads: vec![plans.threads()],
+        peers: &peers,
+        environment: &environment,
+    };
+    let budget = Budget::Samples {
+        variant: args.samples,
+        peer: args.samples,
+    };
+    let mut said = Said::default();
+    let work = |runner: &mut Runner<'_>| {
+        for note in &peers.notes {
+            tell!("{note}");
+        }
+        said.result = line(&format!(
+            "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
+            "bundle", "rows", "checksum", "cold ms", "median ms", "95 % interval", "peak MiB"
+        ));
+        session::variants(runner, plans.records())?;
+        for named in &bundles {
+            measure(runner, &mut plans, named, budget, &mut said)?;
+        }
+        Ok(())
+    };
+    let finished = session::run(&asked, budget, Progress::silent, &interrupted, work);
+    let finished = finished.map_err(Ending::Usage)?;
+    std::mem::replace(&mut said.result, Ok(()))?;
+    let run = read_run(&finished.folder).map_err(Ending::usage)?;
+    let mut plans = PlanRun::from_run(&run).ok_or_else(|| {
+        Ending::Interrupted("interrupted before anything was measured".to_owned())
+    })?;
+    for arm in plans.arms.iter().filter(|arm| arm.summary.bundles > 0) {
+        arm_line(&plans, arm)?;
     }
     if let Some(file) = json_file {
-        file.write(&json(&run))
+        said.add_telemetry(&mut plans).map_err(Ending::usage)?;
+        file.write(&json(&plans))
             .map_err(|error| Ending::Usage(format!("--json: {error}")))?;
     }
-    if let Some(folder) = report_folder {
-        report::page::write_plans(folder.path(), &run).map_err(Ending::usage)?;
-        let page = report::page::draw(folder.path()).map_err(Ending::usage)?;
-        line(&page.display().to_string())?;
-    }
-    match ended {
-        Err(Ending::Interrupted(_)) => Err(Ending::Interrupted(
+    match finished.interrupted {
+        _ if is_kept => finished.say_page().and_then(|()| failed(&run, &plans)),
+        true => Err(Ending::Interrupted(
             "interrupted; what was measured before is kept".to_owned(),
         )),
-        ended => ended.and_then(|()| failed(&run)),
+        false => failed(&run, &plans),
+    }
+}
+
+/// What was printed of the bundles, and what their executions did.
+struct Said {
+    /// Whether somebody reads it.
+    result: Result<(), Ending>,
+    /// By bundle, of each contender's last execution.
+    telemetry: Vec<(String, Vec<Option<Telemetry>>)>,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self {
+            result: Ok(()),
+            telemetry: Vec::new(),
+        }
+    }
+}
+
+impl Said {
+    /// Fills in what each arm's last execution did.
+    fn add_telemetry(&self, plans: &mut PlanRun) -> serde_json::Result<()> {
+        for (number, arm) in plans.arms.iter_mut().enumerate() {
+            for measured in arm.bundles.iter_mut().flatten() {
+                let found = self.telemetry.iter().find(|of| of.0 == measured.bundle);
+                if let Some(telemetry) = found.and_then(|of| of.1.get(number)?.as_ref()) {
+                    measured.telemetry = Some(serde_json::to_value(telemetry)?);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 /// Measures a bundle and tells what was measured.
-fn measure(rounds: &mut Rounds<'_>, named: &Named) -> Result<(), Ending> {
-    let failures = rounds.run().failures.len();
-    rounds.measure(&named.open()?, &named.name)?;
-    bundle_lines(rounds.run(), failures)
+fn measure(
+    runner: &mut Runner<'_>,
+    plans: &mut Plans<'_>,
+    named: &Named,
+    budget: Budget,
+    said: &mut Said,
+) -> Result<(), Stop> {
+    let bundle = named
+        .open()
+        .map_err(|ending| Stop::Workload(named.name.clone(), ending.to_string()))?;
+    let case = case(&named.name, named.group.as_deref(), "", &bundle);
+    let mut bench = plans.bench(&bundle);
+    runner.case_unless_measured(&case, &mut bench, budget)?;
+    said.telemetry
+        .push((named.name.clone(), bench.telemetry().to_vec()));
+    let run = only(read_run(runner.folder())?, &named.name);
+    if let (Ok(()), Some(plans)) = (&said.result, PlanRun::from_run(&run)) {
+        said.result = bundle_lines(&plans, named);
+    }
+    Ok(())
 }
 
-/// A line for each arm, of the bundle that was measured last; its failures are those from number `failures` on.
-fn bundle_lines(run: &PlanRun, failures: usize) -> Result<(), Ending> {
-    let several = run.arms.len() > 1;
-    for arm in &run.arms {
-        let Some(one) = arm.bundles.last().and_then(Option::as_ref) else {
+/// What a run has of one workload.
+fn only(mut run: Run, workload: &str) -> Run {
+    run.workloads.retain(|w| w.name == workload);
+    run.schedules.retain(|s| s.workload == workload);
+    run.samples.retain(|s| s.workload == workload);
+    run.failures.retain(|f| f.workload == workload);
+    run
+}
+
+/// A line for each arm on the one bundle of a run.
+fn bundle_lines(run: &PlanRun, named: &Named) -> Result<(), Ending> {
+    let told = || run.arms.iter().filter(|arm| arm.kind != Kind::Control);
+    let several = told().count() > 1;
+    for arm in told() {
+        let Some(one) = arm.bundles.first().and_then(Option::as_ref) else {
             continue;
         };
         let peak = one.peak_bytes.map_or_else(
@@ -93,7 +183,7 @@ fn bundle_lines(run: &PlanRun, failures: usize) -> Result<(), Ending> {
         };
         let text = format!(
             "{:<8} {:>10}  {} {:>10.3} {:>10.3} {interval:>21} {peak:>10}  {name}",
-            one_line(&one.bundle),
+            one_line(&named.title),
             one.rows,
             one.checksum,
             one.cold_seconds * 1e3,
@@ -101,8 +191,8 @@ fn bundle_lines(run: &PlanRun, failures: usize) -> Result<(), Ending> {
         );
         line(text.trim_end())?;
     }
-    for failure in &run.failures[failures..] {
-        let text = format!("{}: {}: {}", failure.bundle, failure.arm, failure.error);
+    for failure in &run.failures {
+        let text = format!("{}: {}: {}", named.title, failure.arm, failure.error);
         match is_ours(run, failure) {
             true => line(&one_line(&text))?,
             false => tell!("{text}"),
@@ -117,8 +207,23 @@ fn is_ours(run: &PlanRun, failure: &Failure) -> bool {
 }
 
 /// The ending of a run in which an executor of ours failed.
-fn failed(run: &PlanRun) -> Result<(), Ending> {
-    let mut failures = run.failures.iter().filter(|failure| is_ours(run, failure));
+fn failed(run: &Run, plans: &PlanRun) -> Result<(), Ending> {
+    let mut failures = plans
+        .failures
+        .iter()
+        .filter(|failure| is_ours(plans, failure));
+    let wrong = run.failures.iter().filter(|failure| failure.wrong);
+    let mut wrong =
+        wrong.filter(|failure| run.variant(&failure.variant).is_some_and(|v| !v.is_peer()));
+    if let Some(failure) = wrong.next() {
+        let FailureRecord {
+            workload,
+            variant,
+            error,
+            ..
+        } = failure;
+        return Err(Ending::Wrong(format!("{workload}: {variant}: {error}")));
+    }
     let Some(Failure { arm, bundle, error }) = failures.next() else {
         return Ok(());
     };

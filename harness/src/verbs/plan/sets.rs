@@ -35,12 +35,17 @@ impl Set {
         }
     }
 
+    /// How many plans it has.
+    pub fn len(&self) -> usize {
+        self.benchmark.queries().count()
+    }
+
     /// Makes its plans, one at a time, each with its name.
     pub fn plans(&self, scale: f64) -> impl Iterator<Item = Result<(String, Bundle), Ending>> {
         self.benchmark.queries().map(move |query| {
             let data = Data { scale, seed: None };
             let bundle = self.benchmark.bundle(query, &data).map_err(Ending::usage)?;
-            Ok((format!("{}-{query}", self.prefix), bundle))
+            Ok((format!("{}/{query}", self.prefix), bundle))
         })
     }
 }

@@ -2,10 +2,9 @@
 
 use plan_executor::oracle;
 
-use super::Common;
-use super::executor::Bench;
 use super::executors::EXECUTORS;
 use super::sets::Set;
+use crate::experiment::executor::{Equipment, Equipped};
 use crate::verbs::Ending;
 
 /// Small enough for the oracle.
@@ -17,11 +16,11 @@ pub fn verify(sets: &[&Set]) -> Result<(usize, Vec<String>), Ending> {
     let mut benches = Vec::new();
     for executor in EXECUTORS {
         for threads in [1, 3] {
-            let common = Common {
+            let equipment = Equipment {
                 threads: Some(threads),
-                ..Common::default()
+                ..Equipment::default()
             };
-            benches.push(Bench::new(executor.name, &common)?);
+            benches.push(Equipped::new(executor.name, &equipment).map_err(Ending::Usage)?);
         }
     }
     let (mut plans, mut faults) = (0, Vec::new());
@@ -42,7 +41,10 @@ pub fn verify(sets: &[&Set]) -> Result<(usize, Vec<String>), Ending> {
             };
             faults.push(format!(
                 "{} on {name} with {} threads: {what}; the oracle has {} rows, {}",
-                bench.name, bench.threads, expected.0, expected.1
+                bench.title(),
+                bench.threads,
+                expected.0,
+                expected.1
             ));
         }
     }

@@ -3,9 +3,12 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
+use join_core::memory::process;
+
 use super::request::{Item, Request};
+use crate::experiment::joins::Joins;
+use crate::experiment::{Cell, Data, Runner, Stop, ingest, memory, session, tags};
 use crate::limits::{self, Plan};
-use crate::measure::{Cell, Data, Runner, Stop, ingest, memory, tags};
 use registry::Variant;
 use report::record::{
     Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord, WorkloadRecord,
@@ -20,6 +23,7 @@ impl Request<'_> {
     pub(super) fn measure(
         &self,
         runner: &mut Runner<'_>,
+        joins: &mut Joins<'_>,
         items: &[Item],
         seconds: f64,
         environment: &Environment,
@@ -33,28 +37,12 @@ impl Request<'_> {
             variants.extend(self.ablated.iter().map(|(variant, _)| variant));
         }
         let mut said: Vec<&str> = Vec::new();
-        for variant in variants {
-            if said.contains(&variant.name.as_str()) {
-                continue;
-            }
+        variants.retain(|variant| {
+            let is_new = !said.contains(&variant.name.as_str());
             said.push(&variant.name);
-            let record = Record::Variant(VariantRecord {
-                name: variant.name.clone(),
-                family: variant.family.to_owned(),
-                build: variant.build.map(str::to_owned),
-                probe: variant.probe.map(str::to_owned),
-                description: variant.description.clone(),
-                definition: None,
-            });
-            runner.record(&record, |before| before.variant(&variant.name).is_some())?;
-        }
-        for peer in self.peers.records() {
-            let record = Record::Variant(peer.clone());
-            runner.record(&record, |before| before.variant(&peer.name).is_some())?;
-        }
-        for note in &self.peers.notes {
-            runner.note(note.clone())?;
-        }
+            is_new
+        });
+        session::variants(runner, variants.into_iter().map(record_of))?;
         if self.args.samples == Some(1) {
             runner.note(ONE_SAMPLE.to_owned())?;
         }
@@ -74,7 +62,7 @@ impl Request<'_> {
                     runner.skip(&item.name());
                     record
                 }
-                _ => self.samples(runner, item, share)?,
+                _ => self.samples(runner, joins, item, share)?,
             };
             if item.swept && self.is_last_rung(items, index) {
                 let start = Instant::now();
@@ -85,36 +73,23 @@ impl Request<'_> {
                 return Err(Stop::Interrupted);
             }
         }
-        self.ingest(runner)
+        Ok(())
     }
 
     /// Measures the placements of the ingest, unless the run is about something else.
-    fn ingest(&self, runner: &mut Runner<'_>) -> Result<(), Stop> {
-        let named = !self.args.only.is_empty();
-        let plan = ingest::Plan::of(self.args.size(), &self.threads);
-        let known = |run: &Run| run.ingest.len() >= plan.records();
-        if !self.args.sweep || named || runner.before().is_some_and(known) {
+    pub(super) fn ingest(&self, runner: &mut Runner<'_>) -> Result<(), Stop> {
+        if !self.args.sweep || !self.args.only.is_empty() {
             return Ok(());
         }
-        runner.progress().step(1.0, "ingest");
-        let mut records = Vec::new();
-        let measured: Result<(), ingest::Error> = ingest::measure(&plan, |record| {
-            records.push(record);
-            Ok(())
-        });
-        // Those of two sessions are not comparable: what a killed run has left of them is replaced as a whole.
-        match measured {
-            Ok(()) => records
-                .into_iter()
-                .try_for_each(|record| runner.record(&Record::Ingest(record), |_| false)),
-            Err(error) => runner.note(format!("The placements were not measured: {error}.")),
-        }
+        let (volume, samples) = ingest::Volume::of(self.args.size(), &self.threads);
+        ingest::measure(runner, &volume, samples)
     }
 
     /// Makes a workload's data and measures its cells within `share` seconds.
     fn samples(
         &self,
         runner: &mut Runner<'_>,
+        joins: &mut Joins<'_>,
         item: &Item,
         share: f64,
     ) -> Result<WorkloadRecord, Stop> {
@@ -143,12 +118,21 @@ impl Request<'_> {
             pairs: item.pairs,
         };
         if !item.pairs && tags::matter(&data) {
-            runner.tags(&data)?;
+            for record in tags::count(&data).map_err(failed)? {
+                runner.record(&Record::Tags(record.clone()), |before| {
+                    before.tags.contains(&record)
+                })?;
+            }
         }
         let cells = self
             .cells(item)
             .map_err(|error| failed(error.to_string()))?;
-        runner.workload(&data, cells, share, start.elapsed().as_secs_f64())?;
+        let mut bench = joins.bench(&data, cells).map_err(failed)?;
+        let (budget, spent) = (runner.budget(), start.elapsed().as_secs_f64());
+        runner.case(&data.record, &mut bench, budget, share, spent)?;
+        drop(bench);
+        // The next workload's data may need what this one's joins have left in the pool.
+        process::trim();
         Ok(data.record)
     }
 
@@ -237,5 +221,17 @@ impl Request<'_> {
             }
             Err(error) => runner.note(format!("The machine's limits were not measured: {error}.")),
         }
+    }
+}
+
+/// What records say of a variant.
+fn record_of(variant: &Variant) -> VariantRecord {
+    VariantRecord {
+        name: variant.name.clone(),
+        family: variant.family.to_owned(),
+        build: variant.build.map(str::to_owned),
+        probe: variant.probe.map(str::to_owned),
+        description: variant.description.clone(),
+        definition: None,
     }
 }

@@ -1,103 +1,107 @@
 //! The whole plans of a run.
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::request::Request;
-use crate::peers::{self, Peer};
+use crate::experiment::executor::Equipment;
+use crate::experiment::plans::{Plans, case};
+use crate::experiment::{Budget, Runner, Stop, session};
+use crate::peers::Found;
 use crate::verbs::Ending;
+use crate::verbs::plan::executors;
 use crate::verbs::plan::folders::{Named, bundles};
-use crate::verbs::plan::measure::{self, Rounds};
 use crate::verbs::plan::sets::Set;
-use crate::verbs::plan::{Common, executors};
-use report::plans::PLANS_FILE;
 use report::record::{Environment, Size};
 
 /// What is measured of plans.
-pub(super) struct Plans {
+pub(super) struct Selected<'a> {
     sets: Vec<&'static Set>,
     /// Bundles that the command line names.
     folders: Vec<Named>,
+    /// What they are executed with; none where there are none.
+    plans: Option<Plans<'a>>,
+    samples: u32,
+    size: Size,
 }
 
-impl Plans {
+impl<'a> Selected<'a> {
     /// The sets that are selected, or the bundles that are named in place of them.
     ///
     /// # Errors
     /// A bundle cannot be read.
-    pub(super) fn new(request: &Request<'_>) -> Result<Self, Ending> {
-        let named = &request.args.plans;
-        let folders = match named.is_empty() {
+    pub(super) fn new(
+        request: &Request<'_>,
+        environment: &Environment,
+        interrupted: &'a AtomicBool,
+    ) -> Result<Self, Ending> {
+        let args = request.args;
+        let folders = match args.plans.is_empty() {
             true => Vec::new(),
-            false => bundles(named)?,
+            false => bundles(&args.plans)?,
         };
-        let sets = match request.args.sweep && folders.is_empty() {
+        let sets = match args.sweep && folders.is_empty() {
             true => request.selection.plans.clone(),
             false => Vec::new(),
         };
-        Ok(Self { sets, folders })
-    }
-
-    /// Whether there is nothing to measure.
-    pub(super) fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.folders.is_empty()
-    }
-
-    /// Measures them, and writes what was measured into the run's folder; `tell` hears what comes next.
-    pub(super) fn measure(
-        &self,
-        request: &Request<'_>,
-        environment: &Environment,
-        folder: &Path,
-        interrupted: &AtomicBool,
-        tell: impl Fn(&str),
-    ) -> Result<(), Ending> {
-        let is_measured = folder.join(PLANS_FILE).exists();
-        if is_measured || self.is_empty() {
-            return Ok(());
-        }
-        let args = request.args;
-        let executors: Vec<String> = executors::names().map(str::to_owned).collect();
-        let mut able = Vec::new();
-        for name in &args.peers {
-            let found = peers::named(&peers::folder(), std::slice::from_ref(name));
-            if found
-                .map_err(Ending::usage)?
-                .iter()
-                .all(Peer::executes_plans)
-            {
-                able.push(name.clone());
-            }
-        }
-        let common = Common {
-            threads: request.threads.last().copied(),
-            ..Common::default()
-        };
-        let wanted = measure::Request {
-            common: &common,
-            executors: &executors,
-            // Toggles that are named are those of joins.
-            ablate: args.ablate.as_deref().filter(|named| named.is_empty()),
-            peers: &able,
+        let mut found = Self {
+            sets,
+            folders,
+            plans: None,
             samples: args.samples.unwrap_or(match args.size() {
                 Size::Quick => 3,
                 Size::Default => 5,
                 Size::Full => 9,
             }),
-            telemetry: false,
+            size: args.size(),
         };
-        let mut rounds = Rounds::new(&wanted, environment.clone(), interrupted)?;
+        if found.len() > 0 {
+            let names: Vec<String> = executors::names().map(str::to_owned).collect();
+            let equipment = Equipment {
+                threads: request.threads.last().copied(),
+                ..Equipment::default()
+            };
+            // Toggles that are named are those of joins.
+            let ablate = args.ablate.as_deref().filter(|named| named.is_empty());
+            let peers = Found::of_plans(&args.peers, environment, true).map_err(Ending::Usage)?;
+            let plans = Plans::new(&names, &equipment, ablate, &peers.setups, interrupted);
+            found.plans = Some(plans.map_err(Ending::Usage)?);
+        }
+        Ok(found)
+    }
+
+    /// How many plans there are.
+    pub(super) fn len(&self) -> usize {
+        let sets = self.sets.iter().map(|set| set.len());
+        sets.sum::<usize>() + self.folders.len()
+    }
+
+    /// Measures them.
+    pub(super) fn measure(&mut self, runner: &mut Runner<'_>) -> Result<(), Stop> {
+        let Some(plans) = &mut self.plans else {
+            return Ok(());
+        };
+        session::variants(runner, plans.records())?;
+        let budget = Budget::Samples {
+            variant: self.samples,
+            peer: self.samples,
+        };
+        let broken =
+            |name: &str, ending: Ending| Stop::Workload(name.to_owned(), ending.to_string());
         for named in &self.folders {
-            let bundle = named.open()?;
-            tell(&named.name);
-            rounds.measure(&bundle, &named.name)?;
+            let bundle = named.open().map_err(|ending| broken(&named.name, ending))?;
+            let case = case(&named.name, named.group.as_deref(), "", &bundle);
+            let mut bench = plans.bench(&bundle);
+            runner.case_unless_measured(&case, &mut bench, budget)?;
         }
-        let scale = Set::scale(args.size());
-        for plan in self.sets.iter().flat_map(|set| set.plans(scale)) {
-            let (name, bundle) = plan?;
-            tell(&name);
-            rounds.measure(&bundle, &name)?;
+        let scale = Set::scale(self.size);
+        for set in &self.sets {
+            for plan in set.plans(scale) {
+                let (name, bundle) = plan.map_err(|ending| broken(set.name, ending))?;
+                let case = case(&name, Some(set.name), set.sentence, &bundle);
+                let mut bench = plans.bench(&bundle);
+                runner.case_unless_measured(&case, &mut bench, budget)?;
+            }
         }
-        report::page::write_plans(folder, &rounds.finish()).map_err(Ending::usage)
+        Ok(())
     }
 }

@@ -2,12 +2,12 @@
 
 use join_core::parallel::ThreadStart;
 
-use super::peers::Peers;
 use crate::cli::MeasureArgs;
+use crate::experiment::{Budget, Cell, Cells};
 use crate::limits;
 use crate::machine;
-use crate::measure::{Budget, Cell, Cells};
 use crate::nearest::did_you_mean;
+use crate::peers::Found;
 use crate::verbs::Ending;
 use crate::verbs::select::{Selection, select};
 use crate::workload::Instance;
@@ -65,7 +65,7 @@ pub(super) struct Request<'a> {
     pub(super) ablated: Vec<(Variant, Vec<&'static Toggle>)>,
     /// Measured against itself.
     pub(super) control: Variant,
-    pub(super) peers: Peers,
+    pub(super) peers: Found,
 }
 
 impl<'a> Request<'a> {
@@ -121,7 +121,7 @@ impl<'a> Request<'a> {
             .copied()
             .cloned()
             .unwrap_or(default);
-        let peers = Peers::find(&args.peers, environment)?;
+        let peers = Found::find(&args.peers, environment).map_err(Ending::usage)?;
         let most_threads = match (args.threads.is_empty(), threads.last()) {
             (true, Some(&most)) => vec![most],
             _ => threads.clone(),
@@ -234,13 +234,13 @@ impl<'a> Request<'a> {
             let generating = item.instance.estimated_seconds();
             (least, longest) = (least + generating, longest + generating);
             for cell in &of_item {
-                let threads = f64::from(cell.name.threads.clamp(1, 8));
+                let threads = f64::from(cell.contender.name.threads.clamp(1, 8));
                 let sample = item.tuples() * PER_TUPLE / threads * cell.slowness();
-                let load = match cell.is_peer() {
+                let load = match cell.contender.is_peer {
                     true => item.tuples() * PER_LOAD.0 + PER_LOAD.1,
                     false => 0.0,
                 };
-                let (fewest, most) = budget.samples(cell.is_peer());
+                let (fewest, most) = budget.samples(cell.contender.is_peer);
                 least += load + sample * (1.0 + f64::from(fewest));
                 longest += load + sample * (1.0 + f64::from(most));
             }

@@ -11,7 +11,7 @@ mod times;
 mod totals;
 
 /// Draws every chart that the run has data for.
-pub fn draw_all(run: &PlanRun) -> Vec<Result<Chart, LeftOut>> {
+pub(crate) fn draw_all(run: &PlanRun) -> Vec<Result<Chart, LeftOut>> {
     let data = Data::new(run);
     [totals::draw, times::draw, against::draw, techniques::draw]
         .map(|draw| draw(&data))

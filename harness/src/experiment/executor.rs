@@ -1,4 +1,4 @@
-//! Executors, threads and memory, as the command line wants them.
+//! Executors of plans with what they work with: threads, memory, techniques.
 
 use join_core::memory::Memory;
 use join_core::memory::process::{self, Source};
@@ -7,13 +7,14 @@ use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
 use registry::PLAN_BUILDS;
 
-use super::Common;
-use super::executors::{EXECUTORS, Settings};
+use super::Contender;
 use crate::machine;
-use crate::verbs::Ending;
+use crate::verbs::plan::executors::{EXECUTORS, Settings};
+use report::plans::OFF;
+use report::record::Toggles;
 
 /// The technique that is the process' own: large blocks of an execution are kept for the next one.
-pub(super) const POOL: &str = "pool";
+pub const POOL: &str = "pool";
 
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: u32 = 1024;
@@ -27,9 +28,26 @@ enum Limit {
     Usable(usize),
 }
 
+/// What executors work with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Equipment {
+    /// Threads; all processors if none are named.
+    pub threads: Option<u32>,
+    /// Bytes that an execution may hold; what is available if none are named.
+    pub memory: Option<usize>,
+    /// The build variant, for executors that take one.
+    pub build: Option<String>,
+    /// Techniques that an executor does without.
+    pub without: Vec<String>,
+}
+
 /// An executor and what it works with.
-pub(super) struct Bench {
+pub struct Equipped {
+    /// The executor's name.
     pub name: String,
+    /// The techniques that it does without, each set to [`OFF`].
+    pub toggles: Toggles,
+    /// Its threads.
     pub threads: u32,
     executor: Box<dyn Executor>,
     team: Team,
@@ -37,13 +55,17 @@ pub(super) struct Bench {
     source: Source,
 }
 
-impl Bench {
+impl Equipped {
     /// The executor of that name.
-    pub fn new(name: &str, common: &Common) -> Result<Bench, Ending> {
+    ///
+    /// # Errors
+    /// There is no such executor, build or technique, a technique is left out twice, or the system has no such threads; in one
+    /// line.
+    pub fn new(name: &str, equipment: &Equipment) -> Result<Self, String> {
         let names = EXECUTORS.iter().map(|executor| executor.name);
         let variant = EXECUTORS.iter().find(|executor| executor.name == name);
         let variant = variant.ok_or_else(|| unknown("executor", name, names))?;
-        let build = match &common.build {
+        let build = match &equipment.build {
             None => &PLAN_BUILDS[0],
             Some(name) => {
                 let names = PLAN_BUILDS.iter().map(|build| build.name);
@@ -53,11 +75,11 @@ impl Bench {
         };
         let mut options = Options::default();
         let mut source = Source::Pool;
-        for (number, technique) in common.without.iter().enumerate() {
-            if common.without[..number].contains(technique) {
-                return Err(Ending::Usage(format!(
+        for (number, technique) in equipment.without.iter().enumerate() {
+            if equipment.without[..number].contains(technique) {
+                return Err(format!(
                     "{technique} is left out twice; name each technique once"
-                )));
+                ));
             }
             if technique == POOL {
                 source = Source::System;
@@ -68,30 +90,39 @@ impl Bench {
             let without = options.without(technique);
             options = without.ok_or_else(|| unknown("technique", technique, names))?;
         }
-        let threads = common.threads.unwrap_or_else(machine::cores);
+        let threads = equipment.threads.unwrap_or_else(machine::cores);
         if !(1..=MOST_THREADS).contains(&threads) {
-            return Err(Ending::Usage(format!(
+            return Err(format!(
                 "--threads {threads}: give a count from 1 to {MOST_THREADS}, such as --threads 2"
-            )));
+            ));
         }
-        Ok(Bench {
+        let without = equipment.without.iter();
+        Ok(Self {
             source,
-            name: common
-                .without
-                .iter()
-                .fold(variant.name.to_owned(), |name, technique| {
-                    format!("{name} without {technique}")
-                }),
+            name: variant.name.to_owned(),
+            toggles: without
+                .map(|technique| (technique.clone(), OFF.to_owned()))
+                .collect(),
             threads,
             executor: variant.make(&Settings { build, options }),
-            team: machine::team(threads, ThreadStart::Pool).map_err(Ending::usage)?,
-            limit: match &common.memory {
-                Some(text) => Limit::Named(bytes(text)?),
+            team: machine::team(threads, ThreadStart::Pool).map_err(|error| error.to_string())?,
+            limit: match equipment.memory {
+                Some(bytes) => Limit::Named(bytes),
                 None => {
                     Limit::Usable(usize::try_from(machine::usable_bytes()).unwrap_or(usize::MAX))
                 }
             },
         })
+    }
+
+    /// What records call it.
+    pub fn contender(&self, label: Option<&str>) -> Contender {
+        Contender::new(&self.name, self.toggles.clone(), label, self.threads)
+    }
+
+    /// What it is called in sentences.
+    pub fn title(&self) -> String {
+        report::plans::name_of(&self.name, &self.toggles, None)
     }
 
     /// What an execution of a bundle may hold.
@@ -103,6 +134,9 @@ impl Bench {
     }
 
     /// Executes a bundle; returns the most bytes that the execution held at a time, too.
+    ///
+    /// # Errors
+    /// As the executor.
     pub fn execute(&self, bundle: &Bundle) -> Result<(Execution, usize), ExecuteError> {
         process::set(self.source, true);
         let memory = self.memory(bundle);
@@ -123,30 +157,10 @@ fn bytes_in_memory(bundle: &Bundle) -> usize {
         .sum()
 }
 
-fn unknown(what: &str, name: &str, names: impl Iterator<Item = &'static str>) -> Ending {
+fn unknown(what: &str, name: &str, names: impl Iterator<Item = &'static str>) -> String {
     let names: Vec<&str> = names.collect();
-    Ending::Usage(format!(
+    format!(
         "there is no {what} {name:?}; name one of {}",
         names.join(", ")
-    ))
-}
-
-/// A number of bytes, with K, M, G or T behind it or nothing.
-fn bytes(text: &str) -> Result<usize, Ending> {
-    let (number, shift) = match text.chars().last().map(|c| c.to_ascii_uppercase()) {
-        Some('K') => (&text[..text.len() - 1], 10),
-        Some('M') => (&text[..text.len() - 1], 20),
-        Some('G') => (&text[..text.len() - 1], 30),
-        Some('T') => (&text[..text.len() - 1], 40),
-        _ => (text, 0),
-    };
-    let bytes = number.parse::<usize>().ok();
-    bytes
-        .and_then(|bytes| bytes.checked_mul(1 << shift))
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| {
-            Ending::Usage(format!(
-                "--memory {text}: give a number of bytes, such as 512M or 8G"
-            ))
-        })
+    )
 }

@@ -9,6 +9,7 @@ use crate::console::tell;
 
 /// Progress in seconds of estimated work.
 pub struct Progress {
+    is_silent: bool,
     bar: Option<ProgressBar>,
     started: Instant,
     /// Estimated seconds of the workloads that are done.
@@ -30,7 +31,12 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
+        Self::with(bar, false, workloads)
+    }
+
+    fn with(bar: Option<ProgressBar>, is_silent: bool, workloads: usize) -> Self {
         Self {
+            is_silent,
             bar,
             started: Instant::now(),
             done: 0.0,
@@ -39,6 +45,11 @@ impl Progress {
             number: 0,
             workloads,
         }
+    }
+
+    /// One that says nothing.
+    pub fn silent() -> Self {
+        Self::with(None, true, 0)
     }
 
     /// A workload begins, which is estimated to take `seconds`.
@@ -62,13 +73,14 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| tell!("{text}")),
+            None if self.is_silent => {}
             None => tell!("{text}"),
         }
     }
 
     /// The workload is done: `what` was measured.
     pub fn done(&self, what: &str) {
-        if self.bar.is_none() {
+        if self.bar.is_none() && !self.is_silent {
             let elapsed = self.started.elapsed().as_secs_f64();
             tell!("{elapsed:7.1} s  {}: {what}", self.workload);
         }

@@ -1,18 +1,15 @@
 //! A run: workload after workload, round after round, every sample in the file before the next one starts.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use join_core::join::JoinInput;
-use join_core::memory::process;
-
 use super::rounds::{self, Budget};
-use super::sample::{Bench, Failed, Measured};
-use super::{Cell, Data, Progress, key, tags};
+use super::{Bench, Contender, Failed, Measured, Progress, key};
 use report::record::{
-    FailureRecord, NoteRecord, PlanRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
-    Source, WorkloadRecord,
+    Answer, FailureRecord, NoteRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
+    ScheduleRecord, ScheduledCell, Source, Toggles, WorkloadRecord,
 };
 
 /// Why a run ends early.
@@ -40,7 +37,6 @@ pub struct Runner<'a> {
     writer: RecordWriter,
     /// What a run that goes on has measured before.
     before: Option<Run>,
-    bench: Bench<'a>,
     budget: Budget,
     seed: u64,
     interrupted: &'a AtomicBool,
@@ -54,7 +50,6 @@ impl<'a> Runner<'a> {
     pub fn new(
         writer: RecordWriter,
         before: Option<Run>,
-        bench: Bench<'a>,
         budget: Budget,
         seed: u64,
         interrupted: &'a AtomicBool,
@@ -63,13 +58,17 @@ impl<'a> Runner<'a> {
         Self {
             writer,
             before,
-            bench,
             budget,
             seed,
             interrupted,
             progress,
             used: 0.0,
         }
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        self.writer.folder()
     }
 
     /// What was measured before this run went on.
@@ -102,6 +101,11 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// The budget of joins.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
     /// Writes a record, unless `known` finds it in what was recorded before.
     ///
     /// # Errors
@@ -131,11 +135,15 @@ impl<'a> Runner<'a> {
         let Some(before) = &self.before else {
             return false;
         };
-        let Some(plan) = before.plans.iter().find(|plan| plan.workload == workload) else {
+        let Some(schedule) = before
+            .schedules
+            .iter()
+            .find(|schedule| schedule.workload == workload)
+        else {
             return false;
         };
         let done = Done::of(before, workload);
-        plan.cells.iter().all(|cell| {
+        schedule.cells.iter().all(|cell| {
             done.failed.contains(&key(cell))
                 || (1..=cell.rounds).all(|round| done.samples.contains(&(round, key(cell))))
         })
@@ -156,76 +164,112 @@ impl<'a> Runner<'a> {
 
     /// Counts a workload that was measured before against the budget.
     pub fn skip(&mut self, workload: &str) {
-        if let Some(plan) = self.plan_of_before(workload) {
-            self.used += plan.seconds;
+        if let Some(schedule) = self.schedule_of_before(workload) {
+            self.used += schedule.seconds;
         }
     }
 
-    fn plan_of_before(&self, workload: &str) -> Option<PlanRecord> {
+    fn schedule_of_before(&self, workload: &str) -> Option<ScheduleRecord> {
         let before = self.before.as_ref()?;
-        let mut plans = before.plans.iter();
-        plans.find(|plan| plan.workload == workload).cloned()
+        let mut schedules = before.schedules.iter();
+        schedules
+            .find(|schedule| schedule.workload == workload)
+            .cloned()
     }
 
-    /// Measures a workload's cells within `share` seconds, of which `spent` are gone for making its data and `extra`
-    /// will be for what comes after.
+    /// Measures a case within `share` seconds, of which `spent` are gone for making its data; `budget` bounds the samples.
     ///
     /// # Errors
-    /// Ctrl-C, a full disk, columns that cannot be joined or are not those of before. A cell that fails is recorded and left
-    /// out.
-    pub fn workload(
+    /// Ctrl-C, a full disk, or data that are not those of before. A contender that fails is recorded and left out.
+    pub fn case(
         &mut self,
-        data: &Data<'_>,
-        mut cells: Vec<Cell>,
+        case: &WorkloadRecord,
+        bench: &mut dyn Bench,
+        budget: Budget,
         share: f64,
         spent: f64,
     ) -> Result<(), Stop> {
-        let workload = &data.record;
-        let name = &workload.name;
-        let input = JoinInput::new(data.build, data.probe)
-            .map_err(|error| Stop::Workload(name.clone(), error.to_string()))?;
-        self.same_data(workload)?;
-        self.record(&Record::Workload(workload.clone()), |before| {
+        let name = &case.name;
+        self.same_data(case)?;
+        self.record(&Record::Workload(case.clone()), |before| {
             before.workload(name).is_some()
         })?;
         let done = self.before.as_ref().map(|before| Done::of(before, name));
-        let done = done.unwrap_or_default();
-        let fit = |cell: &&Cell| !done.failed.contains(&key(&cell.name));
-        self.bench
-            .load(cells.iter().filter(fit), &input, &workload.expected);
-        let plan = match self.plan_of_before(name) {
-            Some(plan) => {
-                // Their processes are new. One that fails now fails its samples, too.
-                for cell in cells.iter().filter(fit).filter(|cell| cell.is_peer()) {
-                    let _ = self
-                        .bench
-                        .sample(cell, &input, data.pairs, &workload.expected);
-                }
-                plan
-            }
-            None => self.warm_up(data, &input, &mut cells, share, spent)?,
+        let mut at_hand = AtHand {
+            case,
+            answer: case.expected.or(done.as_ref().and_then(|done| done.answer)),
+            done: done.unwrap_or_default(),
+            failed: Vec::new(),
         };
-        self.used += plan.seconds;
-        for cell in &mut cells {
-            let wanted = key(&cell.name);
-            let planned = plan.cells.iter().find(|other| key(other) == wanted);
-            cell.name.rounds = planned.map_or(0, |planned| planned.rounds);
-            if done.failed.contains(&wanted) {
-                cell.name.rounds = 0;
+        let contenders = bench.contenders().to_vec();
+        at_hand.failed = contenders
+            .iter()
+            .map(|contender| at_hand.done.failed.contains(&key(&contender.name)))
+            .collect();
+        let failed = (0..contenders.len()).filter(|&number| at_hand.failed[number]);
+        bench.prepare(&failed.collect::<Vec<_>>());
+        let schedule = match self.schedule_of_before(name) {
+            Some(schedule) => {
+                // Their processes are new. One that fails now fails its samples, too.
+                for (number, contender) in contenders.iter().enumerate() {
+                    if contender.is_peer && !at_hand.failed[number] {
+                        let _ = bench.sample(number, 0);
+                    }
+                }
+                schedule
             }
+            None => self.warm_up(&mut at_hand, bench, budget, share, spent)?,
+        };
+        self.used += schedule.seconds;
+        let rounds = |contender: &Contender| {
+            let wanted = key(&contender.name);
+            let scheduled = schedule.cells.iter().find(|cell| key(cell) == wanted);
+            scheduled.map_or(0, |cell| cell.rounds)
+        };
+        let rounds: Vec<u32> = contenders.iter().map(rounds).collect();
+        self.rounds(&mut at_hand, bench, &rounds)
+    }
+
+    /// Measures a case that every sample of is not there already, with as many samples as `budget` has at least.
+    ///
+    /// # Errors
+    /// As [`Runner::case`].
+    pub fn case_unless_measured(
+        &mut self,
+        case: &WorkloadRecord,
+        bench: &mut dyn Bench,
+        budget: Budget,
+    ) -> Result<(), Stop> {
+        self.progress.workload(&case.name, 0.0);
+        match self.is_measured(&case.name) {
+            true => self.same_data(case),
+            false => self.case(case, bench, budget, f64::INFINITY, 0.0),
         }
-        let rounds = cells.iter().map(|cell| cell.name.rounds).max().unwrap_or(0);
-        let total: u64 = cells.iter().map(|cell| u64::from(cell.name.rounds)).sum();
+    }
+
+    /// All rounds after the first.
+    fn rounds(
+        &mut self,
+        at_hand: &mut AtHand<'_>,
+        bench: &mut dyn Bench,
+        rounds: &[u32],
+    ) -> Result<(), Stop> {
+        let name = &at_hand.case.name;
+        let contenders = bench.contenders().to_vec();
+        let is_left = |at_hand: &AtHand<'_>, number: usize| !at_hand.failed[number];
+        let left = (0..rounds.len()).filter(|&number| is_left(at_hand, number));
+        let left: Vec<u32> = left.map(|number| rounds[number]).collect();
+        let most = left.iter().copied().max().unwrap_or(0);
+        let total: u64 = left.iter().map(|&rounds| u64::from(rounds)).sum();
         let mut samples = 0_u64;
-        for round in 1..=rounds {
-            let order = rounds::order(cells.len(), self.seed, name, round);
-            for (place, &index) in order.iter().enumerate() {
-                let cell = &mut cells[index];
-                if cell.name.rounds < round {
+        for round in 1..=most {
+            let order = rounds::order(contenders.len(), self.seed, name, round);
+            for (place, &number) in order.iter().enumerate() {
+                if rounds[number] < round || !is_left(at_hand, number) {
                     continue;
                 }
                 samples += 1;
-                if done.samples.contains(&(round, key(&cell.name))) {
+                if at_hand.done.has(round, &contenders[number]) {
                     continue;
                 }
                 if self.interrupted() {
@@ -233,132 +277,137 @@ impl<'a> Runner<'a> {
                 }
                 let part = samples as f64 / total.max(1) as f64;
                 self.progress
-                    .step(part, &format!("round {round} of {rounds}"));
-                match self
-                    .bench
-                    .sample(cell, &input, data.pairs, &workload.expected)
-                {
-                    Ok(measured) => {
-                        let sample = sample(name, cell, round, place as u32, measured);
-                        self.writer.write(&Record::Sample(sample))?;
-                    }
-                    Err(Failed::Interrupted) => return Err(Stop::Interrupted),
-                    Err(failure) => self.fail(name, cell, round, &failure)?,
-                }
+                    .step(part, &format!("round {round} of {most}"));
+                let place = place as u32;
+                self.sample(at_hand, bench, number, (round, place), true)?;
             }
         }
-        process::trim();
         self.progress.done(&format!(
-            "{} cells, {samples} samples in {rounds} rounds",
-            cells.len()
+            "{} cells, {samples} samples in {most} rounds",
+            contenders.len()
         ));
         Ok(())
     }
 
-    /// Counts what each tag scheme lets through.
-    ///
-    /// # Errors
-    /// The file system refuses.
-    pub fn tags(&mut self, data: &Data<'_>) -> Result<(), Stop> {
-        let name = &data.record.name;
-        let input = JoinInput::new(data.build, data.probe)
-            .map_err(|error| Stop::Workload(name.clone(), error.to_string()))?;
-        for record in tags::count(data, &input) {
-            self.record(&Record::Tags(record.clone()), |before| {
-                before.tags.contains(&record)
-            })?;
+    /// A sample, which is recorded if it is `kept`; or a failure, which always is. Whether it is a sample.
+    fn sample(
+        &mut self,
+        at_hand: &mut AtHand<'_>,
+        bench: &mut dyn Bench,
+        number: usize,
+        (round, order): (u32, u32),
+        kept: bool,
+    ) -> Result<bool, Stop> {
+        let measured = bench.sample(number, round);
+        let contender = &bench.contenders()[number];
+        match measured.and_then(|measured| at_hand.check(measured)) {
+            Ok(measured) => {
+                if kept && !at_hand.done.has(round, contender) {
+                    let sample = record_of(&at_hand.case.name, contender, round, order, measured);
+                    self.writer.write(&Record::Sample(sample))?;
+                }
+                Ok(true)
+            }
+            Err(Failed::Interrupted) => Err(Stop::Interrupted),
+            Err(failure) => {
+                at_hand.failed[number] = true;
+                self.fail(&at_hand.case.name, contender, round, &failure)?;
+                Ok(false)
+            }
         }
-        Ok(())
     }
 
-    /// Round 0: checks answers, and decides from the times how often each cell is measured. A variant is run at the
-    /// most threads alone, the control once: the other cells' times follow well enough. A peer has a process for each
-    /// number of threads, and each of them is to be warm.
+    /// Runs each contender once to learn what a sample costs, and decides how many there will be.
     fn warm_up(
         &mut self,
-        data: &Data<'_>,
-        input: &JoinInput<'_>,
-        cells: &mut [Cell],
+        at_hand: &mut AtHand<'_>,
+        bench: &mut dyn Bench,
+        budget: Budget,
         share: f64,
         spent: f64,
-    ) -> Result<PlanRecord, Stop> {
-        let name = &data.record.name;
+    ) -> Result<ScheduleRecord, Stop> {
         let start = Instant::now();
-        let mut costs: Vec<Option<f64>> = vec![None; cells.len()];
-        let order = rounds::order(cells.len(), self.seed, name, 0);
-        let (first, others): (Vec<usize>, Vec<usize>) = order
-            .into_iter()
-            .partition(|&index| stand_in(&cells[index], cells) == index);
-        for index in first.into_iter().chain(others) {
+        let contenders = bench.contenders().to_vec();
+        let keeps_first = bench.keeps_first();
+        let mut costs: Vec<Option<f64>> = vec![None; contenders.len()];
+        let stands_in = |number: usize| match keeps_first {
+            true => number,
+            false => stand_in(&contenders[number], &contenders),
+        };
+        let numbers = 0..contenders.len();
+        let (first, others): (Vec<usize>, Vec<usize>) =
+            numbers.partition(|&number| stands_in(number) == number);
+        for number in first.into_iter().chain(others) {
             if self.interrupted() {
                 return Err(Stop::Interrupted);
             }
-            let of = stand_in(&cells[index], cells);
-            if let Some(cost) = costs[of] {
-                let threads = |cell: &Cell| f64::from(cell.name.threads);
-                costs[index] = Some(cost * threads(&cells[of]) / threads(&cells[index]));
+            if at_hand.failed[number] {
                 continue;
             }
-            let cell = &mut cells[index];
+            let of = stands_in(number);
+            if let Some(cost) = costs[of] {
+                let threads = |number: usize| f64::from(contenders[number].name.threads);
+                costs[number] = Some(cost * threads(of) / threads(number));
+                continue;
+            }
             let start = Instant::now();
-            match self
-                .bench
-                .sample(cell, input, data.pairs, &data.record.expected)
-            {
+            let place = (0, number as u32);
+            if self.sample(at_hand, bench, number, place, keeps_first)? {
                 // With what surrounds the sample, such as freeing its results.
-                Ok(_) => costs[index] = Some(start.elapsed().as_secs_f64()),
-                Err(Failed::Interrupted) => return Err(Stop::Interrupted),
-                Err(failure) => self.fail(name, cell, 0, &failure)?,
+                costs[number] = Some(start.elapsed().as_secs_f64());
             }
         }
         let spent = spent + start.elapsed().as_secs_f64();
-        let bounds: Vec<(u32, u32)> = cells
+        let bounds: Vec<(u32, u32)> = contenders
             .iter()
-            .map(|cell| self.budget.samples(cell.is_peer()))
+            .map(|contender| budget.samples(contender.is_peer))
             .collect();
-        let seconds = (share - spent).max(self.budget.least_seconds());
+        let seconds = (share - spent).max(budget.least_seconds());
         let rounds = rounds::divide(&costs, seconds, &bounds);
-        for (cell, &rounds) in cells.iter_mut().zip(&rounds) {
-            cell.name.rounds = rounds;
-        }
         let sampling = costs
             .iter()
             .zip(&rounds)
             .filter_map(|(cost, &rounds)| Some((*cost)? * f64::from(rounds)));
-        let plan = PlanRecord {
-            workload: name.clone(),
+        let cells = contenders.into_iter().zip(&rounds);
+        let schedule = ScheduleRecord {
+            workload: at_hand.case.name.clone(),
             seconds: spent + sampling.sum::<f64>(),
-            cells: cells.iter().map(|cell| cell.name.clone()).collect(),
+            cells: cells
+                .map(|(contender, &rounds)| ScheduledCell {
+                    rounds,
+                    ..contender.name
+                })
+                .collect(),
         };
-        self.writer.write(&Record::Plan(plan.clone()))?;
-        Ok(plan)
+        self.writer.write(&Record::Schedule(schedule.clone()))?;
+        Ok(schedule)
     }
 
-    /// Records a failure; the cell is not measured again.
+    /// Records a failure; the contender is not measured again.
     fn fail(
         &mut self,
-        workload: &str,
-        cell: &mut Cell,
+        case: &str,
+        contender: &Contender,
         round: u32,
         failure: &Failed,
     ) -> Result<(), Stop> {
         let wrong = matches!(failure, Failed::Wrong(_));
-        cell.name.rounds = 0;
-        let name = &cell.name;
+        let name = &contender.name;
         let toggles: String = name
             .toggles
             .iter()
             .map(|(toggle, setting)| format!(" {toggle}={setting}"))
             .collect();
         self.progress.say(&format!(
-            "{workload}: {}{toggles} with {} threads: {failure}",
+            "{case}: {}{toggles} with {} threads: {failure}",
             name.variant, name.threads
         ));
         let failure = FailureRecord {
             round,
-            workload: workload.to_owned(),
+            workload: case.to_owned(),
             variant: name.variant.clone(),
             toggles: name.toggles.clone(),
+            label: name.label.clone(),
             threads: name.threads,
             error: failure.to_string(),
             wrong,
@@ -370,98 +419,132 @@ impl<'a> Runner<'a> {
     }
 }
 
-fn sample(workload: &str, cell: &Cell, round: u32, order: u32, measured: Measured) -> SampleRecord {
+/// A case that is being measured.
+struct AtHand<'c> {
+    case: &'c WorkloadRecord,
+    /// The right answer, or the first one where nobody knew it beforehand.
+    answer: Option<Answer>,
+    done: Done,
+    /// Which contenders are not measured any more.
+    failed: Vec<bool>,
+}
+
+impl AtHand<'_> {
+    /// Refuses an answer that is not the case's.
+    fn check(&mut self, measured: Measured) -> Result<Measured, Failed> {
+        let (answer, expected) = (measured.answer, self.answer.unwrap_or(measured.answer));
+        self.answer = Some(expected);
+        match answer == expected {
+            true => Ok(measured),
+            false => Err(Failed::Wrong(format!(
+                "{} rows with checksum {}, not {} with {}",
+                answer.rows, answer.checksum, expected.rows, expected.checksum
+            ))),
+        }
+    }
+}
+
+fn record_of(
+    case: &str,
+    contender: &Contender,
+    round: u32,
+    order: u32,
+    measured: Measured,
+) -> SampleRecord {
+    let name = &contender.name;
     SampleRecord {
         round,
         order,
-        workload: workload.to_owned(),
-        variant: cell.name.variant.clone(),
-        toggles: cell.name.toggles.clone(),
-        label: cell.name.label.clone(),
-        threads: cell.name.threads,
+        workload: case.to_owned(),
+        variant: name.variant.clone(),
+        toggles: name.toggles.clone(),
+        label: name.label.clone(),
+        threads: name.threads,
         seconds: measured.seconds,
         phases: measured.phases,
         answer: measured.answer,
         bytes: measured.bytes,
         counters: measured.counters,
         notes: measured.notes,
-        source: match cell.is_peer() {
+        source: match contender.is_peer {
             true => Source::Peer,
             false => Source::Variant,
         },
     }
 }
 
-/// The cell whose warm-up stands for that of `cell`: the same variant and toggles at the most threads, under the
-/// control's first name; of a peer the cell itself.
-fn stand_in(cell: &Cell, cells: &[Cell]) -> usize {
-    let same = |other: &&Cell| {
-        (&other.name.variant, &other.name.toggles) == (&cell.name.variant, &cell.name.toggles)
-            && (!cell.is_peer() || other.name.threads == cell.name.threads)
+/// The contender whose warm-up stands for that of `contender`: the same variant and toggles at the most threads, under the
+/// control's first name; of a peer itself.
+fn stand_in(contender: &Contender, contenders: &[Contender]) -> usize {
+    let name = &contender.name;
+    let same = |other: &&Contender| {
+        (&other.name.variant, &other.name.toggles) == (&name.variant, &name.toggles)
+            && (!contender.is_peer || other.name.threads == name.threads)
     };
-    let threads = cells.iter().filter(same).map(|cell| cell.name.threads);
-    let most = threads.max().unwrap_or(cell.name.threads);
-    let mut found = cells.iter();
+    let threads = contenders
+        .iter()
+        .filter(same)
+        .map(|other| other.name.threads);
+    let most = threads.max().unwrap_or(name.threads);
+    let mut found = contenders.iter();
     found
         .position(|other| same(&other) && other.name.threads == most)
         .unwrap_or(0)
 }
 
-/// What of a workload is in the file already.
+/// What of a case is in the file already.
 #[derive(Default)]
 struct Done {
     samples: HashSet<(u32, String)>,
     failed: HashSet<String>,
+    /// The first answer.
+    answer: Option<Answer>,
 }
 
 impl Done {
     fn of(before: &Run, workload: &str) -> Self {
-        let samples = before
-            .samples
-            .iter()
-            .filter(|sample| sample.workload == workload);
-        let failures = before
-            .failures
-            .iter()
-            .filter(|failure| failure.workload == workload);
-        let cell = |variant: &str, toggles, label: Option<&String>, threads| {
-            key(&report::record::PlannedCell {
+        let of_case = |name: &str| name == workload;
+        let cell = |variant: &str, toggles: &Toggles, label: &Option<String>, threads| {
+            key(&ScheduledCell {
                 variant: variant.to_owned(),
-                toggles,
-                label: label.cloned(),
+                toggles: toggles.clone(),
+                label: label.clone(),
                 threads,
                 rounds: 0,
             })
         };
+        let samples = before.samples.iter().filter(|s| of_case(&s.workload));
+        let failures = before.failures.iter().filter(|f| of_case(&f.workload));
         Self {
+            answer: samples.clone().map(|sample| sample.answer).next(),
             samples: samples
-                .map(|s| {
-                    (
-                        s.round,
-                        cell(&s.variant, s.toggles.clone(), s.label.as_ref(), s.threads),
-                    )
-                })
+                .map(|s| (s.round, cell(&s.variant, &s.toggles, &s.label, s.threads)))
                 .collect(),
             failed: failures
-                .map(|f| cell(&f.variant, f.toggles.clone(), None, f.threads))
+                .map(|f| cell(&f.variant, &f.toggles, &f.label, f.threads))
                 .collect(),
         }
+    }
+
+    fn has(&self, round: u32, contender: &Contender) -> bool {
+        self.samples.contains(&(round, key(&contender.name)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use join_core::join::{Context, Join, JoinError, Outcome, Results};
+    use join_core::join::{Context, Join, JoinError, JoinInput, Outcome, Results};
     use join_core::memory::Memory;
     use join_core::oracle;
     use join_core::table::Column;
 
     use super::*;
+    use crate::experiment::joins::Joins;
+    use crate::experiment::{Cells, Data};
     use crate::machine;
-    use crate::measure::Cells;
-    use crate::measure::sample::answer;
+    use crate::workload::answer;
     use registry::{Variant, default_variant};
-    use report::record::{RunRecord, VariantRecord, WorkloadRecord, read_run};
+    use report::record::{JOIN, RunRecord, VariantRecord, WorkloadRecord, read_run};
     use report::summary::summarise;
 
     /// A join that spoils the outcome of the default variant, or has none.
@@ -506,7 +589,8 @@ mod tests {
                 key_type: "INT32".to_owned(),
                 build_bytes: 8192,
                 probe_bytes: 8192,
-                expected: answer(&oracle::sort_merge(&input)),
+                experiment: JOIN.to_owned(),
+                expected: Some(answer(&oracle::sort_merge(&input))),
                 keys: None,
             },
             build: &column,
@@ -542,7 +626,6 @@ mod tests {
         let mut runner = Runner::new(
             writer,
             None,
-            Bench::new(&environment, &interrupted),
             Budget::Samples {
                 variant: 3,
                 peer: 3,
@@ -551,8 +634,12 @@ mod tests {
             &interrupted,
             Progress::new(1.0, 1),
         );
-        let cells = cells.into_vec();
-        runner.workload(&data, cells, f64::INFINITY, 0.0).unwrap();
+        let budget = runner.budget();
+        let mut joins = Joins::new(&environment, &interrupted);
+        let mut bench = joins.bench(&data, cells.into_vec()).unwrap();
+        runner
+            .case(&data.record, &mut bench, budget, f64::INFINITY, 0.0)
+            .unwrap();
         let run = read_run(folder.path()).unwrap();
         assert_eq!(run.samples.len(), 3);
         let failure = |variant: &str| run.failures.iter().find(|f| f.variant == variant).unwrap();

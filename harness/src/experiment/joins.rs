@@ -1,6 +1,5 @@
-//! One sample: a join on a fresh table, timed and checked.
+//! Joins: each sample builds a fresh table, and what it leaves is dropped after the clock has stopped.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -12,49 +11,19 @@ use join_core::join::{
 use join_core::memory::{Memory, process};
 use join_core::parallel::{Team, ThreadStart};
 
-use super::{Cell, Work};
+use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::counters::Counters;
 use crate::machine;
 use crate::peers::{Fault, Pool, Wanted};
+use crate::workload::answer;
 use registry::{Configuration, Merge};
-use report::record::{Answer, Checksum, Environment, Phase};
+use report::record::{Environment, Phase};
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
 const UNNAMED: f64 = 0.02;
 
-/// A sample with a right answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// Wall time of the join.
-    pub seconds: f64,
-    /// By phase, in order; together `seconds` within 2 %.
-    pub phases: Vec<Phase>,
-    /// The answer.
-    pub answer: Answer,
-    /// Bytes of the finished table, where the join tells.
-    pub bytes: Option<u64>,
-    /// What was counted meanwhile; nothing of a peer.
-    pub counters: BTreeMap<String, u64>,
-    /// What the join observed and chose.
-    pub notes: Vec<String>,
-}
-
-/// Why there is no sample.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
-    /// Someone pressed Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
-    /// The join answered wrongly.
-    #[error("wrong answer: {0}")]
-    Wrong(String),
-    /// The join gave up.
-    #[error("{0}")]
-    Error(String),
-}
-
-/// What samples are taken with: threads, memory, caches, other engines.
-pub struct Bench<'a> {
+/// What joins are measured with, from workload to workload: threads, memory, caches, other engines.
+pub struct Joins<'a> {
     teams: Vec<((u32, ThreadStart), Team)>,
     memory: Memory,
     caches: CacheSizes,
@@ -62,8 +31,8 @@ pub struct Bench<'a> {
     counters: Counters,
 }
 
-impl<'a> Bench<'a> {
-    /// The bench of this machine. A peer is not waited for once `interrupted` is set.
+impl<'a> Joins<'a> {
+    /// Those of this machine. A peer is not waited for once `interrupted` is set.
     pub fn new(environment: &Environment, interrupted: &'a AtomicBool) -> Self {
         let cache = |level| {
             let cache = environment.caches.iter().find(|cache| cache.level == level);
@@ -83,51 +52,31 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Gets ready for a workload whose data is there: sees how much memory joins may take beside it, and has the peers
-    /// among `cells` load it, so that they can be sampled.
-    pub fn load<'c>(
-        &mut self,
-        cells: impl Iterator<Item = &'c Cell>,
-        input: &JoinInput<'_>,
-        expected: &Answer,
-    ) {
-        // What making the data has left in the pool is not in use.
-        process::trim();
-        self.memory = budget();
-        let wanted: Vec<Wanted<'_>> = cells.filter_map(wanted).collect();
-        self.peers.load(&wanted, input, expected.rows);
-    }
-
-    /// Runs a cell once and compares its answer. What it leaves is dropped after the clock has stopped.
+    /// The cells of a workload.
     ///
     /// # Errors
-    /// A wrong answer, or none: memory ran out, the keys cannot be joined, the variant panicked, or the peer failed.
-    pub fn sample(
-        &mut self,
-        cell: &Cell,
-        input: &JoinInput<'_>,
-        pairs: bool,
-        expected: &Answer,
-    ) -> Result<Measured, Failed> {
-        let measured = match &cell.work {
-            Work::Join {
-                configuration,
-                join,
-            } => self.join(configuration, &**join, cell.name.threads, input, pairs)?,
-            Work::Peer(_) => self.ask(cell, pairs)?,
-        };
-        let answer = measured.answer;
-        if answer != *expected {
-            return Err(Failed::Wrong(format!(
-                "{} rows with checksum {}, not {} with {}",
-                answer.rows, answer.checksum, expected.rows, expected.checksum
-            )));
-        }
-        Ok(measured)
+    /// The key columns cannot be joined, in words.
+    pub fn bench<'b>(
+        &'b mut self,
+        data: &'b Data<'_>,
+        cells: Vec<Cell>,
+    ) -> Result<JoinBench<'b, 'a>, String> {
+        let input = JoinInput::new(data.build, data.probe).map_err(|error| error.to_string())?;
+        let (contenders, works) = cells
+            .into_iter()
+            .map(|cell| (cell.contender, cell.work))
+            .unzip();
+        Ok(JoinBench {
+            joins: self,
+            input,
+            pairs: data.pairs,
+            results: data.record.expected.map_or(0, |answer| answer.rows),
+            contenders,
+            works,
+        })
     }
 
-    fn ask(&mut self, cell: &Cell, pairs: bool) -> Result<Measured, Failed> {
-        let wanted = wanted(cell).expect("called for peers");
+    fn ask(&mut self, wanted: Wanted<'_>, pairs: bool) -> Result<Measured, Failed> {
         let joined = self
             .peers
             .join(wanted, pairs)
@@ -137,15 +86,12 @@ impl<'a> Bench<'a> {
             })?;
         Ok(Measured {
             seconds: joined.seconds,
-            phases: Vec::new(),
             answer: answer(&Aggregate {
                 rows: joined.rows,
                 sum_build: joined.sum_build,
                 sum_probe: joined.sum_probe,
             }),
-            bytes: None,
-            counters: BTreeMap::new(),
-            notes: Vec::new(),
+            ..Measured::default()
         })
     }
 
@@ -226,24 +172,60 @@ fn budget() -> Memory {
     Memory::limited(usize::try_from(machine::usable_bytes()).unwrap_or(usize::MAX))
 }
 
-/// What a cell asks of the peers, if it does.
-fn wanted(cell: &Cell) -> Option<Wanted<'_>> {
-    match &cell.work {
-        Work::Peer(setup) => Some(Wanted {
-            setup,
-            threads: cell.name.threads,
-        }),
-        Work::Join { .. } => None,
+/// The cells of one workload.
+pub struct JoinBench<'b, 'a> {
+    joins: &'b mut Joins<'a>,
+    input: JoinInput<'b>,
+    pairs: bool,
+    /// Rows of the result.
+    results: u64,
+    contenders: Vec<Contender>,
+    works: Vec<Work>,
+}
+
+impl Bench for JoinBench<'_, '_> {
+    fn contenders(&self) -> &[Contender] {
+        &self.contenders
+    }
+
+    /// Sees how much memory joins may take beside the data, and has the peers load it.
+    fn prepare(&mut self, failed: &[usize]) {
+        // What making the data has left in the pool is not in use.
+        process::trim();
+        self.joins.memory = budget();
+        let cells = self.contenders.iter().zip(&self.works).enumerate();
+        let wanted = cells.filter(|(number, _)| !failed.contains(number));
+        let wanted: Vec<Wanted<'_>> = wanted.filter_map(|(_, cell)| wanted_of(cell)).collect();
+        self.joins.peers.load(&wanted, &self.input, self.results);
+    }
+
+    fn sample(&mut self, contender: usize, _round: u32) -> Result<Measured, Failed> {
+        let cell = (&self.contenders[contender], &self.works[contender]);
+        match cell.1 {
+            Work::Join {
+                configuration,
+                join,
+            } => {
+                let threads = cell.0.name.threads;
+                self.joins
+                    .join(configuration, &**join, threads, &self.input, self.pairs)
+            }
+            Work::Peer(_) => {
+                let wanted = wanted_of(cell).expect("it is a peer");
+                self.joins.ask(wanted, self.pairs)
+            }
+        }
     }
 }
 
-/// The answer of a join as records hold it.
-pub(crate) fn answer(aggregate: &Aggregate) -> Answer {
-    Answer {
-        rows: aggregate.rows,
-        sum_build: aggregate.sum_build,
-        sum_probe: aggregate.sum_probe,
-        checksum: Checksum(aggregate.checksum().0),
+/// What a cell asks of the peers, if it does.
+fn wanted_of<'c>((contender, work): (&Contender, &'c Work)) -> Option<Wanted<'c>> {
+    match work {
+        Work::Peer(setup) => Some(Wanted {
+            setup,
+            threads: contender.name.threads,
+        }),
+        Work::Join { .. } => None,
     }
 }
 

@@ -1,50 +1,30 @@
 //! `index.html`: findings first, then the charts, then what they rest on.
 
 use super::html::{escape, shell_word};
-use super::{STYLE, peers, tables};
+use super::{Drawn, STYLE, peers, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
-use crate::plans::PlanRun;
-use crate::record::Run;
+use crate::record::{PLAN, Run};
 use crate::summary::Summary;
 
 const METHOD: &str = include_str!("method.html");
 const GLOSSARY: &str = include_str!("glossary.html");
 
-/// A run of plans with its charts.
-pub type Plans<'a> = (&'a PlanRun, &'a [Result<Chart, LeftOut>]);
-
 /// The whole page.
-pub fn page(
-    run: &Run,
-    summary: &Summary,
-    charts: &[Result<Chart, LeftOut>],
-    plans: Option<Plans<'_>>,
-) -> String {
-    let threads = summary.results.iter().map(|r| r.threads).max().unwrap_or(1);
+pub fn page(run: &Run, drawn: &Drawn) -> String {
     let mut page = Page(String::new());
     page.head(run);
-    page.findings(
-        run,
-        summary,
-        charts,
-        plans.map_or(&[], |(_, charts)| charts),
-    );
+    page.findings(run, drawn);
     page.section("Charts");
-    page.push(&figures(charts));
-    if let Some((plans, charts)) = plans {
-        page.titled("Whole plans", super::plans::INTRODUCTION, &figures(charts));
+    page.push(&figures(&drawn.charts));
+    if let Some(plans) = &drawn.plans {
+        let charts = figures(&drawn.plan_charts);
+        page.titled("Whole plans", super::plans::INTRODUCTION, &charts);
         page.push(&super::plans::tables(plans));
     }
-    page.titled(
-        &format!("Times over the fastest, {}", threads_text(threads)),
-        "<p>The fastest of a workload with its time, the others as multiples of it.</p>",
-        &tables::overview(run, summary, threads),
-    );
-    page.titled(
-        "The fastest variant against the fastest peer",
-        against_text(summary),
-        &peers::against(summary),
-    );
+    if let Some((joins, summary)) = &drawn.joins {
+        page.joins(joins, summary);
+    }
+    let summary = &drawn.summary;
     page.titled(
         "Failures",
         failure_text(summary),
@@ -64,28 +44,16 @@ pub fn page(
     page.push(GLOSSARY);
     page.titled("Workloads", "", &tables::workloads(run));
     page.titled("Variants", "", &tables::variants(run));
-    page.titled(
-        &format!("Every effect, {}", threads_text(threads)),
-        if summary.ablations.is_empty() {
-            ""
-        } else {
-            "<p>Time with the setting over time with the default. Bold: beyond the noise.</p>"
-        },
-        &tables::ablations(run, summary, threads),
-    );
-    page.section("Every result");
-    page.push("<p>In full in <a href=\"summary.json\">summary.json</a>.</p>\n");
-    for workload in &run.workloads {
-        let table = tables::results(summary, &workload.name);
-        if !table.is_empty() {
-            page.push(&format!(
-                "<details><summary>{}</summary>\n{table}</details>\n",
-                escape(&workload.name)
-            ));
-        }
+    if let Some((joins, summary)) = &drawn.joins {
+        page.effects(joins, summary);
     }
+    page.every_result(run, summary);
     page.push("</main></body></html>\n");
     page.0
+}
+
+fn most_threads(summary: &Summary) -> u32 {
+    summary.results.iter().map(|r| r.threads).max().unwrap_or(1)
 }
 
 fn against_text(summary: &Summary) -> &'static str {
@@ -106,7 +74,7 @@ fn failure_text(summary: &Summary) -> &'static str {
 }
 
 /// Charts one below the other, or why they are missing.
-pub fn figures(charts: &[Result<Chart, LeftOut>]) -> String {
+fn figures(charts: &[Result<Chart, LeftOut>]) -> String {
     let figures = charts.iter().map(|chart| match chart {
         Ok(chart) => format!(
             "<figure id=\"{}\" aria-label=\"{}\">\n{}<figcaption><b>{}</b> {} \
@@ -128,8 +96,7 @@ pub fn figures(charts: &[Result<Chart, LeftOut>]) -> String {
 }
 
 /// A link to each chart, and what it says.
-pub fn findings(charts: &[Result<Chart, LeftOut>]) -> String {
-    let charts = charts.iter().flatten();
+fn findings<'a>(charts: impl Iterator<Item = &'a Chart>) -> String {
     let findings = charts.map(|chart| {
         format!(
             "<li><a href=\"#{}\">{}</a>: {}</li>\n",
@@ -194,18 +161,11 @@ impl Page {
         }
     }
 
-    fn findings(
-        &mut self,
-        run: &Run,
-        summary: &Summary,
-        charts: &[Result<Chart, LeftOut>],
-        plan_charts: &[Result<Chart, LeftOut>],
-    ) {
+    fn findings(&mut self, run: &Run, drawn: &Drawn) {
         self.section("Findings");
         self.push("<ul>\n");
-        self.push(&findings(charts));
-        self.push(&findings(plan_charts));
-        let floor = match summary.noise_floor.floor {
+        self.push(&findings(drawn.charts()));
+        let floor = match drawn.judging().noise_floor.floor {
             Some(floor) => format!(
                 "differences below {} (the median floor) are not differences",
                 scale::percent(floor)
@@ -217,6 +177,48 @@ impl Page {
             self.push(&format!("<li>{}</li>\n", escape(note)));
         }
         self.push("</ul>\n");
+    }
+
+    fn joins(&mut self, run: &Run, summary: &Summary) {
+        let threads = most_threads(summary);
+        self.titled(
+            &format!("Times over the fastest, {}", threads_text(threads)),
+            "<p>The fastest of a workload with its time, the others as multiples of it.</p>",
+            &tables::overview(run, summary, threads),
+        );
+        self.titled(
+            "The fastest variant against the fastest peer",
+            against_text(summary),
+            &peers::against(summary),
+        );
+    }
+
+    fn effects(&mut self, run: &Run, summary: &Summary) {
+        let threads = most_threads(summary);
+        self.titled(
+            &format!("Every effect, {}", threads_text(threads)),
+            if summary.ablations.is_empty() {
+                ""
+            } else {
+                "<p>Time with the setting over time with the default. Bold: beyond the noise.</p>"
+            },
+            &tables::ablations(run, summary, threads),
+        );
+    }
+
+    fn every_result(&mut self, run: &Run, summary: &Summary) {
+        self.section("Every result");
+        self.push("<p>In full in <a href=\"summary.json\">summary.json</a>.</p>\n");
+        // Every plan stands in a table of its own.
+        for workload in run.workloads.iter().filter(|w| w.experiment != PLAN) {
+            let table = tables::results(summary, &workload.name);
+            if !table.is_empty() {
+                self.push(&format!(
+                    "<details><summary>{}</summary>\n{table}</details>\n",
+                    escape(&workload.name)
+                ));
+            }
+        }
     }
 
     fn noise(&mut self, summary: &Summary) {

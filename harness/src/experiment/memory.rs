@@ -9,13 +9,12 @@ use std::num::NonZeroUsize;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
-use join_core::join::JoinInput;
 use serde::{Deserialize, Serialize};
 
-use super::sample::Bench;
-use super::{Cell, Data};
+use super::joins::Joins;
+use super::{Bench, Cell, Data};
 use crate::workload::{Instance, Origin};
-use report::record::{Answer, Environment, Size, WorkloadRecord};
+use report::record::{Environment, Size, WorkloadRecord};
 
 /// The verb that starts the process.
 pub const VERB: &str = "__memory";
@@ -132,7 +131,7 @@ pub fn fail(error: &str) -> Result<(), String> {
 pub fn print(
     instance: &Instance,
     wanted: &Wanted,
-    cells: &[Cell],
+    cells: Vec<Cell>,
     environment: &Environment,
 ) -> Result<(), String> {
     let workload = instance
@@ -147,14 +146,12 @@ pub fn print(
     if let Some(change) = wanted.record.change(&data.record) {
         return print_line(&Line::Changed(change));
     }
-    let input = JoinInput::new(data.build, data.probe).map_err(|error| error.to_string())?;
     for cell in cells {
         // SAFETY: this process has one thread: the data was made on it, and every join runs in a child.
         match unsafe { libc::fork() } {
             -1 => return Err(std::io::Error::last_os_error().to_string()),
             0 => {
-                let status =
-                    i32::from(!print_one(cell, &input, &data.record.expected, environment));
+                let status = i32::from(print_one(cell, &data, environment).is_none());
                 // SAFETY: ends the child at once, without the handlers of its parent.
                 unsafe { libc::_exit(status) }
             }
@@ -169,27 +166,20 @@ pub fn print(
 }
 
 #[cfg(target_os = "linux")]
-fn print_one(
-    cell: &Cell,
-    input: &JoinInput<'_>,
-    expected: &Answer,
-    environment: &Environment,
-) -> bool {
+fn print_one(cell: Cell, data: &Data<'_>, environment: &Environment) -> Option<()> {
     static NEVER: AtomicBool = AtomicBool::new(false);
-    let (Some(before), mut bench) = (status("VmRSS"), Bench::new(environment, &NEVER)) else {
-        return false;
-    };
-    if bench.sample(cell, input, false, expected).is_err() {
-        return false;
+    let variant = cell.contender.name.variant.clone();
+    let before = status("VmRSS")?;
+    let mut joins = Joins::new(environment, &NEVER);
+    let measured = joins.bench(data, vec![cell]).ok()?.sample(0, 1).ok()?;
+    if Some(measured.answer) != data.record.expected {
+        return None;
     }
-    let Some(peak) = status("VmHWM") else {
-        return false;
-    };
     let peak = Peak {
-        variant: cell.name.variant.clone(),
-        peak_bytes: peak.saturating_sub(before),
+        variant,
+        peak_bytes: status("VmHWM")?.saturating_sub(before),
     };
-    print_line(&Line::Peak(peak)).is_ok()
+    print_line(&Line::Peak(peak)).ok()
 }
 
 fn print_line(line: &Line) -> Result<(), String> {

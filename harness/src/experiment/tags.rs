@@ -19,16 +19,21 @@ const MOST_PROBES: usize = 1 << 20;
 
 /// Whether most of a workload's probe keys have no match, so that tags have something to do.
 pub fn matter(data: &Data<'_>) -> bool {
-    data.record.expected.rows < data.record.probe_rows / 2
+    let results = data.record.expected.map_or(0, |answer| answer.rows);
+    results < data.record.probe_rows / 2
 }
 
 /// Counts, for each scheme and directory size, the keys without a match that a slot's tag lets through; without tags,
 /// those whose slot is not empty.
-pub fn count(data: &Data<'_>, input: &JoinInput<'_>) -> Vec<TagsRecord> {
-    match input {
+///
+/// # Errors
+/// The key columns cannot be joined, in words.
+pub fn count(data: &Data<'_>) -> Result<Vec<TagsRecord>, String> {
+    let input = JoinInput::new(data.build, data.probe).map_err(|error| error.to_string())?;
+    Ok(match &input {
         JoinInput::Int32(build, probe) => of_keys(data, build, probe),
         JoinInput::Int64(build, probe) => of_keys(data, build, probe),
-    }
+    })
 }
 
 fn of_keys<K: Key>(

@@ -1,32 +1,14 @@
-//! Measuring: cells, rounds, one sample, and the run that holds them.
-//!
-//! A *cell* is a variant in a configuration at a thread count on a workload. Cells are measured in rounds, each round in
-//! an order of its own, so that drift of the machine hits all alike and ratios can be paired within a round. Round 0
-//! only checks answers and learns costs; it leaves no sample.
-
-pub mod ingest;
-pub mod memory;
-mod progress;
-mod rounds;
-mod run;
-mod sample;
-#[cfg(feature = "slowed")]
-mod slowed;
-pub mod tags;
-
-pub use progress::Progress;
-pub use rounds::Budget;
-pub use run::{Runner, Stop};
-pub use sample::{Bench, Failed, Measured};
+//! The contenders of a join.
 
 use std::collections::HashSet;
 
 use join_core::join::Join;
 use join_core::table::Column;
 
+use super::{Contender, key};
 use crate::peers::Setup;
 use registry::{Configuration, NotCompiled, Part, Toggle, Variant};
-use report::record::{CONTROL_A, CONTROL_B, PlannedCell, Toggles, WorkloadRecord};
+use report::record::{CONTROL_A, CONTROL_B, Toggles, WorkloadRecord};
 
 /// A workload in memory.
 pub struct Data<'a> {
@@ -42,8 +24,8 @@ pub struct Data<'a> {
 
 /// One thing that is measured.
 pub struct Cell {
-    /// What records say of it; `rounds` is not decided yet.
-    pub name: PlannedCell,
+    /// What records say of it.
+    pub contender: Contender,
     /// What does it.
     pub work: Work,
 }
@@ -62,14 +44,9 @@ pub enum Work {
 }
 
 impl Cell {
-    /// Whether another engine does its work.
-    pub fn is_peer(&self) -> bool {
-        matches!(self.work, Work::Peer(_))
-    }
-
     /// How much longer than a variant's its samples take, by and large.
     pub fn slowness(&self) -> f64 {
-        if self.is_peer() { 5.0 } else { 1.0 }
+        if self.contender.is_peer { 5.0 } else { 1.0 }
     }
 
     fn new(
@@ -87,13 +64,7 @@ impl Cell {
                 join,
                 configuration,
             },
-            name: PlannedCell {
-                variant: variant.name.clone(),
-                toggles,
-                label: label.map(str::to_owned),
-                threads,
-                rounds: 0,
-            },
+            contender: Contender::new(&variant.name, toggles, label, threads),
         })
     }
 }
@@ -108,16 +79,16 @@ pub struct Cells {
 impl Cells {
     /// Adds a cell unless it is there. The control's first name stands for the variant itself.
     fn push(&mut self, mut cell: Cell) {
-        let plain = cell.name.label.is_none() && cell.name.toggles.is_empty();
-        if plain {
-            cell.name.label = Some(CONTROL_A.to_owned());
-            let stands = self.names.contains(&key(&cell.name));
-            cell.name.label = None;
+        let name = &mut cell.contender.name;
+        if name.label.is_none() && name.toggles.is_empty() {
+            name.label = Some(CONTROL_A.to_owned());
+            let stands = self.names.contains(&key(name));
+            name.label = None;
             if stands {
                 return;
             }
         }
-        if self.names.insert(key(&cell.name)) {
+        if self.names.insert(key(name)) {
             self.cells.push(cell);
         }
     }
@@ -182,13 +153,7 @@ impl Cells {
     pub fn peer(&mut self, setup: &Setup, threads: &[u32]) {
         for &threads in threads {
             self.push(Cell {
-                name: PlannedCell {
-                    variant: setup.name.clone(),
-                    toggles: Toggles::new(),
-                    label: None,
-                    threads,
-                    rounds: 0,
-                },
+                contender: Contender::peer(&setup.name, threads),
                 work: Work::Peer(setup.clone()),
             });
         }
@@ -198,13 +163,4 @@ impl Cells {
     pub fn into_vec(self) -> Vec<Cell> {
         self.cells
     }
-}
-
-/// A text that no other cell of a workload has.
-pub(crate) fn key(cell: &PlannedCell) -> String {
-    let label = cell.label.as_deref().unwrap_or("");
-    format!(
-        "{} {:?} {label} {}",
-        cell.variant, cell.toggles, cell.threads
-    )
 }
