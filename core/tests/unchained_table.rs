@@ -4,9 +4,11 @@
 use join_core::directory::{DirectoryLayout, Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::{BlockRows, KeyBlock};
-use join_core::join::{Aggregate, Compare, JoinTable, Kernel, Schedule, SinkRef};
+use join_core::join::{DynJoinTable, Kernel, Schedule};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Memory;
+use join_core::output::{Aggregate, SinkRef};
+use join_core::simd::Compare;
 use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
 use join_core::unchained::{Scheme, SchemeOf, Unchained, UnchainedBuilder};
 use proptest::prelude::*;
@@ -99,7 +101,7 @@ fn probes_agree<K: Key, S: Scheme>(table: &Unchained<K, S>, keys: &[K]) {
     let rows: Vec<u32> = (10..).take(keys.len()).collect();
     let probe = |kernel: Kernel, rows: BlockRows<'_>| {
         let mut sums = Aggregate::default();
-        JoinTable::probe(
+        DynJoinTable::probe(
             table,
             KeyBlock { keys, rows },
             kernel,

@@ -1,9 +1,10 @@
 //! The table of cases.
 
 use super::keys::{CaseKey, Keys, ODD_FILLS, Random, column};
-use crate::join::{Aggregate, JoinInput, Pair, Sink};
+use crate::join::JoinInput;
 use crate::key::Key;
 use crate::oracle;
+use crate::output::{Aggregate, Pair, Sink};
 use crate::page::rows_per_full_page;
 use crate::table::Column;
 

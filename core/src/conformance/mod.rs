@@ -27,7 +27,7 @@ pub use simple::{SimpleProbe, SortedBuild};
 pub use tags::check_tags;
 
 use crate::input::InputMode;
-use crate::join::{Build, BuildProbe, Join, Kernel, Probe};
+use crate::join::{Build, BuildProbe, DynJoin, Kernel, Probe};
 use cases::{cases, few_cases};
 use run::Suite;
 use simple::Lent;
@@ -38,7 +38,7 @@ use simple::Lent;
 /// # Panics
 ///
 /// At the first wrong answer.
-pub fn check_join(join: &dyn Join) {
+pub fn check_join(join: &dyn DynJoin) {
     Suite::new(true).join(join);
 }
 
@@ -48,7 +48,7 @@ pub fn check_join(join: &dyn Join) {
 /// # Panics
 ///
 /// At the first wrong answer.
-pub fn check_colliding_join(join: &dyn Join) {
+pub fn check_colliding_join(join: &dyn DynJoin) {
     Suite::new(false).join(join);
 }
 
@@ -85,7 +85,7 @@ pub fn check_probe(probe: &impl Probe) {
 }
 
 impl Suite {
-    fn join(&self, join: &dyn Join) {
+    fn join(&self, join: &dyn DynJoin) {
         self.answers(join, &cases(self.large));
         self.repeats(join);
         self.failures(join);

@@ -2,10 +2,10 @@
 
 use crate::input::{KeyColumn, KeySource};
 use crate::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, Probe, ProbeTable, Results, RowIds, Sink,
-    consume,
+    Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, Probe, RowIds, consume,
 };
 use crate::key::Key;
+use crate::output::{Results, Sink};
 use crate::parallel::{MorselSize, Sharing};
 
 /// Sorts the build side; its table answers by binary search.
@@ -20,7 +20,7 @@ impl Build for SortedBuild {
         source: &'a dyn KeySource<K>,
         _: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut sorted = Vec::new();
         for mut cursor in source.cursors(1, Sharing::Static, MorselSize::Units(1000)) {
             while let Some(block) = cursor.next_block() {
@@ -33,7 +33,7 @@ impl Build for SortedBuild {
     }
 }
 
-impl<K: Key> ProbeTable<K> for Sorted<K> {
+impl<K: Key> JoinTable<K> for Sorted<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, &key) in keys.iter().enumerate() {
             let first = self.0.partition_point(|&(other, _)| other < key);
@@ -65,7 +65,7 @@ pub struct SimpleProbe {
 impl Probe for SimpleProbe {
     fn probe<K: Key>(
         &self,
-        table: &dyn JoinTable<K>,
+        table: &dyn DynJoinTable<K>,
         column: &KeyColumn<'_, K>,
         context: &Context<'_>,
         phases: &mut Phases,
@@ -90,7 +90,7 @@ impl<B: Build> Build for Lent<'_, B> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         self.0.build(source, context, phases)
     }
 }
@@ -98,7 +98,7 @@ impl<B: Build> Build for Lent<'_, B> {
 impl<P: Probe> Probe for Lent<'_, P> {
     fn probe<K: Key>(
         &self,
-        table: &dyn JoinTable<K>,
+        table: &dyn DynJoinTable<K>,
         column: &KeyColumn<'_, K>,
         context: &Context<'_>,
         phases: &mut Phases,

@@ -13,7 +13,8 @@ pub use materialised::Materialised;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 
 use crate::key::Key;
-use crate::parallel::{MorselSize, Sharing};
+use crate::memory::{Memory, OutOfMemory};
+use crate::parallel::{MorselSize, Sharing, Team};
 
 /// Keys of consecutive or listed rows. NULL keys are never in a block: they join nothing.
 #[derive(Debug, Clone, Copy)]
@@ -133,17 +134,24 @@ impl InputMode {
         }
     }
 
-    /// The source of a column's keys in this mode, where `copy` is what [`Self::copies`] asked for.
+    /// The keys of a column in this mode.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for a copy.
     pub fn source<'s, K: Key>(
         self,
         column: &'s KeyColumn<'s, K>,
-        copy: Option<&'s Materialised<K>>,
-    ) -> Box<dyn KeySource<K> + 's> {
-        match (self, copy) {
-            (Self::Stream, _) => Box::new(Unannounced(column)),
-            (_, Some(copy)) => Box::new(copy),
-            (_, None) => Box::new(column),
+        team: &Team,
+        memory: &Memory,
+    ) -> Result<Box<dyn KeySource<K> + 's>, OutOfMemory> {
+        if self.copies(column.has_nulls()) {
+            return Ok(Box::new(Materialised::new(column, team, memory)?));
         }
+        Ok(match self {
+            Self::Stream => Box::new(Unannounced(column)),
+            _ => Box::new(column),
+        })
     }
 
     /// What a report calls the choice for such a column.

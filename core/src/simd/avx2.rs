@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::{Lanes, WithLanes};
-use crate::join::{Aggregate, Pair};
 use crate::key::{Key, Tuple};
+use crate::output::{Aggregate, Pair};
 
 #[derive(Clone, Copy)]
 pub(super) struct Avx2;

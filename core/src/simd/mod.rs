@@ -18,8 +18,8 @@ pub use matches::Matches;
 
 use std::fmt;
 
-use crate::join::{Aggregate, Pair};
 use crate::key::{Key, Tuple};
+use crate::output::{Aggregate, Pair};
 
 /// The most tuples that are compared at once: a tuple store has as many behind its last one, so that a probe may read
 /// that far from any place without looking first.

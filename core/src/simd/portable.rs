@@ -1,8 +1,8 @@
 //! Lanes on any machine.
 
 use super::Lanes;
-use crate::join::{Aggregate, Pair, Sink};
 use crate::key::{Key, Tuple};
+use crate::output::{Aggregate, Pair, Sink};
 
 /// One tuple, with a branch: what a plain loop does.
 #[derive(Clone, Copy)]

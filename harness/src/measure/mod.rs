@@ -21,7 +21,7 @@ pub use sample::{Bench, Failed, Measured};
 
 use std::collections::HashSet;
 
-use join_core::join::Join;
+use join_core::join::DynJoin as Join;
 use join_core::table::Column;
 
 use crate::peers::Setup;

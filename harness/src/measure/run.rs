@@ -451,9 +451,10 @@ impl Done {
 
 #[cfg(test)]
 mod tests {
-    use join_core::join::{Context, Join, JoinError, Outcome, Results};
+    use join_core::join::{Context, DynJoin as Join, JoinError, Outcome};
     use join_core::memory::Memory;
     use join_core::oracle;
+    use join_core::output::Results;
     use join_core::table::Column;
 
     use super::*;

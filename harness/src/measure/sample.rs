@@ -5,11 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use join_core::join::{
-    Aggregate, CacheSizes, Consumer, Context, Join, JoinInput, Pair, PairConsumer, PairPlacement,
-    Sink,
-};
+use join_core::join::{CacheSizes, Context, DynJoin as Join, JoinInput};
 use join_core::memory::{Memory, process};
+use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
 
 use super::{Cell, Work};
@@ -17,7 +15,7 @@ use crate::counters::Counters;
 use crate::machine;
 use crate::peers::{Fault, Pool, Wanted};
 use crate::record::{Answer, Checksum, Environment, Phase};
-use registry::{Configuration, Merge};
+use registry::Configuration;
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
 const UNNAMED: f64 = 0.02;
@@ -170,12 +168,9 @@ impl<'a> Bench<'a> {
             .expect("made above where it was missing");
         process::set(configuration.source, configuration.huge_pages);
         let summed = Summed::new(team.threads());
-        let consumer = match (pairs, configuration.merge) {
-            (false, _) => Consumer::Aggregate,
-            (true, Merge::Parallel) => Consumer::Pairs(PairPlacement::Parallel),
-            (true, Merge::Serial) => Consumer::Pairs(PairPlacement::Serial),
-            (true, Merge::Chunks) => Consumer::Pairs(PairPlacement::Chunks),
-            (true, Merge::AsProduced) => Consumer::Stream(&summed),
+        let consumer = match pairs {
+            false => Consumer::Aggregate,
+            true => Consumer::of_pairs(configuration.merge, &summed),
         };
         let context = Context {
             caches: self.caches,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use join_core::join::{Context, Join, JoinError, JoinInput, Outcome};
+use join_core::join::{Context, DynJoin as Join, JoinError, JoinInput, Outcome};
 
 /// The variant that is slowed.
 const VARIANT: &str = "serial+zero-copy";

@@ -6,7 +6,7 @@
 mod observed;
 
 use join_core::input::KeyColumn;
-use join_core::join::{Context, Join, JoinError, JoinInput, Outcome};
+use join_core::join::{Context, DynJoin, JoinError, JoinInput, Outcome};
 use join_core::key::Key;
 
 pub use observed::Observed;
@@ -18,7 +18,7 @@ pub struct Candidate {
     /// Whether it is the right one.
     pub fits: fn(&Observed) -> bool,
     /// The join.
-    pub join: Box<dyn Join>,
+    pub join: Box<dyn DynJoin>,
 }
 
 /// The join that picks.
@@ -40,7 +40,7 @@ impl Adaptive {
     }
 }
 
-impl Join for Adaptive {
+impl DynJoin for Adaptive {
     fn join(&self, input: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
         let observed = match input {
             JoinInput::Int32(build, probe) => observe(build, probe, context),

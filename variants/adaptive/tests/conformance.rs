@@ -3,7 +3,7 @@
 use adaptive::{Adaptive, Candidate, Observed};
 use join_core::conformance::{SimpleProbe, SortedBuild, check_join};
 use join_core::input::InputMode;
-use join_core::join::{BuildProbe, CacheSizes, Context, Join, JoinInput, Kernel};
+use join_core::join::{BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel};
 use join_core::memory::Memory;
 use join_core::parallel::Team;
 use join_core::table::Column;

@@ -14,11 +14,10 @@
 use std::sync::atomic::Ordering;
 
 use join_core::input::{KeyCursor, KeySource};
-use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, ProbeTable, RowIds, Sink,
-};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, RowIds};
 use join_core::key::Key;
 use join_core::memory::Buffer;
+use join_core::output::Sink;
 use join_core::parallel::{MorselSize, Sharing};
 
 /// Builds an array where keys are dense and distinct, and otherwise what it is told.
@@ -38,7 +37,7 @@ impl<O: Build> Build for ArrayBuild<O> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let table = source
             .rows()
             .map(|rows| array(source, rows, context, phases));
@@ -163,7 +162,7 @@ struct Array<K> {
     rows: Buffer<u32>,
 }
 
-impl<K: Key> ProbeTable<K> for Array<K> {
+impl<K: Key> JoinTable<K> for Array<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         let (places, least) = (&self.rows[..], self.least);
         let last = places.len() - 1;

@@ -7,11 +7,10 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use join_core::hash::{KeyHash, Murmur};
 use join_core::input::KeySource;
-use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, ProbeTable, RowIds, Sink,
-};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, RowIds};
 use join_core::key::Key;
 use join_core::memory::{OutOfMemory, Reservation};
+use join_core::output::Sink;
 use join_core::parallel::Tasks;
 
 use crate::collect::Replayable;
@@ -140,7 +139,7 @@ impl<H: KeyHash> Build for Hashbrown<H> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let rows = source.rows();
         let bytes = map_bytes(rows, size_of::<(K, Rows)>());
@@ -217,7 +216,7 @@ impl<H: KeyHash> Build for Hashbrown<H> {
     }
 }
 
-impl<K: Key, H: KeyHash> ProbeTable<K> for Table<K, H> {
+impl<K: Key, H: KeyHash> JoinTable<K> for Table<K, H> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, &key) in keys.iter().enumerate() {
             let shard = &self.shards[self.digit.part(key)];

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use join_core::input::KeySource;
-use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, ProbeTable, RowIds, Sink,
-};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, RowIds};
 use join_core::key::Key;
 use join_core::memory::Reservation;
+use join_core::output::Sink;
 use join_core::parallel::{MorselSize, Sharing};
 
 use crate::multimap::{Gathered, Links, Rows, map_bytes};
@@ -49,7 +48,7 @@ impl Build for StdHashMap {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut links = Links::new(context.memory)?;
         let mut table = Table {
             map: HashMap::new(),
@@ -84,7 +83,7 @@ impl Build for StdHashMap {
     }
 }
 
-impl<K: Key> ProbeTable<K> for Table<K> {
+impl<K: Key> JoinTable<K> for Table<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, key) in keys.iter().enumerate() {
             if let Some(&found) = self.map.get(key) {

@@ -9,16 +9,17 @@ use join_core::directory::Sizing;
 use join_core::hash::Colliding;
 use join_core::input::InputMode;
 use join_core::join::{
-    Build, BuildProbe, CacheSizes, Compare, Consumer, Context, Join, JoinInput, Kernel,
-    PairPlacement, Results, Schedule,
+    Build, BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel, Schedule,
 };
 use join_core::memory::Memory;
 use join_core::oracle;
+use join_core::output::{Consumer, PairPlacement, Results};
 use join_core::parallel::{Team, ThreadStart};
+use join_core::simd::Compare;
 use join_core::tag::MaskTable;
 use proptest::prelude::*;
 
-fn join(build: impl Build + 'static, group: usize) -> Box<dyn Join> {
+fn join(build: impl Build + 'static, group: usize) -> Box<dyn DynJoin> {
     Box::new(BuildProbe {
         build_input: InputMode::ZeroCopy,
         build,
@@ -34,7 +35,7 @@ fn join(build: impl Build + 'static, group: usize) -> Box<dyn Join> {
     })
 }
 
-fn joins() -> Vec<(&'static str, Box<dyn Join>)> {
+fn joins() -> Vec<(&'static str, Box<dyn DynJoin>)> {
     vec![
         ("std", join(StdHashMap, 0)),
         ("hashbrown", join(<Hashbrown>::default(), 0)),

@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 
 use join_core::directory::{DirectoryLayout, Sizing};
 use join_core::input::KeySource;
-use join_core::join::{Build, CacheSizes, Context, JoinError, JoinTable, Phases};
+use join_core::join::{Build, CacheSizes, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
@@ -132,7 +132,7 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let settings = &self.settings;
         let rows = source.rows().unwrap_or(UNKNOWN_ROWS);
         let workers = context.team.workers_for(rows);
@@ -167,7 +167,7 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     apart: bool,
     context: &Context<'_>,
     phases: &mut Phases,
-) -> Result<Box<dyn JoinTable<K> + 't>, JoinError> {
+) -> Result<Box<dyn DynJoinTable<K> + 't>, JoinError> {
     let mut table = UnchainedBuilder::<K, S>::new(plan.prefix_bits, context.memory)?;
     let lens: Vec<usize> = (0..plan.parts()).map(|part| segments.len(part)).collect();
     let count = |hashed: &mut HashedKeys, part, slots: &mut SlotPart<'_, S>, start| {

@@ -1,8 +1,9 @@
 //! The join of both sides by partition.
 
 use join_core::input::KeySource;
-use join_core::join::{Context, JoinError, Outcome, Phases, Results, consume, merge};
+use join_core::join::{Context, JoinError, Outcome, Phases, consume, merge};
 use join_core::key::{Key, Tuple};
+use join_core::output::Results;
 use join_core::parallel::Tasks;
 use join_core::partition::Segments;
 use join_core::unchained::Scheme;

@@ -27,9 +27,10 @@ mod whole;
 use std::marker::PhantomData;
 
 use join_core::input::KeyColumn;
-use join_core::join::{Compare, Context, JoinError, Outcome, TypedJoin};
+use join_core::join::{Context, Join, JoinError, Outcome};
 use join_core::key::{Key, Tuple};
 use join_core::partition::Collect;
+use join_core::simd::Compare;
 use join_core::unchained::Scheme;
 
 pub use passes::Passes;
@@ -178,7 +179,7 @@ struct Sides<'a, 'b, K> {
     how: How,
 }
 
-impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
+impl<S: Scheme> Join for PartitionedJoin<S> {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,

@@ -2,10 +2,11 @@
 
 use join_core::hash::KeyHash;
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{Aggregate, Compare, SinkRef};
 use join_core::key::{Key, Tuple};
+use join_core::output::{Aggregate, SinkRef};
 use join_core::parallel::{MorselSize, Sharing};
 use join_core::partition::Segments;
+use join_core::simd::Compare;
 use join_core::unchained::Scheme;
 
 use crate::entries::Part;

@@ -3,8 +3,8 @@
 use join_core::conformance::{check_colliding_join, check_join};
 use join_core::directory::Packed;
 use join_core::hash::{Colliding, Crc32};
-use join_core::join::Compare;
 use join_core::partition::Collect;
+use join_core::simd::Compare;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
 use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Passes, Semijoin, Settings};

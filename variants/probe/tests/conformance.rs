@@ -6,8 +6,9 @@ use join_core::directory::Split;
 use join_core::hash::{Colliding, Crc32};
 use join_core::input::InputMode;
 use join_core::join::Schedule::{BySize, Direct, Interleaved, Staged};
-use join_core::join::{BuildProbe, CacheSizes, Compare, Join, Kernel, Schedule};
+use join_core::join::{BuildProbe, CacheSizes, DynJoin, Kernel, Schedule};
 use join_core::parallel::{MorselSize, Sharing};
+use join_core::simd::Compare;
 use join_core::tag::BelowPrefix;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use probe::PipelinedProbe;
@@ -41,7 +42,7 @@ fn inputs_and_sharing() {
 }
 
 /// Over the unchained table: how it is probed.
-fn join<S: Scheme>(schedule: Schedule, compare: Compare) -> impl Join {
+fn join<S: Scheme>(schedule: Schedule, compare: Compare) -> impl DynJoin {
     BuildProbe {
         build_input: InputMode::ZeroCopy,
         build: SerialBuild::<S>::new(Sizing::default()),

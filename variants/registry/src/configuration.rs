@@ -3,8 +3,9 @@
 use join_core::directory::{Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{Build, BuildProbe, Join};
+use join_core::join::{Build, BuildProbe, DynJoin};
 use join_core::memory::process::Source;
+use join_core::output::PairPlacement;
 use join_core::parallel::ThreadStart;
 use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
 use join_core::unchained::{Scheme, SchemeOf};
@@ -53,19 +54,6 @@ pub enum ListEntry {
     TupleAndTag,
 }
 
-/// How a join's pairs become one result, where the consumer wants pairs (R8.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
-    /// Each worker copies its own to the place that a prefix sum gives it.
-    Parallel,
-    /// One thread copies all, as in the source.
-    Serial,
-    /// Not at all: the workers' chunks are the result.
-    Chunks,
-    /// Handed to the consumer as produced, which counts and sums them.
-    AsProduced,
-}
-
 /// All settings of a join. What a variant has no use for, it ignores.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Configuration {
@@ -91,8 +79,8 @@ pub struct Configuration {
     pub source: Source,
     /// Whether large blocks ask for huge pages.
     pub huge_pages: bool,
-    /// How pairs are merged.
-    pub merge: Merge,
+    /// How pairs are placed, where the consumer wants pairs (R8.3); `None`: handed on as they are produced.
+    pub merge: Option<PairPlacement>,
     /// How the join with both sides partitioned is made.
     pub join: partitioned_join::Settings,
 }
@@ -111,7 +99,7 @@ impl Default for Configuration {
             thread_start: ThreadStart::default(),
             source: Source::Pool,
             huge_pages: true,
-            merge: Merge::Parallel,
+            merge: Some(PairPlacement::Parallel),
             join: partitioned_join::Settings::DEFAULT,
         }
     }
@@ -132,7 +120,7 @@ pub struct NotCompiled(Hash, Tags, Directory);
 /// Makes a join, once the table's scheme is known as a type.
 pub trait WithScheme {
     /// The join on a table of scheme `S`.
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join>;
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynJoin>;
 }
 
 /// Turns the scheme of `configuration` into a type: the default, and whatever differs from it in one place.
@@ -142,7 +130,7 @@ pub trait WithScheme {
 pub fn with_scheme(
     configuration: &Configuration,
     maker: impl WithScheme,
-) -> Result<Box<dyn Join>, NotCompiled> {
+) -> Result<Box<dyn DynJoin>, NotCompiled> {
     let Configuration {
         hash,
         tags,
@@ -176,7 +164,7 @@ pub fn with_scheme(
 }
 
 /// The join of `build` and the probe of `configuration`.
-pub fn joined(build: impl Build + 'static, configuration: &Configuration) -> Box<dyn Join> {
+pub fn joined(build: impl Build + 'static, configuration: &Configuration) -> Box<dyn DynJoin> {
     Box::new(BuildProbe {
         build_input: configuration.build_input,
         build,

@@ -7,9 +7,9 @@ mod plans;
 pub mod toggles;
 mod variants;
 
-use join_core::join::Join;
+use join_core::join::DynJoin;
 
-pub use configuration::{Configuration, Merge, NotCompiled};
+pub use configuration::{Configuration, NotCompiled};
 pub use plans::{PLAN_BUILDS, PlanBuild};
 pub use toggles::{Part, Setting, TOGGLES, Toggle};
 pub use variants::{DEFAULT, Make};
@@ -42,7 +42,7 @@ impl Variant {
     ///
     /// # Errors
     /// Nothing was compiled for this combination.
-    pub fn join(&self, configuration: &Configuration) -> Result<Box<dyn Join>, NotCompiled> {
+    pub fn join(&self, configuration: &Configuration) -> Result<Box<dyn DynJoin>, NotCompiled> {
         (self.make)(configuration)
     }
 

@@ -3,7 +3,7 @@
 use array_build::ArrayBuild;
 use baselines::{BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, RobinHood};
 use join_core::directory::Sizing;
-use join_core::join::ErasedBuild;
+use join_core::join::DynBuild;
 use join_core::unchained::DefaultScheme;
 use partitioned_build::{PartitionedBuild, Plain, Settings};
 use serial_build::SerialBuild;
@@ -15,12 +15,12 @@ use super::variants::SourceScheme;
 pub struct PlanBuild {
     /// Its name, as of the joins.
     pub name: &'static str,
-    make: fn() -> Box<dyn ErasedBuild>,
+    make: fn() -> Box<dyn DynBuild>,
 }
 
 impl PlanBuild {
     /// The build.
-    pub fn make(&self) -> Box<dyn ErasedBuild> {
+    pub fn make(&self) -> Box<dyn DynBuild> {
         (self.make)()
     }
 }

@@ -2,13 +2,15 @@
 
 use join_core::directory::Sizing;
 use join_core::input::InputMode;
-use join_core::join::{Compare, Kernel, Schedule};
+use join_core::join::{Kernel, Schedule};
 use join_core::memory::process::Source;
+use join_core::output::PairPlacement;
 use join_core::parallel::{MorselSize, Sharing, ThreadStart};
+use join_core::simd::Compare;
 use partitioned_build::{ChunkSize, Collect, FanOut};
 use partitioned_join::{FanOut as BothFanOut, MemoryUse, Passes, Semijoin};
 
-use super::configuration::{Configuration, Directory, Hash, ListEntry, Merge, Tags};
+use super::configuration::{Configuration, Directory, Hash, ListEntry, Tags};
 
 /// Which part of a join a toggle changes; a variant without that part is not ablated by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,10 +398,10 @@ pub static TOGGLES: &[Toggle] = &[
         sentence: "result pairs placed in parallel by prefix sums, copied by one thread (as in the source), left in the threads' chunks, or handed on as produced",
         part: Part::Merge,
         settings: &[
-            Setting::new("parallel", |c| c.merge = Merge::Parallel),
-            Setting::new("serial", |c| c.merge = Merge::Serial),
-            Setting::new("chunks", |c| c.merge = Merge::Chunks),
-            Setting::new("as-produced", |c| c.merge = Merge::AsProduced),
+            Setting::new("parallel", |c| c.merge = Some(PairPlacement::Parallel)),
+            Setting::new("serial", |c| c.merge = Some(PairPlacement::Serial)),
+            Setting::new("chunks", |c| c.merge = Some(PairPlacement::Chunks)),
+            Setting::new("as-produced", |c| c.merge = None),
         ],
     },
 ];

@@ -12,7 +12,7 @@ use baselines::{
 use join_core::directory::{Packed, Sizing, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{Join, Kernel, Threshold};
+use join_core::join::{DynJoin, Kernel, Threshold};
 use join_core::tag::{MaskTable, SourceBits};
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use partitioned_build::{Entry, PartitionedBuild, Plain, Settings, Tagged};
@@ -25,7 +25,7 @@ use super::configuration::{
 use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Sides, Table};
 
 /// Makes a join under a configuration.
-pub type Make = fn(&Configuration) -> Result<Box<dyn Join>, NotCompiled>;
+pub type Make = fn(&Configuration) -> Result<Box<dyn DynJoin>, NotCompiled>;
 
 /// A way of building a table, combined with every probe.
 pub struct BuildVariant {
@@ -105,7 +105,7 @@ pub(super) type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
 struct Serial;
 
 impl WithScheme for Serial {
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynJoin> {
         joined(
             SerialBuild::<S>::new(configuration.build.sizing),
             configuration,
@@ -113,7 +113,7 @@ impl WithScheme for Serial {
     }
 }
 
-fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompiled> {
+fn partitioned(configuration: &Configuration) -> Result<Box<dyn DynJoin>, NotCompiled> {
     match configuration.list_entry {
         ListEntry::Tuple => with_scheme(configuration, Partitioned),
         // Compiled for the default scheme alone.
@@ -124,14 +124,14 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompil
     }
 }
 
-fn array(configuration: &Configuration) -> Box<dyn Join> {
+fn array(configuration: &Configuration) -> Box<dyn DynJoin> {
     let otherwise = from_min_rows::<DefaultScheme, Plain>(configuration);
     joined(ArrayBuild { otherwise }, configuration)
 }
 
 /// The join with both sides partitioned, whose table has no use for tags and directory layouts.
-fn both_sides(configuration: &Configuration) -> Box<dyn Join> {
-    fn of<H: KeyHash>(configuration: &Configuration) -> Box<dyn Join> {
+fn both_sides(configuration: &Configuration) -> Box<dyn DynJoin> {
+    fn of<H: KeyHash>(configuration: &Configuration) -> Box<dyn DynJoin> {
         Box::new(PartitionedJoin::<SchemeOf<H, MaskTable, Split>>::new(
             configuration.join,
         ))
@@ -190,7 +190,7 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
 struct Partitioned;
 
 impl WithScheme for Partitioned {
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynJoin> {
         joined(from_min_rows::<S, Plain>(configuration), configuration)
     }
 }

@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 use join_core::directory::Sizing;
 use join_core::input::KeySource;
-use join_core::join::{Build, Context, JoinError, JoinTable, Phases};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Reservation;
 use join_core::parallel::{MorselSize, Sharing};
@@ -42,7 +42,7 @@ impl<S: Scheme> Build for SerialBuild<S> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         match source.rows() {
             Some(rows) => self.five_phases(rows, &Replayed(source), context, phases),
             None => {
@@ -61,7 +61,7 @@ impl<S: Scheme> SerialBuild<S> {
         entries: &impl Entries<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut table = UnchainedBuilder::<K, S>::new(self.sizing.bits(rows), context.memory)?;
         let mut slots = table.slot_parts(0).pop().expect("one part").clear();
         entries.for_each::<S>(|hash, _| slots.count(hash));

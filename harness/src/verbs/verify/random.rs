@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use join_core::conformance::{Conditions, Random, RandomJoin, Wanted};
-use join_core::join::{Join, PairPlacement};
+use join_core::join::DynJoin as Join;
 use join_core::memory::process;
 use join_core::parallel::{Team, ThreadStart};
 
@@ -11,7 +11,7 @@ use super::super::Ending;
 use super::super::select::select;
 use super::at_hand::{tell_on_signals, told};
 use crate::record::Size;
-use registry::{Configuration, Merge, Part, TOGGLES, Toggle, Variant, variants};
+use registry::{Configuration, Part, TOGGLES, Toggle, Variant, variants};
 
 /// Joins after which a line says how far it has come.
 const REPORTED: u64 = 1000;
@@ -100,12 +100,9 @@ impl Settings {
             let Ok(join) = variant.join(&configuration) else {
                 continue;
             };
-            let wanted = match configuration.merge {
-                _ if random.once_in(3) => Wanted::Aggregate,
-                Merge::Parallel => Wanted::Pairs(PairPlacement::Parallel),
-                Merge::Serial => Wanted::Pairs(PairPlacement::Serial),
-                Merge::Chunks => Wanted::Pairs(PairPlacement::Chunks),
-                Merge::AsProduced => Wanted::Stream,
+            let wanted = match random.once_in(3) {
+                true => Wanted::Aggregate,
+                false => Wanted::Pairs(configuration.merge),
             };
             return Self {
                 configuration,
@@ -145,7 +142,8 @@ fn drawn_toggles(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use join_core::join::{Context, JoinError, JoinInput, Outcome, Results};
+    use join_core::join::{Context, JoinError, JoinInput, Outcome};
+    use join_core::output::Results;
 
     /// The default variant's join, whose answer is spoilt.
     struct Spoilt(Box<dyn Join>, fn(&mut Outcome));

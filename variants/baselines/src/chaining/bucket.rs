@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use join_core::directory::Sizing;
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::{KeyCursor, KeySource};
-use join_core::join::{Build, Context, JoinError, JoinTable, Phases};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::Key;
 use join_core::parallel::{MorselSize, Sharing};
 use join_core::prefetch::prefetch_read;
@@ -50,7 +50,7 @@ impl<H: KeyHash> Build for BucketChaining<H> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let workers = context.team.workers_for(source.rows());
         let cursors = || {

@@ -9,9 +9,10 @@ pub use partitioned::PartitionedChaining;
 use std::marker::PhantomData;
 
 use join_core::hash::KeyHash;
-use join_core::join::{Kernel, MAX_GROUP, ProbeTable, RowIds, Sink};
+use join_core::join::{JoinTable, Kernel, MAX_GROUP, RowIds};
 use join_core::key::Key;
 use join_core::memory::Buffer;
+use join_core::output::Sink;
 use join_core::prefetch::prefetch_read;
 use join_core::tag::TagScheme;
 
@@ -132,7 +133,7 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
     }
 }
 
-impl<K: Key, H: KeyHash, T: TagScheme> ProbeTable<K> for Chains<K, H, T> {
+impl<K: Key, H: KeyHash, T: TagScheme> JoinTable<K> for Chains<K, H, T> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S) {
         match kernel.group() {
             1 => self.scalar(keys, rows, sink),

@@ -7,10 +7,9 @@ use std::marker::PhantomData;
 
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{
-    Build, Context, JoinError, Kernel, Outcome, Phases, SinkRef, TypedJoin, consume,
-};
+use join_core::join::{Build, Context, Join, JoinError, Kernel, Outcome, Phases, consume};
 use join_core::key::{Key, Tuple};
+use join_core::output::SinkRef;
 use join_core::parallel::{MorselSize, Sharing, Tasks};
 
 use crate::open_addressing::LinearProbing;
@@ -92,7 +91,7 @@ impl Default for Radix {
     }
 }
 
-impl<H: KeyHash> TypedJoin for Radix<H> {
+impl<H: KeyHash> Join for Radix<H> {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,

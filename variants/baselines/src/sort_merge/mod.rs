@@ -9,8 +9,9 @@ mod merge;
 mod sort;
 
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{Context, JoinError, Outcome, Phases, Sink, SinkRef, TypedJoin, consume};
+use join_core::join::{Context, Join, JoinError, Outcome, Phases, consume};
 use join_core::key::{Key, Tuple};
+use join_core::output::{Sink, SinkRef};
 use join_core::parallel::{MorselSize, Sharing, Tasks};
 
 use crate::partition::{Digit, partition};
@@ -85,7 +86,7 @@ impl<K: Key> Digit<K> for KeyRanges {
     }
 }
 
-impl TypedJoin for SortMerge {
+impl Join for SortMerge {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,

@@ -1,6 +1,7 @@
 //! One join: build, probe, materialise.
 
-use join_core::join::{self as core, Consumer, PairPlacement, Pairs, Phases, Results, consume};
+use join_core::join::{self as core, Phases, consume};
+use join_core::output::{Consumer, PairPlacement, Pairs, Results};
 use join_core::page::DataType;
 use join_core::parallel::{MorselSize, Sharing};
 

@@ -1,7 +1,7 @@
 //! The key column of a join's child, as builds and probes read it.
 
 use join_core::input::{BlockRows, KeyBlock, KeyColumn, KeyCursor, KeySource};
-use join_core::join::{Context, ErasedBuild, JoinError, JoinTable, Phases};
+use join_core::join::{Context, DynBuild, DynJoinTable, JoinError, Phases};
 use join_core::key::Key;
 use join_core::parallel::{MorselSize, Morsels, Sharing, morsels};
 
@@ -17,11 +17,11 @@ pub(super) trait PlanKey: Key {
 
     /// Builds a table of such keys.
     fn build<'s>(
-        build: &dyn ErasedBuild,
+        build: &dyn DynBuild,
         source: &'s dyn KeySource<Self>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<Self> + 's>, JoinError>;
+    ) -> Result<Box<dyn DynJoinTable<Self> + 's>, JoinError>;
 }
 
 impl PlanKey for i32 {
@@ -33,11 +33,11 @@ impl PlanKey for i32 {
     }
 
     fn build<'s>(
-        build: &dyn ErasedBuild,
+        build: &dyn DynBuild,
         source: &'s dyn KeySource<i32>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<i32> + 's>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<i32> + 's>, JoinError> {
         build.build_int32(source, context, phases)
     }
 }
@@ -51,11 +51,11 @@ impl PlanKey for i64 {
     }
 
     fn build<'s>(
-        build: &dyn ErasedBuild,
+        build: &dyn DynBuild,
         source: &'s dyn KeySource<i64>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<i64> + 's>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<i64> + 's>, JoinError> {
         build.build_int64(source, context, phases)
     }
 }
