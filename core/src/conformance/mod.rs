@@ -30,7 +30,6 @@ use crate::input::InputMode;
 use crate::join::{Build, BuildProbe, DynJoin, Kernel, Probe};
 use cases::{cases, few_cases};
 use run::Suite;
-use simple::Lent;
 
 /// Checks a join: every case by every number of threads, consumer and placement, with the sides swapped, a hundred
 /// times over, with every allocation failing, and with a consumer that panics.
@@ -80,7 +79,7 @@ pub fn check_probe(probe: &impl Probe) {
     check_join(&BuildProbe {
         build_input: InputMode::ZeroCopy,
         build: SortedBuild,
-        probe: Lent(probe),
+        probe,
     });
 }
 
@@ -108,10 +107,10 @@ fn joined<B: Build>(
     build: &B,
     build_input: InputMode,
     kernel: Kernel,
-) -> BuildProbe<Lent<'_, B>, SimpleProbe> {
+) -> BuildProbe<&B, SimpleProbe> {
     BuildProbe {
         build_input,
-        build: Lent(build),
+        build,
         probe: SimpleProbe { kernel },
     }
 }

@@ -53,7 +53,7 @@ fn of_keys<K: CaseKey, S: Scheme>(keys: Keys, prefix_bits: u32, random: &mut Ran
         let place = || {
             format!(
                 "{key:?} ({}) of {keys:?}, {} tags, {} hash, {} directory of 2^{prefix_bits} slots",
-                <K as Key>::DATA_TYPE,
+                K::DATA_TYPE,
                 S::Tags::NAME,
                 S::Hash::NAME,
                 S::Directory::NAME,

@@ -105,10 +105,9 @@ impl Build for Faulty {
     ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut keys = Vec::new();
         let mut collect = || {
-            for mut cursor in source.cursors(1, Default::default(), Default::default()) {
-                while let Some(block) = cursor.next_block() {
-                    block.for_each(|key, row| keys.push((key, row)));
-                }
+            let mut cursor = source.whole();
+            while let Some(block) = cursor.next_block() {
+                block.for_each(|key, row| keys.push((key, row)));
             }
         };
         if self.0 == Fault::Swallows {

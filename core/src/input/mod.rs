@@ -8,13 +8,13 @@ mod column;
 mod materialised;
 mod stream;
 
-pub use column::{KeyColumn, KeyRows, Unannounced};
+pub use column::{KeyColumn, KeyRows};
 pub use materialised::Materialised;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory};
-use crate::parallel::{MorselSize, Sharing, Team};
+use crate::parallel::{Division, Morsels, Team};
 
 /// Keys of consecutive or listed rows. NULL keys are never in a block: they join nothing.
 #[derive(Debug, Clone, Copy)]
@@ -71,36 +71,29 @@ impl<'a, K: Key> KeyBlock<'a, K> {
 ///
 /// # Safety
 ///
-/// A source that knows its rows yields the same keys each time that it is read, and under [`Sharing::Static`] the same
-/// to each worker: builds that count first and copy then
-/// leave no place unwritten because of it.
+/// A source that knows its rows yields the same keys each time that it is read, and under [`Sharing::Static`](crate::parallel::Sharing) the same
+/// to each worker: builds that count first and copy then leave no place unwritten because of it.
 pub unsafe trait KeySource<K: Key>: Sync {
     /// Rows in all, NULLs included, where that is known before the end (R4.1).
     fn rows(&self) -> Option<usize>;
 
-    /// A cursor for each of `workers` workers; together they yield every key once. Only a source that knows its rows
-    /// can be read more than once.
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>>;
-}
+    /// Divides the reading among workers. A morsel is of whatever [`Self::cursor`] counts: rows, keys, or blocks of them.
+    fn divide(&self, division: Division) -> Vec<Morsels>;
 
-// SAFETY: the same source, behind a reference.
-unsafe impl<K: Key, S: KeySource<K>> KeySource<K> for &S {
-    fn rows(&self) -> Option<usize> {
-        (**self).rows()
+    /// A worker's way through these morsels, which [`Self::divide`] made.
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's>;
+
+    /// A cursor for each worker; together they yield every key once. Only a source that knows its rows can be read more
+    /// than once.
+    fn cursors<'s>(&'s self, division: Division) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        let shares = self.divide(division).into_iter();
+        shares.map(|morsels| self.cursor(morsels)).collect()
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        (**self).cursors(workers, sharing, morsel)
+    /// A cursor over all keys, in order.
+    fn whole<'s>(&'s self) -> Box<dyn KeyCursor<K> + 's> {
+        let mut cursors = self.cursors(Division::whole());
+        cursors.pop().expect("a cursor for the one worker")
     }
 }
 
@@ -149,8 +142,8 @@ impl InputMode {
             return Ok(Box::new(Materialised::new(column, team, memory)?));
         }
         Ok(match self {
-            Self::Stream => Box::new(Unannounced(column)),
-            _ => Box::new(column),
+            Self::Stream => Box::new(column.slice(0..column.len()).unannounced()),
+            _ => Box::new(column.slice(0..column.len())),
         })
     }
 

@@ -4,7 +4,7 @@ use super::context::{Context, JoinError};
 use super::phases::Phases;
 use super::table::DynJoinTable;
 use crate::input::KeySource;
-use crate::key::Key;
+use crate::key::{Key, OfKey};
 
 /// A build variant: makes a table from the keys of the build side.
 pub trait Build: Send + Sync {
@@ -53,6 +53,54 @@ impl<B: Build> DynBuild for B {
         phases: &mut Phases,
     ) -> Result<Box<dyn DynJoinTable<i64> + 'a>, JoinError> {
         self.build(source, context, phases)
+    }
+}
+
+impl Build for dyn DynBuild {
+    fn build<'a, K: Key>(
+        &self,
+        source: &'a dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
+        struct Method;
+
+        impl OfKey for Method {
+            type Of<K: Key> = for<'a> fn(
+                &dyn DynBuild,
+                &'a dyn KeySource<K>,
+                &Context<'_>,
+                &mut Phases,
+            )
+                -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError>;
+        }
+
+        K::pick::<Method>(
+            |build, source, context, phases| build.build_int32(source, context, phases),
+            |build, source, context, phases| build.build_int64(source, context, phases),
+        )(self, source, context, phases)
+    }
+}
+
+impl<B: Build + ?Sized> Build for &B {
+    fn build<'a, K: Key>(
+        &self,
+        source: &'a dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
+        (**self).build(source, context, phases)
+    }
+}
+
+impl<B: Build + ?Sized> Build for Box<B> {
+    fn build<'a, K: Key>(
+        &self,
+        source: &'a dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
+        (**self).build(source, context, phases)
     }
 }
 

@@ -23,6 +23,19 @@ pub trait Probe: Send + Sync {
     ) -> Result<Results, JoinError>;
 }
 
+impl<P: Probe> Probe for &P {
+    fn probe<K: Key>(
+        &self,
+        table: &dyn DynJoinTable<K>,
+        column: &KeyColumn<'_, K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+        notes: &mut Vec<String>,
+    ) -> Result<Results, JoinError> {
+        (**self).probe(table, column, context, phases, notes)
+    }
+}
+
 /// A join made of a build variant and a probe variant.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildProbe<B, P> {

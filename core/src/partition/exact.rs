@@ -7,7 +7,7 @@ use crate::input::KeySource;
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{OutOfMemory, UninitBuffer};
-use crate::parallel::{MorselSize, Sharing};
+use crate::parallel::Division;
 use crate::unchained::{HashedKeys, Scheme};
 use bytemuck::Pod;
 
@@ -59,7 +59,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
     plan: &Partitioning,
     context: &Context<'_>,
 ) -> Result<Partitioned<E::Of<K>>, JoinError> {
-    let cursors = || source.cursors(plan.workers, Sharing::Static, MorselSize::default());
+    let cursors = || source.cursors(Division::fixed(plan.workers));
     let histograms = context.team.run(cursors(), |_, mut cursor| {
         let mut histogram = vec![0_usize; plan.parts()];
         let mut hashed = HashedKeys::default();

@@ -7,7 +7,7 @@ use crate::input::KeySource;
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory, Reservation};
-use crate::parallel::{MorselSize, Sharing};
+use crate::parallel::Division;
 use crate::stream::LINE;
 use crate::unchained::{HashedKeys, Scheme};
 use bumpalo::Bump;
@@ -174,7 +174,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
     };
     // Whole lines, so that lines need not be divided.
     let lines = |entries: usize| entries.max(1).next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
-    let cursors = source.cursors(plan.workers, Sharing::Counter, MorselSize::default());
+    let cursors = source.cursors(Division::counter(plan.workers));
     let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
     let lists = context.team.run(states, |_, (mut cursor, chunks)| {
         let mut writer = Writer {

@@ -6,6 +6,7 @@ mod error;
 mod folder;
 mod meta;
 mod offsets;
+mod paged;
 mod value;
 
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ pub use error::TableError;
 pub use folder::{TABLE_FILE, discard_unfinished, partial_prefix, write_folder, write_pages};
 pub use meta::{ColumnMeta, TableMeta};
 pub use offsets::PageOffsets;
+pub use paged::PagedColumn;
 pub use value::{Value, Values};
 
 /// A table: columns of equally many rows.

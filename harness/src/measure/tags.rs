@@ -69,7 +69,7 @@ fn keys<'a, K: Key>(column: &'a KeyColumn<'_, K>) -> impl Iterator<Item = K> + '
     column
         .pages()
         .iter()
-        .flat_map(|page| K::values(page).iter().copied())
+        .flat_map(|page| page.fixed::<K>().iter().copied())
 }
 
 /// How many of `misses` find all bits of their tag in their slot's.

@@ -18,7 +18,7 @@ use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel
 use join_core::key::Key;
 use join_core::memory::Buffer;
 use join_core::output::Sink;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::Division;
 
 /// Builds an array where keys are dense and distinct, and otherwise what it is told.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ fn array<K: Key>(
     phases: &mut Phases,
 ) -> Result<Option<Array<K>>, JoinError> {
     let workers = context.team.workers_for(rows);
-    let cursors = || source.cursors(workers, Sharing::Static, MorselSize::default());
+    let cursors = || source.cursors(Division::fixed(workers));
     let spans = context
         .team
         .run(cursors(), |_, cursor| Span::of(cursor, rows));

@@ -146,20 +146,16 @@ impl<H: KeyHash> Build for Hashbrown<H> {
         if bytes < ORDERED_FROM * context.caches.l2 {
             let mut shard = Growing::new(rows, context)?;
             let mut tuples = 0;
-            for mut cursor in source
-                .source()
-                .cursors(1, Default::default(), Default::default())
-            {
-                while let Some(block) = cursor.next_block() {
-                    tuples += block.keys.len();
-                    let mut full = Ok(());
-                    block.for_each(|key, row| {
-                        if let Err(error) = shard.insert::<H>(key, row) {
-                            full = Err(error);
-                        }
-                    });
-                    full?;
-                }
+            let mut cursor = source.source().whole();
+            while let Some(block) = cursor.next_block() {
+                tuples += block.keys.len();
+                let mut full = Ok(());
+                block.for_each(|key, row| {
+                    if let Err(error) = shard.insert::<H>(key, row) {
+                        full = Err(error);
+                    }
+                });
+                full?;
             }
             phases.lap("insert");
             return Ok(Box::new(Table {

@@ -14,7 +14,7 @@ use join_core::input::{KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::parallel::{Division, Tasks};
 use join_core::stream::{LINE, fence, stream_copy};
 
 /// What decides the partition of a key.
@@ -117,7 +117,7 @@ pub(crate) fn partition<K: Key, D: Digit<K>>(
     digit: D,
     context: &Context<'_>,
 ) -> Result<Partitioned<K>, JoinError> {
-    let cursors = || source.cursors(workers, Sharing::Static, MorselSize::default());
+    let cursors = || source.cursors(Division::fixed(workers));
     divide(&[workers], cursors, workers, digit, context)
 }
 

@@ -8,7 +8,6 @@ use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel
 use join_core::key::Key;
 use join_core::memory::Reservation;
 use join_core::output::Sink;
-use join_core::parallel::{MorselSize, Sharing};
 
 use crate::multimap::{Gathered, Links, Rows, map_bytes};
 
@@ -57,23 +56,22 @@ impl Build for StdHashMap {
             reservation: context.memory.reserve(0)?,
         };
         table.reserve(source.rows().unwrap_or(0), context)?;
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::Units(usize::MAX)) {
-            while let Some(block) = cursor.next_block() {
-                table.reserve(block.keys.len(), context)?;
-                let mut full = Ok(());
-                block.for_each(|key, row| match table.map.entry(key) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(Rows::one(row));
+        let mut cursor = source.whole();
+        while let Some(block) = cursor.next_block() {
+            table.reserve(block.keys.len(), context)?;
+            let mut full = Ok(());
+            block.for_each(|key, row| match table.map.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Rows::one(row));
+                }
+                Entry::Occupied(mut entry) => {
+                    if let Err(error) = links.add(entry.get_mut(), row) {
+                        full = Err(error);
                     }
-                    Entry::Occupied(mut entry) => {
-                        if let Err(error) = links.add(entry.get_mut(), row) {
-                            full = Err(error);
-                        }
-                    }
-                });
-                full?;
-                table.tuples += block.keys.len();
-            }
+                }
+            });
+            full?;
+            table.tuples += block.keys.len();
         }
         phases.lap("insert");
         table.rest = links.gather(table.map.values_mut(), context.memory)?;

@@ -3,7 +3,6 @@
 use join_core::hash::KeyHash;
 use join_core::input::{KeyColumn, KeySource};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing};
 use join_core::partition::Segments;
 use join_core::prefetch::prefetch_read;
 use join_core::unchained::HashedKeys;
@@ -49,10 +48,9 @@ impl<K: Key> Entries<K> for KeyColumn<'_, K> {
     #[inline(always)]
     fn for_each<H: KeyHash>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
         let mut hashed = HashedKeys::default();
-        for mut cursor in self.cursors(1, Sharing::Static, MorselSize::default()) {
-            while let Some(block) = cursor.next_block() {
-                hashed.for_each::<H, K>(block, &mut each);
-            }
+        let mut cursor = self.whole();
+        while let Some(block) = cursor.next_block() {
+            hashed.for_each::<H, K>(block, &mut each);
         }
     }
 }

@@ -11,7 +11,7 @@ use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Buffer;
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::parallel::{Division, Morsels, Tasks};
 use join_core::partition::Segments;
 
 use crate::entries::{Entries, Part};
@@ -147,22 +147,17 @@ unsafe impl<K: Key, S: KeySource<K>, H: KeyHash> KeySource<K> for Passing<'_, S,
         self.source.rows()
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let cursors = self.source.cursors(workers, sharing, morsel);
-        let passing = cursors.into_iter().map(|cursor| {
-            Box::new(PassingCursor {
-                cursor,
-                filter: self.filter,
-                keys: Vec::new(),
-                rows: Vec::new(),
-            }) as Box<dyn KeyCursor<K> + 's>
-        });
-        passing.collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        self.source.divide(division)
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(PassingCursor {
+            cursor: self.source.cursor(morsels),
+            filter: self.filter,
+            keys: Vec::new(),
+            rows: Vec::new(),
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use join_core::hash::KeyHash;
 use join_core::input::{KeyColumn, KeySource};
 use join_core::key::{Key, Tuple};
 use join_core::output::{Aggregate, SinkRef};
-use join_core::parallel::{MorselSize, Sharing};
 use join_core::partition::Segments;
 use join_core::simd::Compare;
 use join_core::unchained::Scheme;
@@ -38,14 +37,13 @@ pub(crate) fn sampled<K: Key, S: Scheme>(
     for place in 0..PLACES {
         let start = rows / PLACES * place;
         let source = probe.slice(start..rows.min(start + wanted / PLACES));
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::default()) {
-            while let Some(block) = cursor.next_block() {
-                block.for_each(|key, row| {
-                    if (S::Hash::hash(key) >> 1 >> (63 - bits)) as usize == part {
-                        sample.push(Tuple::new(key, row));
-                    }
-                });
-            }
+        let mut cursor = source.whole();
+        while let Some(block) = cursor.next_block() {
+            block.for_each(|key, row| {
+                if (S::Hash::hash(key) >> 1 >> (63 - bits)) as usize == part {
+                    sample.push(Tuple::new(key, row));
+                }
+            });
         }
     }
     if sample.len() < ENOUGH {

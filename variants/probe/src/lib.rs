@@ -7,7 +7,7 @@ use join_core::join::{
 };
 use join_core::key::Key;
 use join_core::output::Results;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::{Division, MorselSize, Sharing};
 
 /// A probe that reads a key column once, in input order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,11 @@ impl Probe for PipelinedProbe {
         let kernel = self.kernel.for_table(table.bytes(), context.caches);
         notes.push(kernel.to_string());
         let workers = context.team.workers_for(column.len());
-        let cursors = source.cursors(workers, self.sharing, self.morsel);
+        let cursors = source.cursors(Division {
+            workers,
+            sharing: self.sharing,
+            morsel: self.morsel,
+        });
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
             while let Some(block) = cursor.next_block() {
                 table.probe(block, kernel, sink.reborrow());

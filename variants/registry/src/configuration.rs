@@ -3,7 +3,7 @@
 use join_core::directory::{Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{Build, BuildProbe, DynJoin};
+use join_core::join::{BuildProbe, DynBuild, DynJoin};
 use join_core::memory::process::Source;
 use join_core::output::PairPlacement;
 use join_core::parallel::ThreadStart;
@@ -117,10 +117,10 @@ impl Configuration {
 )]
 pub struct NotCompiled(Hash, Tags, Directory);
 
-/// Makes a join, once the table's scheme is known as a type.
+/// Makes a build, once the table's scheme is known as a type.
 pub trait WithScheme {
-    /// The join on a table of scheme `S`.
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynJoin>;
+    /// The build of a table of scheme `S`.
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynBuild>;
 }
 
 /// Turns the scheme of `configuration` into a type: the default, and whatever differs from it in one place.
@@ -130,7 +130,7 @@ pub trait WithScheme {
 pub fn with_scheme(
     configuration: &Configuration,
     maker: impl WithScheme,
-) -> Result<Box<dyn DynJoin>, NotCompiled> {
+) -> Result<Box<dyn DynBuild>, NotCompiled> {
     let Configuration {
         hash,
         tags,
@@ -164,7 +164,7 @@ pub fn with_scheme(
 }
 
 /// The join of `build` and the probe of `configuration`.
-pub fn joined(build: impl Build + 'static, configuration: &Configuration) -> Box<dyn DynJoin> {
+pub fn joined(build: Box<dyn DynBuild>, configuration: &Configuration) -> Box<dyn DynJoin> {
     Box::new(BuildProbe {
         build_input: configuration.build_input,
         build,

@@ -16,7 +16,6 @@ use join_core::input::KeySource;
 use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Reservation;
-use join_core::parallel::{MorselSize, Sharing};
 use join_core::unchained::{HashedKeys, Scheme, UnchainedBuilder};
 
 /// The serial build of a table of scheme `S`.
@@ -97,13 +96,9 @@ struct Replayed<'a, K>(&'a dyn KeySource<K>);
 impl<K: Key> Entries<K> for Replayed<'_, K> {
     fn for_each<S: Scheme>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
         let mut hashed = HashedKeys::default();
-        for mut cursor in self
-            .0
-            .cursors(1, Sharing::Static, MorselSize::Units(usize::MAX))
-        {
-            while let Some(block) = cursor.next_block() {
-                hashed.for_each::<S::Hash, K>(block, &mut each);
-            }
+        let mut cursor = self.0.whole();
+        while let Some(block) = cursor.next_block() {
+            hashed.for_each::<S::Hash, K>(block, &mut each);
         }
     }
 }
@@ -118,13 +113,12 @@ impl<K: Key> Collected<K> {
     fn new(source: &dyn KeySource<K>, context: &Context<'_>) -> Result<Self, JoinError> {
         let mut tuples = Vec::new();
         let mut reservation = context.memory.reserve(0)?;
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::Units(usize::MAX)) {
-            while let Some(block) = cursor.next_block() {
-                let room = tuples.capacity();
-                tuples.reserve(block.keys.len());
-                reservation.grow((tuples.capacity() - room) * size_of::<Tuple<K>>())?;
-                block.for_each(|key, row| tuples.push(Tuple::new(key, row)));
-            }
+        let mut cursor = source.whole();
+        while let Some(block) = cursor.next_block() {
+            let room = tuples.capacity();
+            tuples.reserve(block.keys.len());
+            reservation.grow((tuples.capacity() - room) * size_of::<Tuple<K>>())?;
+            block.for_each(|key, row| tuples.push(Tuple::new(key, row)));
         }
         Ok(Self {
             tuples,

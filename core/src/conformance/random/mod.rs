@@ -13,7 +13,6 @@ use super::cases::{Bag, Case};
 use super::keys::{CaseKey, Random};
 use super::run::{Wanted, attempt};
 use crate::join::{CacheSizes, Context, DynJoin, JoinError, JoinInput};
-use crate::key::Key;
 use crate::memory::Memory;
 use crate::page::rows_per_full_page;
 use crate::parallel::{Team, ThreadStart};
@@ -187,7 +186,7 @@ fn case<K: CaseKey>(seed: u64, random: &mut Random) -> Case {
     });
     let name = format!(
         "seed {seed}, {} keys {spread}; build {}; probe {}",
-        <K as Key>::DATA_TYPE,
+        K::DATA_TYPE,
         build.0,
         probe.0
     );

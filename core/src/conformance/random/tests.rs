@@ -6,6 +6,7 @@ use super::*;
 use crate::conformance::{SortedBuild, joined, small};
 use crate::input::{InputMode, KeyColumn};
 use crate::join::{Join, Kernel, Outcome};
+use crate::key::Key;
 use crate::memory::Reservation;
 use crate::output::{PairPlacement, Results};
 use crate::page::{PAGE_BYTES, Page};

@@ -5,7 +5,7 @@ use join_core::memory::process::{self, Source};
 use join_core::page::PAGE_BYTES;
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
-use registry::PLAN_BUILDS;
+use registry::{BUILDS, default_build};
 
 use super::Common;
 use super::executors::{EXECUTORS, Settings};
@@ -44,10 +44,10 @@ impl Bench {
         let variant = EXECUTORS.iter().find(|executor| executor.name == name);
         let variant = variant.ok_or_else(|| unknown("executor", name, names))?;
         let build = match &common.build {
-            None => &PLAN_BUILDS[0],
+            None => default_build(),
             Some(name) => {
-                let names = PLAN_BUILDS.iter().map(|build| build.name);
-                let build = PLAN_BUILDS.iter().find(|build| build.name == name);
+                let names = BUILDS.iter().map(|build| build.name);
+                let build = BUILDS.iter().find(|build| build.name == name);
                 build.ok_or_else(|| unknown("build", name, names))?
             }
         };

@@ -9,7 +9,7 @@ use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::{KeyCursor, KeySource};
 use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::Key;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::Division;
 use join_core::prefetch::prefetch_read;
 use join_core::tag::NoTags;
 
@@ -53,10 +53,7 @@ impl<H: KeyHash> Build for BucketChaining<H> {
     ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let workers = context.team.workers_for(source.rows());
-        let cursors = || {
-            let morsel = MorselSize::default();
-            source.source().cursors(workers, Sharing::Static, morsel)
-        };
+        let cursors = || source.source().cursors(Division::fixed(workers));
         let lens = context.team.run(cursors(), |_, mut cursor| {
             let mut len = 0;
             while let Some(block) = cursor.next_block() {

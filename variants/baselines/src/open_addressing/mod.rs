@@ -202,24 +202,20 @@ impl<P: Placement, H: KeyHash> Build for OpenAddressing<P, H> {
         let leftovers = if ranges == 1 {
             slots = context.memory.zeroed::<Tuple<K>>(1 << bits)?;
             let mut leftovers = Leftovers::new(context)?;
-            for mut cursor in source
-                .source()
-                .cursors(1, Default::default(), Default::default())
-            {
-                while let Some(block) = cursor.next_block() {
-                    tuples += block.keys.len();
-                    let mut done = Ok(());
-                    block.for_each(|key, row| {
-                        let placed = entry(key, row).and_then(|entry| {
-                            let home = whole.home(key);
-                            leftovers.note(P::place(&mut slots, whole, home, entry))
-                        });
-                        if placed.is_err() {
-                            done = placed;
-                        }
+            let mut cursor = source.source().whole();
+            while let Some(block) = cursor.next_block() {
+                tuples += block.keys.len();
+                let mut done = Ok(());
+                block.for_each(|key, row| {
+                    let placed = entry(key, row).and_then(|entry| {
+                        let home = whole.home(key);
+                        leftovers.note(P::place(&mut slots, whole, home, entry))
                     });
-                    done?;
-                }
+                    if placed.is_err() {
+                        done = placed;
+                    }
+                });
+                done?;
             }
             vec![leftovers]
         } else {

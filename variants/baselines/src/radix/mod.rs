@@ -10,7 +10,7 @@ use join_core::input::{KeyColumn, KeySource};
 use join_core::join::{Build, Context, Join, JoinError, Kernel, Outcome, Phases, consume};
 use join_core::key::{Key, Tuple};
 use join_core::output::SinkRef;
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::parallel::{Division, Tasks};
 
 use crate::open_addressing::LinearProbing;
 use crate::partition::{HashBits, Partitioned, partition};
@@ -179,7 +179,7 @@ fn unpartitioned<K: Key, H: KeyHash>(
         Kernel::SCALAR
     };
     let workers = context.team.workers_for(probe.len());
-    let cursors = probe.cursors(workers, Sharing::default(), MorselSize::default());
+    let cursors = probe.cursors(Division::counter(workers));
     let results = consume(
         cursors,
         context,

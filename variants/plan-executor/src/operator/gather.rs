@@ -22,19 +22,22 @@ pub(super) fn gather<'a>(
     context: &Context<'_>,
 ) -> Result<ColumnData<'a>, OutOfMemory> {
     Ok(match column {
-        ColumnData::Pages(paged) => match paged.column.data_type() {
+        ColumnData::Pages(paged) => match paged.data_type() {
             DataType::Int32 => {
                 let read = |at| paged.fixed::<i32>(pick(at));
-                ColumnData::Int32(Arc::new(values(rows, paged.nulls, read, context)?))
+                ColumnData::Int32(Arc::new(values(rows, paged.has_nulls(), read, context)?))
             }
             wide @ (DataType::Int64 | DataType::Fp64) => {
                 // The bits count, whatever they mean.
                 let read = |at| paged.fixed::<i64>(pick(at));
-                ColumnData::Wide(wide, Arc::new(values(rows, paged.nulls, read, context)?))
+                ColumnData::Wide(
+                    wide,
+                    Arc::new(values(rows, paged.has_nulls(), read, context)?),
+                )
             }
             DataType::Varchar => {
-                let refs = buffer(rows, |at| paged.string(pick(at)), context)?;
-                ColumnData::Strings(Arc::new(refs), paged.column.pages())
+                let refs = buffer(rows, |at| StringRef::of(paged, pick(at)), context)?;
+                ColumnData::Strings(Arc::new(refs), paged.pages())
             }
         },
         ColumnData::Int32(from) => {

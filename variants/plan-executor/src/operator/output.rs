@@ -71,11 +71,11 @@ fn pages(
 ) -> Result<Run, OutOfMemory> {
     let ids = rows.clone().map(|row| row as u32);
     let pages = match column {
-        ColumnData::Pages(paged) => match paged.column.data_type() {
+        ColumnData::Pages(paged) => match paged.data_type() {
             DataType::Int32 => fixed(ids.map(|row| paged.fixed::<i32>(row))),
             DataType::Int64 => fixed(ids.map(|row| paged.fixed::<i64>(row))),
             DataType::Fp64 => fixed(ids.map(|row| paged.fixed::<f64>(row))),
-            DataType::Varchar => strings(ids.map(|row| paged.string(row)), paged.column.pages()),
+            DataType::Varchar => strings(ids.map(|row| StringRef::of(paged, row)), paged.pages()),
         },
         ColumnData::Int32(values) => fixed(ids.map(|row| values.get(row))),
         ColumnData::Wide(DataType::Fp64, values) => {
@@ -101,13 +101,8 @@ fn strings(rows: impl Iterator<Item = StringRef>, pages: &[Page]) -> Vec<Page> {
             None => writer.push(None),
             Some((page, slot)) => match pages[page].kind() {
                 PageKind::Plain => {
-                    let in_page = &pages[page];
-                    let value = if in_page.has_nulls() {
-                        in_page.validity().rank(slot)
-                    } else {
-                        slot
-                    };
-                    writer.push(Some(in_page.strings().get(value)));
+                    let rank = pages[page].rank_of(slot);
+                    writer.push(rank.map(|rank| pages[page].strings().get(rank)));
                 }
                 _ => writer.push(Some(&long_string(&pages[page..]))),
             },

@@ -1,6 +1,6 @@
 //! The result of a plan: a table whose pages lie in several runs.
 
-mod cell;
+mod place;
 mod writer;
 
 use join_core::checksum::{Checksum, RowHasher};
@@ -8,7 +8,7 @@ use join_core::memory::Reservation;
 use join_core::page::{DataType, Page};
 use join_core::table::{Column, NamedColumn, Table, TableError, Value, Values};
 
-pub(crate) use cell::Cell;
+pub(crate) use place::ValuePlace;
 pub(crate) use writer::PageWriter;
 
 /// A paged result. Row order is free, but the same in all columns.

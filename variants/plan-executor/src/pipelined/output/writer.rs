@@ -7,7 +7,7 @@ use join_core::memory::{Memory, OutOfMemory, Reservation};
 use super::batches::Batches;
 use super::levels::Level;
 use super::{BATCH, Source};
-use crate::result::{Cell, PageWriter, Run};
+use crate::result::{PageWriter, Run, ValuePlace};
 
 /// Multiplies entries of the root out and writes the values of the rows that come of them.
 pub(super) struct Writer<'w> {
@@ -17,7 +17,7 @@ pub(super) struct Writer<'w> {
     of_level: Vec<Vec<usize>>,
     columns: Vec<PageWriter<'w>>,
     batches: Batches<'w>,
-    cells: Vec<Cell>,
+    cells: Vec<ValuePlace>,
     weights: Vec<u32>,
     weighted: bool,
     _reserved: Reservation,
@@ -32,10 +32,10 @@ impl<'w> Writer<'w> {
         memory: &'w Memory,
     ) -> Result<Writer<'w>, OutOfMemory> {
         let rows = total.min(BATCH) as usize;
-        let reserved = memory.reserve(rows * (size_of::<Cell>() + size_of::<u32>()))?;
+        let reserved = memory.reserve(rows * (size_of::<ValuePlace>() + size_of::<u32>()))?;
         let columns = sources.iter().map(|source| {
             let paged = source.column.paged;
-            PageWriter::new(paged.data_type, paged.pages, memory)
+            PageWriter::new(paged.data_type(), paged.pages(), memory)
         });
         let mut of_level = vec![Vec::new(); levels.len()];
         for (column, source) in sources.iter().enumerate() {
@@ -105,7 +105,7 @@ impl<'w> Writer<'w> {
                     }
                     None => {
                         let rows = entries.iter().map(|&entry| rows[entry as usize]);
-                        cells.extend(rows.map(|row| source.paged.cell(row)));
+                        cells.extend(rows.map(|row| ValuePlace::of(source.paged, row)));
                     }
                 }
                 columns[column].push(cells, weights)?;

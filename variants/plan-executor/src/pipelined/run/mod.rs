@@ -9,11 +9,11 @@ mod read;
 use std::collections::VecDeque;
 
 use join_core::memory::OutOfMemory;
+use join_core::table::PagedColumn;
 
 use super::filter::Filter;
 use super::graph::Graph;
 use super::options::Options;
-use super::pages::Paged;
 use super::sample::Samples;
 use super::scan::Reduced;
 use super::table::Table;
@@ -54,7 +54,7 @@ pub(super) struct Run<'a> {
     context: &'a Context<'a>,
     states: Vec<State>,
     /// The key columns of each input, once they are needed.
-    columns: Vec<Vec<Paged<'a>>>,
+    columns: Vec<Vec<PagedColumn<'a>>>,
     samples: Samples,
     filters: Vec<Option<ClassFilter>>,
     /// How many inputs of each class are still to be read.
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
             let columns = self.bundle.tables()[inputs[input].table].columns();
             let keys = inputs[input].keys.iter();
             self.columns[input] = keys
-                .map(|&(_, column)| Paged::new(&columns[column].column))
+                .map(|&(_, column)| columns[column].column.paged())
                 .collect();
         }
     }

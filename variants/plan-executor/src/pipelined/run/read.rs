@@ -31,7 +31,7 @@ impl Run<'_> {
                     order.push((key, (1.0 - share) / cost));
                 }
                 // A NULL joins nothing, whatever the filter.
-                None if self.columns[input][key].nulls => order.push((key, 0.0)),
+                None if self.columns[input][key].has_nulls() => order.push((key, 0.0)),
                 None => {}
             }
         }
