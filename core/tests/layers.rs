@@ -15,8 +15,7 @@ const MODULES: &[&str] = &[
     "output",
     "simd",
     "join",
-    "unchained oracle",
-    "partition",
+    "unchained partition oracle",
     "conformance",
 ];
 

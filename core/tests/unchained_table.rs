@@ -34,17 +34,17 @@ fn table<K: Key, S: Scheme>(keys: &[K], prefix_bits: u32, part_bits: u32) -> Unc
     builder.allocate(keys.len(), &memory).expect("unlimited");
     let lens: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut written = 0;
-    for (share, part) in builder
+    for ((slots, mut store), part) in builder
         .table_parts(part_bits, &lens)
         .into_iter()
         .zip(&parts)
     {
         // SAFETY: all parts were cleared.
-        let mut share = unsafe { share.cleared() };
-        assert_eq!((share.start(), share.len()), (written, part.len()));
-        share.slots.rewind(share.start());
+        let mut slots = unsafe { slots.cleared() };
+        assert_eq!((store.start(), store.len()), (written, part.len()));
+        slots.rewind(store.start());
         part.iter()
-            .for_each(|&(hash, tuple)| share.copy(hash, tuple));
+            .for_each(|&(hash, tuple)| store.copy(&mut slots, hash, tuple));
         written += part.len();
     }
     // SAFETY: the store is allocated, the slots were cleared, and every tuple that was counted has been copied.

@@ -5,10 +5,12 @@
 //! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] a worker.
 
 mod column;
+mod hashed;
 mod materialised;
 mod stream;
 
 pub use column::{KeyColumn, KeyRows};
+pub use hashed::HashedKeys;
 pub use materialised::Materialised;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 

@@ -3,12 +3,12 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use crate::input::KeySource;
+use crate::hash::KeyHash;
+use crate::input::{HashedKeys, KeySource};
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{OutOfMemory, UninitBuffer};
 use crate::parallel::Division;
-use crate::unchained::{HashedKeys, Scheme};
 use bytemuck::Pod;
 
 use super::combine::Lines;
@@ -54,7 +54,7 @@ impl<T: Pod> Places<'_, T> {
 }
 
 /// Phase 1 in two passes over the input; each worker sees the same rows in both.
-pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
+pub(super) fn partition<K: Key, H: KeyHash, E: Entry>(
     source: &dyn KeySource<K>,
     plan: &Partitioning,
     context: &Context<'_>,
@@ -66,7 +66,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
         let prefix = plan.prefix();
         while let Some(block) = cursor.next_block() {
             let counts = &mut histogram[..];
-            hashed.for_each::<S::Hash, K>(block, |hash, _| {
+            hashed.for_each::<H, K>(block, |hash, _| {
                 // SAFETY: a hash has one of the plan's partitions.
                 unsafe { *counts.get_unchecked_mut(prefix.part(hash)) += 1 };
             });
@@ -103,15 +103,15 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
             .transpose()?;
         while let Some(block) = cursor.next_block() {
             match &mut lines {
-                None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                None => hashed.for_each::<H, K>(block, |hash, tuple| {
+                    let entry = E::new::<K>(hash, tuple, prefix_bits);
                     places.push(prefix.part(hash), entry);
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
-                    hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    hashed.for_each::<H, K>(block, |hash, tuple| {
                         let part = prefix.part(hash);
-                        let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                        let entry = E::new::<K>(hash, tuple, prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
                         unsafe { pusher.push(part, entry, |full| places.push_lines(part, full)) };
                     });

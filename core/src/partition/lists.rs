@@ -3,13 +3,13 @@
 use std::mem::MaybeUninit;
 use std::ops::DerefMut;
 
-use crate::input::KeySource;
+use crate::hash::KeyHash;
+use crate::input::{HashedKeys, KeySource};
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory, Reservation};
 use crate::parallel::Division;
 use crate::stream::LINE;
-use crate::unchained::{HashedKeys, Scheme};
 use bumpalo::Bump;
 use bytemuck::Pod;
 
@@ -159,7 +159,7 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
 }
 
 /// Phase 1: every worker pushes the entries of its blocks onto its own lists (R3.2).
-pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
+pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
     source: &dyn KeySource<K>,
     chunks: Vec<C>,
     plan: &Partitioning,
@@ -205,14 +205,14 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
                 return Err(error);
             }
             match &mut lines {
-                None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    writer.push(prefix.part(hash), E::new::<K, S>(hash, tuple, prefix_bits));
+                None => hashed.for_each::<H, K>(block, |hash, tuple| {
+                    writer.push(prefix.part(hash), E::new::<K>(hash, tuple, prefix_bits));
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
-                    hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    hashed.for_each::<H, K>(block, |hash, tuple| {
                         let part = prefix.part(hash);
-                        let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                        let entry = E::new::<K>(hash, tuple, prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
                         unsafe { pusher.push(part, entry, |full| writer.push_lines(part, full)) };
                     });

@@ -19,12 +19,12 @@ pub use join_core::partition::{ChunkSize, Collect, Entry, Plain, Tagged};
 use std::marker::PhantomData;
 
 use join_core::directory::{DirectoryLayout, Sizing};
-use join_core::input::KeySource;
+use join_core::input::{HashedKeys, KeySource};
 use join_core::join::{Build, CacheSizes, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
-use join_core::unchained::{HashedKeys, Scheme, SlotPart, TablePart, UnchainedBuilder};
+use join_core::unchained::{Scheme, SlotPart, UnchainedBuilder};
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,7 +148,7 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
             chunk: settings.chunk,
             write_combining: settings.write_combining,
         };
-        plan.collect::<K, S, E, _>(source, context, |segments| {
+        plan.collect::<K, S::Hash, E, _>(source, context, |segments| {
             phases.lap("partition");
             let mut plan = plan;
             if source.rows().is_none() && !E::KEEPS_TAG {
@@ -170,22 +170,19 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
 ) -> Result<Box<dyn DynJoinTable<K> + 't>, JoinError> {
     let mut table = UnchainedBuilder::<K, S>::new(plan.prefix_bits, context.memory)?;
     let lens: Vec<usize> = (0..plan.parts()).map(|part| segments.len(part)).collect();
-    let count = |hashed: &mut HashedKeys, part, slots: &mut SlotPart<'_, S>, start| {
-        for entries in segments.slices(part) {
-            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                E::count(hash, entry, slots);
-            });
-        }
-        slots.prefix_sum(start);
-        slots.rewind(start);
-    };
-    let copy = |hashed: &mut HashedKeys, part, place: &mut TablePart<'_, K, S>| {
-        for entries in segments.slices(part) {
-            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                place.copy(hash, E::tuple(entry));
-            });
-        }
-    };
+    let count =
+        |hashed: &mut HashedKeys, part, slots: &mut SlotPart<'_, S>, start| {
+            for entries in segments.slices(part) {
+                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                    match E::tag(entry) {
+                        Some(tag) => slots.count_tagged(hash, tag),
+                        None => slots.count(hash),
+                    }
+                });
+            }
+            slots.prefix_sum(start);
+            slots.rewind(start);
+        };
     if apart {
         let starts = lens.iter().scan(0, |start, len| {
             *start += len;
@@ -205,17 +202,20 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     let copies = Tasks::new(table.table_parts(plan.part_bits, &lens));
     context.team.run(vec![(); plan.workers], |_, ()| {
         let mut hashed = HashedKeys::default();
-        while let Some((part, place)) = copies.take() {
-            let mut place = if apart {
+        while let Some((part, (slots, mut store))) = copies.take() {
+            let mut slots = if apart {
                 // SAFETY: each part was taken by a worker, who cleared it.
-                unsafe { place.cleared() }
+                unsafe { slots.cleared() }
             } else {
-                let mut place = place.clear();
-                let start = place.start();
-                count(&mut hashed, part, &mut place.slots, start);
-                place
+                let mut slots = slots.clear();
+                count(&mut hashed, part, &mut slots, store.start());
+                slots
             };
-            copy(&mut hashed, part, &mut place);
+            for entries in segments.slices(part) {
+                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                    store.copy(&mut slots, hash, E::tuple(entry));
+                });
+            }
         }
     });
     drop(copies);

@@ -29,7 +29,7 @@ fn the_sources_settings() {
     };
     check_colliding_build(&PartitionedBuild::<
         SchemeOf<Fibonacci, SourceBits, Packed>,
-        Tagged,
+        Tagged<SourceBits>,
     >::new(settings));
 }
 
@@ -95,5 +95,5 @@ fn other_schemes() {
         SchemeOf<Crc32, BelowPrefix, Split>,
         Plain,
     >::new(settings));
-    check_build(&PartitionedBuild::<SchemeOf<Murmur, NoTags, Split>, Tagged>::new(settings));
+    check_build(&PartitionedBuild::<SchemeOf<Murmur, NoTags, Split>, Tagged<NoTags>>::new(settings));
 }

@@ -32,7 +32,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
     let (mut table_bytes, mut rounds) = (0, Vec::new());
     let mut notes = vec![format!("2^{part_bits} partitions")];
     let builds = sides.table.len();
-    partitioned::<K, S, _>(
+    partitioned::<K, S::Hash, _>(
         sides.table,
         builds,
         part_bits,
@@ -85,8 +85,13 @@ pub(crate) fn join<K: Key, S: Scheme>(
                         &passing
                     }
                 };
-                let round =
-                    partitioned::<K, S, _>(source, rows, part_bits, settings, context, |probes| {
+                let round = partitioned::<K, S::Hash, _>(
+                    source,
+                    rows,
+                    part_bits,
+                    settings,
+                    context,
+                    |probes| {
                         phases.lap("partition probe");
                         let context = context.round();
                         join_round(
@@ -97,7 +102,8 @@ pub(crate) fn join<K: Key, S: Scheme>(
                             &context,
                             &mut phases,
                         )
-                    })?;
+                    },
+                )?;
                 rounds.push(round);
             }
             Ok(())

@@ -1,11 +1,10 @@
 //! What a worker's table is built from: a partition, or a whole column.
 
 use join_core::hash::KeyHash;
-use join_core::input::{KeyColumn, KeySource};
+use join_core::input::{HashedKeys, KeyColumn, KeySource};
 use join_core::key::{Key, Tuple};
 use join_core::partition::Segments;
 use join_core::prefetch::prefetch_read;
-use join_core::unchained::HashedKeys;
 
 /// How many entries ahead are asked for: a processor does not ask beyond a page by itself.
 pub(crate) const AHEAD: usize = 256;

@@ -197,7 +197,6 @@ mod tests {
     use join_core::parallel::Team;
     use join_core::partition::{ChunkSize, Collect, Partitioning, Plain};
     use join_core::table::Column;
-    use join_core::unchained::DefaultScheme;
 
     #[test]
     fn no_build_key_is_refused_and_few_others_pass() {
@@ -215,7 +214,7 @@ mod tests {
             chunk: ChunkSize::Expected,
             write_combining: true,
         };
-        plan.collect::<i32, DefaultScheme, Plain, _>(&source, &context, |builds| {
+        plan.collect::<i32, Fibonacci, Plain, _>(&source, &context, |builds| {
             let filter = Filter::<Fibonacci>::new(builds, &context)?;
             assert!(keys.iter().all(|&key| filter.passes(key)));
             let others = (0..30_000).map(|key| Murmur::hash(key) as i32 | 1 << 30);

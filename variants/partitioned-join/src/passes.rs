@@ -1,11 +1,11 @@
 //! Partitioning in one pass or in two.
 
+use join_core::hash::KeyHash;
 use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::{Division, Morsels};
 use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
-use join_core::unchained::Scheme;
 
 use crate::{MemoryUse, Settings};
 
@@ -24,7 +24,7 @@ pub enum Passes {
 const BLOCK: usize = 1024;
 
 /// Divides the keys of `source`, of which about `rows` are expected, and calls `with` with the 2^`part_bits` partitions.
-pub(crate) fn partitioned<K: Key, S: Scheme, R>(
+pub(crate) fn partitioned<K: Key, H: KeyHash, R>(
     source: &dyn KeySource<K>,
     rows: usize,
     part_bits: u32,
@@ -48,11 +48,11 @@ pub(crate) fn partitioned<K: Key, S: Scheme, R>(
         write_combining: settings.write_combining,
     };
     if low || settings.passes == Passes::One {
-        return plan(part_bits).collect::<K, S, Plain, R>(source, context, with);
+        return plan(part_bits).collect::<K, H, Plain, R>(source, context, with);
     }
-    plan(part_bits.div_ceil(2)).collect::<K, S, Plain, R>(source, context, |coarse| {
+    plan(part_bits.div_ceil(2)).collect::<K, H, Plain, R>(source, context, |coarse| {
         let again = Again::new(coarse);
-        plan(part_bits).collect::<K, S, Plain, R>(&again, context, with)
+        plan(part_bits).collect::<K, H, Plain, R>(&again, context, with)
     })
 }
 

@@ -81,7 +81,7 @@ pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "serial", family: "unchained", description: "unchained table built by one thread in five phases", parts: UNCHAINED, probes: EVERY_PROBE, make: |c| with_scheme(c, Serial) },
     BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, then count, tag and copy partition by partition; from 256 K rows on, below serially", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
     BuildVariant { name: "serial-source", family: "source", description: "the serial build with the source's directory and tags", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(SerialBuild::<SourceScheme>::new(Sizing::SOURCE))) },
-    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<SourceScheme, Tagged>::new(Settings::SOURCE))) },
+    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<SourceScheme, Tagged<SourceBits>>::new(Settings::SOURCE))) },
     BuildVariant { name: "array", family: "baseline", description: "row ids in an array indexed by the key, where build keys are dense and distinct; otherwise as partitioned", parts: ANY, probes: &["batched"], make: |c| Ok(array(c)) },
     BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(StdHashMap)) },
     BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map a thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(Hashbrown::default())) },
@@ -137,7 +137,7 @@ fn partitioned(configuration: &Configuration) -> Result<Box<dyn DynBuild>, NotCo
     match configuration.list_entry {
         ListEntry::Tuple => with_scheme(configuration, Partitioned),
         // Compiled for the default scheme alone.
-        ListEntry::TupleAndTag => Ok(Box::new(from_min_rows::<DefaultScheme, Tagged>(
+        ListEntry::TupleAndTag => Ok(Box::new(from_min_rows::<DefaultScheme, Tagged<MaskTable>>(
             configuration,
         ))),
     }

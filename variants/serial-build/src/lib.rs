@@ -12,11 +12,11 @@
 use std::marker::PhantomData;
 
 use join_core::directory::Sizing;
-use join_core::input::KeySource;
+use join_core::input::{HashedKeys, KeySource};
 use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Reservation;
-use join_core::unchained::{HashedKeys, Scheme, UnchainedBuilder};
+use join_core::unchained::{Scheme, UnchainedBuilder};
 
 /// The serial build of a table of scheme `S`.
 pub struct SerialBuild<S> {
@@ -70,13 +70,13 @@ impl<S: Scheme> SerialBuild<S> {
         phases.lap("prefix sum");
         table.allocate(len, context.memory)?;
         phases.lap("allocate");
-        let part = table.table_parts(0, &[len]).pop().expect("one part");
+        let (slots, mut store) = table.table_parts(0, &[len]).pop().expect("one part");
         // SAFETY: the one part was cleared.
-        let mut part = unsafe { part.cleared() };
-        part.slots.rewind(0);
+        let mut slots = unsafe { slots.cleared() };
+        slots.rewind(0);
         phases.lap("write pointers");
-        entries.for_each::<S>(|hash, tuple| part.copy(hash, tuple));
-        drop(part);
+        entries.for_each::<S>(|hash, tuple| store.copy(&mut slots, hash, tuple));
+        drop((slots, store));
         // SAFETY: both passes saw the same entries (a list, or a source that promises it), so each that was counted
         // has been copied.
         let table = unsafe { table.finish() };
