@@ -7,6 +7,7 @@
 pub mod checksum;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod cpu;
 pub mod directory;
 pub mod hash;
 pub mod input;
@@ -20,7 +21,7 @@ pub mod parallel;
 pub mod partition;
 pub mod prefetch;
 pub mod simd;
-pub mod stream;
+pub mod streaming_store;
 mod sync;
 pub mod table;
 pub mod tag;

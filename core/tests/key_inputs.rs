@@ -168,7 +168,7 @@ proptest! {
         threads in select(vec![1, 2, 3, 5]),
         sharing in select(vec![Sharing::Counter, Sharing::Deques, Sharing::Static]),
         morsel in select(vec![
-            MorselSize::Source,
+            MorselSize::Contest,
             MorselSize::Units(1),
             MorselSize::Units(7),
             MorselSize::Units(64),
@@ -203,11 +203,11 @@ fn a_page_of_nulls_alone_yields_nothing() {
     let keys = KeyColumn::<i32>::new(&column).expect("INT32");
     assert_eq!((keys.len(), keys.keys()), (40_000, 0));
     let team = Team::single();
-    let shares = read(&keys, &team, Sharing::Counter, MorselSize::Source);
+    let shares = read(&keys, &team, Sharing::Counter, MorselSize::Contest);
     assert!(shares.concat().is_empty());
     let copy = Materialised::new(&keys, &team, &Memory::unlimited()).expect("unlimited");
     assert!(
-        read(&copy, &team, Sharing::Counter, MorselSize::Source)
+        read(&copy, &team, Sharing::Counter, MorselSize::Contest)
             .concat()
             .is_empty()
     );

@@ -9,7 +9,7 @@ use join_core::key::{Key, Tuple};
 use join_core::memory::Memory;
 use join_core::output::{Aggregate, SinkRef};
 use join_core::simd::Compare;
-use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags, TagScheme};
 use join_core::unchained::{Scheme, SchemeOf, Unchained, UnchainedBuilder};
 use proptest::prelude::*;
 
@@ -137,7 +137,7 @@ fn check_all<K: Key>(keys: &[K], prefix_bits: u32, part_bits: u32) {
         check::<K, SchemeOf<H, T, Split>>(keys, prefix_bits, part_bits);
     }
     of::<K, Fibonacci, MaskTable>(keys, prefix_bits, part_bits);
-    of::<K, Fibonacci, SourceBits>(keys, prefix_bits, part_bits);
+    of::<K, Fibonacci, ContestBits>(keys, prefix_bits, part_bits);
     of::<K, Murmur, BelowPrefix>(keys, prefix_bits, part_bits);
     of::<K, Crc32, NoTags>(keys, prefix_bits, part_bits);
 }

@@ -8,7 +8,7 @@ use crate::join::{Context, DynJoinTable, Join, JoinError, JoinTable, Outcome, Ph
 use crate::key::Key;
 use crate::memory::Reservation;
 use crate::output::{Results, Sink};
-use crate::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
+use crate::tag::{BelowPrefix, ContestBits, MaskTable, NoTags, TagScheme};
 
 #[test]
 fn what_is_simple_passes() {
@@ -21,7 +21,7 @@ fn what_is_simple_passes() {
 #[test]
 fn all_tag_schemes_pass() {
     check_tags::<NoTags>();
-    check_tags::<SourceBits>();
+    check_tags::<ContestBits>();
     check_tags::<BelowPrefix>();
     check_tags::<MaskTable>();
 }

@@ -1,7 +1,7 @@
 //! The directory of the unchained table: where each slot's tuples end, and a tag that may rule the slot out.
 //!
 //! Slot s is the range [END(s-1), END(s)) of the tuple store (R7.2). Both layouts keep an entry before slot 0 that
-//! holds 0, the source's directory[-1] (R7.3), so no slot is special. A directory is written in disjoint parts, one
+//! holds 0, the contest engine's directory[-1] (R7.3), so no slot is special. A directory is written in disjoint parts, one
 //! writer a part, in steps: [`DirectoryPart::clear`], [`DirectoryPart::count`] every tuple, [`DirectoryPart::prefix_sum`] the counts into
 //! ENDs, then [`DirectoryPart::rewind`] each entry to the previous END, from where [`DirectoryPart::advance`] moves it
 //! back to its own END as the tuples are copied into place (R7.1).
@@ -137,8 +137,8 @@ pub struct Sizing {
 }
 
 impl Sizing {
-    /// The source's: next power of two of rows / 8, between 2^10 and 2^18.
-    pub const SOURCE: Self = Self {
+    /// The contest engine's: next power of two of rows / 8, between 2^10 and 2^18.
+    pub const CONTEST: Self = Self {
         slots_per_tuple: 0.125,
         min_bits: 10,
         max_bits: 18,

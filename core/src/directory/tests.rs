@@ -65,9 +65,9 @@ proptest! {
 }
 
 #[test]
-fn the_sources_sizes() {
-    assert_eq!(Sizing::SOURCE.bits(0), 10);
-    assert_eq!(Sizing::SOURCE.bits(1 << 20), 17);
-    assert_eq!(Sizing::SOURCE.bits(100 << 20), 18);
+fn the_contest_engines_sizes() {
+    assert_eq!(Sizing::CONTEST.bits(0), 10);
+    assert_eq!(Sizing::CONTEST.bits(1 << 20), 17);
+    assert_eq!(Sizing::CONTEST.bits(100 << 20), 18);
     assert_eq!(Sizing::per_tuple(2.0).bits(1000), 11);
 }

@@ -108,8 +108,8 @@ pub trait KeyCursor<K: Key>: Send {
 /// Whether keys are read where they lie or copied first (R1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InputMode {
-    /// Zero-copy unless the column has NULLs, as in the source; page headers alone decide (R1.4).
-    Source,
+    /// Zero-copy unless the column has NULLs, as in the contest engine; page headers alone decide (R1.4).
+    Contest,
     /// Zero-copy always; columns with NULLs by bitmap and rank.
     #[default]
     ZeroCopy,
@@ -123,7 +123,7 @@ impl InputMode {
     /// Whether a column with or without NULLs is copied in this mode.
     pub fn copies(self, nulls: bool) -> bool {
         match self {
-            Self::Source => nulls,
+            Self::Contest => nulls,
             Self::ZeroCopy | Self::Stream => false,
             Self::Materialised => true,
         }

@@ -22,8 +22,8 @@ pub enum Sharing {
 /// Units of work that a worker takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MorselSize {
-    /// max(256, units / (workers × 16)), as in the source (R8.2).
-    Source,
+    /// max(256, units / (workers × 16)), as in the contest engine (R8.2).
+    Contest,
     /// So many units.
     Units(usize),
 }
@@ -38,7 +38,7 @@ impl MorselSize {
     /// Units a morsel of `total` units shared by `workers`.
     pub fn units(self, total: usize, workers: usize) -> usize {
         match self {
-            Self::Source => (total / (workers.max(1) * 16)).max(256),
+            Self::Contest => (total / (workers.max(1) * 16)).max(256),
             Self::Units(units) => units.max(1),
         }
     }
@@ -217,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn the_sources_block_length() {
-        assert_eq!(MorselSize::Source.units(1 << 20, 2), 1 << 15);
-        assert_eq!(MorselSize::Source.units(1000, 2), 256);
+    fn the_contest_engines_block_length() {
+        assert_eq!(MorselSize::Contest.units(1 << 20, 2), 1 << 15);
+        assert_eq!(MorselSize::Contest.units(1000, 2), 256);
     }
 }

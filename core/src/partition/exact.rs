@@ -49,7 +49,7 @@ impl<T: Pod> Places<'_, T> {
     #[inline(never)]
     fn push_lines(&mut self, part: usize, entries: &[T]) {
         let place = self.0[part].split_off_mut(..entries.len());
-        crate::stream::stream_copy(place.expect("the histograms add up"), entries);
+        crate::streaming_store::stream_copy(place.expect("the histograms add up"), entries);
     }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry>(
             for (part, rest) in lines.rest() {
                 rest.iter().for_each(|&entry| places.push(part, entry));
             }
-            crate::stream::fence();
+            crate::streaming_store::fence();
         }
         assert!(
             places.0.iter().all(|place| place.is_empty()),

@@ -9,7 +9,7 @@ use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory, Reservation};
 use crate::parallel::Division;
-use crate::stream::LINE;
+use crate::streaming_store::LINE;
 use bumpalo::Bump;
 use bytemuck::Pod;
 
@@ -17,7 +17,7 @@ use super::combine::Lines;
 use super::segments::Segments;
 use super::{ChunkSize, Entry, Partitioning};
 
-/// The first block of a thread's arena, as in the source; bumpalo doubles from there.
+/// The first block of a thread's arena, as in the contest engine; bumpalo doubles from there.
 const ARENA_BLOCK: usize = 4 << 20;
 
 /// Where chunks come from.
@@ -125,7 +125,7 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
             return;
         }
         let list = &mut self.lists[part];
-        crate::stream::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
+        crate::streaming_store::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
         list.used += line.len();
     }
 
@@ -223,7 +223,7 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
             for (part, rest) in lines.rest() {
                 rest.iter().for_each(|&entry| writer.push(part, entry));
             }
-            crate::stream::fence();
+            crate::streaming_store::fence();
         }
         match writer.error {
             Some(error) => Err(error),

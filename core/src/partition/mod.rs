@@ -37,7 +37,7 @@ pub enum ChunkSize {
     /// do, a quarter of it.
     #[default]
     Expected,
-    /// So many entries; 256 in the source.
+    /// So many entries; 256 in the contest engine.
     Entries(usize),
 }
 

@@ -14,7 +14,9 @@ use std::collections::HashSet;
 pub use builder::{ColumnBuilder, TypeMismatch};
 pub use column::Column;
 pub use error::TableError;
-pub use folder::{TABLE_FILE, discard_unfinished, partial_prefix, write_folder, write_pages};
+pub use folder::{
+    TABLE_FILE, discard_unfinished, open_regular, partial_prefix, write_folder, write_pages,
+};
 pub use meta::{ColumnMeta, TableMeta};
 pub use offsets::PageOffsets;
 pub use paged::PagedColumn;

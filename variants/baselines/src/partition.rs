@@ -15,7 +15,7 @@ use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
 use join_core::parallel::{Division, Tasks};
-use join_core::stream::{LINE, fence, stream_copy};
+use join_core::streaming_store::{LINE, fence, stream_copy};
 
 /// What decides the partition of a key.
 pub(crate) trait Digit<K: Key>: Copy + Sync {

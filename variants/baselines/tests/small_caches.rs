@@ -1,8 +1,8 @@
 //! Every baseline under caches so small that a handful of rows is partitioned, ranged and sharded, against the oracle.
 
 use baselines::{
-    BucketChaining, FanOut, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood,
-    SortMerge, StdHashMap,
+    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
+    StdHashMap,
 };
 use join_core::conformance::{SimpleProbe, only_fresh, small};
 use join_core::directory::Sizing;
@@ -63,14 +63,8 @@ fn joins() -> Vec<(&'static str, Box<dyn DynJoin>)> {
             join(RobinHood::<Colliding>::new(), 0),
         ),
         ("radix", Box::new(<Radix>::default())),
-        (
-            "radix, two passes",
-            Box::new(<Radix>::new(FanOut::TwoPasses(2, 3))),
-        ),
-        (
-            "radix, colliding",
-            Box::new(Radix::<Colliding>::new(FanOut::BySize)),
-        ),
+        ("radix, two passes", Box::new(<Radix>::with_passes(2, 3))),
+        ("radix, colliding", Box::new(Radix::<Colliding>::new())),
         ("sort-merge", Box::new(SortMerge)),
     ]
 }

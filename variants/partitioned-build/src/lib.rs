@@ -32,7 +32,7 @@ pub enum FanOut {
     /// So many that the slots and the tuples of one fit into half of an L2 cache.
     #[default]
     Cache,
-    /// One a directory slot, as in the source.
+    /// One a directory slot, as in the contest engine.
     Slots,
     /// 2^bits.
     Bits(u32),
@@ -51,7 +51,7 @@ pub struct Settings {
     pub chunk: ChunkSize,
     /// Whether tuples are gathered to cache lines before they are written to their list.
     pub write_combining: bool,
-    /// Whether all partitions are counted before any is copied (phases 2 and 3 as in the source), or each is copied
+    /// Whether all partitions are counted before any is copied (phases 2 and 3 as in the contest engine), or each is copied
     /// while it is still in the cache of who counted it.
     pub phases_apart: bool,
 }
@@ -67,9 +67,9 @@ impl Settings {
         phases_apart: false,
     };
 
-    /// The source's: one list a slot, chunks of 256 tuples, at most 2^18 slots.
-    pub const SOURCE: Self = Self {
-        sizing: Sizing::SOURCE,
+    /// The contest engine's: one list a slot, chunks of 256 tuples, at most 2^18 slots.
+    pub const CONTEST: Self = Self {
+        sizing: Sizing::CONTEST,
         fan_out: FanOut::Slots,
         collect: Collect::Arena,
         chunk: ChunkSize::Entries(256),

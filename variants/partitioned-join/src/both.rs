@@ -8,7 +8,7 @@ use join_core::parallel::Tasks;
 use join_core::partition::Segments;
 use join_core::unchained::Scheme;
 
-use crate::entries::Part;
+use crate::entries::Partition;
 use crate::filter::{Filter, Passing, worth_below};
 use crate::local::LocalTable;
 use crate::passes::partitioned;
@@ -149,7 +149,7 @@ fn join_round<K: Key, S: Scheme>(
     let tables: Vec<_> = tables.iter_mut().collect();
     consume(tables, context, phases, "join", |table, mut sink| {
         while let Some((_, task)) = tasks.take() {
-            table.build(&Part(builds, task.part));
+            table.build(&Partition(builds, task.part));
             let ranges = table.ranges();
             for probes in &task.probes {
                 ranges.probe(probes, how, sink.reborrow());

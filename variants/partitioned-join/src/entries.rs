@@ -19,9 +19,9 @@ pub(crate) trait Entries<K: Key> {
 }
 
 /// A partition.
-pub(crate) struct Part<'a, K: Key>(pub(crate) &'a Segments<'a, Tuple<K>>, pub(crate) usize);
+pub(crate) struct Partition<'a, K: Key>(pub(crate) &'a Segments<'a, Tuple<K>>, pub(crate) usize);
 
-impl<K: Key> Entries<K> for Part<'_, K> {
+impl<K: Key> Entries<K> for Partition<'_, K> {
     fn at_most(&self) -> usize {
         self.0.len(self.1)
     }

@@ -6,6 +6,7 @@ mod avx512;
 
 use std::marker::PhantomData;
 
+use join_core::cpu::has_avx512;
 use join_core::hash::KeyHash;
 use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
@@ -14,7 +15,7 @@ use join_core::memory::Buffer;
 use join_core::parallel::{Division, Morsels, Tasks};
 use join_core::partition::Segments;
 
-use crate::entries::{Entries, Part};
+use crate::entries::{Entries, Partition};
 
 /// Keys of a word at most, so at least eight bits a key.
 const KEYS_PER_WORD: usize = 8;
@@ -26,11 +27,7 @@ const SPARE: usize = 8;
 /// beyond L2, asking takes the longer the larger it is, and at sixteen times L2 longer than partitioning. Asked key by key
 /// a filter pays in L2 alone.
 pub(crate) fn worth_below(bytes: usize, l2: usize) -> Option<f64> {
-    #[cfg(target_arch = "x86_64")]
-    let vectors = avx512::available();
-    #[cfg(not(target_arch = "x86_64"))]
-    let vectors = false;
-    match (vectors, bytes.div_ceil(l2.max(1))) {
+    match (has_avx512(), bytes.div_ceil(l2.max(1))) {
         (true, 0..=1) => Some(0.4),
         (true, 2..=4) | (false, 0..=1) => Some(0.2),
         _ => None,
@@ -65,10 +62,10 @@ impl<H: KeyHash> Filter<H> {
         let workers = context.team.workers_for(keys);
         context.team.run(vec![(); workers], |_, ()| {
             while let Some((part, words)) = tasks.take() {
-                let entries = Part(builds, part);
+                let entries = Partition(builds, part);
                 #[cfg(target_arch = "x86_64")]
-                if avx512::available() {
-                    // SAFETY: it is.
+                if has_avx512() {
+                    // SAFETY: the processor has AVX-512.
                     unsafe { avx512::add::<K, H>(&entries, shift, words) };
                     continue;
                 }
@@ -92,8 +89,8 @@ impl<H: KeyHash> Filter<H> {
     /// is room for [`SPARE`] more than the block has.
     fn pass<K: Key>(&self, block: KeyBlock<'_, K>, keys: &mut [K], rows: &mut [u32]) -> usize {
         #[cfg(target_arch = "x86_64")]
-        if avx512::available() {
-            // SAFETY: it is.
+        if has_avx512() {
+            // SAFETY: the processor has AVX-512.
             return unsafe { avx512::pass(self, block, keys, rows) };
         }
         self.pass_each(block, keys, rows)
@@ -121,7 +118,7 @@ impl<H: KeyHash> Filter<H> {
 
 /// Sets the bits of all entries in the words of their partition.
 #[inline(always)]
-fn add_each<K: Key, H: KeyHash>(entries: &Part<'_, K>, shift: u32, words: &mut [u64]) {
+fn add_each<K: Key, H: KeyHash>(entries: &Partition<'_, K>, shift: u32, words: &mut [u64]) {
     let mask = words.len() - 1;
     entries.for_each::<H>(|hash, _| words[(hash >> shift) as usize & mask] |= bits(hash));
 }

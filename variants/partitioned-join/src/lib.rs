@@ -36,17 +36,6 @@ use join_core::unchained::Scheme;
 pub use passes::Passes;
 use ranges::How;
 
-/// How many partitions a join makes of each side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FanOut {
-    /// So many that a partition's table takes a sixteenth of L2 (whose other users must leave it there), but more than 2^10 only where it would not fit; none at all
-    /// where the whole table fits in L2.
-    #[default]
-    Cache,
-    /// 2^bits.
-    Bits(u32),
-}
-
 /// How much memory a join may take for its speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MemoryUse {
@@ -77,8 +66,10 @@ pub struct Settings {
     /// Directory slots a tuple. By default so many that a slot has more tuples than are compared at once in one probe of
     /// fifty: two with pairs of tuples, one with vectors of four, a half with vectors of eight.
     pub slots_per_tuple: Option<f64>,
-    /// How many partitions.
-    pub fan_out: FanOut,
+    /// log2 of the partitions of each side, 0 for none. By default so many that a partition's table takes a sixteenth of L2
+    /// (whose other users must leave it there), but more than 2^10 only where it would not fit; none at all where the whole
+    /// table fits in L2.
+    pub part_bits: Option<u32>,
     /// In how many passes.
     pub passes: Passes,
     /// How entries are collected.
@@ -99,7 +90,7 @@ impl Settings {
     /// What measurements chose.
     pub const DEFAULT: Self = Self {
         slots_per_tuple: None,
-        fan_out: FanOut::Cache,
+        part_bits: None,
         passes: Passes::One,
         collect: Collect::Arena,
         write_combining: true,
@@ -124,22 +115,20 @@ impl Settings {
 
     /// log2 of the partitions for a table of `rows` keys.
     fn part_bits<K: Key>(&self, rows: usize, l2: usize) -> u32 {
-        match self.fan_out {
-            FanOut::Bits(bits) => bits,
-            FanOut::Cache => {
-                let table = self.table_bytes::<K>(rows);
-                if table <= l2 {
-                    return 0;
-                }
-                let bits = |share: usize| {
-                    let parts = table.div_ceil(l2 / share);
-                    parts.next_power_of_two().ilog2()
-                };
-                bits(16)
+        let by_cache = || {
+            let table = self.table_bytes::<K>(rows);
+            let bits = |share: usize| {
+                let parts = table.div_ceil(l2 / share);
+                parts.next_power_of_two().ilog2()
+            };
+            match table <= l2 {
+                true => 0,
+                false => bits(16)
                     .min(CHEAP_PART_BITS.max(bits(2)))
-                    .min(MAX_PART_BITS)
+                    .min(MAX_PART_BITS),
             }
-        }
+        };
+        self.part_bits.unwrap_or_else(by_cache)
     }
 }
 

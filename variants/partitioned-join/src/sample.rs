@@ -8,7 +8,7 @@ use join_core::partition::Segments;
 use join_core::simd::Compare;
 use join_core::unchained::Scheme;
 
-use crate::entries::Part;
+use crate::entries::Partition;
 use crate::local::LocalTable;
 use crate::ranges::How;
 
@@ -49,7 +49,7 @@ pub(crate) fn sampled<K: Key, S: Scheme>(
     if sample.len() < ENOUGH {
         return None;
     }
-    table.build(&Part(builds, part));
+    table.build(&Partition(builds, part));
     let how = How {
         compare: Compare::BranchFree,
         swapped: false,

@@ -18,7 +18,7 @@ use serial_build::SerialBuild;
 #[test]
 fn inputs_and_sharing() {
     for (input, sharing, morsel) in [
-        (InputMode::Source, Sharing::Counter, MorselSize::Source),
+        (InputMode::Contest, Sharing::Counter, MorselSize::Contest),
         (InputMode::ZeroCopy, Sharing::Deques, MorselSize::Units(1)),
         (
             InputMode::ZeroCopy,
@@ -30,7 +30,11 @@ fn inputs_and_sharing() {
             Sharing::Deques,
             MorselSize::Units(7),
         ),
-        (InputMode::Materialised, Sharing::Static, MorselSize::Source),
+        (
+            InputMode::Materialised,
+            Sharing::Static,
+            MorselSize::Contest,
+        ),
     ] {
         check_probe(&PipelinedProbe {
             input,

@@ -4,10 +4,10 @@ use join_core::directory::{Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, Murmur};
 use join_core::input::InputMode;
 use join_core::join::{BuildProbe, DynBuild, DynJoin};
-use join_core::memory::process::Source;
+use join_core::memory::process::Origin;
 use join_core::output::PairPlacement;
 use join_core::parallel::ThreadStart;
-use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags};
 use join_core::unchained::{Scheme, SchemeOf};
 use partitioned_build::Settings;
 use probe::PipelinedProbe;
@@ -30,7 +30,7 @@ pub enum Tags {
     MaskTable,
     /// [`join_core::tag::BelowPrefix`]
     BelowPrefix,
-    /// [`join_core::tag::SourceBits`]
+    /// [`join_core::tag::ContestBits`]
     LowBits,
     /// [`join_core::tag::NoTags`]
     Off,
@@ -76,7 +76,7 @@ pub struct Configuration {
     /// How the threads of a phase come to be.
     pub thread_start: ThreadStart,
     /// Level 1 of allocation: where large blocks come from.
-    pub source: Source,
+    pub source: Origin,
     /// Whether large blocks ask for huge pages.
     pub huge_pages: bool,
     /// How pairs are placed, where the consumer wants pairs (R8.3); `None`: handed on as they are produced.
@@ -97,7 +97,7 @@ impl Default for Configuration {
             build_input: InputMode::default(),
             probe: PipelinedProbe::default(),
             thread_start: ThreadStart::default(),
-            source: Source::Pool,
+            source: Origin::Pool,
             huge_pages: true,
             merge: Some(PairPlacement::Parallel),
             join: partitioned_join::Settings::DEFAULT,
@@ -145,7 +145,7 @@ pub fn with_scheme(
             maker.make::<SchemeOf<Fibonacci, BelowPrefix, Split>>(configuration)
         }
         (Hash::Fibonacci, Tags::LowBits, Directory::Split) => {
-            maker.make::<SchemeOf<Fibonacci, SourceBits, Split>>(configuration)
+            maker.make::<SchemeOf<Fibonacci, ContestBits, Split>>(configuration)
         }
         (Hash::Fibonacci, Tags::Off, Directory::Split) => {
             maker.make::<SchemeOf<Fibonacci, NoTags, Split>>(configuration)

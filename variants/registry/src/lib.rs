@@ -35,12 +35,12 @@ pub struct Variant {
     /// Its configuration before any toggle.
     pub base: Configuration,
     parts: &'static [Part],
-    origin: Origin,
+    recipe: Recipe,
 }
 
 /// Where a variant's join comes from.
 #[derive(Debug, Clone)]
-enum Origin {
+enum Recipe {
     Build(&'static BuildVariant),
     Join(Make),
 }
@@ -51,9 +51,9 @@ impl Variant {
     /// # Errors
     /// Nothing was compiled for this combination.
     pub fn join(&self, configuration: &Configuration) -> Result<Box<dyn DynJoin>, NotCompiled> {
-        match self.origin {
-            Origin::Build(build) => Ok(joined(build.make(configuration)?, configuration)),
-            Origin::Join(make) => make(configuration),
+        match self.recipe {
+            Recipe::Build(build) => Ok(joined(build.make(configuration)?, configuration)),
+            Recipe::Join(make) => make(configuration),
         }
     }
 
@@ -73,7 +73,7 @@ impl Variant {
             curated: true,
             base: Configuration::default(),
             parts: &[],
-            origin: Origin::Join(make),
+            recipe: Recipe::Join(make),
         }
     }
 }
@@ -93,7 +93,7 @@ pub fn variants() -> Vec<Variant> {
                 curated: build.probes.contains(&probe.name),
                 base,
                 parts: build.parts,
-                origin: Origin::Build(build),
+                recipe: Recipe::Build(build),
             }
         })
     });
@@ -106,7 +106,7 @@ pub fn variants() -> Vec<Variant> {
         curated: true,
         base: Configuration::default(),
         parts: join.parts,
-        origin: Origin::Join(join.make),
+        recipe: Recipe::Join(join.make),
     });
     combined.chain(own).collect()
 }
@@ -126,9 +126,9 @@ pub fn default_variant() -> Variant {
 /// # Panics
 /// As [`default_variant`].
 pub fn default_build() -> &'static BuildVariant {
-    match default_variant().origin {
-        Origin::Build(build) => build,
-        Origin::Join(_) => unreachable!("the default variant is a build and a probe"),
+    match default_variant().recipe {
+        Recipe::Build(build) => build,
+        Recipe::Join(_) => unreachable!("the default variant is a build and a probe"),
     }
 }
 

@@ -13,7 +13,7 @@ use join_core::directory::{Packed, Sizing, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::InputMode;
 use join_core::join::{DynBuild, DynJoin, Kernel, Threshold};
-use join_core::tag::{MaskTable, SourceBits};
+use join_core::tag::{ContestBits, MaskTable};
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use partitioned_build::{Entry, PartitionedBuild, Plain, Settings, Tagged};
 use partitioned_join::PartitionedJoin;
@@ -80,8 +80,8 @@ const EVERY_PROBE: &[&str] = &["zero-copy", "materialised", "batched"];
 pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "serial", family: "unchained", description: "unchained table built by one thread in five phases", parts: UNCHAINED, probes: EVERY_PROBE, make: |c| with_scheme(c, Serial) },
     BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, then count, tag and copy partition by partition; from 256 K rows on, below serially", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
-    BuildVariant { name: "serial-source", family: "source", description: "the serial build with the source's directory and tags", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(SerialBuild::<SourceScheme>::new(Sizing::SOURCE))) },
-    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<SourceScheme, Tagged<SourceBits>>::new(Settings::SOURCE))) },
+    BuildVariant { name: "serial-source", family: "source", description: "the serial build with the contest engine's directory and tags", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(SerialBuild::<ContestScheme>::new(Sizing::CONTEST))) },
+    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the contest engine's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<ContestScheme, Tagged<ContestBits>>::new(Settings::CONTEST))) },
     BuildVariant { name: "array", family: "baseline", description: "row ids in an array indexed by the key, where build keys are dense and distinct; otherwise as partitioned", parts: ANY, probes: &["batched"], make: |c| Ok(array(c)) },
     BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(StdHashMap)) },
     BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map a thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(Hashbrown::default())) },
@@ -114,8 +114,8 @@ pub const DEFAULT: &str = "partitioned+batched";
 /// The variants that an ablation changes, in order: a toggle is shown on the first that has its part.
 pub(super) const ABLATED: &[&str] = &[DEFAULT, "partitioned-join"];
 
-/// Hash, tags and directory of the source.
-type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
+/// Hash, tags and directory of the contest engine.
+type ContestScheme = SchemeOf<Fibonacci, ContestBits, Packed>;
 
 struct Serial;
 
@@ -175,9 +175,9 @@ fn both_sides(configuration: &Configuration) -> Box<dyn DynJoin> {
 
 /// The joins that `adaptive` picks from; when it picks which, its own crate says.
 fn adaptive(configuration: &Configuration) -> Adaptive {
-    let both_sides = |fan_out| {
+    let both_sides = |part_bits| {
         let settings = partitioned_join::Settings {
-            fan_out,
+            part_bits,
             ..configuration.join
         };
         Box::new(PartitionedJoin::<DefaultScheme>::new(settings))
@@ -186,7 +186,7 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
     batched.probe.kernel = Kernel::batched(Configuration::BATCH);
     Adaptive(Candidates {
         array: joined(array(configuration), &batched),
-        one_table: both_sides(partitioned_join::FanOut::Bits(0)),
-        partitioned: both_sides(configuration.join.fan_out),
+        one_table: both_sides(Some(0)),
+        partitioned: both_sides(configuration.join.part_bits),
     })
 }

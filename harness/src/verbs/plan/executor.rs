@@ -1,7 +1,7 @@
 //! Executors, threads and memory, as the command line wants them.
 
 use join_core::memory::Memory;
-use join_core::memory::process::{self, Source};
+use join_core::memory::process::{self, Origin as Source};
 use join_core::page::PAGE_BYTES;
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};

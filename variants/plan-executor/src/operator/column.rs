@@ -25,15 +25,15 @@ pub(super) enum ColumnData<'a> {
     /// As it lies in the pages of a base table.
     Pages(Arc<PagedColumn<'a>>),
     /// INT32 values.
-    Int32(Arc<Values<i32>>),
+    Int32(Arc<BufferedValues<i32>>),
     /// INT64 values, or FP64 values by their bits.
-    Wide(DataType, Arc<Values<i64>>),
+    Wide(DataType, Arc<BufferedValues<i64>>),
     /// Strings, as references into these pages.
     Strings(Arc<Buffer<StringRef>>, &'a [Page]),
 }
 
 /// Values of fixed width, and for each whether it is one, unless all are.
-pub(super) struct Values<T> {
+pub(super) struct BufferedValues<T> {
     pub values: Buffer<T>,
     pub valid: Option<Buffer<bool>>,
 }
@@ -77,7 +77,7 @@ impl<'a> ColumnData<'a> {
 
     /// Bytes of buffers.
     pub fn bytes(&self) -> usize {
-        fn of<T>(values: &Values<T>) -> usize {
+        fn of<T>(values: &BufferedValues<T>) -> usize {
             values.values.bytes() + values.valid.as_ref().map_or(0, Buffer::bytes)
         }
         match self {
@@ -132,8 +132,8 @@ impl OperatorAtATime {
     ) -> Result<ColumnData<'a>, OutOfMemory> {
         let paged = column.paged();
         let copied = match self.input {
-            // The source copies strings, as references, and whatever has NULLs.
-            InputMode::Source => paged.has_nulls() || column.data_type() == DataType::Varchar,
+            // The contest engine copies strings, as references, and whatever has NULLs.
+            InputMode::Contest => paged.has_nulls() || column.data_type() == DataType::Varchar,
             mode => mode.copies(paged.has_nulls()),
         };
         let rows = paged.offsets().row_count() as usize;

@@ -8,7 +8,7 @@ use join_core::memory::{Buffer, OutOfMemory, UninitBuffer};
 use join_core::page::DataType;
 use join_core::parallel::Tasks;
 
-use super::column::{ColumnData, StringRef, Values};
+use super::column::{BufferedValues, ColumnData, StringRef};
 use crate::Context;
 
 /// Rows of a task.
@@ -56,7 +56,7 @@ pub(super) fn gather<'a>(
     })
 }
 
-impl<T: Copy> Values<T> {
+impl<T: Copy> BufferedValues<T> {
     /// The value of a row.
     pub fn get(&self, row: u32) -> Option<T> {
         let row = row as usize;
@@ -70,10 +70,10 @@ fn values<T: Copy + Default + Send + Sync>(
     nulls: bool,
     read: impl Fn(usize) -> Option<T> + Sync,
     context: &Context<'_>,
-) -> Result<Values<T>, OutOfMemory> {
+) -> Result<BufferedValues<T>, OutOfMemory> {
     let values = buffer(rows, |at| read(at).unwrap_or_default(), context)?;
     let valid = nulls.then(|| buffer(rows, |at| read(at).is_some(), context));
-    Ok(Values {
+    Ok(BufferedValues {
         values,
         valid: valid.transpose()?,
     })

@@ -99,7 +99,7 @@ impl OperatorAtATime {
         let table = self.build.build(&*build, &context, phases)?;
         let workers = context.team.workers_for(probe_rows);
         let cursors = probe.cursors(Division {
-            morsel: MorselSize::Source,
+            morsel: MorselSize::Contest,
             ..Division::counter(workers)
         });
         let results = consume(

@@ -6,17 +6,17 @@ use join_core::parallel::{Division, Morsels};
 
 use join_core::table::PagedColumn;
 
-use super::column::{ColumnData, Values};
+use super::column::{BufferedValues, ColumnData};
 
 /// Keys a block.
 const BLOCK: usize = 1024;
 
 /// The values of a buffer of keys of this type.
-fn buffer<'s, K: Key>(column: &'s ColumnData<'_>) -> Option<&'s Values<K>> {
+fn buffer<'s, K: Key>(column: &'s ColumnData<'_>) -> Option<&'s BufferedValues<K>> {
     struct Buffer;
 
     impl OfKey for Buffer {
-        type Of<K: Key> = for<'s> fn(&'s ColumnData<'_>) -> Option<&'s Values<K>>;
+        type Of<K: Key> = for<'s> fn(&'s ColumnData<'_>) -> Option<&'s BufferedValues<K>>;
     }
 
     K::pick::<Buffer>(

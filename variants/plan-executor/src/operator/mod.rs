@@ -1,4 +1,4 @@
-//! The source's executor: one operator after the other, each to its end.
+//! The contest engine's executor: one operator after the other, each to its end.
 //!
 //! A scan passes columns on as they lie in their pages, or copies them (R1.2). A join builds a table of one child's
 //! keys with any build variant, probes it with the other child's, and materialises its output as column buffers. All
@@ -21,7 +21,7 @@ use crate::{Bundle, Context, ExecuteError, Execution, Executor, Operator, Teleme
 
 use column::Relation;
 
-/// The source's executor, with any build variant.
+/// The contest engine's executor, with any build variant.
 pub struct OperatorAtATime {
     build: Box<dyn DynBuild>,
     build_name: String,

@@ -5,7 +5,7 @@ use join_core::page::{DataType, HEADER_BYTES, LONG_NEXT, PAGE_BYTES, Page, WIDE_
 
 use join_core::prefetch::prefetch_read;
 
-use super::{Run, ValuePlace};
+use super::{PageRun, ValuePlace};
 
 /// Pages of a column's runs: small results take little memory, large ones few blocks, and of a size that the process
 /// keeps warm.
@@ -26,7 +26,7 @@ pub(crate) struct PageWriter<'a> {
     pending_reserved: Reservation,
     values: usize,
     chars: usize,
-    runs: Vec<Run>,
+    runs: Vec<PageRun>,
     pages: Vec<Page>,
     memory: &'a Memory,
 }
@@ -137,7 +137,7 @@ impl<'a> PageWriter<'a> {
             let capacity = RUNS[self.runs.len().min(RUNS.len() - 1)].max(count);
             let reservation = self.memory.reserve(capacity * PAGE_BYTES)?;
             self.pages = Vec::with_capacity(capacity);
-            self.runs.push(Run::new(Vec::new(), reservation));
+            self.runs.push(PageRun::new(Vec::new(), reservation));
         }
         let first = self.pages.len();
         self.pages.resize(first + count, Page::EMPTY);
@@ -217,7 +217,7 @@ impl<'a> PageWriter<'a> {
     }
 
     /// The pages; none if there was no row.
-    pub fn finish(mut self) -> Result<Vec<Run>, OutOfMemory> {
+    pub fn finish(mut self) -> Result<Vec<PageRun>, OutOfMemory> {
         match self.data_type {
             DataType::Int32 => self.flush::<4>()?,
             DataType::Int64 | DataType::Fp64 => self.flush::<8>()?,

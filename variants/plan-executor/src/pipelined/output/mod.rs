@@ -11,7 +11,7 @@ use join_core::parallel::{Tasks, Team};
 use join_core::table::PagedColumn;
 
 use super::table::Entries;
-use crate::result::{Run, ValuePlace};
+use crate::result::{PageRun, ValuePlace};
 use writer::Writer;
 
 pub(super) use levels::{Level, levels};
@@ -29,7 +29,7 @@ pub(super) struct OutputColumn<'a> {
 }
 
 /// Where a column's values come from, and those that were looked up before.
-struct Source<'s> {
+struct ColumnSource<'s> {
     column: &'s OutputColumn<'s>,
     rows: &'s [u32],
     level: usize,
@@ -52,7 +52,7 @@ pub(super) fn write(
     output: &Output<'_>,
     team: &Team,
     memory: &Memory,
-) -> Result<Vec<Vec<Run>>, OutOfMemory> {
+) -> Result<Vec<Vec<PageRun>>, OutOfMemory> {
     let &Output {
         levels,
         columns,
@@ -63,14 +63,14 @@ pub(super) fn write(
     let total = root.results(0, root.rows.len() as u32);
     let level_of = levels.iter().enumerate();
     let level_of: HashMap<usize, usize> = level_of.map(|(n, level)| (level.input, n)).collect();
-    let sources: Vec<Source<'_>> = columns
+    let sources: Vec<ColumnSource<'_>> = columns
         .iter()
         .map(|column| {
             let level = level_of[&column.input];
             let rows = &levels[level].entries.rows[..];
             let repeated = references && (rows.len() as u64) < total;
             let cells = if repeated { rows.len() } else { 0 };
-            Ok(Source {
+            Ok(ColumnSource {
                 _reserved: memory.reserve(cells * size_of::<ValuePlace>())?,
                 column,
                 rows,
@@ -87,7 +87,7 @@ pub(super) fn write(
         }
         writer.finish()
     });
-    let mut runs: Vec<Vec<Run>> = columns.iter().map(|_| Vec::new()).collect();
+    let mut runs: Vec<Vec<PageRun>> = columns.iter().map(|_| Vec::new()).collect();
     for of_worker in written {
         for (all, more) in runs.iter_mut().zip(of_worker?) {
             all.extend(more);

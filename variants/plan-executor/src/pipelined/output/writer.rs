@@ -6,13 +6,13 @@ use join_core::memory::{Memory, OutOfMemory, Reservation};
 
 use super::batches::Batches;
 use super::levels::Level;
-use super::{BATCH, Source};
-use crate::result::{PageWriter, Run, ValuePlace};
+use super::{BATCH, ColumnSource};
+use crate::result::{PageRun, PageWriter, ValuePlace};
 
 /// Multiplies entries of the root out and writes the values of the rows that come of them.
 pub(super) struct Writer<'w> {
     levels: &'w [Level<'w>],
-    sources: &'w [Source<'w>],
+    sources: &'w [ColumnSource<'w>],
     /// The columns of each level.
     of_level: Vec<Vec<usize>>,
     columns: Vec<PageWriter<'w>>,
@@ -27,7 +27,7 @@ impl<'w> Writer<'w> {
     /// A writer of some of the `total` rows of the result.
     pub fn new(
         levels: &'w [Level<'w>],
-        sources: &'w [Source<'w>],
+        sources: &'w [ColumnSource<'w>],
         total: u64,
         memory: &'w Memory,
     ) -> Result<Writer<'w>, OutOfMemory> {
@@ -92,7 +92,7 @@ impl<'w> Writer<'w> {
         let weights = self.weighted.then_some(&self.weights[..]);
         self.batches.each_level(|level, entries| {
             for &column in &of_level[level] {
-                let Source {
+                let ColumnSource {
                     column: source,
                     rows,
                     looked_up,
@@ -115,7 +115,7 @@ impl<'w> Writer<'w> {
     }
 
     /// The pages of each column.
-    pub fn finish(self) -> Result<Vec<Vec<Run>>, OutOfMemory> {
+    pub fn finish(self) -> Result<Vec<Vec<PageRun>>, OutOfMemory> {
         self.columns.into_iter().map(PageWriter::finish).collect()
     }
 }

@@ -16,7 +16,7 @@ use super::graph::Graph;
 use super::options::Options;
 use super::sample::Samples;
 use super::scan::Reduced;
-use super::table::Table;
+use super::table::ReducedTable;
 use crate::telemetry::Step;
 use crate::{Bundle, Context, ExecuteError, Execution, Telemetry};
 use leaves::Leaves;
@@ -60,7 +60,7 @@ pub(super) struct Run<'a> {
     /// How many inputs of each class are still to be read.
     unread: Vec<usize>,
     versions: u32,
-    tables: Vec<Table>,
+    tables: Vec<ReducedTable>,
     /// The tables that rows of a class are joined with.
     tables_of: Vec<Vec<usize>>,
     /// Of each input, whether the result shows rows of it or of what was joined with it.

@@ -1,4 +1,4 @@
-//! The first test of a page: 64 rows at a time (W7).
+//! The first test of a page: 64 rows at a time.
 
 use join_core::page::Page;
 

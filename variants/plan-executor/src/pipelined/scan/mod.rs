@@ -132,13 +132,8 @@ impl<'s> Scanner<'s> {
 
     fn run(&mut self, pages: std::ops::Range<usize>) {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-            && is_x86_feature_detected!("popcnt")
-        {
-            // SAFETY: the features have just been detected.
+        if join_core::cpu::has_avx2() {
+            // SAFETY: the processor has these features.
             return unsafe { self.run_v3(pages) };
         }
         self.run_any::<false>(pages);
