@@ -42,7 +42,7 @@ pub fn stream_copy<T: bytemuck::Pod>(to: &mut [MaybeUninit<T>], from: &[T]) {
     to.write_copy_of_slice(from);
 }
 
-/// Streams whole lines, a store a line.
+/// Streams whole lines, one store per line.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! Tags: 16 bits a directory slot that answer "surely not here" before a tuple is read.
+//! Tags: 16 bits per directory slot that answer "surely not here" before a tuple is read.
 //!
 //! A slot's tag is the OR of its tuples' tags. A probe passes when its own tag's bits are all set. It may pass
 //! wrongly, never fail wrongly.

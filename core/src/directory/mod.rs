@@ -2,7 +2,7 @@
 //!
 //! Slot s is the range [END(s-1), END(s)) of the tuple store (R7.2). Both layouts keep an entry before slot 0 that
 //! holds 0, the contest engine's directory[-1] (R7.3), so no slot is special. A directory is written in disjoint parts, one
-//! writer a part, in steps: [`DirectoryPart::clear`], [`DirectoryPart::count`] every tuple, [`DirectoryPart::prefix_sum`] the counts into
+//! writer per part, in steps: [`DirectoryPart::clear`], [`DirectoryPart::count`] every tuple, [`DirectoryPart::prefix_sum`] the counts into
 //! ENDs, then [`DirectoryPart::rewind`] each entry to the previous END, from where [`DirectoryPart::advance`] moves it
 //! back to its own END as the tuples are copied into place (R7.1).
 
@@ -23,7 +23,7 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     /// Name in toggles and reports.
     const NAME: &'static str;
 
-    /// Bytes a slot takes.
+    /// Bytes that a slot takes.
     const SLOT_BYTES: usize;
 
     /// Whether tags lie apart from ranges, so that who asks for the one has yet to ask for the other.
@@ -128,7 +128,7 @@ pub trait DirectoryPart: Send {
 /// How many slots a directory gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sizing {
-    /// Slots wanted a tuple, before rounding up to a power of two.
+    /// Slots wanted per tuple, before rounding up to a power of two.
     pub slots_per_tuple: f64,
     /// log2 of the fewest slots, at least 1.
     pub min_bits: u32,
@@ -144,7 +144,7 @@ impl Sizing {
         max_bits: 18,
     };
 
-    /// So many slots a tuple, without a cap that a join could reach.
+    /// So many slots per tuple, without a cap that a join could reach.
     pub const fn per_tuple(slots_per_tuple: f64) -> Self {
         Self {
             slots_per_tuple,

@@ -9,7 +9,7 @@ use crate::prefetch::prefetch_read;
 
 const TAG_BITS: u32 = 16;
 
-/// One `u64` a slot: a 48-bit END above a 16-bit tag. One load answers both questions.
+/// One `u64` per slot: a 48-bit END above a 16-bit tag. One load answers both questions.
 pub struct Packed {
     /// Entry s + 1 is slot s; entry 0 is directory[-1].
     entries: Buffer<u64>,

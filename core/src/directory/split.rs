@@ -7,7 +7,7 @@ use super::{DirectoryLayout, DirectoryPart, DirectoryView};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
 use crate::prefetch::prefetch_read;
 
-/// Two arrays: `u32` ENDs and `u16` tags. 6 bytes a slot, and tags alone stay in the cache four times as long.
+/// Two arrays: `u32` ENDs and `u16` tags. 6 bytes per slot, and tags alone stay in the cache four times as long.
 pub struct Split {
     /// Entry s + 1 is the END of slot s; entry 0 is directory[-1].
     ends: Buffer<u32>,

@@ -5,7 +5,7 @@ use crate::key::Key;
 use crate::memory::{Buffer, Memory, OutOfMemory};
 use crate::parallel::{Division, Morsels, Tasks, Team};
 
-/// Keys a block.
+/// Keys per block.
 const BLOCK: usize = 1024;
 
 /// Pages a worker copies at a time.

@@ -1,8 +1,8 @@
-//! Key inputs: what a build or a probe reads its keys from, a block at a time.
+//! Key inputs: what a build or a probe reads its keys from, one block at a time.
 //!
 //! A [`KeyColumn`] reads keys where they lie in the pages (zero-copy, R1.1, R1.3), NULLs or not; [`Materialised`]
 //! holds a dense copy; a [`KeyStream`] yields blocks without saying how many there will be (R4.1). All three are a
-//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] a worker.
+//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] per worker.
 
 mod column;
 mod hashed;

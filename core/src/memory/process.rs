@@ -22,7 +22,7 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// A block's last 4 KiB, behind what its user sees, say how it was mapped.
 const FOOTER: usize = 4096;
 
-/// Size classes: eight to a power of two.
+/// Size classes: eight per power of two.
 const CLASSES: usize = (usize::BITS as usize - LARGE.trailing_zeros() as usize) * 8;
 
 /// Where large blocks come from.

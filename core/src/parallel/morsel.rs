@@ -13,9 +13,9 @@ pub enum Sharing {
     /// One atomic counter that all workers advance (R8.2).
     #[default]
     Counter,
-    /// A crossbeam deque a worker, filled with a contiguous share; who runs dry steals.
+    /// A crossbeam deque per worker, filled with a contiguous share; who runs dry steals.
     Deques,
-    /// A contiguous share a worker and no more.
+    /// A contiguous share per worker and no more.
     Static,
 }
 
@@ -35,7 +35,7 @@ impl Default for MorselSize {
 }
 
 impl MorselSize {
-    /// Units a morsel of `total` units shared by `workers`.
+    /// Units of a morsel of `total` units shared by `workers`.
     pub fn units(self, total: usize, workers: usize) -> usize {
         match self {
             Self::Contest => (total / (workers.max(1) * 16)).max(256),

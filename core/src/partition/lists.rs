@@ -1,4 +1,5 @@
-//! A list of chunks a partition a thread (level 3), chunks carved from a bump arena (level 2) or allocated one by one.
+//! Each thread has a list of chunks for each partition (level 3), carved from a bump arena (level 2) or allocated one by
+//! one.
 
 use std::mem::MaybeUninit;
 use std::ops::DerefMut;
@@ -37,7 +38,7 @@ pub(super) fn arenas(workers: usize) -> Vec<Bump> {
     (0..workers).map(|_| Bump::new()).collect()
 }
 
-/// Level 2 off: an allocation a chunk.
+/// Level 2 off: an allocation per chunk.
 pub(super) struct Boxes;
 
 impl<'a, T: Pod + Send + Sync> Chunks<T> for Arena<'a> {

@@ -20,7 +20,7 @@ use crate::key::Key;
 /// How entries are collected by partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Collect {
-    /// Lists of chunks carved from a bump arena a thread: levels 2 and 3 of the slab allocator (R4.3).
+    /// Lists of chunks carved from a bump arena per thread: levels 2 and 3 of the slab allocator (R4.3).
     #[default]
     Arena,
     /// Lists of chunks allocated one by one: level 2 off.

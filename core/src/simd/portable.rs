@@ -8,7 +8,7 @@ use crate::output::{Aggregate, Pair, Sink};
 #[derive(Clone, Copy)]
 pub(super) struct One;
 
-/// Two tuples without a branch: at one slot a tuple, most ranges hold no more.
+/// Two tuples without a branch: at one slot per tuple, most ranges hold no more.
 #[derive(Clone, Copy)]
 pub(super) struct Two;
 

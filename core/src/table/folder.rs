@@ -1,4 +1,4 @@
-//! Table folders: `table.json` and one file of raw pages a column.
+//! Table folders: `table.json` and one file of raw pages per column.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

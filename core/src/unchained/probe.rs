@@ -1,4 +1,4 @@
-//! The inner loops of a probe: one file a schedule.
+//! The inner loops of a probe: one file per schedule.
 
 mod direct;
 mod interleaved;

@@ -27,7 +27,7 @@ pub struct ArrayBuild<Otherwise> {
     pub otherwise: Otherwise,
 }
 
-/// Places of the array a key, at most: then it takes no more than an unchained table of INT32 keys with two slots a tuple.
+/// Places of the array per key, at most: then it takes no more than an unchained table of INT32 keys with two slots per tuple.
 /// Order keys of TPC-H, eight of each 32 numbers, just fit.
 const PLACES_PER_KEY: u64 = 4;
 

@@ -10,7 +10,7 @@ use join_core::parallel::{Division, Morsels};
 
 use crate::counted::Counted;
 
-/// Keys a block.
+/// Keys per block.
 const BLOCK: usize = 1024;
 
 /// A source that knows its rows and can be read again: the given one, or a copy of a stream (R4.1).
@@ -51,7 +51,7 @@ impl<'a, K: Key> Replayable<'a, K> {
     }
 }
 
-/// Keys and rows of a stream, a list a worker.
+/// Keys and rows of a stream, a list per worker.
 pub(crate) struct Collected<K> {
     lists: Vec<(Counted<K>, Counted<u32>)>,
     blocks: Vec<(usize, Range<usize>)>,

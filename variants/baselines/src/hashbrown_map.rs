@@ -29,7 +29,7 @@ const MAX_SHARDS: u32 = 8;
 /// Smallest map whose insertions are put in order, in caches of L2's size.
 const ORDERED_FROM: usize = 4;
 
-/// A multimap on hashbrown: a map a thread, of which a probe picks one by hash bits. The tuples of a large build side are
+/// A multimap on hashbrown: a map per thread, of which a probe picks one by hash bits. The tuples of a large build side are
 /// partitioned first and inserted in the order of their buckets, so that insertion stays in the cache.
 pub struct Hashbrown<H = Murmur> {
     hash: PhantomData<fn() -> H>,

@@ -1,6 +1,6 @@
 //! Radix partitioning: tuples in one array, ordered by a digit of their key, with exact sizes from a histogram.
 //!
-//! Two passes over the input. The first counts the tuples of each partition, a histogram a worker; prefix sums give
+//! Two passes over the input. The first counts the tuples of each partition, a histogram per worker; prefix sums give
 //! each worker its own place in every partition; the second writes the tuples there. Tuples do not go straight to
 //! their place: each partition has a few cache lines in the worker's own memory (software write-combining, Balkesen et al.,
 //! ICDE 2013), which are streamed past the caches together once they are full. So a scatter to thousands of places touches

@@ -3,16 +3,16 @@
 //!
 //! 1. *partition*: each thread takes blocks of the input, hashes them, and pushes each tuple onto a list of its own of
 //!    that partition (R3.2); the input may be a stream of unknown length (R4.1)
-//! 2. *count and tag*: one writer a partition goes through all threads' lists of it (R3.3, R5.1), counts into the
+//! 2. *count and tag*: one writer per partition goes through all threads' lists of it (R3.3, R5.1), counts into the
 //!    partition's slots and ORs tags in (R7.4); prefix sums make ENDs of the counts (R6.2)
-//! 3. *copy*: one writer a partition copies the tuples into place (R7.1)
+//! 3. *copy*: one writer per partition copies the tuples into place (R7.1)
 //!
 //! Partitioning already tells where each partition's tuples will lie, so a writer may copy a partition right after it
 //! has counted it, while it is in its cache; [`Settings::phases_apart`] keeps the two phases apart instead.
 //!
 //! A partition is a range of consecutive slots, so its writer owns its part of the directory and of the tuple store, and
 //! the last two phases need no synchronisation (R5.2). Memory comes in three levels (R4.3): large blocks of the process
-//! ([`join_core::memory::process`]), a bump arena a thread, and fixed-capacity chunks a list; each can be switched off.
+//! ([`join_core::memory::process`]), a bump arena per thread, and fixed-capacity chunks per list; each can be switched off.
 
 pub use join_core::partition::{ChunkSize, Collect, Entry, Plain, Tagged};
 
@@ -32,7 +32,7 @@ pub enum FanOut {
     /// So many that the slots and the tuples of one fit into half of an L2 cache.
     #[default]
     Cache,
-    /// One a directory slot, as in the contest engine.
+    /// One per directory slot, as in the contest engine.
     Slots,
     /// 2^bits.
     Bits(u32),
@@ -67,7 +67,7 @@ impl Settings {
         phases_apart: false,
     };
 
-    /// The contest engine's: one list a slot, chunks of 256 tuples, at most 2^18 slots.
+    /// The contest engine's: one list per slot, chunks of 256 tuples, at most 2^18 slots.
     pub const CONTEST: Self = Self {
         sizing: Sizing::CONTEST,
         fan_out: FanOut::Slots,

@@ -1,6 +1,6 @@
 //! The unchained table with both sides partitioned: a radix join whose partitions are unchained tables.
 //!
-//! An unchained table probed in input order touches two random lines a match beyond the caches. Here the probe side is
+//! An unchained table probed in input order touches two random lines per match beyond the caches. Here the probe side is
 //! partitioned by the same hash prefix as the build side, so that the directory and the tuples of one partition sit in
 //! the cache while all of its probes come by (Boncz, Manegold, Kersten: VLDB 1999; write-combining: Balkesen et al., ICDE
 //! 2013).
@@ -63,7 +63,7 @@ pub enum Semijoin {
 /// The settings of a join with both sides partitioned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Directory slots a tuple. By default so many that a slot has more tuples than are compared at once in one probe of
+    /// Directory slots per tuple. By default so many that a slot has more tuples than are compared at once in one probe of
     /// fifty: two with pairs of tuples, one with vectors of four, a half with vectors of eight.
     pub slots_per_tuple: Option<f64>,
     /// log2 of the partitions of each side, 0 for none. By default so many that a partition's table takes a sixteenth of L2
@@ -100,7 +100,7 @@ impl Settings {
         filter: Semijoin::Sampled,
     };
 
-    /// Directory slots a tuple.
+    /// Directory slots per tuple.
     fn slots_per_tuple<K: Key>(&self) -> f64 {
         let by_vector = || (4.0 / self.compare.tuples::<K>() as f64).min(2.0);
         self.slots_per_tuple.unwrap_or_else(by_vector)

@@ -39,7 +39,7 @@ impl ExecutorVariant {
 }
 
 /// The executors; the first is the default.
-#[rustfmt::skip] // a line an executor
+#[rustfmt::skip] // a line per executor
 pub static EXECUTORS: &[ExecutorVariant] = &[
     ExecutorVariant { name: "pipelined", make: |settings| Box::new(Pipelined::new(settings.options)) },
     ExecutorVariant { name: "operator-at-a-time", make: |settings| Box::new(operator_at_a_time(settings.build)) },

@@ -63,7 +63,7 @@ impl Setting {
     }
 }
 
-/// All toggles (design: "ablation toggles that we want from the start").
+/// All toggles.
 pub static TOGGLES: &[Toggle] = &[
     Toggle {
         name: "bloom",
@@ -86,7 +86,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "directory",
-        sentence: "ENDs and tags of the slots in two arrays, or in one 64-bit word a slot",
+        sentence: "ENDs and tags of the slots in two arrays, or in one 64-bit word per slot",
         part: Part::Table,
         settings: &[
             Setting::new("split", |c| c.directory = Directory::Split),
@@ -95,7 +95,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "slots-per-tuple",
-        sentence: "directory slots a build tuple: an eighth and at most 2^18 (as in the contest engine), one, or two",
+        sentence: "directory slots per build tuple: an eighth and at most 2^18 (as in the contest engine), one, or two",
         part: Part::Table,
         settings: &[
             Setting::new("1", |c| c.build.sizing = Sizing::per_tuple(1.0)),
@@ -196,7 +196,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "fan-out",
-        sentence: "partitions of the build side: sized for L2, a fixed number, or one a directory slot under the contest engine's directory",
+        sentence: "partitions of the build side: sized for L2, a fixed number, or one per directory slot under the contest engine's directory",
         part: Part::Partitions,
         settings: &[
             Setting::new("cache", |c| c.build.fan_out = FanOut::Cache),
@@ -301,7 +301,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "join-slots-per-tuple",
-        sentence: "directory slots a tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), or fixed",
+        sentence: "directory slots per tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), or fixed",
         part: Part::Sides,
         settings: &[
             Setting::new("by-vector", |c| c.join.slots_per_tuple = None),
@@ -368,7 +368,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "thread-allocator",
-        sentence: "level 2: list chunks carved from a bump arena a thread, or allocated one by one",
+        sentence: "level 2: list chunks carved from a bump arena per thread, or allocated one by one",
         part: Part::Partitions,
         settings: &[
             Setting::new("arena", |c| c.build.collect = Collect::Arena),

@@ -76,15 +76,15 @@ const ANY: &[Part] = &[Probe, Process, Merge];
 const EVERY_PROBE: &[&str] = &["zero-copy", "materialised", "batched"];
 
 /// The build variants.
-#[rustfmt::skip] // a line a variant
+#[rustfmt::skip] // a line per variant
 pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "serial", family: "unchained", description: "unchained table built by one thread in five phases", parts: UNCHAINED, probes: EVERY_PROBE, make: |c| with_scheme(c, Serial) },
     BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, then count, tag and copy partition by partition; from 256 K rows on, below serially", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
     BuildVariant { name: "serial-source", family: "source", description: "the serial build with the contest engine's directory and tags", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(SerialBuild::<ContestScheme>::new(Sizing::CONTEST))) },
-    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the contest engine's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<ContestScheme, Tagged<ContestBits>>::new(Settings::CONTEST))) },
+    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the contest engine's settings: one list per directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<ContestScheme, Tagged<ContestBits>>::new(Settings::CONTEST))) },
     BuildVariant { name: "array", family: "baseline", description: "row ids in an array indexed by the key, where build keys are dense and distinct; otherwise as partitioned", parts: ANY, probes: &["batched"], make: |c| Ok(array(c)) },
     BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(StdHashMap)) },
-    BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map a thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(Hashbrown::default())) },
+    BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map per thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(Hashbrown::default())) },
     BuildVariant { name: "bucket-chaining", family: "baseline", description: "bucket chaining, built by atomic exchanges", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(BucketChaining::default())) },
     BuildVariant { name: "partitioned-chaining", family: "baseline", description: "chaining with tags, built partition by partition, as the contest's winners shipped it", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(PartitionedChaining::default())) },
     BuildVariant { name: "linear-probing", family: "baseline", description: "open addressing with linear probing, built range by range", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(LinearProbing::default())) },
@@ -92,7 +92,7 @@ pub static BUILDS: &[BuildVariant] = &[
 ];
 
 /// The probe variants.
-#[rustfmt::skip] // a line a variant
+#[rustfmt::skip] // a line per variant
 pub static PROBES: &[ProbeVariant] = &[
     ProbeVariant { name: "zero-copy", description: "probe keys read from the pages and looked up one by one", choose: |c| c.probe.kernel = Kernel::SCALAR },
     ProbeVariant { name: "materialised", description: "probe keys copied first, then looked up one by one", choose: |c| { c.probe.input = InputMode::Materialised; c.probe.kernel = Kernel::SCALAR } },
@@ -100,7 +100,7 @@ pub static PROBES: &[ProbeVariant] = &[
 ];
 
 /// The joins that see both sides before they match anything.
-#[rustfmt::skip] // a line a variant
+#[rustfmt::skip] // a line per variant
 pub static JOINS: &[JoinVariant] = &[
     JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(both_sides(c)) },
     JoinVariant { name: "adaptive", family: "unchained", description: "an array of row ids where a sample finds dense build keys; one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },

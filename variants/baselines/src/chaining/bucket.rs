@@ -38,7 +38,7 @@ impl<H> BucketChaining<H> {
 }
 
 impl Default for BucketChaining {
-    /// Two slots a tuple: without tags, what shortens chains pays.
+    /// Two slots per tuple: without tags, what shortens chains pays.
     fn default() -> Self {
         Self::new(Sizing::per_tuple(2.0))
     }

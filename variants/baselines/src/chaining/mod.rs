@@ -1,4 +1,4 @@
-//! Chaining: a directory of heads, one chain of nodes a slot, new nodes in front.
+//! Chaining: a directory of heads, one chain of nodes per slot, new nodes in front.
 
 mod bucket;
 mod partitioned;
@@ -79,7 +79,7 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
     }
 
     /// Group prefetching (Chen et al., ICDE 2004): a group of keys goes through its stages together, and then along its
-    /// chains together, a node a round, so that the cache misses of a group overlap.
+    /// chains together, a node per round, so that the cache misses of a group overlap.
     #[inline(always)]
     fn batched<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, group: usize, sink: &mut S) {
         let mut hashes = [0_u64; MAX_GROUP];

@@ -33,7 +33,7 @@ const GROUP: usize = 64;
 const MOST_PASS: u32 = 16;
 
 /// The radix-partitioned join, with software write-combining and streaming stores, partitions of exact size, and a table
-/// a partition. A build side whose table fits in L2 is not partitioned: it is joined by [`LinearProbing`].
+/// per partition. A build side whose table fits in L2 is not partitioned: it is joined by [`LinearProbing`].
 pub struct Radix<H = Fibonacci> {
     passes: Option<(u32, u32)>,
     hash: PhantomData<fn() -> H>,

@@ -8,7 +8,7 @@ use join_core::table::PagedColumn;
 
 use super::column::{BufferedValues, ColumnData};
 
-/// Keys a block.
+/// Keys per block.
 const BLOCK: usize = 1024;
 
 /// The values of a buffer of keys of this type.
