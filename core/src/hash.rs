@@ -26,7 +26,7 @@ pub trait KeyHash: Copy + Send + Sync + 'static {
 const FIBONACCI: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Fibonacci hashing (Knuth): the key times 2^64/φ. One multiplication; the top bits are good, the low bits of the
-/// product depend on the low bits of the key alone. The source's hash.
+/// product depend on the low bits of the key alone. The contest engine's hash.
 #[derive(Debug, Clone, Copy)]
 pub struct Fibonacci;
 
@@ -83,8 +83,8 @@ impl KeyHash for Crc32 {
     #[inline]
     fn hash_block<K: Key>(keys: impl Iterator<Item = K>, hashes: &mut [u64]) {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("sse4.2") {
-            // SAFETY: the feature has just been detected.
+        if crate::cpu::has_sse42() {
+            // SAFETY: the processor has the instruction.
             return unsafe { crc32c_block(keys, hashes) };
         }
         for (hash, key) in hashes.iter_mut().zip(keys) {

@@ -5,15 +5,12 @@ use std::hash::Hash;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::page::{DataType, Page};
+use crate::page::Fixed;
 
 /// A join key: `i32` (INT32 columns) or `i64` (INT64 columns).
-pub trait Key: Pod + Eq + Ord + Hash + Debug + Send + Sync {
+pub trait Key: Fixed + Eq + Ord + Hash {
     /// A row id stored beside the key, as wide as the key so that a tuple has no padding.
     type Row: Pod + Send + Sync + Debug;
-
-    /// The column type that holds such keys.
-    const DATA_TYPE: DataType;
 
     /// The key's bits, zero-extended: what hashes read.
     fn bits(self) -> u64;
@@ -21,8 +18,8 @@ pub trait Key: Pod + Eq + Ord + Hash + Debug + Send + Sync {
     /// How far above `least` the key is. Of a key below it, more than of any key above it.
     fn offset_from(self, least: Self) -> u64;
 
-    /// The dense values of a page of such keys.
-    fn values(page: &Page) -> &[Self];
+    /// The one of these two that is of this key type: how what is generic over keys reaches what is not.
+    fn pick<T: OfKey>(int32: T::Of<i32>, int64: T::Of<i64>) -> T::Of<Self>;
 
     /// A row id as stored.
     fn row(row: u32) -> Self::Row;
@@ -31,9 +28,14 @@ pub trait Key: Pod + Eq + Ord + Hash + Debug + Send + Sync {
     fn row_id(row: Self::Row) -> u32;
 }
 
+/// Something that there is of each key type.
+pub trait OfKey {
+    /// That of keys of type `K`.
+    type Of<K: Key>;
+}
+
 impl Key for i32 {
     type Row = u32;
-    const DATA_TYPE: DataType = DataType::Int32;
 
     #[inline(always)]
     fn bits(self) -> u64 {
@@ -45,9 +47,8 @@ impl Key for i32 {
         u64::from((self as u32).wrapping_sub(least as u32))
     }
 
-    #[inline(always)]
-    fn values(page: &Page) -> &[Self] {
-        page.int32s()
+    fn pick<T: OfKey>(int32: T::Of<i32>, _: T::Of<i64>) -> T::Of<Self> {
+        int32
     }
 
     #[inline(always)]
@@ -63,7 +64,6 @@ impl Key for i32 {
 
 impl Key for i64 {
     type Row = u64;
-    const DATA_TYPE: DataType = DataType::Int64;
 
     #[inline(always)]
     fn bits(self) -> u64 {
@@ -75,9 +75,8 @@ impl Key for i64 {
         self.wrapping_sub(least) as u64
     }
 
-    #[inline(always)]
-    fn values(page: &Page) -> &[Self] {
-        page.int64s()
+    fn pick<T: OfKey>(_: T::Of<i32>, int64: T::Of<i64>) -> T::Of<Self> {
+        int64
     }
 
     #[inline(always)]

@@ -1,12 +1,13 @@
 //! The core of Joinery: pages and tables, hashes, tags and directories, the unchained table, morsels, the traits that a
 //! join variant implements, the oracle and the conformance suite.
 //!
-//! The way of the data: pages → key input → build variant → [`join::JoinTable`] → probe variant → consumer.
+//! The way of the data: pages → key input → build variant → [`join::DynJoinTable`] → probe variant → [`output`].
 //! `docs/architecture.md` has the picture. This crate knows no variant.
 
 pub mod checksum;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod cpu;
 pub mod directory;
 pub mod hash;
 pub mod input;
@@ -14,12 +15,13 @@ pub mod join;
 pub mod key;
 pub mod memory;
 pub mod oracle;
+pub mod output;
 pub mod page;
 pub mod parallel;
 pub mod partition;
 pub mod prefetch;
 pub mod simd;
-pub mod stream;
+pub mod streaming_store;
 mod sync;
 pub mod table;
 pub mod tag;

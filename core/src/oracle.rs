@@ -1,8 +1,9 @@
 //! The oracle: joins that are too simple to be wrong, against which all others are checked.
 
 use crate::input::KeyColumn;
-use crate::join::{Aggregate, JoinInput, Pair};
+use crate::join::JoinInput;
 use crate::key::Key;
+use crate::output::{Aggregate, Pair};
 
 /// All result pairs by nested loops, sorted. For small inputs.
 pub fn nested_loops(input: &JoinInput<'_>) -> Vec<Pair> {

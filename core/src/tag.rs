@@ -1,4 +1,4 @@
-//! Tags: 16 bits a directory slot that answer "surely not here" before a tuple is read.
+//! Tags: 16 bits per directory slot that answer "surely not here" before a tuple is read.
 //!
 //! A slot's tag is the OR of its tuples' tags. A probe passes when its own tag's bits are all set. It may pass
 //! wrongly, never fail wrongly.
@@ -29,12 +29,12 @@ impl TagScheme for NoTags {
     }
 }
 
-/// Four bits chosen by hash bits 4–7, 12–15, 20–23 and 28–31: the source's positions. Under Fibonacci hashing the low
+/// Four bits chosen by hash bits 4–7, 12–15, 20–23 and 28–31: the contest engine's positions. Under Fibonacci hashing the low
 /// bits of the hash depend on the low bits of the key alone.
 #[derive(Debug, Clone, Copy)]
-pub struct SourceBits;
+pub struct ContestBits;
 
-impl TagScheme for SourceBits {
+impl TagScheme for ContestBits {
     const NAME: &'static str = "low-bits";
 
     #[inline(always)]
@@ -108,7 +108,7 @@ mod tests {
         #[test]
         fn one_to_four_bits(hash: u64, prefix_bits in 1_u32..=48) {
             for tag in [
-                SourceBits::tag(hash, prefix_bits),
+                ContestBits::tag(hash, prefix_bits),
                 BelowPrefix::tag(hash, prefix_bits),
                 MaskTable::tag(hash, prefix_bits),
             ] {

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use join_core::input::{KeySource, OwnedBlock, StreamSource};
-use join_core::parallel::{MorselSize, Sharing, Tasks, morsels};
+use join_core::parallel::{Division, Tasks};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
@@ -65,13 +65,13 @@ fn units_are_written_in_one_phase_and_read_in_the_next() {
         const UNITS: usize = 4;
         let cells: Arc<Vec<Cell>> = Arc::new((0..UNITS).map(|_| Cell::new()).collect());
         let write = cells.clone();
-        phase(morsels(UNITS, 2, 2, Sharing::Counter), move |morsels| {
+        phase(Division::counter(2).by(2).morsels(UNITS), move |morsels| {
             for unit in morsels.flatten() {
                 write[unit].add(unit + 1);
             }
         });
         let read = cells.clone();
-        let sums = phase(morsels(UNITS, 1, 2, Sharing::Counter), move |morsels| {
+        let sums = phase(Division::counter(2).by(1).morsels(UNITS), move |morsels| {
             morsels
                 .flatten()
                 .map(|unit| read[unit].get())
@@ -84,7 +84,7 @@ fn units_are_written_in_one_phase_and_read_in_the_next() {
 #[test]
 fn three_workers_share_a_counter() {
     loom::model(|| {
-        let shares = phase(morsels(3, 1, 3, Sharing::Counter), |morsels| {
+        let shares = phase(Division::counter(3).by(1).morsels(3), |morsels| {
             morsels.flatten().collect::<Vec<_>>()
         });
         let mut units: Vec<usize> = shares.into_iter().flatten().collect();
@@ -134,7 +134,7 @@ fn blocks_of_a_stream_are_filled_once() {
 
     loom::model(|| {
         static SOURCE: StreamSource<fn(usize, &mut OwnedBlock<i32>) -> bool> = StreamSource(fill);
-        let cursors = SOURCE.cursors(2, Sharing::Counter, MorselSize::default());
+        let cursors = SOURCE.cursors(Division::counter(2));
         let shares = phase(cursors, |mut cursor| {
             let mut keys: Vec<i32> = Vec::new();
             while let Some(block) = cursor.next_block() {

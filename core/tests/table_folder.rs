@@ -309,7 +309,7 @@ fn fewer_or_more_pages_than_described() {
     written.edit_file("0.pages", |bytes| bytes.truncate(2 * PAGE_BYTES));
     written.assert_refused(&["0.pages", "column \"key\"", "2 pages, but the table says 3"]);
     written.edit_file("0.pages", |bytes| bytes.resize(4 * PAGE_BYTES, 0));
-    written.assert_refused(&["4 pages, but the table says 3", "mend \"pages\""]);
+    written.assert_refused(&["4 pages, but the table says 3", "fix \"pages\""]);
     written.edit_file("0.pages", Vec::clear);
     written.assert_refused(&["0 pages, but the table says 3"]);
 }
@@ -320,7 +320,7 @@ fn fewer_or_more_rows_than_described() {
     for says in [3999, 4001, 0] {
         written.edit_json(|json| json["num_rows"] = says.into());
         let says = format!("4000 rows in 3 pages, but the table says {says}");
-        written.assert_refused(&["0.pages", "column \"key\"", &says, "mend \"num_rows\""]);
+        written.assert_refused(&["0.pages", "column \"key\"", &says, "fix \"num_rows\""]);
     }
 }
 

@@ -4,10 +4,12 @@
 use join_core::directory::{DirectoryLayout, Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::{BlockRows, KeyBlock};
-use join_core::join::{Aggregate, Compare, JoinTable, Kernel, Schedule, SinkRef};
+use join_core::join::{DynJoinTable, Kernel, Schedule};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Memory;
-use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
+use join_core::output::{Aggregate, SinkRef};
+use join_core::simd::Compare;
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags, TagScheme};
 use join_core::unchained::{Scheme, SchemeOf, Unchained, UnchainedBuilder};
 use proptest::prelude::*;
 
@@ -32,17 +34,17 @@ fn table<K: Key, S: Scheme>(keys: &[K], prefix_bits: u32, part_bits: u32) -> Unc
     builder.allocate(keys.len(), &memory).expect("unlimited");
     let lens: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut written = 0;
-    for (share, part) in builder
+    for ((slots, mut store), part) in builder
         .table_parts(part_bits, &lens)
         .into_iter()
         .zip(&parts)
     {
         // SAFETY: all parts were cleared.
-        let mut share = unsafe { share.cleared() };
-        assert_eq!((share.start(), share.len()), (written, part.len()));
-        share.slots.rewind(share.start());
+        let mut slots = unsafe { slots.cleared() };
+        assert_eq!((store.start(), store.len()), (written, part.len()));
+        slots.rewind(store.start());
         part.iter()
-            .for_each(|&(hash, tuple)| share.copy(hash, tuple));
+            .for_each(|&(hash, tuple)| store.copy(&mut slots, hash, tuple));
         written += part.len();
     }
     // SAFETY: the store is allocated, the slots were cleared, and every tuple that was counted has been copied.
@@ -99,7 +101,7 @@ fn probes_agree<K: Key, S: Scheme>(table: &Unchained<K, S>, keys: &[K]) {
     let rows: Vec<u32> = (10..).take(keys.len()).collect();
     let probe = |kernel: Kernel, rows: BlockRows<'_>| {
         let mut sums = Aggregate::default();
-        JoinTable::probe(
+        DynJoinTable::probe(
             table,
             KeyBlock { keys, rows },
             kernel,
@@ -135,7 +137,7 @@ fn check_all<K: Key>(keys: &[K], prefix_bits: u32, part_bits: u32) {
         check::<K, SchemeOf<H, T, Split>>(keys, prefix_bits, part_bits);
     }
     of::<K, Fibonacci, MaskTable>(keys, prefix_bits, part_bits);
-    of::<K, Fibonacci, SourceBits>(keys, prefix_bits, part_bits);
+    of::<K, Fibonacci, ContestBits>(keys, prefix_bits, part_bits);
     of::<K, Murmur, BelowPrefix>(keys, prefix_bits, part_bits);
     of::<K, Crc32, NoTags>(keys, prefix_bits, part_bits);
 }

@@ -9,11 +9,10 @@ use super::run::{Suite, Wanted, check};
 use super::simple::SimpleProbe;
 use super::{only_fresh, small};
 use crate::input::{KeyColumn, KeyStream, OwnedBlock, StreamSource};
-use crate::join::{
-    Build, Context, JoinError, JoinInput, Kernel, Outcome, PairPlacement, Phases, Probe, TypedJoin,
-};
+use crate::join::{Build, Context, Join, JoinError, JoinInput, Kernel, Outcome, Phases, Probe};
 use crate::key::Key;
 use crate::memory::Memory;
+use crate::output::PairPlacement;
 
 /// The join of a build that reads its keys from a stream in blocks of so many keys, every fifth block empty.
 struct FromStream<'a, B> {
@@ -64,7 +63,7 @@ impl<K: Key> KeyStream<K> for Blocks<K> {
     }
 }
 
-impl<B: Build> TypedJoin for FromStream<'_, B> {
+impl<B: Build> Join for FromStream<'_, B> {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,
@@ -102,7 +101,7 @@ impl Suite {
             for case in cases.iter().skip(nth % 3).step_by(3) {
                 for team in [&teams[0], &teams[nth % teams.len()]] {
                     let name = format_args!("from a stream in blocks of {block}: {}", case.name);
-                    let wanted = Wanted::Pairs(PairPlacement::Chunks);
+                    let wanted = Wanted::Pairs(Some(PairPlacement::Chunks));
                     check(&join, &case.input(), &case.expected, team, wanted, &name);
                 }
             }

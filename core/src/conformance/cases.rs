@@ -1,9 +1,9 @@
 //! The table of cases.
 
 use super::keys::{CaseKey, Keys, ODD_FILLS, Random, column};
-use crate::join::{Aggregate, JoinInput, Pair, Sink};
-use crate::key::Key;
+use crate::join::JoinInput;
 use crate::oracle;
+use crate::output::{Aggregate, Pair, Sink};
 use crate::page::rows_per_full_page;
 use crate::table::Column;
 
@@ -136,7 +136,7 @@ impl Cases {
             } = side;
             format!("{rows} rows, keys {keys:?}, {nulls} % NULL, page fills {fills:?}")
         };
-        let data_type = <K as Key>::DATA_TYPE;
+        let data_type = K::DATA_TYPE;
         let name = format!(
             "{what} ({data_type}, build {}, probe {}, seed {seed})",
             side(build),

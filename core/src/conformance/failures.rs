@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use super::cases::{Case, few_cases};
 use super::run::{Suite, Wanted, attempt};
 use super::{only_fresh, small};
-use crate::join::{Consumer, Context, Join, JoinError, Pair, PairConsumer, PairPlacement};
+use crate::join::{Context, DynJoin, JoinError};
 use crate::memory::Memory;
+use crate::output::{Consumer, Pair, PairConsumer, PairPlacement};
 use crate::parallel::Team;
 
 impl Suite {
     /// Every allocation fails once, and consumers panic.
-    pub fn failures(&self, join: &dyn Join) {
+    pub fn failures(&self, join: &dyn DynJoin) {
         let cases = few_cases();
         // Small cases: what fails is the same, and each limit is a join.
         let some = |case: &&Case| (500..5000).contains(&case.expected.pairs.len());
@@ -19,9 +20,9 @@ impl Suite {
             for team in self.teams().iter().take(if small() { 2 } else { 3 }) {
                 for wanted in [
                     Wanted::Aggregate,
-                    Wanted::Pairs(PairPlacement::Serial),
-                    Wanted::Pairs(PairPlacement::Parallel),
-                    Wanted::Stream,
+                    Wanted::Pairs(Some(PairPlacement::Serial)),
+                    Wanted::Pairs(Some(PairPlacement::Parallel)),
+                    Wanted::Pairs(None),
                 ] {
                     allocations_fail(join, case, team, wanted);
                 }
@@ -40,7 +41,7 @@ impl Suite {
 }
 
 /// Raises the limit from 0 to what the allocation that failed had asked for, until the join succeeds.
-pub(super) fn allocations_fail(join: &dyn Join, case: &Case, team: &Team, wanted: Wanted) {
+pub(super) fn allocations_fail(join: &dyn DynJoin, case: &Case, team: &Team, wanted: Wanted) {
     // Workers that allocate at the same time fail in other places each time, so they need not end in few steps.
     let steps = if small() { 8 } else { 40 };
     let mut limit = 0;
@@ -85,7 +86,7 @@ impl PairConsumer for Broken {
     }
 }
 
-fn consumer_panics(join: &dyn Join, case: &Case, team: &Team) {
+fn consumer_panics(join: &dyn DynJoin, case: &Case, team: &Team) {
     let memory = Memory::unlimited();
     let context = Context::new(team, &memory).with_consumer(Consumer::Stream(&Broken));
     let caught = catch_unwind(AssertUnwindSafe(|| {

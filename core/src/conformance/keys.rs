@@ -2,7 +2,7 @@
 
 use super::small;
 use crate::key::Key;
-use crate::page::{Fixed, FixedWriter, Page};
+use crate::page::{FixedWriter, Page};
 use crate::table::Column;
 
 /// Rows of a page, or keys of a block, that catch what round numbers hide.
@@ -14,7 +14,7 @@ pub(super) fn odd_fills() -> &'static [usize] {
 }
 
 /// A key type with what the cases need to know of it.
-pub(super) trait CaseKey: Key + Fixed {
+pub(super) trait CaseKey: Key {
     const MIN: Self;
     const MAX: Self;
 
@@ -156,5 +156,5 @@ pub(super) fn column<K: CaseKey>(rows: &[Option<K>], fills: &[usize]) -> Column 
         page.iter().for_each(|&row| writer.push(row));
         pages.extend(writer.finish());
     }
-    Column::from_pages(<K as Key>::DATA_TYPE, pages).expect("the pages follow the format")
+    Column::from_pages(K::DATA_TYPE, pages).expect("the pages follow the format")
 }

@@ -27,10 +27,9 @@ pub use simple::{SimpleProbe, SortedBuild};
 pub use tags::check_tags;
 
 use crate::input::InputMode;
-use crate::join::{Build, BuildProbe, Join, Kernel, Probe};
+use crate::join::{Build, BuildProbe, DynJoin, Kernel, Probe};
 use cases::{cases, few_cases};
 use run::Suite;
-use simple::Lent;
 
 /// Checks a join: every case by every number of threads, consumer and placement, with the sides swapped, a hundred
 /// times over, with every allocation failing, and with a consumer that panics.
@@ -38,7 +37,7 @@ use simple::Lent;
 /// # Panics
 ///
 /// At the first wrong answer.
-pub fn check_join(join: &dyn Join) {
+pub fn check_join(join: &dyn DynJoin) {
     Suite::new(true).join(join);
 }
 
@@ -48,7 +47,7 @@ pub fn check_join(join: &dyn Join) {
 /// # Panics
 ///
 /// At the first wrong answer.
-pub fn check_colliding_join(join: &dyn Join) {
+pub fn check_colliding_join(join: &dyn DynJoin) {
     Suite::new(false).join(join);
 }
 
@@ -80,12 +79,12 @@ pub fn check_probe(probe: &impl Probe) {
     check_join(&BuildProbe {
         build_input: InputMode::ZeroCopy,
         build: SortedBuild,
-        probe: Lent(probe),
+        probe,
     });
 }
 
 impl Suite {
-    fn join(&self, join: &dyn Join) {
+    fn join(&self, join: &dyn DynJoin) {
         self.answers(join, &cases(self.large));
         self.repeats(join);
         self.failures(join);
@@ -108,10 +107,10 @@ fn joined<B: Build>(
     build: &B,
     build_input: InputMode,
     kernel: Kernel,
-) -> BuildProbe<Lent<'_, B>, SimpleProbe> {
+) -> BuildProbe<&B, SimpleProbe> {
     BuildProbe {
         build_input,
-        build: Lent(build),
+        build,
         probe: SimpleProbe { kernel },
     }
 }

@@ -6,11 +6,9 @@ use crossbeam::queue::SegQueue;
 
 use super::cases::{Bag, Case, few_cases, large_case, typical};
 use super::{only_fresh, small};
-use crate::join::{
-    Consumer, Context, Join, JoinError, JoinInput, Outcome, Pair, PairConsumer, PairPlacement,
-    Results,
-};
+use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome};
 use crate::memory::Memory;
+use crate::output::{Consumer, Pair, PairConsumer, PairPlacement, Results};
 use crate::parallel::{Team, ThreadStart};
 
 /// Teams of one to eight threads, started either way, that use all their threads however few rows there are.
@@ -25,17 +23,15 @@ pub(super) struct Suite {
 pub enum Wanted {
     /// Counted and summed.
     Aggregate,
-    /// Kept as pairs of row ids.
-    Pairs(PairPlacement),
-    /// Handed on as they are produced.
-    Stream,
+    /// Kept as pairs of row ids, or handed on as they are produced.
+    Pairs(Option<PairPlacement>),
 }
 
 const WITH_PAIRS: [Wanted; 4] = [
-    Wanted::Pairs(PairPlacement::Serial),
-    Wanted::Pairs(PairPlacement::Parallel),
-    Wanted::Pairs(PairPlacement::Chunks),
-    Wanted::Stream,
+    Wanted::Pairs(Some(PairPlacement::Serial)),
+    Wanted::Pairs(Some(PairPlacement::Parallel)),
+    Wanted::Pairs(Some(PairPlacement::Chunks)),
+    Wanted::Pairs(None),
 ];
 
 /// Keeps what it is handed, without a lock.
@@ -75,7 +71,7 @@ impl Suite {
 
     /// Every case: counted by one thread and by two teams in turn, by all teams where it is large; as pairs in every
     /// placement and as a stream, and with the sides swapped, by one team each.
-    pub fn answers(&self, join: &dyn Join, cases: &[Case]) {
+    pub fn answers(&self, join: &dyn DynJoin, cases: &[Case]) {
         for (number, case) in cases.iter().enumerate() {
             let input = case.input();
             let team = |nth: usize| &self.teams[(number + nth) % self.teams.len()];
@@ -108,7 +104,7 @@ impl Suite {
     }
 
     /// The same join a hundred times over: whatever depends on who comes first must not show.
-    pub fn repeats(&self, join: &dyn Join) {
+    pub fn repeats(&self, join: &dyn DynJoin) {
         let repeat = |case: &Case, times: usize| {
             for nth in 0..times {
                 let team = &self.teams[nth % self.teams.len()];
@@ -126,7 +122,7 @@ impl Suite {
 
 /// Runs a join once and compares its answer with the oracle's.
 pub(super) fn check(
-    join: &dyn Join,
+    join: &dyn DynJoin,
     input: &JoinInput<'_>,
     expected: &Bag,
     team: &Team,
@@ -144,7 +140,7 @@ pub(super) fn check(
 
 /// Runs a join once, whatever the context's own consumer.
 pub(super) fn attempt(
-    join: &dyn Join,
+    join: &dyn DynJoin,
     input: &JoinInput<'_>,
     context: &Context<'_>,
     wanted: Wanted,
@@ -152,8 +148,7 @@ pub(super) fn attempt(
     let kept = Kept::default();
     let consumer = match wanted {
         Wanted::Aggregate => Consumer::Aggregate,
-        Wanted::Pairs(placement) => Consumer::Pairs(placement),
-        Wanted::Stream => Consumer::Stream(&kept),
+        Wanted::Pairs(placement) => Consumer::of_pairs(placement, &kept),
     };
     let outcome = join.join(input, &context.with_consumer(consumer))?;
     Ok(Answer {
@@ -193,13 +188,13 @@ impl Answer {
         }
         let pairs: Vec<Pair> = match (self.wanted, results) {
             (Wanted::Aggregate, Results::Aggregate(_)) => return Ok(()),
-            (Wanted::Pairs(placement), Results::Pairs(pairs)) => {
+            (Wanted::Pairs(Some(placement)), Results::Pairs(pairs)) => {
                 if placement != PairPlacement::Chunks && pairs.0.len() > 1 {
                     return Err(format!("placed pairs in {} blocks", pairs.0.len()));
                 }
                 pairs.iter().collect()
             }
-            (Wanted::Stream, Results::Streamed) => self
+            (Wanted::Pairs(None), Results::Streamed) => self
                 .kept
                 .0
                 .into_iter()

@@ -2,11 +2,11 @@
 
 use crate::input::{KeyColumn, KeySource};
 use crate::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, Probe, ProbeTable, Results, RowIds, Sink,
-    consume,
+    Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, Probe, RowIds, consume,
 };
 use crate::key::Key;
-use crate::parallel::{MorselSize, Sharing};
+use crate::output::{Results, Sink};
+use crate::parallel::Division;
 
 /// Sorts the build side; its table answers by binary search.
 #[derive(Debug, Clone, Copy)]
@@ -20,9 +20,9 @@ impl Build for SortedBuild {
         source: &'a dyn KeySource<K>,
         _: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut sorted = Vec::new();
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::Units(1000)) {
+        for mut cursor in source.cursors(Division::fixed(1).by(1000)) {
             while let Some(block) = cursor.next_block() {
                 block.for_each(|key, row| sorted.push((key, row)));
             }
@@ -33,7 +33,7 @@ impl Build for SortedBuild {
     }
 }
 
-impl<K: Key> ProbeTable<K> for Sorted<K> {
+impl<K: Key> JoinTable<K> for Sorted<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, &key) in keys.iter().enumerate() {
             let first = self.0.partition_point(|&(other, _)| other < key);
@@ -65,45 +65,18 @@ pub struct SimpleProbe {
 impl Probe for SimpleProbe {
     fn probe<K: Key>(
         &self,
-        table: &dyn JoinTable<K>,
+        table: &dyn DynJoinTable<K>,
         column: &KeyColumn<'_, K>,
         context: &Context<'_>,
         phases: &mut Phases,
         _: &mut Vec<String>,
     ) -> Result<Results, JoinError> {
         let workers = context.team.workers_for(column.len());
-        let cursors = column.cursors(workers, Sharing::Static, MorselSize::Units(97));
+        let cursors = column.cursors(Division::fixed(workers).by(97));
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
             while let Some(block) = cursor.next_block() {
                 table.probe(block, self.kernel, sink.reborrow());
             }
         })
-    }
-}
-
-/// A build or a probe behind a reference.
-pub(super) struct Lent<'a, T>(pub &'a T);
-
-impl<B: Build> Build for Lent<'_, B> {
-    fn build<'a, K: Key>(
-        &self,
-        source: &'a dyn KeySource<K>,
-        context: &Context<'_>,
-        phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
-        self.0.build(source, context, phases)
-    }
-}
-
-impl<P: Probe> Probe for Lent<'_, P> {
-    fn probe<K: Key>(
-        &self,
-        table: &dyn JoinTable<K>,
-        column: &KeyColumn<'_, K>,
-        context: &Context<'_>,
-        phases: &mut Phases,
-        notes: &mut Vec<String>,
-    ) -> Result<Results, JoinError> {
-        self.0.probe(table, column, context, phases, notes)
     }
 }

@@ -53,7 +53,7 @@ fn of_keys<K: CaseKey, S: Scheme>(keys: Keys, prefix_bits: u32, random: &mut Ran
         let place = || {
             format!(
                 "{key:?} ({}) of {keys:?}, {} tags, {} hash, {} directory of 2^{prefix_bits} slots",
-                <K as Key>::DATA_TYPE,
+                K::DATA_TYPE,
                 S::Tags::NAME,
                 S::Hash::NAME,
                 S::Directory::NAME,
@@ -81,14 +81,14 @@ fn table<K: Key, S: Scheme>(keys: &[K], prefix_bits: u32) -> Unchained<K, S> {
     let len = slots.prefix_sum(0);
     drop(slots);
     builder.allocate(len, &memory).expect("unlimited");
-    let part = builder.table_parts(0, &[len]).pop().expect("one part");
+    let (slots, mut store) = builder.table_parts(0, &[len]).pop().expect("one part");
     // SAFETY: the one part was cleared.
-    let mut part = unsafe { part.cleared() };
-    part.slots.rewind(0);
+    let mut slots = unsafe { slots.cleared() };
+    slots.rewind(0);
     for (row, &key) in keys.iter().enumerate() {
-        part.copy(S::Hash::hash(key), Tuple::new(key, row as u32));
+        store.copy(&mut slots, S::Hash::hash(key), Tuple::new(key, row as u32));
     }
-    drop(part);
+    drop((slots, store));
     // SAFETY: the store is allocated, the slots were cleared, and each key that was counted has been copied.
     unsafe { builder.finish() }
 }

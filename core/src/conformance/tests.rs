@@ -4,12 +4,11 @@ use crossbeam::queue::SegQueue;
 
 use super::*;
 use crate::input::{KeyColumn, KeySource};
-use crate::join::{
-    Context, JoinError, JoinTable, Outcome, Phases, ProbeTable, Results, RowIds, Sink, TypedJoin,
-};
+use crate::join::{Context, DynJoinTable, Join, JoinError, JoinTable, Outcome, Phases, RowIds};
 use crate::key::Key;
 use crate::memory::Reservation;
-use crate::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
+use crate::output::{Results, Sink};
+use crate::tag::{BelowPrefix, ContestBits, MaskTable, NoTags, TagScheme};
 
 #[test]
 fn what_is_simple_passes() {
@@ -22,7 +21,7 @@ fn what_is_simple_passes() {
 #[test]
 fn all_tag_schemes_pass() {
     check_tags::<NoTags>();
-    check_tags::<SourceBits>();
+    check_tags::<ContestBits>();
     check_tags::<BelowPrefix>();
     check_tags::<MaskTable>();
 }
@@ -80,7 +79,7 @@ impl<K: Key> Drop for Table<K> {
     }
 }
 
-impl<K: Key> ProbeTable<K> for Table<K> {
+impl<K: Key> JoinTable<K> for Table<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, key) in keys.iter().enumerate() {
             let matches = self.keys.iter().filter(|(other, _)| other == key);
@@ -103,13 +102,12 @@ impl Build for Faulty {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut keys = Vec::new();
         let mut collect = || {
-            for mut cursor in source.cursors(1, Default::default(), Default::default()) {
-                while let Some(block) = cursor.next_block() {
-                    block.for_each(|key, row| keys.push((key, row)));
-                }
+            let mut cursor = source.whole();
+            while let Some(block) = cursor.next_block() {
+                block.for_each(|key, row| keys.push((key, row)));
             }
         };
         if self.0 == Fault::Swallows {
@@ -172,7 +170,7 @@ fn a_build_that_swallows_panics_fails() {
 /// Answers with sums whatever was wanted.
 struct SumsOnly;
 
-impl TypedJoin for SumsOnly {
+impl Join for SumsOnly {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,

@@ -1,15 +1,12 @@
 //! The directory of the unchained table: where each slot's tuples end, and a tag that may rule the slot out.
 //!
 //! Slot s is the range [END(s-1), END(s)) of the tuple store (R7.2). Both layouts keep an entry before slot 0 that
-//! holds 0, the source's directory[-1] (R7.3), so no slot is special. A directory is written in disjoint parts, one
-//! writer a part, in steps: [`BlankPart::clear`], [`DirectoryPart::count`] every tuple, [`DirectoryPart::prefix_sum`] the counts into
+//! holds 0, the contest engine's directory[-1] (R7.3), so no slot is special. A directory is written in disjoint parts, one
+//! writer per part, in steps: [`DirectoryPart::clear`], [`DirectoryPart::count`] every tuple, [`DirectoryPart::prefix_sum`] the counts into
 //! ENDs, then [`DirectoryPart::rewind`] each entry to the previous END, from where [`DirectoryPart::advance`] moves it
 //! back to its own END as the tuples are copied into place (R7.1).
 
-use std::mem::MaybeUninit;
 use std::ops::Range;
-
-use bytemuck::Zeroable;
 
 use crate::memory::{Memory, OutOfMemory};
 
@@ -26,7 +23,7 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     /// Name in toggles and reports.
     const NAME: &'static str;
 
-    /// Bytes a slot takes.
+    /// Bytes that a slot takes.
     const SLOT_BYTES: usize;
 
     /// Whether tags lie apart from ranges, so that who asks for the one has yet to ask for the other.
@@ -35,8 +32,8 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     /// Room for a directory: its memory, whatever is in there.
     type Room: Send;
 
-    /// Exclusive access to consecutive slots that are yet to be cleared.
-    type Blank<'a>: BlankPart
+    /// Exclusive access to consecutive slots while the directory is built.
+    type Part<'a>: DirectoryPart
     where
         Self: 'a;
 
@@ -49,7 +46,7 @@ pub trait DirectoryLayout: Send + Sync + Sized + 'static {
     fn room(slots: usize, memory: &Memory) -> Result<Self::Room, OutOfMemory>;
 
     /// Divides the room into parts of `slots` slots each.
-    fn parts(room: &mut Self::Room, slots: usize) -> Vec<Self::Blank<'_>>;
+    fn parts(room: &mut Self::Room, slots: usize) -> Vec<Self::Part<'_>>;
 
     /// The directory in this room.
     ///
@@ -104,41 +101,34 @@ pub trait DirectoryView: Copy {
     fn prefetch_tag(self, slot: usize);
 }
 
-/// Consecutive slots of a directory that hold anything yet. Who counts into them clears them first, in its own cache.
-pub trait BlankPart: Send {
-    /// The same slots, ready to be counted into.
-    type Part: DirectoryPart;
-
-    /// Empties the slots.
-    fn clear(self) -> Self::Part;
-
-    /// The slots as they were left.
-    ///
-    /// # Safety
-    ///
-    /// They have been cleared.
-    unsafe fn cleared(self) -> Self::Part;
-}
-
-/// Exclusive access to consecutive slots of a directory while it is built. Slots are counted from the part's first.
+/// Exclusive access to consecutive slots of a directory while it is built, counted from the part's first. They hold
+/// anything until who counts into them clears them, in its own cache.
+///
+/// # Safety of all methods but [`Self::clear`]
+///
+/// The slots have been cleared.
+#[allow(clippy::missing_safety_doc, reason = "it stands above, once for all")]
 pub trait DirectoryPart: Send {
+    /// Empties the slots.
+    fn clear(&mut self);
+
     /// Counts a tuple into `slot` and ORs its tag in.
-    fn count(&mut self, slot: usize, tag: u16);
+    unsafe fn count(&mut self, slot: usize, tag: u16);
 
     /// Turns counts into ENDs, the part's first slot starting at `start`; returns the last END (R6.2).
-    fn prefix_sum(&mut self, start: usize) -> usize;
+    unsafe fn prefix_sum(&mut self, start: usize) -> usize;
 
     /// Moves every entry from its END to the previous END, the part's first to `start`: the write pointers (R7.1).
-    fn rewind(&mut self, start: usize);
+    unsafe fn rewind(&mut self, start: usize);
 
     /// The place for the next tuple of `slot`; moves its write pointer on.
-    fn advance(&mut self, slot: usize) -> usize;
+    unsafe fn advance(&mut self, slot: usize) -> usize;
 }
 
 /// How many slots a directory gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sizing {
-    /// Slots wanted a tuple, before rounding up to a power of two.
+    /// Slots wanted per tuple, before rounding up to a power of two.
     pub slots_per_tuple: f64,
     /// log2 of the fewest slots, at least 1.
     pub min_bits: u32,
@@ -147,14 +137,14 @@ pub struct Sizing {
 }
 
 impl Sizing {
-    /// The source's: next power of two of rows / 8, between 2^10 and 2^18.
-    pub const SOURCE: Self = Self {
+    /// The contest engine's: next power of two of rows / 8, between 2^10 and 2^18.
+    pub const CONTEST: Self = Self {
         slots_per_tuple: 0.125,
         min_bits: 10,
         max_bits: 18,
     };
 
-    /// So many slots a tuple, without a cap that a join could reach.
+    /// So many slots per tuple, without a cap that a join could reach.
     pub const fn per_tuple(slots_per_tuple: f64) -> Self {
         Self {
             slots_per_tuple,
@@ -177,11 +167,4 @@ impl Default for Sizing {
     fn default() -> Self {
         Self::per_tuple(1.0)
     }
-}
-
-/// Zeroes that were anything before.
-fn clear<T: Zeroable>(room: &mut [MaybeUninit<T>]) -> &mut [T] {
-    room.fill_with(MaybeUninit::zeroed);
-    // SAFETY: zeroes are a value.
-    unsafe { room.assume_init_mut() }
 }

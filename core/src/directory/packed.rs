@@ -3,13 +3,13 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::{BlankPart, DirectoryLayout, DirectoryPart, DirectoryView, clear};
+use super::{DirectoryLayout, DirectoryPart, DirectoryView};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
 use crate::prefetch::prefetch_read;
 
 const TAG_BITS: u32 = 16;
 
-/// One `u64` a slot: a 48-bit END above a 16-bit tag. One load answers both questions.
+/// One `u64` per slot: a 48-bit END above a 16-bit tag. One load answers both questions.
 pub struct Packed {
     /// Entry s + 1 is slot s; entry 0 is directory[-1].
     entries: Buffer<u64>,
@@ -21,7 +21,7 @@ impl DirectoryLayout for Packed {
     const TAGS_APART: bool = false;
 
     type Room = UninitBuffer<u64>;
-    type Blank<'a> = PackedBlank<'a>;
+    type Part<'a> = PackedPart<'a>;
     type View<'a> = PackedView<'a>;
 
     fn room(slots: usize, memory: &Memory) -> Result<UninitBuffer<u64>, OutOfMemory> {
@@ -30,8 +30,8 @@ impl DirectoryLayout for Packed {
         Ok(entries)
     }
 
-    fn parts(room: &mut UninitBuffer<u64>, slots: usize) -> Vec<PackedBlank<'_>> {
-        room[1..].chunks_mut(slots).map(PackedBlank).collect()
+    fn parts(room: &mut UninitBuffer<u64>, slots: usize) -> Vec<PackedPart<'_>> {
+        room[1..].chunks_mut(slots).map(PackedPart).collect()
     }
 
     unsafe fn finished(room: UninitBuffer<u64>) -> Self {
@@ -102,44 +102,46 @@ impl DirectoryView for PackedView<'_> {
     }
 }
 
-/// Part of a [`Packed`] directory, to be cleared.
-pub struct PackedBlank<'a>(&'a mut [MaybeUninit<u64>]);
+/// Part of a [`Packed`] directory.
+pub struct PackedPart<'a>(&'a mut [MaybeUninit<u64>]);
 
-impl<'a> BlankPart for PackedBlank<'a> {
-    type Part = PackedPart<'a>;
-
-    fn clear(self) -> PackedPart<'a> {
-        PackedPart(clear(self.0))
-    }
-
-    unsafe fn cleared(self) -> PackedPart<'a> {
-        // SAFETY: the caller promises it.
-        PackedPart(unsafe { self.0.assume_init_mut() })
+impl PackedPart<'_> {
+    /// # Safety
+    ///
+    /// The slots have been cleared.
+    #[inline(always)]
+    unsafe fn entries(&mut self) -> &mut [u64] {
+        // SAFETY: the caller promises that zeroes, at least, have been written to all of them.
+        unsafe { self.0.assume_init_mut() }
     }
 }
 
-/// Part of a [`Packed`] directory.
-pub struct PackedPart<'a>(&'a mut [u64]);
-
 impl DirectoryPart for PackedPart<'_> {
+    fn clear(&mut self) {
+        self.0.fill(MaybeUninit::new(0));
+    }
+
     #[inline(always)]
-    fn count(&mut self, slot: usize, tag: u16) {
-        let entry = &mut self.0[slot];
+    unsafe fn count(&mut self, slot: usize, tag: u16) {
+        // SAFETY: the caller promises cleared slots.
+        let entry = unsafe { &mut self.entries()[slot] };
         *entry = (*entry + (1 << TAG_BITS)) | u64::from(tag);
     }
 
-    fn prefix_sum(&mut self, start: usize) -> usize {
+    unsafe fn prefix_sum(&mut self, start: usize) -> usize {
         let mut end = (start as u64) << TAG_BITS;
-        for entry in self.0.iter_mut() {
+        // SAFETY: the caller promises cleared slots.
+        for entry in unsafe { self.entries() } {
             end += *entry & !0xFFFF;
             *entry = end | (*entry & 0xFFFF);
         }
         (end >> TAG_BITS) as usize
     }
 
-    fn rewind(&mut self, start: usize) {
+    unsafe fn rewind(&mut self, start: usize) {
         let mut previous = (start as u64) << TAG_BITS;
-        for entry in self.0.iter_mut() {
+        // SAFETY: the caller promises cleared slots.
+        for entry in unsafe { self.entries() } {
             let end = *entry & !0xFFFF;
             *entry = previous | (*entry & 0xFFFF);
             previous = end;
@@ -147,8 +149,9 @@ impl DirectoryPart for PackedPart<'_> {
     }
 
     #[inline(always)]
-    fn advance(&mut self, slot: usize) -> usize {
-        let entry = &mut self.0[slot];
+    unsafe fn advance(&mut self, slot: usize) -> usize {
+        // SAFETY: the caller promises cleared slots.
+        let entry = unsafe { &mut self.entries()[slot] };
         let place = (*entry >> TAG_BITS) as usize;
         *entry += 1 << TAG_BITS;
         place

@@ -3,11 +3,11 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::{BlankPart, DirectoryLayout, DirectoryPart, DirectoryView, clear};
+use super::{DirectoryLayout, DirectoryPart, DirectoryView};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
 use crate::prefetch::prefetch_read;
 
-/// Two arrays: `u32` ENDs and `u16` tags. 6 bytes a slot, and tags alone stay in the cache four times as long.
+/// Two arrays: `u32` ENDs and `u16` tags. 6 bytes per slot, and tags alone stay in the cache four times as long.
 pub struct Split {
     /// Entry s + 1 is the END of slot s; entry 0 is directory[-1].
     ends: Buffer<u32>,
@@ -20,7 +20,7 @@ impl DirectoryLayout for Split {
     const TAGS_APART: bool = true;
 
     type Room = (UninitBuffer<u32>, UninitBuffer<u16>);
-    type Blank<'a> = SplitBlank<'a>;
+    type Part<'a> = SplitPart<'a>;
     type View<'a> = SplitView<'a>;
 
     fn room(slots: usize, memory: &Memory) -> Result<Self::Room, OutOfMemory> {
@@ -29,11 +29,11 @@ impl DirectoryLayout for Split {
         Ok((ends, memory.uninit(slots)?))
     }
 
-    fn parts((ends, tags): &mut Self::Room, slots: usize) -> Vec<SplitBlank<'_>> {
+    fn parts((ends, tags): &mut Self::Room, slots: usize) -> Vec<SplitPart<'_>> {
         ends[1..]
             .chunks_mut(slots)
             .zip(tags.chunks_mut(slots))
-            .map(|(ends, tags)| SplitBlank { ends, tags })
+            .map(|(ends, tags)| SplitPart { ends, tags })
             .collect()
     }
 
@@ -121,65 +121,60 @@ impl DirectoryView for SplitView<'_> {
     }
 }
 
-/// Part of a [`Split`] directory, to be cleared.
-pub struct SplitBlank<'a> {
+/// Part of a [`Split`] directory.
+pub struct SplitPart<'a> {
     ends: &'a mut [MaybeUninit<u32>],
     tags: &'a mut [MaybeUninit<u16>],
 }
 
-impl<'a> BlankPart for SplitBlank<'a> {
-    type Part = SplitPart<'a>;
-
-    fn clear(self) -> SplitPart<'a> {
-        SplitPart {
-            ends: clear(self.ends),
-            tags: clear(self.tags),
-        }
+impl SplitPart<'_> {
+    /// # Safety
+    ///
+    /// The slots have been cleared.
+    #[inline(always)]
+    unsafe fn ends(&mut self) -> &mut [u32] {
+        // SAFETY: the caller promises that zeroes, at least, have been written to all of them.
+        unsafe { self.ends.assume_init_mut() }
     }
-
-    unsafe fn cleared(self) -> SplitPart<'a> {
-        // SAFETY: the caller promises it.
-        unsafe {
-            SplitPart {
-                ends: self.ends.assume_init_mut(),
-                tags: self.tags.assume_init_mut(),
-            }
-        }
-    }
-}
-
-/// Part of a [`Split`] directory.
-pub struct SplitPart<'a> {
-    ends: &'a mut [u32],
-    tags: &'a mut [u16],
 }
 
 impl DirectoryPart for SplitPart<'_> {
-    #[inline(always)]
-    fn count(&mut self, slot: usize, tag: u16) {
-        self.ends[slot] += 1;
-        self.tags[slot] |= tag;
+    fn clear(&mut self) {
+        self.ends.fill(MaybeUninit::new(0));
+        self.tags.fill(MaybeUninit::new(0));
     }
 
-    fn prefix_sum(&mut self, start: usize) -> usize {
+    #[inline(always)]
+    unsafe fn count(&mut self, slot: usize, tag: u16) {
+        // SAFETY: the caller promises cleared slots, and so values in both arrays.
+        unsafe {
+            self.ends()[slot] += 1;
+            *self.tags[slot].assume_init_mut() |= tag;
+        }
+    }
+
+    unsafe fn prefix_sum(&mut self, start: usize) -> usize {
         let mut end = start as u32;
-        for entry in self.ends.iter_mut() {
+        // SAFETY: the caller promises cleared slots.
+        for entry in unsafe { self.ends() } {
             end += *entry;
             *entry = end;
         }
         end as usize
     }
 
-    fn rewind(&mut self, start: usize) {
+    unsafe fn rewind(&mut self, start: usize) {
         let mut previous = start as u32;
-        for entry in self.ends.iter_mut() {
+        // SAFETY: the caller promises cleared slots.
+        for entry in unsafe { self.ends() } {
             previous = std::mem::replace(entry, previous);
         }
     }
 
     #[inline(always)]
-    fn advance(&mut self, slot: usize) -> usize {
-        let entry = &mut self.ends[slot];
+    unsafe fn advance(&mut self, slot: usize) -> usize {
+        // SAFETY: the caller promises cleared slots.
+        let entry = unsafe { &mut self.ends()[slot] };
         let place = *entry as usize;
         *entry += 1;
         place

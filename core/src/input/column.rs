@@ -1,50 +1,38 @@
 //! Keys read where they lie in the pages of a column.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use crate::key::Key;
 use crate::page::Page;
-use crate::parallel::{MorselSize, Morsels, Sharing, morsels};
-use crate::table::Column;
+use crate::parallel::{Division, Morsels};
+use crate::table::{Column, PageOffsets, PagedColumn};
 
-/// A key column: its pages and the rows before each ("page offsets", R1.1).
+/// A key column, read by its pages (R1.1).
 #[derive(Debug, Clone)]
 pub struct KeyColumn<'a, K> {
-    pages: &'a [Page],
-    /// `offsets[p]` rows come before page p; one entry more than pages.
-    offsets: Vec<u32>,
-    nulls: bool,
-    marker: std::marker::PhantomData<K>,
+    paged: PagedColumn<'a>,
+    marker: PhantomData<K>,
 }
 
 impl<'a, K: Key> KeyColumn<'a, K> {
     /// The keys of `column`, or `None` where its type is another or it has more than `u32::MAX` rows.
     pub fn new(column: &'a Column) -> Option<Self> {
-        if column.data_type() != K::DATA_TYPE {
-            return None;
-        }
-        let pages = column.pages();
-        let mut offsets = Vec::with_capacity(pages.len() + 1);
-        let mut rows = 0_u32;
-        let mut nulls = false;
-        offsets.push(0);
-        for page in pages {
-            rows = rows.checked_add(page.rows() as u32)?;
-            nulls |= page.has_nulls();
-            offsets.push(rows);
-        }
-        Some(Self {
-            pages,
-            offsets,
-            nulls,
-            marker: std::marker::PhantomData,
+        Self::of(PagedColumn::new(column)?)
+    }
+
+    /// The keys of a column, or `None` where its type is another.
+    pub fn of(paged: PagedColumn<'a>) -> Option<Self> {
+        (paged.data_type() == K::DATA_TYPE).then_some(Self {
+            paged,
+            marker: PhantomData,
         })
     }
 
     /// Rows, NULLs included.
     pub fn len(&self) -> usize {
-        self.offsets[self.pages.len()] as usize
+        self.paged.offsets().row_count() as usize
     }
 
     /// Whether there are no rows.
@@ -54,51 +42,32 @@ impl<'a, K: Key> KeyColumn<'a, K> {
 
     /// Whether a row is NULL, from the page headers.
     pub fn has_nulls(&self) -> bool {
-        self.nulls
+        self.paged.has_nulls()
     }
 
     /// Keys, that is rows that are not NULL, from the page headers.
     pub fn keys(&self) -> usize {
-        self.pages.iter().map(|page| K::values(page).len()).sum()
+        let pages = self.pages().iter();
+        pages.map(|page| page.fixed::<K>().len()).sum()
     }
 
-    /// The page of a row and the row's place in it.
+    /// The key of a row, `None` where it is NULL.
     ///
     /// # Panics
     ///
     /// If there is no such row.
-    pub fn locate(&self, row: u32) -> (usize, usize) {
-        assert!((row as usize) < self.len(), "row {row} of {}", self.len());
-        let page = self.offsets.partition_point(|&first| first <= row) - 1;
-        (page, (row - self.offsets[page]) as usize)
-    }
-
-    /// The row that a place in a page is.
-    pub fn row(&self, page: usize, slot: usize) -> u32 {
-        self.offsets[page] + slot as u32
-    }
-
-    /// The key of a row, `None` where it is NULL.
     pub fn key(&self, row: u32) -> Option<K> {
-        let (page, slot) = self.locate(row);
-        let page = &self.pages[page];
-        if !page.has_nulls() {
-            return Some(K::values(page)[slot]);
-        }
-        let validity = page.validity();
-        validity
-            .is_valid(slot)
-            .then(|| K::values(page)[validity.rank(slot)])
+        self.paged.fixed(row)
     }
 
     /// The pages.
     pub fn pages(&self) -> &'a [Page] {
-        self.pages
+        self.paged.pages()
     }
 
-    /// Rows before each page, and in all.
-    pub fn offsets(&self) -> &[u32] {
-        &self.offsets
+    /// The way from rows to pages.
+    pub fn offsets(&self) -> &PageOffsets {
+        self.paged.offsets()
     }
 
     /// The keys of these rows alone.
@@ -112,11 +81,15 @@ impl<'a, K: Key> KeyColumn<'a, K> {
             "rows {rows:?} of {}",
             self.len()
         );
-        KeyRows { column: self, rows }
+        KeyRows {
+            column: self,
+            rows,
+            announced: true,
+        }
     }
 
     /// A cursor over morsels that are counted from row `first` on.
-    fn cursor(&self, morsels: Morsels, first: usize) -> PageCursor<'_, K> {
+    fn cursor_from(&self, first: usize, morsels: Morsels) -> PageCursor<'_, K> {
         PageCursor {
             column: self,
             morsels,
@@ -134,29 +107,13 @@ unsafe impl<K: Key> KeySource<K> for KeyColumn<'_, K> {
         Some(self.len())
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        cursors(self, 0..self.len(), workers, sharing, morsel)
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        division.morsels(self.len())
     }
-}
 
-/// Cursors over some rows of a column.
-fn cursors<'s, K: Key>(
-    column: &'s KeyColumn<'_, K>,
-    rows: Range<usize>,
-    workers: usize,
-    sharing: Sharing,
-    morsel: MorselSize,
-) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-    let size = morsel.units(rows.len(), workers);
-    morsels(rows.len(), size, workers, sharing)
-        .into_iter()
-        .map(|morsels| Box::new(column.cursor(morsels, rows.start)) as Box<dyn KeyCursor<K> + 's>)
-        .collect()
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(self.cursor_from(0, morsels))
+    }
 }
 
 /// Consecutive rows of a column.
@@ -164,41 +121,32 @@ fn cursors<'s, K: Key>(
 pub struct KeyRows<'a, K> {
     column: &'a KeyColumn<'a, K>,
     rows: Range<usize>,
+    announced: bool,
+}
+
+impl<K> KeyRows<'_, K> {
+    /// The same rows, whose number is not told before they have been read: a stream (R4.1) of what is there already.
+    #[must_use]
+    pub fn unannounced(self) -> Self {
+        Self {
+            announced: false,
+            ..self
+        }
+    }
 }
 
 // SAFETY: the pages are borrowed and cannot change, and morsels cover each of the rows once.
 unsafe impl<K: Key> KeySource<K> for KeyRows<'_, K> {
     fn rows(&self) -> Option<usize> {
-        Some(self.rows.len())
+        self.announced.then_some(self.rows.len())
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        cursors(self.column, self.rows.clone(), workers, sharing, morsel)
-    }
-}
-
-/// A column that does not tell its number of rows before it has been read: a stream (R4.1) of what is there already.
-#[derive(Debug, Clone, Copy)]
-pub struct Unannounced<'a, K>(pub &'a KeyColumn<'a, K>);
-
-// SAFETY: the source does not know its rows.
-unsafe impl<K: Key> KeySource<K> for Unannounced<'_, K> {
-    fn rows(&self) -> Option<usize> {
-        None
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        division.morsels(self.rows.len())
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        self.0.cursors(workers, sharing, morsel)
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(self.column.cursor_from(self.rows.start, morsels))
     }
 }
 
@@ -216,22 +164,23 @@ struct PageCursor<'s, K> {
 impl<K: Key> KeyCursor<K> for PageCursor<'_, K> {
     fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
         let column = self.column;
+        let starts = column.offsets().starts();
         loop {
             if self.left.is_empty() {
                 let morsel = self.morsels.next()?;
                 self.left = morsel.start + self.first..morsel.end + self.first;
-                self.page = column.locate(self.left.start as u32).0;
+                self.page = column.offsets().locate(self.left.start as u32).0;
             }
-            let page = &column.pages[self.page];
-            let first = column.offsets[self.page] as usize;
-            let end = self.left.end.min(column.offsets[self.page + 1] as usize);
+            let page = &column.pages()[self.page];
+            let first = starts[self.page] as usize;
+            let end = self.left.end.min(starts[self.page + 1] as usize);
             let slots = self.left.start - first..end - first;
             self.left.start = end;
             self.page += 1;
             if slots.is_empty() {
                 continue;
             }
-            let values = K::values(page);
+            let values = page.fixed::<K>();
             if !page.has_nulls() {
                 return Some(KeyBlock {
                     keys: &values[slots.clone()],

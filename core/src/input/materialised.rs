@@ -3,9 +3,9 @@
 use super::{BlockRows, KeyBlock, KeyColumn, KeyCursor, KeySource};
 use crate::key::Key;
 use crate::memory::{Buffer, Memory, OutOfMemory};
-use crate::parallel::{MorselSize, Morsels, Sharing, Tasks, Team, morsels};
+use crate::parallel::{Division, Morsels, Tasks, Team};
 
-/// Keys a block.
+/// Keys per block.
 const BLOCK: usize = 1024;
 
 /// Pages a worker copies at a time.
@@ -39,20 +39,25 @@ impl<K: Key> Materialised<K> {
                 .chunks(PAGES)
                 .enumerate()
                 .map(|(index, pages)| {
-                    let count = pages.iter().map(|page| K::values(page).len()).sum();
+                    let count = pages.iter().map(|page| page.fixed::<K>().len()).sum();
                     let keys = keys_left
                         .split_off_mut(..count)
                         .expect("room for every key");
                     let rows = rows_left
                         .split_off_mut(..count.min(rows_left.len()))
                         .expect("within bounds");
-                    (&column.offsets()[index * PAGES..], pages, keys, rows)
+                    (
+                        &column.offsets().starts()[index * PAGES..],
+                        pages,
+                        keys,
+                        rows,
+                    )
                 }),
         );
         team.run(vec![(); team.workers_for(column.len())], |_, ()| {
             while let Some((_, (offsets, pages, mut keys, mut rows))) = tasks.take() {
                 for (page, &first) in pages.iter().zip(offsets) {
-                    let values = K::values(page);
+                    let values = page.fixed::<K>();
                     let place = keys
                         .split_off_mut(..values.len())
                         .expect("room for every key");
@@ -109,23 +114,16 @@ unsafe impl<K: Key> KeySource<K> for Materialised<K> {
         Some(self.all_rows)
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let size = morsel.units(self.keys.len(), workers);
-        morsels(self.keys.len(), size, workers, sharing)
-            .into_iter()
-            .map(|morsels| {
-                Box::new(Cursor {
-                    source: self,
-                    morsels,
-                    left: 0..0,
-                }) as Box<dyn KeyCursor<K> + 's>
-            })
-            .collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        division.morsels(self.keys.len())
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(Cursor {
+            source: self,
+            morsels,
+            left: 0..0,
+        })
     }
 }
 

@@ -1,19 +1,22 @@
-//! Key inputs: what a build or a probe reads its keys from, a block at a time.
+//! Key inputs: what a build or a probe reads its keys from, one block at a time.
 //!
 //! A [`KeyColumn`] reads keys where they lie in the pages (zero-copy, R1.1, R1.3), NULLs or not; [`Materialised`]
 //! holds a dense copy; a [`KeyStream`] yields blocks without saying how many there will be (R4.1). All three are a
-//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] a worker.
+//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] per worker.
 
 mod column;
+mod hashed;
 mod materialised;
 mod stream;
 
-pub use column::{KeyColumn, KeyRows, Unannounced};
+pub use column::{KeyColumn, KeyRows};
+pub use hashed::HashedKeys;
 pub use materialised::Materialised;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 
 use crate::key::Key;
-use crate::parallel::{MorselSize, Sharing};
+use crate::memory::{Memory, OutOfMemory};
+use crate::parallel::{Division, Morsels, Team};
 
 /// Keys of consecutive or listed rows. NULL keys are never in a block: they join nothing.
 #[derive(Debug, Clone, Copy)]
@@ -70,36 +73,29 @@ impl<'a, K: Key> KeyBlock<'a, K> {
 ///
 /// # Safety
 ///
-/// A source that knows its rows yields the same keys each time that it is read, and under [`Sharing::Static`] the same
-/// to each worker: builds that count first and copy then
-/// leave no place unwritten because of it.
+/// A source that knows its rows yields the same keys each time that it is read, and under [`Sharing::Static`](crate::parallel::Sharing) the same
+/// to each worker: builds that count first and copy then leave no place unwritten because of it.
 pub unsafe trait KeySource<K: Key>: Sync {
     /// Rows in all, NULLs included, where that is known before the end (R4.1).
     fn rows(&self) -> Option<usize>;
 
-    /// A cursor for each of `workers` workers; together they yield every key once. Only a source that knows its rows
-    /// can be read more than once.
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>>;
-}
+    /// Divides the reading among workers. A morsel is of whatever [`Self::cursor`] counts: rows, keys, or blocks of them.
+    fn divide(&self, division: Division) -> Vec<Morsels>;
 
-// SAFETY: the same source, behind a reference.
-unsafe impl<K: Key, S: KeySource<K>> KeySource<K> for &S {
-    fn rows(&self) -> Option<usize> {
-        (**self).rows()
+    /// A worker's way through these morsels, which [`Self::divide`] made.
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's>;
+
+    /// A cursor for each worker; together they yield every key once. Only a source that knows its rows can be read more
+    /// than once.
+    fn cursors<'s>(&'s self, division: Division) -> Vec<Box<dyn KeyCursor<K> + 's>> {
+        let shares = self.divide(division).into_iter();
+        shares.map(|morsels| self.cursor(morsels)).collect()
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        (**self).cursors(workers, sharing, morsel)
+    /// A cursor over all keys, in order.
+    fn whole<'s>(&'s self) -> Box<dyn KeyCursor<K> + 's> {
+        let mut cursors = self.cursors(Division::whole());
+        cursors.pop().expect("a cursor for the one worker")
     }
 }
 
@@ -112,8 +108,8 @@ pub trait KeyCursor<K: Key>: Send {
 /// Whether keys are read where they lie or copied first (R1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InputMode {
-    /// Zero-copy unless the column has NULLs, as in the source; page headers alone decide (R1.4).
-    Source,
+    /// Zero-copy unless the column has NULLs, as in the contest engine; page headers alone decide (R1.4).
+    Contest,
     /// Zero-copy always; columns with NULLs by bitmap and rank.
     #[default]
     ZeroCopy,
@@ -127,23 +123,30 @@ impl InputMode {
     /// Whether a column with or without NULLs is copied in this mode.
     pub fn copies(self, nulls: bool) -> bool {
         match self {
-            Self::Source => nulls,
+            Self::Contest => nulls,
             Self::ZeroCopy | Self::Stream => false,
             Self::Materialised => true,
         }
     }
 
-    /// The source of a column's keys in this mode, where `copy` is what [`Self::copies`] asked for.
+    /// The keys of a column in this mode.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for a copy.
     pub fn source<'s, K: Key>(
         self,
         column: &'s KeyColumn<'s, K>,
-        copy: Option<&'s Materialised<K>>,
-    ) -> Box<dyn KeySource<K> + 's> {
-        match (self, copy) {
-            (Self::Stream, _) => Box::new(Unannounced(column)),
-            (_, Some(copy)) => Box::new(copy),
-            (_, None) => Box::new(column),
+        team: &Team,
+        memory: &Memory,
+    ) -> Result<Box<dyn KeySource<K> + 's>, OutOfMemory> {
+        if self.copies(column.has_nulls()) {
+            return Ok(Box::new(Materialised::new(column, team, memory)?));
         }
+        Ok(match self {
+            Self::Stream => Box::new(column.slice(0..column.len()).unannounced()),
+            _ => Box::new(column.slice(0..column.len())),
+        })
     }
 
     /// What a report calls the choice for such a column.

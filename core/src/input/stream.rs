@@ -2,8 +2,7 @@
 
 use super::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use crate::key::Key;
-use crate::parallel::{MorselSize, Sharing};
-use crate::sync::{Arc, AtomicUsize, Ordering};
+use crate::parallel::{Division, Morsels};
 
 /// Keys and rows of one block, in a worker's own memory.
 #[derive(Debug, Default)]
@@ -37,31 +36,28 @@ unsafe impl<K: Key, S: KeyStream<K>> KeySource<K> for StreamSource<S> {
         None
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        _: Sharing,
-        _: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let next = Arc::new(AtomicUsize::new(0));
-        (0..workers.max(1))
-            .map(|_| {
-                Box::new(Cursor {
-                    stream: &self.0,
-                    next: next.clone(),
-                    block: OwnedBlock {
-                        keys: Vec::new(),
-                        rows: Vec::new(),
-                    },
-                }) as Box<dyn KeyCursor<K> + 's>
-            })
-            .collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        // Morsels are block numbers, which never run out.
+        Division::counter(division.workers)
+            .by(1)
+            .morsels(usize::MAX)
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(Cursor {
+            stream: &self.0,
+            morsels,
+            block: OwnedBlock {
+                keys: Vec::new(),
+                rows: Vec::new(),
+            },
+        })
     }
 }
 
 struct Cursor<'s, K, S> {
     stream: &'s S,
-    next: Arc<AtomicUsize>,
+    morsels: Morsels,
     block: OwnedBlock<K>,
 }
 
@@ -70,8 +66,7 @@ impl<K: Key, S: KeyStream<K>> KeyCursor<K> for Cursor<'_, K, S> {
         loop {
             self.block.keys.clear();
             self.block.rows.clear();
-            // Relaxed: the counter only hands out numbers.
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let index = self.morsels.next()?.start;
             if !self.stream.fill(index, &mut self.block) {
                 return None;
             }

@@ -1,23 +1,23 @@
 //! A join: two key columns, a consumer and a context in; counts, phases and bytes out.
 //!
-//! Build × probe is one family of joins: [`BuildProbe`] makes one from any [`Build`] and any [`Probe`], which meet at a
-//! [`JoinTable`], called once a block of keys and never once a key. Joins that see both sides before they match
-//! anything (radix, sort-merge) implement [`TypedJoin`] themselves. The harness knows only [`Join`].
+//! What a variant implements is generic over the key type, and once more behind a pointer for who knows it by name only:
+//! [`Join`] and [`DynJoin`], [`Build`] and [`DynBuild`], [`JoinTable`] and [`DynJoinTable`]. Build × probe is one family
+//! of joins: [`BuildProbe`] makes one from any [`Build`] and any [`Probe`], which meet at a [`DynJoinTable`], called once
+//! per block of keys and never once per key. Joins that see both sides before they match anything (radix, sort-merge)
+//! implement [`Join`] themselves. The harness knows only [`DynJoin`].
 
 mod build;
+mod consume;
 mod context;
 mod phases;
 mod probe;
-mod sink;
+mod sides;
 mod table;
 
-pub use crate::simd::Compare;
-pub use build::{Build, ErasedBuild, Threshold};
-pub use context::{
-    CacheSizes, Consumer, Context, Join, JoinError, JoinInput, Outcome, PairPlacement, Results,
-    TypedJoin,
-};
+pub use build::{Build, DynBuild, Threshold};
+pub use consume::{Side, consume, merge, prepare};
+pub use context::{CacheSizes, Context, JoinError, Outcome};
 pub use phases::{Phase, Phases};
-pub use probe::{BuildProbe, Probe, consume, merge};
-pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Pairs, Sink, SinkRef};
-pub use table::{JoinTable, Kernel, MAX_GROUP, ProbeTable, RowIds, Schedule};
+pub use probe::{BuildProbe, Probe};
+pub use sides::{DynJoin, Join, JoinInput};
+pub use table::{DynJoinTable, JoinTable, Kernel, MAX_GROUP, RowIds, Schedule};

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::context::CacheSizes;
-use super::sink::{Sink, SinkRef};
 use crate::input::{BlockRows, KeyBlock};
 use crate::key::Key;
+use crate::output::{Sink, SinkRef};
 use crate::simd::Compare;
 
 /// The longest group of keys that a batched probe works on at a time.
@@ -87,7 +87,7 @@ impl fmt::Display for Kernel {
 }
 
 /// A finished table, probed a block of keys at a time.
-pub trait JoinTable<K: Key>: Send + Sync {
+pub trait DynJoinTable<K: Key>: Send + Sync {
     /// Finds the matches of a block of probe keys.
     fn probe(&self, block: KeyBlock<'_, K>, kernel: Kernel, sink: SinkRef<'_, '_>);
 
@@ -135,19 +135,19 @@ impl RowIds for &[u32] {
     }
 }
 
-/// A table's probe, generic over sink and row ids: what a table implements to be a [`JoinTable`].
-pub trait ProbeTable<K: Key>: Send + Sync {
+/// A table's probe, generic over sink and row ids: what a table implements to be a [`DynJoinTable`].
+pub trait JoinTable<K: Key>: Send + Sync {
     /// Finds the matches of `keys`, whose rows are `rows`.
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S);
 
-    /// As [`JoinTable::tuples`].
+    /// As [`DynJoinTable::tuples`].
     fn tuples(&self) -> usize;
 
-    /// As [`JoinTable::bytes`].
+    /// As [`DynJoinTable::bytes`].
     fn bytes(&self) -> usize;
 }
 
-impl<K: Key, T: ProbeTable<K>> JoinTable<K> for T {
+impl<K: Key, T: JoinTable<K>> DynJoinTable<K> for T {
     fn probe(&self, block: KeyBlock<'_, K>, kernel: Kernel, sink: SinkRef<'_, '_>) {
         match (block.rows, sink) {
             (BlockRows::From(row), SinkRef::Aggregate(sink)) => {
@@ -166,10 +166,10 @@ impl<K: Key, T: ProbeTable<K>> JoinTable<K> for T {
     }
 
     fn tuples(&self) -> usize {
-        ProbeTable::tuples(self)
+        JoinTable::tuples(self)
     }
 
     fn bytes(&self) -> usize {
-        ProbeTable::bytes(self)
+        JoinTable::bytes(self)
     }
 }

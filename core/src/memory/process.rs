@@ -1,10 +1,10 @@
 //! Level 1: the process. Where large blocks come from, and on which page size.
 //!
 //! [`ProcessAllocator`] is a global allocator that a binary installs; the harness does. Small blocks are mimalloc's.
-//! Blocks of [`LARGE`] bytes and more come from the [`Source`] that is set at the time: every variant, ours or a
+//! Blocks of [`LARGE`] bytes and more come from the [`Origin`] that is set at the time: every variant, ours or a
 //! baseline on a library's hash map, then gets its tables from the same place on the same page size, and the
 //! ablation can say what that place and size were worth. First touch of fresh memory costs as much as a pass of a
-//! join over it, so [`Source::Pool`], which reuses touched blocks, is the default.
+//! join over it, so [`Origin::Pool`], which reuses touched blocks, is the default.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crossbeam::queue::SegQueue;
 use mimalloc::MiMalloc;
 
-/// Blocks from this size on, in bytes, are served by the chosen [`Source`].
+/// Blocks from this size on, in bytes, are served by the chosen [`Origin`].
 pub const LARGE: usize = 1 << 20;
 
 /// Size and alignment of a huge page, in bytes.
@@ -22,13 +22,13 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// A block's last 4 KiB, behind what its user sees, say how it was mapped.
 const FOOTER: usize = 4096;
 
-/// Size classes: eight to a power of two.
+/// Size classes: eight per power of two.
 const CLASSES: usize = (usize::BITS as usize - LARGE.trailing_zeros() as usize) * 8;
 
 /// Where large blocks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Source {
+pub enum Origin {
     /// Mapped once and reused: memory that has been touched stays with the process.
     Pool,
     /// mimalloc.
@@ -37,12 +37,12 @@ pub enum Source {
     System,
 }
 
-static SOURCE: AtomicU8 = AtomicU8::new(Source::Pool as u8);
+static SOURCE: AtomicU8 = AtomicU8::new(Origin::Pool as u8);
 static HUGE_PAGES: AtomicBool = AtomicBool::new(true);
 static POOL: [[SegQueue<usize>; CLASSES]; 2] = [const { [const { SegQueue::new() }; CLASSES] }; 2];
 
 /// Sets where large blocks come from and whether they ask for huge pages, for all blocks from now on.
-pub fn set(source: Source, huge_pages: bool) {
+pub fn set(source: Origin, huge_pages: bool) {
     SOURCE.store(source as u8, Ordering::Relaxed);
     HUGE_PAGES.store(huge_pages, Ordering::Relaxed);
 }
@@ -125,11 +125,11 @@ unsafe fn unmap(start: *mut u8, bytes: usize) {
 fn allocate(layout: Layout, zeroed: bool) -> *mut u8 {
     let huge = HUGE_PAGES.load(Ordering::Relaxed);
     let source = SOURCE.load(Ordering::Relaxed);
-    if source == Source::Mimalloc as u8 {
+    if source == Origin::Mimalloc as u8 {
         return allocate_mimalloc(layout, huge, zeroed);
     }
     let class = class_of(layout.size());
-    if source == Source::Pool as u8
+    if source == Origin::Pool as u8
         && let Some(start) = POOL[usize::from(huge)][class].pop()
     {
         let start = start as *mut u8;
@@ -184,7 +184,7 @@ unsafe fn release(start: *mut u8, layout: Layout) {
     }
     let class = class_of(layout.size());
     let bytes = class_bytes(class);
-    if SOURCE.load(Ordering::Relaxed) == Source::Pool as u8 {
+    if SOURCE.load(Ordering::Relaxed) == Origin::Pool as u8 {
         // SAFETY: the footer was written when the block was mapped.
         let huge = unsafe { start.add(bytes).read() };
         POOL[usize::from(huge)][class].push(start as usize);
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn blocks_are_reused_zeroed_when_asked_and_freed_from_any_source() {
         let layout = Layout::from_size_align(3 * LARGE, 64).unwrap();
-        for source in [Source::Pool, Source::Mimalloc, Source::System] {
+        for source in [Origin::Pool, Origin::Mimalloc, Origin::System] {
             for huge in [false, true] {
                 set(source, huge);
                 for _ in 0..3 {
@@ -286,7 +286,7 @@ mod tests {
                         let block = ProcessAllocator.realloc(block, layout, 9 * LARGE);
                         assert_eq!(block.add(layout.size() - 1).read(), 7);
                         let larger = Layout::from_size_align(9 * LARGE, 64).unwrap();
-                        set(Source::Pool, huge);
+                        set(Origin::Pool, huge);
                         ProcessAllocator.dealloc(block, larger);
                         set(source, huge);
                     }
@@ -294,6 +294,6 @@ mod tests {
             }
         }
         trim();
-        set(Source::Pool, true);
+        set(Origin::Pool, true);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{DataType, LONG_PAGE_BYTES, PAGE_BYTES};
 
-/// A page that does not follow the format. One line: where, what, and how to mend it.
+/// A page that does not follow the format. One line: where, what, and how to fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("page {page}, byte {byte} of the page (byte {} of the file): {fault}", .page * PAGE_BYTES + .byte)]
 pub struct PageError {
@@ -47,7 +47,7 @@ pub enum PageFault {
     /// The bitmap has another number of set bits than the header says there are values.
     #[error(
         "the bitmap marks {marked} of {rows} rows as valid, but the header says {values} values; \
-         set n_v to the number of set bits, or mend the bitmap"
+         set n_v to the number of set bits, or fix the bitmap"
     )]
     BitmapContradictsHeader {
         /// n_r.

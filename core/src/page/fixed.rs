@@ -45,6 +45,15 @@ impl Page {
         &room[..(self.header().1 as usize).min(room.len())]
     }
 
+    /// The value in a slot of a page of a fixed-width column; `None` where the row is NULL.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    #[inline]
+    pub fn fixed_at<T: Fixed>(&self, slot: usize) -> Option<T> {
+        self.rank_of(slot).map(|rank| self.fixed()[rank])
+    }
+
     /// The room for values between the header and the end of the page, to be written.
     #[inline]
     pub fn fixed_mut<T: Fixed>(&mut self) -> &mut [T] {

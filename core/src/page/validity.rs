@@ -25,6 +25,25 @@ impl Page {
     }
 }
 
+impl Page {
+    /// Whether the row in a slot is NULL. `slot` must be below [`Page::rows`], else this may panic.
+    #[inline]
+    pub fn is_null(&self, slot: usize) -> bool {
+        self.has_nulls() && !self.validity().is_valid(slot)
+    }
+
+    /// The place of a slot's value among the page's dense values; `None` where the row is NULL. `slot` must be below
+    /// [`Page::rows`], else this may panic.
+    #[inline]
+    pub fn rank_of(&self, slot: usize) -> Option<usize> {
+        if !self.has_nulls() {
+            return Some(slot);
+        }
+        let validity = self.validity();
+        validity.is_valid(slot).then(|| validity.rank(slot))
+    }
+}
+
 impl<'a> Validity<'a> {
     /// The rows that the bitmap speaks of.
     #[inline]

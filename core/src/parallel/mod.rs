@@ -10,6 +10,6 @@ mod tasks;
 mod team;
 
 pub use assisted::assisted;
-pub use morsel::{MorselSize, Morsels, Sharing, morsels};
+pub use morsel::{Division, MorselSize, Morsels, Sharing};
 pub use tasks::Tasks;
 pub use team::{StartError, Team, ThreadStart};

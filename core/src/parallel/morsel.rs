@@ -13,17 +13,17 @@ pub enum Sharing {
     /// One atomic counter that all workers advance (R8.2).
     #[default]
     Counter,
-    /// A crossbeam deque a worker, filled with a contiguous share; who runs dry steals.
+    /// A crossbeam deque per worker, filled with a contiguous share; who runs dry steals.
     Deques,
-    /// A contiguous share a worker and no more.
+    /// A contiguous share per worker and no more.
     Static,
 }
 
 /// Units of work that a worker takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MorselSize {
-    /// max(256, units / (workers × 16)), as in the source (R8.2).
-    Source,
+    /// max(256, units / (workers × 16)), as in the contest engine (R8.2).
+    Contest,
     /// So many units.
     Units(usize),
 }
@@ -35,56 +35,97 @@ impl Default for MorselSize {
 }
 
 impl MorselSize {
-    /// Units a morsel of `total` units shared by `workers`.
+    /// Units of a morsel of `total` units shared by `workers`.
     pub fn units(self, total: usize, workers: usize) -> usize {
         match self {
-            Self::Source => (total / (workers.max(1) * 16)).max(256),
+            Self::Contest => (total / (workers.max(1) * 16)).max(256),
             Self::Units(units) => units.max(1),
         }
     }
 }
 
-/// Divides `0..total` into morsels of `size` units and returns an iterator over them for each worker. Together the
-/// iterators yield every unit once.
-pub fn morsels(total: usize, size: usize, workers: usize, sharing: Sharing) -> Vec<Morsels> {
-    let size = size.max(1);
-    let workers = workers.max(1);
-    let blocks = total.div_ceil(size);
-    let share = |worker: usize| blocks * worker / workers..blocks * (worker + 1) / workers;
-    let ways: Vec<Way> = match sharing {
-        Sharing::Counter => {
-            let next = Arc::new(CachePadded::new(AtomicUsize::new(0)));
-            (0..workers).map(|_| Way::Counter(next.clone())).collect()
+/// How the work of a phase is divided: among how many workers, in which way, and how much of it at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    /// Workers, at least one.
+    pub workers: usize,
+    /// How they share the work.
+    pub sharing: Sharing,
+    /// Units that one takes at a time.
+    pub morsel: MorselSize,
+}
+
+impl Division {
+    /// Whoever is free takes the next morsel.
+    pub fn counter(workers: usize) -> Self {
+        Self {
+            workers,
+            sharing: Sharing::Counter,
+            morsel: MorselSize::default(),
         }
-        Sharing::Static => (0..workers)
-            .map(|worker| Way::Static(share(worker)))
-            .collect(),
-        Sharing::Deques => {
-            let queues: Vec<Worker<usize>> = (0..workers).map(|_| Worker::new_fifo()).collect();
-            let stealers: Arc<Vec<Stealer<usize>>> =
-                Arc::new(queues.iter().map(Worker::stealer).collect());
-            queues
-                .into_iter()
-                .enumerate()
-                .map(|(worker, queue)| {
+    }
+
+    /// A contiguous share for each worker, the same each time.
+    pub fn fixed(workers: usize) -> Self {
+        Self {
+            sharing: Sharing::Static,
+            ..Self::counter(workers)
+        }
+    }
+
+    /// All of it for one worker.
+    pub fn whole() -> Self {
+        Self::fixed(1).by(usize::MAX)
+    }
+
+    /// The same, so many units at a time.
+    #[must_use]
+    pub fn by(self, units: usize) -> Self {
+        Self {
+            morsel: MorselSize::Units(units),
+            ..self
+        }
+    }
+
+    /// Divides `0..total` into morsels and returns an iterator over them for each worker. Together the iterators yield
+    /// every unit once.
+    pub fn morsels(self, total: usize) -> Vec<Morsels> {
+        let workers = self.workers.max(1);
+        let size = self.morsel.units(total, workers);
+        let blocks = total.div_ceil(size);
+        let share = |worker: usize| blocks * worker / workers..blocks * (worker + 1) / workers;
+        let ways: Vec<Way> = match self.sharing {
+            Sharing::Counter => {
+                let next = Arc::new(CachePadded::new(AtomicUsize::new(0)));
+                (0..workers).map(|_| Way::Counter(next.clone())).collect()
+            }
+            Sharing::Static => (0..workers)
+                .map(|worker| Way::Static(share(worker)))
+                .collect(),
+            Sharing::Deques => {
+                let queues: Vec<Worker<usize>> = (0..workers).map(|_| Worker::new_fifo()).collect();
+                let stealers: Arc<Vec<Stealer<usize>>> =
+                    Arc::new(queues.iter().map(Worker::stealer).collect());
+                let filled = queues.into_iter().enumerate().map(|(worker, queue)| {
                     share(worker).for_each(|block| queue.push(block));
                     Way::Deques {
                         queue,
                         stealers: stealers.clone(),
                         worker,
                     }
-                })
-                .collect()
-        }
-    };
-    ways.into_iter()
-        .map(|way| Morsels {
-            way,
-            total,
-            size,
-            blocks,
-        })
-        .collect()
+                });
+                filled.collect()
+            }
+        };
+        ways.into_iter()
+            .map(|way| Morsels {
+                way,
+                total,
+                size,
+                blocks,
+            })
+            .collect()
+    }
 }
 
 enum Way {
@@ -157,7 +198,12 @@ mod tests {
                 (100_000, 256, 2),
             ] {
                 let team = Team::new(workers, ThreadStart::Fresh);
-                let shares = team.run(morsels(total, size, workers, sharing), |_, morsels| {
+                let division = Division {
+                    workers,
+                    sharing,
+                    morsel: MorselSize::Units(size),
+                };
+                let shares = team.run(division.morsels(total), |_, morsels| {
                     morsels.flatten().collect::<Vec<_>>()
                 });
                 let mut units: Vec<usize> = shares.into_iter().flatten().collect();
@@ -171,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn the_sources_block_length() {
-        assert_eq!(MorselSize::Source.units(1 << 20, 2), 1 << 15);
-        assert_eq!(MorselSize::Source.units(1000, 2), 256);
+    fn the_contest_engines_block_length() {
+        assert_eq!(MorselSize::Contest.units(1 << 20, 2), 1 << 15);
+        assert_eq!(MorselSize::Contest.units(1000, 2), 256);
     }
 }

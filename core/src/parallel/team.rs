@@ -1,14 +1,14 @@
 //! The threads that work on a join.
 
 use std::fmt;
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use super::tasks::Tasks;
 
 /// How the threads of a phase come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ThreadStart {
-    /// Started for the phase, ended with it, as in the source (R2.2).
+    /// Started for the phase, ended with it, as in the contest engine (R2.2).
     Fresh,
     /// Woken in a rayon pool that outlives the join.
     #[default]
@@ -26,6 +26,15 @@ pub struct StartError {
     pub threads: usize,
     /// What the system said.
     pub reason: String,
+}
+
+impl StartError {
+    fn new(threads: usize, reason: impl fmt::Display) -> Self {
+        Self {
+            threads,
+            reason: reason.to_string(),
+        }
+    }
 }
 
 enum Starter {
@@ -50,16 +59,13 @@ impl Pool {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .spawn_handler(|thread| {
-                let handle = std::thread::Builder::new().spawn(|| thread.run())?;
+                let handle = Builder::new().spawn(|| thread.run())?;
                 handles.push(handle);
                 Ok(())
             })
             .build();
         // After an error, rayon ends those that have started, and dropping `started` waits for them.
-        started.pool = Some(pool.map_err(|error| StartError {
-            threads,
-            reason: error.to_string(),
-        })?);
+        started.pool = Some(pool.map_err(|error| StartError::new(threads, error))?);
         Ok(started)
     }
 
@@ -162,6 +168,11 @@ impl Team {
     ///
     /// The calling thread works too when threads are started afresh, and alone on a single state. A worker's panic is
     /// carried on to the caller.
+    ///
+    /// # Panics
+    ///
+    /// If the work panics, or if the system, which has started as many threads before, does not start them afresh: a
+    /// measurement with fewer threads than it claims would be wrong without a word.
     pub fn run<S, R, F>(&self, states: Vec<S>, work: F) -> Vec<R>
     where
         S: Send,
@@ -199,7 +210,11 @@ impl Team {
                 }
             }),
             Starter::Fresh => std::thread::scope(|scope| {
-                let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+                let start = |_| {
+                    let thread = Builder::new().spawn_scoped(scope, work);
+                    thread.unwrap_or_else(|error| panic!("{}", StartError::new(workers, error)))
+                };
+                let others: Vec<_> = (1..workers).map(start).collect();
                 work();
                 for other in others {
                     other

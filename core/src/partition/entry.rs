@@ -1,9 +1,11 @@
 //! What a list holds of a tuple.
 
+use std::marker::PhantomData;
+
+use bytemuck::Pod;
+
 use crate::key::{Key, Tuple};
 use crate::tag::TagScheme;
-use crate::unchained::{Scheme, SlotPart};
-use bytemuck::Pod;
 
 /// A kind of list entries.
 pub trait Entry: Send + Sync + 'static {
@@ -14,13 +16,13 @@ pub trait Entry: Send + Sync + 'static {
     type Of<K: Key>: Pod + Send + Sync;
 
     /// The entry of a tuple.
-    fn new<K: Key, S: Scheme>(hash: u64, tuple: Tuple<K>, prefix_bits: u32) -> Self::Of<K>;
+    fn new<K: Key>(hash: u64, tuple: Tuple<K>, prefix_bits: u32) -> Self::Of<K>;
 
     /// The tuple of an entry.
     fn tuple<K: Key>(entry: &Self::Of<K>) -> Tuple<K>;
 
-    /// Counts an entry, whose key has this hash, into its slot and ORs its tag in.
-    fn count<K: Key, S: Scheme>(hash: u64, entry: &Self::Of<K>, slots: &mut SlotPart<'_, S>);
+    /// The tag of an entry, if it is kept.
+    fn tag<K: Key>(entry: &Self::Of<K>) -> Option<u16>;
 }
 
 /// The tuple alone; hash and tag are computed again when they are needed.
@@ -33,7 +35,7 @@ impl Entry for Plain {
     type Of<K: Key> = Tuple<K>;
 
     #[inline(always)]
-    fn new<K: Key, S: Scheme>(_: u64, tuple: Tuple<K>, _: u32) -> Tuple<K> {
+    fn new<K: Key>(_: u64, tuple: Tuple<K>, _: u32) -> Tuple<K> {
         tuple
     }
 
@@ -43,14 +45,14 @@ impl Entry for Plain {
     }
 
     #[inline(always)]
-    fn count<K: Key, S: Scheme>(hash: u64, _: &Tuple<K>, slots: &mut SlotPart<'_, S>) {
-        slots.count(hash);
+    fn tag<K: Key>(_: &Tuple<K>) -> Option<u16> {
+        None
     }
 }
 
-/// The tuple and its tag, as in the source (R3.2): 12 bytes for an INT32 key.
+/// The tuple and its tag of scheme `T`, as in the contest engine (R3.2): 12 bytes for an INT32 key.
 #[derive(Debug, Clone, Copy)]
-pub struct Tagged;
+pub struct Tagged<T>(PhantomData<fn() -> T>);
 
 /// A tuple and its tag; the tag is as wide as the key, so that there is no padding.
 #[derive(Debug, Clone, Copy)]
@@ -65,16 +67,16 @@ unsafe impl<K: Key> bytemuck::Zeroable for TaggedTuple<K> {}
 // SAFETY: repr(C) of Pod fields: a tuple, then a tag as wide as each of its two fields, so no padding.
 unsafe impl<K: Key> Pod for TaggedTuple<K> {}
 
-impl Entry for Tagged {
+impl<T: TagScheme> Entry for Tagged<T> {
     const KEEPS_TAG: bool = true;
 
     type Of<K: Key> = TaggedTuple<K>;
 
     #[inline(always)]
-    fn new<K: Key, S: Scheme>(hash: u64, tuple: Tuple<K>, prefix_bits: u32) -> TaggedTuple<K> {
+    fn new<K: Key>(hash: u64, tuple: Tuple<K>, prefix_bits: u32) -> TaggedTuple<K> {
         TaggedTuple {
             tuple,
-            tag: K::row(u32::from(S::Tags::tag(hash, prefix_bits))),
+            tag: K::row(u32::from(T::tag(hash, prefix_bits))),
         }
     }
 
@@ -84,7 +86,7 @@ impl Entry for Tagged {
     }
 
     #[inline(always)]
-    fn count<K: Key, S: Scheme>(hash: u64, entry: &TaggedTuple<K>, slots: &mut SlotPart<'_, S>) {
-        slots.count_tagged(hash, K::row_id(entry.tag) as u16);
+    fn tag<K: Key>(entry: &TaggedTuple<K>) -> Option<u16> {
+        Some(K::row_id(entry.tag) as u16)
     }
 }

@@ -3,12 +3,12 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use crate::input::KeySource;
+use crate::hash::KeyHash;
+use crate::input::{HashedKeys, KeySource};
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{OutOfMemory, UninitBuffer};
-use crate::parallel::{MorselSize, Sharing};
-use crate::unchained::{HashedKeys, Scheme};
+use crate::parallel::Division;
 use bytemuck::Pod;
 
 use super::combine::Lines;
@@ -49,24 +49,24 @@ impl<T: Pod> Places<'_, T> {
     #[inline(never)]
     fn push_lines(&mut self, part: usize, entries: &[T]) {
         let place = self.0[part].split_off_mut(..entries.len());
-        crate::stream::stream_copy(place.expect("the histograms add up"), entries);
+        crate::streaming_store::stream_copy(place.expect("the histograms add up"), entries);
     }
 }
 
 /// Phase 1 in two passes over the input; each worker sees the same rows in both.
-pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
+pub(super) fn partition<K: Key, H: KeyHash, E: Entry>(
     source: &dyn KeySource<K>,
     plan: &Partitioning,
     context: &Context<'_>,
 ) -> Result<Partitioned<E::Of<K>>, JoinError> {
-    let cursors = || source.cursors(plan.workers, Sharing::Static, MorselSize::default());
+    let cursors = || source.cursors(Division::fixed(plan.workers));
     let histograms = context.team.run(cursors(), |_, mut cursor| {
         let mut histogram = vec![0_usize; plan.parts()];
         let mut hashed = HashedKeys::default();
         let prefix = plan.prefix();
         while let Some(block) = cursor.next_block() {
             let counts = &mut histogram[..];
-            hashed.for_each::<S::Hash, K>(block, |hash, _| {
+            hashed.for_each::<H, K>(block, |hash, _| {
                 // SAFETY: a hash has one of the plan's partitions.
                 unsafe { *counts.get_unchecked_mut(prefix.part(hash)) += 1 };
             });
@@ -103,15 +103,15 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
             .transpose()?;
         while let Some(block) = cursor.next_block() {
             match &mut lines {
-                None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                None => hashed.for_each::<H, K>(block, |hash, tuple| {
+                    let entry = E::new::<K>(hash, tuple, prefix_bits);
                     places.push(prefix.part(hash), entry);
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
-                    hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    hashed.for_each::<H, K>(block, |hash, tuple| {
                         let part = prefix.part(hash);
-                        let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                        let entry = E::new::<K>(hash, tuple, prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
                         unsafe { pusher.push(part, entry, |full| places.push_lines(part, full)) };
                     });
@@ -122,7 +122,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry>(
             for (part, rest) in lines.rest() {
                 rest.iter().for_each(|&entry| places.push(part, entry));
             }
-            crate::stream::fence();
+            crate::streaming_store::fence();
         }
         assert!(
             places.0.iter().all(|place| place.is_empty()),

@@ -1,15 +1,16 @@
-//! A list of chunks a partition a thread (level 3), chunks carved from a bump arena (level 2) or allocated one by one.
+//! Each thread has a list of chunks for each partition (level 3), carved from a bump arena (level 2) or allocated one by
+//! one.
 
 use std::mem::MaybeUninit;
 use std::ops::DerefMut;
 
-use crate::input::KeySource;
+use crate::hash::KeyHash;
+use crate::input::{HashedKeys, KeySource};
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory, Reservation};
-use crate::parallel::{MorselSize, Sharing};
-use crate::stream::LINE;
-use crate::unchained::{HashedKeys, Scheme};
+use crate::parallel::Division;
+use crate::streaming_store::LINE;
 use bumpalo::Bump;
 use bytemuck::Pod;
 
@@ -17,7 +18,7 @@ use super::combine::Lines;
 use super::segments::Segments;
 use super::{ChunkSize, Entry, Partitioning};
 
-/// The first block of a thread's arena, as in the source; bumpalo doubles from there.
+/// The first block of a thread's arena, as in the contest engine; bumpalo doubles from there.
 const ARENA_BLOCK: usize = 4 << 20;
 
 /// Where chunks come from.
@@ -37,7 +38,7 @@ pub(super) fn arenas(workers: usize) -> Vec<Bump> {
     (0..workers).map(|_| Bump::new()).collect()
 }
 
-/// Level 2 off: an allocation a chunk.
+/// Level 2 off: an allocation per chunk.
 pub(super) struct Boxes;
 
 impl<'a, T: Pod + Send + Sync> Chunks<T> for Arena<'a> {
@@ -125,7 +126,7 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
             return;
         }
         let list = &mut self.lists[part];
-        crate::stream::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
+        crate::streaming_store::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
         list.used += line.len();
     }
 
@@ -159,7 +160,7 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
 }
 
 /// Phase 1: every worker pushes the entries of its blocks onto its own lists (R3.2).
-pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
+pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
     source: &dyn KeySource<K>,
     chunks: Vec<C>,
     plan: &Partitioning,
@@ -174,7 +175,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
     };
     // Whole lines, so that lines need not be divided.
     let lines = |entries: usize| entries.max(1).next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
-    let cursors = source.cursors(plan.workers, Sharing::Counter, MorselSize::default());
+    let cursors = source.cursors(Division::counter(plan.workers));
     let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
     let lists = context.team.run(states, |_, (mut cursor, chunks)| {
         let mut writer = Writer {
@@ -205,14 +206,14 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
                 return Err(error);
             }
             match &mut lines {
-                None => hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
-                    writer.push(prefix.part(hash), E::new::<K, S>(hash, tuple, prefix_bits));
+                None => hashed.for_each::<H, K>(block, |hash, tuple| {
+                    writer.push(prefix.part(hash), E::new::<K>(hash, tuple, prefix_bits));
                 }),
                 Some(lines) => {
                     let mut pusher = lines.pusher();
-                    hashed.for_each::<S::Hash, K>(block, |hash, tuple| {
+                    hashed.for_each::<H, K>(block, |hash, tuple| {
                         let part = prefix.part(hash);
-                        let entry = E::new::<K, S>(hash, tuple, prefix_bits);
+                        let entry = E::new::<K>(hash, tuple, prefix_bits);
                         // SAFETY: a hash has one of the plan's partitions.
                         unsafe { pusher.push(part, entry, |full| writer.push_lines(part, full)) };
                     });
@@ -223,7 +224,7 @@ pub(super) fn partition<K: Key, S: Scheme, E: Entry, C: Chunks<E::Of<K>>>(
             for (part, rest) in lines.rest() {
                 rest.iter().for_each(|&entry| writer.push(part, entry));
             }
-            crate::stream::fence();
+            crate::streaming_store::fence();
         }
         match writer.error {
             Some(error) => Err(error),

@@ -12,15 +12,15 @@ mod segments;
 pub use entry::{Entry, Plain, Tagged, TaggedTuple};
 pub use segments::Segments;
 
+use crate::hash::KeyHash;
 use crate::input::KeySource;
 use crate::join::{Context, JoinError};
 use crate::key::Key;
-use crate::unchained::Scheme;
 
 /// How entries are collected by partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Collect {
-    /// Lists of chunks carved from a bump arena a thread: levels 2 and 3 of the slab allocator (R4.3).
+    /// Lists of chunks carved from a bump arena per thread: levels 2 and 3 of the slab allocator (R4.3).
     #[default]
     Arena,
     /// Lists of chunks allocated one by one: level 2 off.
@@ -37,7 +37,7 @@ pub enum ChunkSize {
     /// do, a quarter of it.
     #[default]
     Expected,
-    /// So many entries; 256 in the source.
+    /// So many entries; 256 in the contest engine.
     Entries(usize),
 }
 
@@ -90,7 +90,7 @@ impl Partitioning {
     }
 
     /// Partitions the keys of `source` and calls `with` with the partitions, whose memory is given back afterwards.
-    pub fn collect<K: Key, S: Scheme, E: Entry, R>(
+    pub fn collect<K: Key, H: KeyHash, E: Entry, R>(
         &self,
         source: &dyn KeySource<K>,
         context: &Context<'_>,
@@ -98,18 +98,18 @@ impl Partitioning {
     ) -> Result<R, JoinError> {
         match self.collect {
             Collect::Exact if source.rows().is_some() => {
-                let entries = exact::partition::<K, S, E>(source, self, context)?;
+                let entries = exact::partition::<K, H, E>(source, self, context)?;
                 with(&entries.segments())
             }
             Collect::Boxes => {
                 let chunks = (0..self.workers).map(|_| lists::Boxes).collect();
-                let lists = lists::partition::<K, S, E, _>(source, chunks, self, context)?;
+                let lists = lists::partition::<K, H, E, _>(source, chunks, self, context)?;
                 with(&lists::segments(&lists))
             }
             Collect::Arena | Collect::Exact => {
                 let mut arenas = lists::arenas(self.workers);
                 let chunks = arenas.iter_mut().map(lists::Arena).collect();
-                let lists = lists::partition::<K, S, E, _>(source, chunks, self, context)?;
+                let lists = lists::partition::<K, H, E, _>(source, chunks, self, context)?;
                 with(&lists::segments(&lists))
             }
         }

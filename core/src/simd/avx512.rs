@@ -3,23 +3,17 @@
 use std::arch::x86_64::*;
 
 use super::{Lanes, WithLanes};
-use crate::join::{Aggregate, Pair};
 use crate::key::{Key, Tuple};
+use crate::output::{Aggregate, Pair};
 
 #[derive(Clone, Copy)]
 pub(super) struct Avx512;
-
-/// Whether the machine has the instructions that [`run`] needs.
-#[inline]
-pub(super) fn available() -> bool {
-    is_x86_feature_detected!("avx512f") && super::avx2::available()
-}
 
 /// Runs `work`, compiled for AVX-512.
 ///
 /// # Safety
 ///
-/// The instructions are [`available`].
+/// [`crate::cpu::has_avx512`].
 #[target_feature(enable = "avx512f,avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn run(work: impl WithLanes) {
     work.run::<Avx512>();

@@ -4,8 +4,8 @@ use std::mem::MaybeUninit;
 
 use super::{Lanes, MAX_LANES};
 use crate::input::BlockRows;
-use crate::join::{Pair, Sink};
 use crate::key::{Key, Tuple};
+use crate::output::{Pair, Sink};
 
 /// Pairs that are kept before the sink gets them: 4 KiB, which stay in L1 beside a small table.
 const ROOM: usize = 512;

@@ -18,8 +18,9 @@ pub use matches::Matches;
 
 use std::fmt;
 
-use crate::join::{Aggregate, Pair};
+use crate::cpu::{has_avx2, has_avx512};
 use crate::key::{Key, Tuple};
+use crate::output::{Aggregate, Pair};
 
 /// The most tuples that are compared at once: a tuple store has as many behind its last one, so that a probe may read
 /// that far from any place without looking first.
@@ -113,10 +114,8 @@ impl Compare {
     /// What this machine has of it.
     pub fn available(self) -> Self {
         match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if avx512::available() => Self::Avx512,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 if avx2::available() => Self::Avx2,
+            Self::Avx512 if has_avx512() => Self::Avx512,
+            Self::Avx2 | Self::Avx512 if has_avx2() => Self::Avx2,
             Self::Avx2 | Self::Avx512 => Self::BranchFree,
             Self::Loop | Self::BranchFree => self,
         }

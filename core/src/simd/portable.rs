@@ -1,14 +1,14 @@
 //! Lanes on any machine.
 
 use super::Lanes;
-use crate::join::{Aggregate, Pair, Sink};
 use crate::key::{Key, Tuple};
+use crate::output::{Aggregate, Pair, Sink};
 
 /// One tuple, with a branch: what a plain loop does.
 #[derive(Clone, Copy)]
 pub(super) struct One;
 
-/// Two tuples without a branch: at one slot a tuple, most ranges hold no more.
+/// Two tuples without a branch: at one slot per tuple, most ranges hold no more.
 #[derive(Clone, Copy)]
 pub(super) struct Two;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::input::BlockRows;
-use crate::join::Sink;
+use crate::output::Sink;
 use proptest::prelude::*;
 
 #[derive(Default, Debug, PartialEq, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::{PageOffsets, Value, Values};
+use super::{PageOffsets, PagedColumn, Value, Values};
 use crate::page::{
     DataType, Fixed, FixedWriter, Page, PageError, VarcharWriter, full_page, rows_per_full_page,
     validate,
@@ -164,6 +164,14 @@ impl Column {
     /// The lookup from rows to pages.
     pub fn offsets(&self) -> PageOffsets {
         PageOffsets::new(self.pages())
+    }
+
+    /// The pages, with the lookup from rows to them.
+    ///
+    /// # Panics
+    /// If there are more than `u32::MAX` rows, which no table has.
+    pub fn paged(&self) -> PagedColumn<'_> {
+        PagedColumn::new(self).expect("a table holds at most u32::MAX rows")
     }
 
     /// All rows in order.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::page::{PAGE_BYTES, PageError};
 
-/// A table that cannot be made, read or written. One line: what, where, and how to mend it.
+/// A table that cannot be made, read or written. One line: what, where, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
@@ -106,7 +106,7 @@ pub enum TableError {
     /// A pages file with more or fewer pages than the table says.
     #[error(
         "{}, column {column:?}: {found} pages, but the table says {expected}; \
-         copy or write the file again, or mend \"pages\"",
+         copy or write the file again, or fix \"pages\"",
         .path.display()
     )]
     PageCount {
@@ -132,7 +132,7 @@ pub enum TableError {
     /// A column with more or fewer rows than the table.
     #[error(
         "{}, column {column:?}: {found} rows in {pages} pages, but the table says {expected}; \
-         copy or write the file again, or mend \"num_rows\"",
+         copy or write the file again, or fix \"num_rows\"",
         .path.display()
     )]
     RowCount {

@@ -1,8 +1,8 @@
-//! Table folders: `table.json` and one file of raw pages a column.
+//! Table folders: `table.json` and one file of raw pages per column.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,15 +34,21 @@ impl TableMeta {
     }
 }
 
-/// Opens a regular file. Anything else is refused before it is opened: a pipe that nobody writes to would never open, and
-/// a device never end.
+/// Opens a file; `None` if it is no regular one. That is found out before it is opened: a pipe that nobody writes to would
+/// never open, and a device never end.
+///
+/// # Errors
+/// If it is not there, or the system refuses.
+pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    let regular = fs::metadata(path)?.is_file();
+    regular.then(|| File::open(path)).transpose()
+}
+
 fn open_file(path: &Path) -> Result<File, TableError> {
-    let metadata = fs::metadata(path).map_err(TableError::io("read", path))?;
-    if !metadata.is_file() {
-        let path = path.to_owned();
-        return Err(TableError::NoFile { path });
-    }
-    File::open(path).map_err(TableError::io("read", path))
+    let file = open_regular(path).map_err(TableError::io("read", path))?;
+    file.ok_or_else(|| TableError::NoFile {
+        path: path.to_owned(),
+    })
 }
 
 impl Table {

@@ -6,6 +6,7 @@ mod error;
 mod folder;
 mod meta;
 mod offsets;
+mod paged;
 mod value;
 
 use std::collections::HashSet;
@@ -13,9 +14,12 @@ use std::collections::HashSet;
 pub use builder::{ColumnBuilder, TypeMismatch};
 pub use column::Column;
 pub use error::TableError;
-pub use folder::{TABLE_FILE, discard_unfinished, partial_prefix, write_folder, write_pages};
+pub use folder::{
+    TABLE_FILE, discard_unfinished, open_regular, partial_prefix, write_folder, write_pages,
+};
 pub use meta::{ColumnMeta, TableMeta};
 pub use offsets::PageOffsets;
+pub use paged::PagedColumn;
 pub use value::{Value, Values};
 
 /// A table: columns of equally many rows.

@@ -1,7 +1,5 @@
 //! From rows to pages.
 
-use std::ops::Range;
-
 use crate::page::Page;
 
 /// The prefix sum of page row counts (R1.1): page p holds the rows `starts[p]..starts[p + 1]`.
@@ -10,10 +8,18 @@ use crate::page::Page;
 #[derive(Clone, Debug)]
 pub struct PageOffsets {
     starts: Box<[u32]>,
-    /// Where all pages but the last hold the same number of rows d > 1, as those of a column without
-    /// NULLs do: 2^64 / d rounded up, which divides any `u32` exactly by a multiplication (Lemire,
-    /// Kaser, Kurz 2019). Otherwise 0.
-    reciprocal: u64,
+    lookup: Lookup,
+}
+
+/// How the page of a row is found.
+#[derive(Clone, Debug)]
+enum Lookup {
+    /// By a multiplication, where all pages but the last hold the same number of rows d > 1, as those of a column without
+    /// NULLs do: with 2^64 / d rounded up, which divides any `u32` exactly (Lemire, Kaser, Kurz 2019).
+    Reciprocal(u64),
+    /// Between two pages: of each run of 2^`shift` rows, about as many as a page has, the page of the first; and at last the
+    /// page of the last row.
+    Hints { shift: u32, pages: Box<[u32]> },
 }
 
 impl PageOffsets {
@@ -22,28 +28,23 @@ impl PageOffsets {
     /// # Panics
     /// If they hold more than `u32::MAX` rows, which no table does.
     pub fn new(pages: &[Page]) -> PageOffsets {
-        PageOffsets::from_row_counts(pages.iter().map(Page::rows))
+        let offsets = PageOffsets::from_row_counts(pages.iter().map(Page::rows));
+        offsets.expect("a table holds at most u32::MAX rows")
     }
 
-    /// The offsets of pages with these numbers of rows.
-    ///
-    /// # Panics
-    /// As [`PageOffsets::new`].
-    pub fn from_row_counts(counts: impl ExactSizeIterator<Item = usize>) -> PageOffsets {
+    /// The offsets of pages with these numbers of rows, `None` if these are more than `u32::MAX` in all.
+    pub fn from_row_counts(counts: impl ExactSizeIterator<Item = usize>) -> Option<PageOffsets> {
         let mut starts = Vec::with_capacity(counts.len() + 1);
         let mut next = 0u32;
         starts.push(next);
         for rows in counts {
-            let end = u32::try_from(rows)
-                .ok()
-                .and_then(|rows| next.checked_add(rows));
-            next = end.expect("a table holds at most u32::MAX rows");
+            next = next.checked_add(u32::try_from(rows).ok()?)?;
             starts.push(next);
         }
-        PageOffsets {
-            reciprocal: reciprocal(&starts),
+        Some(PageOffsets {
+            lookup: reciprocal(&starts).map_or_else(|| hints(&starts), Lookup::Reciprocal),
             starts: starts.into(),
-        }
+        })
     }
 
     /// The number of rows.
@@ -52,22 +53,10 @@ impl PageOffsets {
         self.starts[self.starts.len() - 1]
     }
 
-    /// The number of pages.
-    #[inline]
-    pub fn page_count(&self) -> usize {
-        self.starts.len() - 1
-    }
-
     /// The first row of each page, and at last the number of rows.
     #[inline]
     pub fn starts(&self) -> &[u32] {
         &self.starts
-    }
-
-    /// The rows of a page.
-    #[inline]
-    pub fn rows_of(&self, page: usize) -> Range<u32> {
-        self.starts[page]..self.starts[page + 1]
     }
 
     /// The page that holds a row, and the row's slot in it.
@@ -76,49 +65,42 @@ impl PageOffsets {
     /// If `row` is not below [`PageOffsets::row_count`].
     #[inline]
     pub fn locate(&self, row: u32) -> (usize, usize) {
-        assert!(row < self.row_count(), "no such row");
-        let page = if self.reciprocal != 0 {
-            ((u128::from(self.reciprocal) * u128::from(row)) >> 64) as usize
-        } else {
-            self.starts.partition_point(|&start| start <= row) - 1
+        let rows = self.row_count();
+        assert!(row < rows, "no row {row} of {rows}");
+        let page = match &self.lookup {
+            Lookup::Reciprocal(reciprocal) => {
+                ((u128::from(*reciprocal) * u128::from(row)) >> 64) as usize
+            }
+            Lookup::Hints { shift, pages } => {
+                let run = (row >> shift) as usize;
+                let (first, last) = (pages[run] as usize, pages[run + 1] as usize);
+                first + self.starts[first + 1..=last].partition_point(|&start| start <= row)
+            }
         };
         (page, (row - self.starts[page]) as usize)
     }
-
-    /// The pages that a range of rows lies in, each with its slots in that range. This is how a morsel
-    /// becomes runs of dense values.
-    ///
-    /// # Panics
-    /// If the range ends beyond [`PageOffsets::row_count`].
-    pub fn slots_in(&self, rows: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
-        let Range { start, end } = rows;
-        assert!(end <= self.row_count(), "no such row");
-        let first = if start < end {
-            self.locate(start).0
-        } else {
-            self.page_count()
-        };
-        (first..self.page_count())
-            .map(move |page| {
-                let of_page = self.rows_of(page);
-                let slot =
-                    |row: u32| (row.clamp(of_page.start, of_page.end) - of_page.start) as usize;
-                (page, slot(start)..slot(end))
-            })
-            .take_while(move |&(page, _)| self.starts[page] < end)
-            .filter(|(_, slots)| !slots.is_empty())
-    }
 }
 
-fn reciprocal(starts: &[u32]) -> u64 {
+fn reciprocal(starts: &[u32]) -> Option<u64> {
     let rows = starts.windows(2).map(|pair| pair[1] - pair[0]);
-    let Some(first) = rows.clone().next() else {
-        return 0;
-    };
-    let (full, last) = (starts.len() - 2, rows.clone().next_back().unwrap_or(0));
-    if first > 1 && last <= first && rows.take(full).all(|rows| rows == first) {
-        u64::MAX / u64::from(first) + 1
-    } else {
-        0
+    let (first, last) = (rows.clone().next()?, rows.clone().next_back()?);
+    let uniform = rows.take(starts.len() - 2).all(|rows| rows == first);
+    (first > 1 && last <= first && uniform).then(|| u64::MAX / u64::from(first) + 1)
+}
+
+fn hints(starts: &[u32]) -> Lookup {
+    let rows = starts[starts.len() - 1] as usize;
+    let shift = (rows / starts.len()).max(1).ilog2();
+    let mut page = 0;
+    let firsts = (0..rows).step_by(1 << shift).chain(rows.checked_sub(1));
+    let pages = firsts.map(|row| {
+        while starts[page + 1] as usize <= row {
+            page += 1;
+        }
+        page as u32
+    });
+    Lookup::Hints {
+        shift,
+        pages: pages.collect(),
     }
 }

@@ -26,14 +26,10 @@ impl<'a> Value<'a> {
         let page = &pages[0];
         assert!(slot < page.rows(), "no such row");
         match page.kind() {
-            PageKind::Plain => {
-                let validity = page.validity();
-                if validity.is_valid(slot) {
-                    Value::of_page(data_type, page, validity.rank(slot))
-                } else {
-                    Value::Null
-                }
-            }
+            PageKind::Plain => match page.rank_of(slot) {
+                Some(rank) => Value::of_page(data_type, page, rank),
+                None => Value::Null,
+            },
             PageKind::LongFirst | PageKind::LongNext => Value::Varchar(long_string(pages)),
         }
     }

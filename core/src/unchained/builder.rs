@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::{PADDING, Scheme, Unchained, slot};
-use crate::directory::{BlankPart, DirectoryLayout, DirectoryPart};
+use crate::directory::{DirectoryLayout, DirectoryPart};
 use crate::key::{Key, Tuple};
 use crate::memory::{Memory, OutOfMemory, UninitBuffer};
 use crate::tag::TagScheme;
@@ -50,25 +50,27 @@ impl<K: Key, S: Scheme> UnchainedBuilder<K, S> {
     /// # Panics
     ///
     /// If there are not 2^`part_bits` lengths, or they do not add up to what was allocated.
-    pub fn table_parts(&mut self, part_bits: u32, lens: &[usize]) -> Vec<BlankTable<'_, K, S>> {
+    pub fn table_parts(
+        &mut self,
+        part_bits: u32,
+        lens: &[usize],
+    ) -> Vec<(BlankSlots<'_, S>, StorePart<'_, K>)> {
         let tuples = self.tuples.as_mut().expect("the tuple store is allocated");
         let total = tuples.len() - PADDING;
         assert_eq!(lens.len(), 1 << part_bits, "a length for every part");
         assert_eq!(lens.iter().sum::<usize>(), total, "every tuple in a part");
         let mut left: &mut [_] = &mut tuples[..total];
-        let mut start = 0;
+        let mut end = 0;
+        let stores = lens.iter().map(|&len| {
+            end += len;
+            StorePart {
+                store: left.split_off_mut(..len).expect("lengths were checked"),
+                start: end - len,
+            }
+        });
         slot_parts::<S>(&mut self.directory, self.prefix_bits, part_bits)
             .into_iter()
-            .zip(lens)
-            .map(|(slots, &len)| {
-                let store = left.split_off_mut(..len).expect("lengths were checked");
-                start += len;
-                BlankTable {
-                    slots,
-                    store,
-                    start: start - len,
-                }
-            })
+            .zip(stores)
             .collect()
     }
 
@@ -103,32 +105,24 @@ fn slot_parts<S: Scheme>(
     S::Directory::parts(directory, slots)
         .into_iter()
         .enumerate()
-        .map(|(index, entries)| BlankSlots {
-            entries,
-            first_slot: index * slots,
-            prefix_bits,
+        .map(|(index, entries)| {
+            BlankSlots(SlotPart {
+                entries,
+                first_slot: index * slots,
+                prefix_bits,
+            })
         })
         .collect()
 }
 
-/// A part of a directory whose slots hold anything yet.
-type Blank<'a, S> = <<S as Scheme>::Directory as DirectoryLayout>::Blank<'a>;
-
 /// One writer's share of a directory: consecutive slots, to be cleared before anything is counted.
-pub struct BlankSlots<'a, S: Scheme + 'a> {
-    entries: Blank<'a, S>,
-    first_slot: usize,
-    prefix_bits: u32,
-}
+pub struct BlankSlots<'a, S: Scheme + 'a>(SlotPart<'a, S>);
 
 impl<'a, S: Scheme> BlankSlots<'a, S> {
     /// The slots, empty.
-    pub fn clear(self) -> SlotPart<'a, S> {
-        SlotPart {
-            entries: self.entries.clear(),
-            first_slot: self.first_slot,
-            prefix_bits: self.prefix_bits,
-        }
+    pub fn clear(mut self) -> SlotPart<'a, S> {
+        self.0.entries.clear();
+        self.0
     }
 
     /// The slots as they were left.
@@ -137,18 +131,13 @@ impl<'a, S: Scheme> BlankSlots<'a, S> {
     ///
     /// They have been cleared.
     pub unsafe fn cleared(self) -> SlotPart<'a, S> {
-        SlotPart {
-            // SAFETY: the caller promises that they have been cleared.
-            entries: unsafe { self.entries.cleared() },
-            first_slot: self.first_slot,
-            prefix_bits: self.prefix_bits,
-        }
+        self.0
     }
 }
 
-/// One writer's share of a directory: consecutive slots.
+/// One writer's share of a directory: consecutive slots that have been cleared.
 pub struct SlotPart<'a, S: Scheme + 'a> {
-    entries: <Blank<'a, S> as BlankPart>::Part,
+    entries: <S::Directory as DirectoryLayout>::Part<'a>,
     first_slot: usize,
     prefix_bits: u32,
 }
@@ -163,70 +152,37 @@ impl<S: Scheme> SlotPart<'_, S> {
     /// Counts a tuple of this hash and ORs its tag into the slot (R6.1, R7.4).
     #[inline(always)]
     pub fn count(&mut self, hash: u64) {
-        let entry = self.entry(hash);
-        self.entries
-            .count(entry, S::Tags::tag(hash, self.prefix_bits));
+        self.count_tagged(hash, S::Tags::tag(hash, self.prefix_bits));
     }
 
     /// As [`Self::count`], with a tag that was computed before.
     #[inline(always)]
     pub fn count_tagged(&mut self, hash: u64, tag: u16) {
         let entry = self.entry(hash);
-        self.entries.count(entry, tag);
+        // SAFETY: slots that anybody has a part of have been cleared.
+        unsafe { self.entries.count(entry, tag) };
     }
 
     /// Counts to ENDs, the first slot starting at `start` (R6.2). Returns the last END.
     pub fn prefix_sum(&mut self, start: usize) -> usize {
-        self.entries.prefix_sum(start)
+        // SAFETY: slots that anybody has a part of have been cleared.
+        unsafe { self.entries.prefix_sum(start) }
     }
 
     /// ENDs to write pointers, the first at `start` (R7.1).
     pub fn rewind(&mut self, start: usize) {
-        self.entries.rewind(start);
+        // SAFETY: slots that anybody has a part of have been cleared.
+        unsafe { self.entries.rewind(start) };
     }
 }
 
-/// One writer's share of a table, its slots as a [`BlankSlots`].
-pub struct BlankTable<'a, K: Key, S: Scheme + 'a> {
-    slots: BlankSlots<'a, S>,
+/// One writer's share of the tuple store: the tuples that belong into the slots beside it.
+pub struct StorePart<'a, K: Key> {
     store: &'a mut [MaybeUninit<Tuple<K>>],
     start: usize,
 }
 
-impl<'a, K: Key, S: Scheme> BlankTable<'a, K, S> {
-    /// The share, its slots empty.
-    pub fn clear(self) -> TablePart<'a, K, S> {
-        TablePart {
-            slots: self.slots.clear(),
-            store: self.store,
-            start: self.start,
-        }
-    }
-
-    /// The share, its slots as they were left.
-    ///
-    /// # Safety
-    ///
-    /// They have been cleared.
-    pub unsafe fn cleared(self) -> TablePart<'a, K, S> {
-        TablePart {
-            // SAFETY: the caller promises that they have been cleared.
-            slots: unsafe { self.slots.cleared() },
-            store: self.store,
-            start: self.start,
-        }
-    }
-}
-
-/// One writer's share of a table: consecutive slots and the tuples that belong into them.
-pub struct TablePart<'a, K: Key, S: Scheme + 'a> {
-    /// The part's slots.
-    pub slots: SlotPart<'a, S>,
-    store: &'a mut [MaybeUninit<Tuple<K>>],
-    start: usize,
-}
-
-impl<K: Key, S: Scheme> TablePart<'_, K, S> {
+impl<K: Key> StorePart<'_, K> {
     /// The part's first place in the tuple store.
     pub fn start(&self) -> usize {
         self.start
@@ -244,9 +200,10 @@ impl<K: Key, S: Scheme> TablePart<'_, K, S> {
 
     /// Copies a tuple to its slot's write pointer and moves that on (R7.1).
     #[inline(always)]
-    pub fn copy(&mut self, hash: u64, tuple: Tuple<K>) {
-        let entry = self.slots.entry(hash);
-        let place = self.slots.entries.advance(entry);
+    pub fn copy<S: Scheme>(&mut self, slots: &mut SlotPart<'_, S>, hash: u64, tuple: Tuple<K>) {
+        let entry = slots.entry(hash);
+        // SAFETY: slots that anybody has a part of have been cleared.
+        let place = unsafe { slots.entries.advance(entry) };
         self.store[place - self.start].write(tuple);
     }
 }

@@ -6,12 +6,10 @@
 //! [`UnchainedBuilder`]; what they leave is the same.
 
 mod builder;
-mod hashed;
 mod probe;
 mod scheme;
 
-pub use builder::{BlankSlots, BlankTable, SlotPart, TablePart, UnchainedBuilder};
-pub use hashed::HashedKeys;
+pub use builder::{BlankSlots, SlotPart, StorePart, UnchainedBuilder};
 pub use scheme::{DefaultScheme, Scheme, SchemeOf};
 
 use crate::directory::DirectoryLayout;

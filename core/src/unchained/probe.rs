@@ -1,4 +1,4 @@
-//! The inner loops of a probe: one file a schedule.
+//! The inner loops of a probe: one file per schedule.
 
 mod direct;
 mod interleaved;
@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use super::{Scheme, Unchained, slot};
 use crate::directory::{DirectoryLayout, DirectoryView};
-use crate::join::{Kernel, ProbeTable, RowIds, Schedule, Sink};
+use crate::join::{JoinTable, Kernel, RowIds, Schedule};
 use crate::key::{Key, Tuple};
+use crate::output::Sink;
 use crate::simd::Matches;
 use crate::tag::TagScheme;
 
@@ -118,7 +119,7 @@ impl<K: Key, S: Scheme> Unchained<K, S> {
     }
 }
 
-impl<K: Key, S: Scheme> ProbeTable<K> for Unchained<K, S> {
+impl<K: Key, S: Scheme> JoinTable<K> for Unchained<K, S> {
     fn probe_keys<R: RowIds, O: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut O) {
         self.probe_block(keys, kernel, &mut Matches::new(rows.rows(), sink));
     }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use join_core::directory::{BlankPart, DirectoryLayout, DirectoryPart, Packed, Split};
+use join_core::directory::{DirectoryLayout, DirectoryPart, Packed, Split};
 use join_core::memory::Memory;
 use join_core::tag::{MaskTable, TagScheme};
 use join_core::unchained::slot;
@@ -14,12 +14,15 @@ fn room<D: DirectoryLayout>(slots: usize) -> D::Room {
 
 /// Counts every hash and leaves the slots at their ENDs.
 fn fill<D: DirectoryLayout>(room: &mut D::Room, hashes: &[u64], bits: u32) {
-    for blank in D::parts(room, 1 << bits) {
-        let mut part = blank.clear();
-        for &hash in hashes {
-            part.count(slot(hash, bits), MaskTable::tag(hash, bits));
+    for mut part in D::parts(room, 1 << bits) {
+        part.clear();
+        // SAFETY: the slots have just been cleared.
+        unsafe {
+            for &hash in hashes {
+                part.count(slot(hash, bits), MaskTable::tag(hash, bits));
+            }
+            black_box(part.prefix_sum(0));
         }
-        black_box(part.prefix_sum(0));
     }
 }
 
@@ -37,16 +40,15 @@ fn one<D: DirectoryLayout>(bench: &mut Criterion) {
             );
         });
         let mut filled = room::<D>(slots);
-        for blank in D::parts(&mut filled, slots) {
-            let mut part = blank.clear();
-            hashes
-                .iter()
-                .for_each(|&hash| part.count(slot(hash, bits), MaskTable::tag(hash, bits)));
-            part.prefix_sum(0);
-            part.rewind(0);
-            hashes.iter().for_each(|&hash| {
-                part.advance(slot(hash, bits));
-            });
+        fill::<D>(&mut filled, &hashes, bits);
+        for mut part in D::parts(&mut filled, slots) {
+            // SAFETY: `fill` has cleared the slots.
+            unsafe {
+                part.rewind(0);
+                hashes.iter().for_each(|&hash| {
+                    part.advance(slot(hash, bits));
+                });
+            }
         }
         // SAFETY: the only part was cleared, and every slot was advanced from the previous END to its own.
         let directory = unsafe { D::finished(filled) };

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use join_core::input::{KeyColumn, KeySource};
 use join_core::page::validate;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::Division;
 use join_core::table::Column;
 
 const ROWS: usize = 100_000;
@@ -16,7 +16,7 @@ fn keys(bench: &mut Criterion, name: &str, column: &Column) {
     group.throughput(Throughput::Elements(ROWS as u64));
     group.bench_function(name, |b| {
         b.iter(|| {
-            let cursors = keys.cursors(1, Sharing::Counter, MorselSize::default());
+            let cursors = keys.cursors(Division::counter(1));
             let mut sum = 0_u64;
             for mut cursor in cursors {
                 while let Some(block) = cursor.next_block() {

@@ -1,13 +1,13 @@
 //! Partitioning a million keys by one thread: lists and exact places, with and without write-combining.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use join_core::hash::Fibonacci;
 use join_core::input::KeyColumn;
 use join_core::join::Context;
 use join_core::memory::Memory;
 use join_core::parallel::Team;
 use join_core::partition::{ChunkSize, Collect, Partitioning, Plain};
 use join_core::table::Column;
-use join_core::unchained::DefaultScheme;
 
 const ROWS: usize = 1 << 20;
 
@@ -37,7 +37,7 @@ fn all(bench: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, format!("2^{part_bits}")), |b| {
                 b.iter(|| {
                     partitioning
-                        .collect::<i32, DefaultScheme, Plain, _>(&keys, &context, |parts| {
+                        .collect::<i32, Fibonacci, Plain, _>(&keys, &context, |parts| {
                             Ok(parts.len(0))
                         })
                         .expect("memory is unlimited")

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use join_core::tag::{BelowPrefix, MaskTable, SourceBits, TagScheme};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, TagScheme};
 
 const HASHES: usize = 1024;
 const PREFIX_BITS: u32 = 16;
@@ -22,7 +22,7 @@ fn one<T: TagScheme>(bench: &mut Criterion) {
 }
 
 fn all(bench: &mut Criterion) {
-    one::<SourceBits>(bench);
+    one::<ContestBits>(bench);
     one::<BelowPrefix>(bench);
     one::<MaskTable>(bench);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use join_core::join::Join;
+use join_core::join::DynJoin;
 use join_core::table::Column;
 
 use super::{Contender, key};
@@ -37,7 +37,7 @@ pub enum Work {
         /// Its settings.
         configuration: Configuration,
         /// The join.
-        join: Box<dyn Join>,
+        join: Box<dyn DynJoin>,
     },
     /// Another engine.
     Peer(Setup),

@@ -1,20 +1,22 @@
 //! Executors of plans with what they work with: threads, memory, techniques.
 
 use join_core::memory::Memory;
-use join_core::memory::process::{self, Source};
+use join_core::memory::process::{self, Origin as Source};
 use join_core::page::PAGE_BYTES;
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
-use registry::PLAN_BUILDS;
 
 use super::Contender;
 use crate::machine;
-use crate::verbs::plan::executors::{EXECUTORS, Settings};
+use registry::{BUILDS, EXECUTORS, ExecutorSettings, default_build};
 use report::plans::OFF;
 use report::record::Toggles;
 
 /// The technique that is the process' own: large blocks of an execution are kept for the next one.
 pub const POOL: &str = "pool";
+
+/// What the toggle that names a build variant is called.
+const BUILD: &str = "build";
 
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: u32 = 1024;
@@ -45,7 +47,7 @@ pub struct Equipment {
 pub struct Equipped {
     /// The executor's name.
     pub name: String,
-    /// The techniques that it does without, each set to [`OFF`].
+    /// The techniques that it does without, each set to [`OFF`], and the build variant that was named.
     pub toggles: Toggles,
     /// Its threads.
     pub threads: u32,
@@ -66,10 +68,10 @@ impl Equipped {
         let variant = EXECUTORS.iter().find(|executor| executor.name == name);
         let variant = variant.ok_or_else(|| unknown("executor", name, names))?;
         let build = match &equipment.build {
-            None => &PLAN_BUILDS[0],
+            None => default_build(),
             Some(name) => {
-                let names = PLAN_BUILDS.iter().map(|build| build.name);
-                let build = PLAN_BUILDS.iter().find(|build| build.name == name);
+                let names = BUILDS.iter().map(|build| build.name);
+                let build = BUILDS.iter().find(|build| build.name == name);
                 build.ok_or_else(|| unknown("build", name, names))?
             }
         };
@@ -97,14 +99,15 @@ impl Equipped {
             ));
         }
         let without = equipment.without.iter();
+        let without = without.map(|technique| (technique.clone(), OFF.to_owned()));
+        let named = equipment.build.clone().filter(|_| variant.takes_build);
+        let named = named.map(|name| (BUILD.to_owned(), name));
         Ok(Self {
             source,
             name: variant.name.to_owned(),
-            toggles: without
-                .map(|technique| (technique.clone(), OFF.to_owned()))
-                .collect(),
+            toggles: without.chain(named).collect(),
             threads,
-            executor: variant.make(&Settings { build, options }),
+            executor: variant.make(&ExecutorSettings { build, options }),
             team: machine::team(threads, ThreadStart::Pool).map_err(|error| error.to_string())?,
             limit: match equipment.memory {
                 Some(bytes) => Limit::Named(bytes),

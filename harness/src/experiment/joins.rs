@@ -4,11 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use join_core::join::{
-    Aggregate, CacheSizes, Consumer, Context, Join, JoinInput, Pair, PairConsumer, PairPlacement,
-    Sink,
-};
+use join_core::join::{CacheSizes, Context, DynJoin, JoinInput};
 use join_core::memory::{Memory, process};
+use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
 
 use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
@@ -16,7 +14,7 @@ use crate::counters::Counters;
 use crate::machine;
 use crate::peers::{Fault, Pool, Wanted};
 use crate::workload::answer;
-use registry::{Configuration, Merge};
+use registry::Configuration;
 use report::record::{Environment, Phase};
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
@@ -98,7 +96,7 @@ impl<'a> Joins<'a> {
     fn join(
         &mut self,
         configuration: &Configuration,
-        join: &dyn Join,
+        join: &dyn DynJoin,
         threads: u32,
         input: &JoinInput<'_>,
         pairs: bool,
@@ -116,12 +114,9 @@ impl<'a> Joins<'a> {
             .expect("made above where it was missing");
         process::set(configuration.source, configuration.huge_pages);
         let summed = Summed::new(team.threads());
-        let consumer = match (pairs, configuration.merge) {
-            (false, _) => Consumer::Aggregate,
-            (true, Merge::Parallel) => Consumer::Pairs(PairPlacement::Parallel),
-            (true, Merge::Serial) => Consumer::Pairs(PairPlacement::Serial),
-            (true, Merge::Chunks) => Consumer::Pairs(PairPlacement::Chunks),
-            (true, Merge::AsProduced) => Consumer::Stream(&summed),
+        let consumer = match pairs {
+            false => Consumer::Aggregate,
+            true => Consumer::of_pairs(configuration.merge, &summed),
         };
         let context = Context {
             caches: self.caches,

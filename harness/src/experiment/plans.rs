@@ -13,7 +13,7 @@ use plan_executor::{Bundle, Options, Telemetry};
 use super::executor::{Equipment, Equipped, POOL};
 use super::{Bench, Contender, Failed, Measured};
 use crate::peers::{Fault, Pool, Setup, Wanted};
-use crate::verbs::plan::executors;
+use registry::{EXECUTORS, ExecutorVariant};
 use report::record::{
     Answer, CONTROL_A, CONTROL_B, Checksum, PLAN, Phase, VariantRecord, WorkloadRecord,
 };
@@ -45,8 +45,27 @@ impl<'a> Plans<'a> {
         setups: &[Setup],
         interrupted: &'a AtomicBool,
     ) -> Result<Self, String> {
-        let default: Vec<String> = executors::names().take(1).map(str::to_owned).collect();
-        let names = if names.is_empty() { &default } else { names };
+        let default = [EXECUTORS[0].name.to_owned()];
+        let names = if names.is_empty() {
+            &default[..]
+        } else {
+            names
+        };
+        let takes_build = |executor: &&ExecutorVariant| {
+            executor.takes_build && names.iter().any(|name| name == executor.name)
+        };
+        if let Some(build) = &equipment.build
+            && !EXECUTORS.iter().any(|executor| takes_build(&executor))
+        {
+            return Err(format!(
+                "--build {build}: {} makes tables of its own; name an executor that takes a build, such as --executor {}",
+                names.join(", "),
+                EXECUTORS
+                    .iter()
+                    .find(|e| e.takes_build)
+                    .map_or("", |e| e.name)
+            ));
+        }
         let mut found = Self {
             executors: Vec::new(),
             works: Vec::new(),
@@ -107,7 +126,10 @@ impl<'a> Plans<'a> {
             family: PLAN.to_owned(),
             build: None,
             probe: None,
-            description: String::new(),
+            description: EXECUTORS
+                .iter()
+                .find(|executor| executor.name == name)
+                .map_or(String::new(), |executor| executor.description.to_owned()),
             definition: None,
         };
         names.into_iter().map(record).collect()

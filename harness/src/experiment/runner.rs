@@ -533,9 +533,10 @@ impl Done {
 
 #[cfg(test)]
 mod tests {
-    use join_core::join::{Context, Join, JoinError, JoinInput, Outcome, Results};
+    use join_core::join::{Context, DynJoin, JoinError, JoinInput, Outcome};
     use join_core::memory::Memory;
     use join_core::oracle;
+    use join_core::output::Results;
     use join_core::table::Column;
 
     use super::*;
@@ -550,14 +551,14 @@ mod tests {
     /// A join that spoils the outcome of the default variant, or has none.
     struct Spoilt(fn(Outcome) -> Result<Outcome, JoinError>);
 
-    impl Join for Spoilt {
+    impl DynJoin for Spoilt {
         fn join(&self, input: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
             let right = default_variant();
             (self.0)(right.join(&right.base).unwrap().join(input, context)?)
         }
     }
 
-    fn lying() -> Box<dyn Join> {
+    fn lying() -> Box<dyn DynJoin> {
         Box::new(Spoilt(|mut outcome| {
             if let Results::Aggregate(sums) = &mut outcome.results {
                 sums.sum_probe ^= 1;
@@ -566,11 +567,11 @@ mod tests {
         }))
     }
 
-    fn starving() -> Box<dyn Join> {
+    fn starving() -> Box<dyn DynJoin> {
         Box::new(Spoilt(|_| Err(Memory::limited(0).refused(9).into())))
     }
 
-    fn panicking() -> Box<dyn Join> {
+    fn panicking() -> Box<dyn DynJoin> {
         Box::new(Spoilt(|_| panic!("a slip")))
     }
 

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use join_core::join::{Context, Join, JoinError, JoinInput, Outcome};
+use join_core::join::{Context, DynJoin, JoinError, JoinInput, Outcome};
 
 /// The variant that is slowed.
 const VARIANT: &str = "serial+zero-copy";
 
-struct Slowed(Box<dyn Join>);
+struct Slowed(Box<dyn DynJoin>);
 
-impl Join for Slowed {
+impl DynJoin for Slowed {
     fn join(&self, input: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
         let start = Instant::now();
         let outcome = self.0.join(input, context);
@@ -22,7 +22,7 @@ impl Join for Slowed {
 }
 
 /// The join of a variant, slowed where it is the one.
-pub(super) fn slowed(variant: &str, join: Box<dyn Join>) -> Box<dyn Join> {
+pub(super) fn slowed(variant: &str, join: Box<dyn DynJoin>) -> Box<dyn DynJoin> {
     match variant {
         VARIANT => Box::new(Slowed(join)),
         _ => join,

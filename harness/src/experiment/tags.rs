@@ -5,7 +5,7 @@ use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::KeyColumn;
 use join_core::join::JoinInput;
 use join_core::key::Key;
-use join_core::tag::{BelowPrefix, MaskTable, SourceBits, TagScheme};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, TagScheme};
 use join_core::unchained::slot;
 
 use super::Data;
@@ -53,7 +53,7 @@ fn of_keys<K: Key>(
         type Tag = fn(u64, u32) -> u16;
         let counted: [(&str, Tag); 4] = [
             ("none", |_, _| 1),
-            ("source", SourceBits::tag),
+            ("source", ContestBits::tag),
             ("below-prefix", BelowPrefix::tag),
             ("mask-table", MaskTable::tag),
         ];
@@ -74,7 +74,7 @@ fn keys<'a, K: Key>(column: &'a KeyColumn<'_, K>) -> impl Iterator<Item = K> + '
     column
         .pages()
         .iter()
-        .flat_map(|page| K::values(page).iter().copied())
+        .flat_map(|page| page.fixed::<K>().iter().copied())
 }
 
 /// How many of `misses` find all bits of their tag in their slot's.
@@ -108,7 +108,7 @@ mod tests {
         let none = passed(&build, &misses, bits, |_, _| 1);
         let masks = passed(&build, &misses, bits, MaskTable::tag);
         assert!(0 < masks && masks < none / 2, "{masks} {none}");
-        for tag in [SourceBits::tag, BelowPrefix::tag, MaskTable::tag] {
+        for tag in [ContestBits::tag, BelowPrefix::tag, MaskTable::tag] {
             assert_eq!(passed(&build, &build, bits, tag), build.len() as u64);
         }
     }

@@ -62,7 +62,7 @@ fn side<K: Key>(column: &KeyColumn<'_, K>, folder: &Path, name: &str) -> io::Res
     let mut file = BufWriter::new(File::create(&keys)?);
     let mut bits = Bits::default();
     for page in column.pages() {
-        let values = K::values(page);
+        let values = page.fixed::<K>();
         if !page.has_nulls() {
             write(&mut file, values)?;
             (0..values.len()).for_each(|_| bits.push(true));

@@ -1,6 +1,6 @@
 //! The process that measures peak memory: started by a sweep, not by people.
 
-use join_core::memory::process::Source;
+use join_core::memory::process::Origin as Source;
 
 use super::Ending;
 use crate::experiment::{Cells, memory};

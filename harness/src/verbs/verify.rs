@@ -7,11 +7,10 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use join_core::checksum::checksum_int64_row;
-use join_core::join::{
-    Consumer, Context, Join, JoinInput, Pair, PairConsumer, PairPlacement, Results,
-};
+use join_core::join::{Context, DynJoin, JoinInput};
 use join_core::memory::{Memory, process};
 use join_core::oracle;
+use join_core::output::{Consumer, Pair, PairConsumer, Results};
 use join_core::parallel::Team;
 use join_core::table::Column;
 
@@ -21,7 +20,7 @@ use super::select::select;
 use crate::experiment::{Cells, Work};
 use crate::machine;
 use crate::workload::Instance;
-use registry::{Configuration, Merge, TOGGLES, Variant, variants};
+use registry::{Configuration, TOGGLES, Variant, variants};
 use report::record::Size;
 
 /// Pages of each side that are joined.
@@ -173,7 +172,7 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
 }
 
 fn check_one(
-    join: &dyn Join,
+    join: &dyn DynJoin,
     configuration: &Configuration,
     workload: &Small,
     team: &Team,
@@ -187,12 +186,7 @@ fn check_one(
         return Err(format!("counted {rows} rows, not {}", workload.rows));
     }
     let streamed = Streamed::default();
-    let consumer = match configuration.merge {
-        Merge::Parallel => Consumer::Pairs(PairPlacement::Parallel),
-        Merge::Serial => Consumer::Pairs(PairPlacement::Serial),
-        Merge::Chunks => Consumer::Pairs(PairPlacement::Chunks),
-        Merge::AsProduced => Consumer::Stream(&streamed),
-    };
+    let consumer = Consumer::of_pairs(configuration.merge, &streamed);
     let outcome = join
         .join(&input, &context.with_consumer(consumer))
         .map_err(|e| e.to_string())?;

@@ -22,7 +22,7 @@ fn add<K: Key>(hasher: &mut RowHasher, build: &KeyColumn<'_, K>, probe: &KeyColu
         // So that no row can pass from one side to the other unseen.
         hasher.int(column.len() as i64);
         for page in column.pages() {
-            let mut keys = K::values(page).iter();
+            let mut keys = page.fixed::<K>().iter();
             if !page.has_nulls() {
                 keys.for_each(|key| hasher.int(key.bits() as i64));
                 continue;

@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use join_core::join::{Aggregate, JoinInput};
+use join_core::join::JoinInput;
 use join_core::oracle;
+use join_core::output::Aggregate;
 use join_core::page::{DataType, PAGE_BYTES, rows_per_full_page};
 use join_core::table::Column;
 

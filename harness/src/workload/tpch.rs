@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use aligned_ingest::ssb::{Day, Lines};
-use join_core::join::Aggregate;
+use join_core::output::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::parallel::{Tasks, assisted};
 use join_core::table::Column;

@@ -64,7 +64,7 @@ impl Observed {
         }
     }
 
-    /// Whether build keys are distinct and dense, as far as a sample tells: at most four numbers a key.
+    /// Whether build keys are distinct and dense, as far as a sample tells: at most four numbers per key.
     pub fn is_dense(&self) -> bool {
         // A sample misses the span by one or two in a hundred.
         self.repeated_build == 0.0 && self.build_span <= 4.1 * self.build_rows as f64

@@ -1,34 +1,28 @@
 //! The join that picks, under the conformance suite, and what it picks.
 
-use adaptive::{Adaptive, Candidate, Observed};
+use adaptive::{Adaptive, Candidates, Choice, Observed};
 use join_core::conformance::{SimpleProbe, SortedBuild, check_join};
 use join_core::input::InputMode;
-use join_core::join::{BuildProbe, CacheSizes, Context, Join, JoinInput, Kernel};
+use join_core::join::{BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel};
 use join_core::memory::Memory;
 use join_core::parallel::Team;
 use join_core::table::Column;
 
-fn candidate(name: &'static str, fits: fn(&Observed) -> bool) -> Candidate {
-    let join = BuildProbe {
-        build_input: InputMode::ZeroCopy,
-        build: SortedBuild,
-        probe: SimpleProbe {
-            kernel: Kernel::SCALAR,
-        },
-    };
-    Candidate {
-        name,
-        fits,
-        join: Box::new(join),
-    }
-}
-
 fn adaptive() -> Adaptive {
-    let candidates = vec![
-        candidate("few", |observed| observed.build_rows < 10),
-        candidate("cached", |observed| observed.fits_l2_times(1)),
-    ];
-    Adaptive::new(candidates, candidate("any", |_| false))
+    let join = || {
+        Box::new(BuildProbe {
+            build_input: InputMode::ZeroCopy,
+            build: SortedBuild,
+            probe: SimpleProbe {
+                kernel: Kernel::SCALAR,
+            },
+        })
+    };
+    Adaptive(Candidates {
+        array: join(),
+        one_table: join(),
+        partitioned: join(),
+    })
 }
 
 #[test]
@@ -39,13 +33,20 @@ fn it_conforms() {
 #[test]
 fn it_says_what_it_picked() {
     for (build, probe, wanted) in [
-        (9, 300_000, "picked few: 9 build and 300000 probe rows"),
-        (10, 300_000, "picked cached: 10 build and 300000 probe rows"),
-        (300_000, 10, "picked cached: 300000 build and 10 probe rows"),
+        (
+            9,
+            300_000,
+            "picked one table: 9 build and 300000 probe rows",
+        ),
+        (
+            300_000,
+            10,
+            "picked one table: 300000 build and 10 probe rows",
+        ),
         (
             110_000,
             110_000,
-            "picked any: 110000 build and 110000 probe rows",
+            "picked both sides partitioned: 110000 build and 110000 probe rows",
         ),
     ] {
         let column = |rows: i32| Column::from_i32(&(0..rows).collect::<Vec<_>>());
@@ -55,6 +56,100 @@ fn it_says_what_it_picked() {
         let context = Context::new(&team, &memory);
         let outcome = adaptive().join(&input, &context).unwrap();
         assert_eq!(outcome.notes[0], wanted);
+    }
+}
+
+/// Each rule, just where it holds and just where it does not, beside caches of 1 MiB.
+#[test]
+fn rules_hold_up_to_their_bounds() {
+    let observed = Observed {
+        build_rows: 400_000,
+        probe_rows: 4_000_000,
+        repeated_build: 0.0,
+        repeated_probe: 0.0,
+        ascending_probe: 0.5,
+        build_span: f64::INFINITY,
+        tuple_bytes: 8,
+        caches: CacheSizes {
+            l2: 1 << 20,
+            ..CacheSizes::default()
+        },
+    };
+    let dense = Observed {
+        build_span: 400_000.0,
+        ..observed
+    };
+    let wide = Observed {
+        build_span: 1_200_000.0,
+        ..observed
+    };
+    let hot = Observed {
+        repeated_probe: 0.9,
+        ..observed
+    };
+    for (seen, choice) in [
+        (dense, Choice::Array),
+        (
+            Observed {
+                probe_rows: 399_999,
+                ..dense
+            },
+            Choice::Partitioned,
+        ),
+        (
+            Observed {
+                repeated_build: 0.1,
+                ..dense
+            },
+            Choice::Partitioned,
+        ),
+        (wide, Choice::Partitioned),
+        (
+            Observed {
+                ascending_probe: 1.0,
+                ..wide
+            },
+            Choice::Array,
+        ),
+        (hot, Choice::HotTable),
+        (
+            Observed {
+                repeated_probe: 0.7,
+                ..hot
+            },
+            Choice::Partitioned,
+        ),
+        (
+            Observed {
+                probe_rows: 3_199_999,
+                ..hot
+            },
+            Choice::Partitioned,
+        ),
+        (
+            Observed {
+                build_rows: 900_000,
+                probe_rows: 9_000_000,
+                ..hot
+            },
+            Choice::Partitioned,
+        ),
+        (
+            Observed {
+                build_rows: 104_857,
+                ..observed
+            },
+            Choice::OneTable,
+        ),
+        (
+            Observed {
+                build_rows: 104_858,
+                ..observed
+            },
+            Choice::Partitioned,
+        ),
+    ] {
+        assert_eq!(Choice::of(&seen), choice, "{seen:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 
-use join_core::parallel::{Sharing, Team, morsels};
+use join_core::parallel::{Division, Sharing, Team};
 use memmap2::Mmap;
 
 use crate::framing::{FramingError, Limits, Rows};
@@ -180,7 +180,11 @@ impl Chunks {
         read: impl Fn(&mut T, SectionBytes<'_>) -> Result<(), E> + Sync,
     ) -> Result<Vec<T>, E> {
         let all = self.manifest.sections.len();
-        let shares = morsels(all, 1, states.len(), sharing);
+        let division = Division {
+            sharing,
+            ..Division::counter(states.len()).by(1)
+        };
+        let shares = division.morsels(all);
         let states: Vec<_> = states.into_iter().zip(shares).collect();
         team.run(states, |_, (mut state, sections)| {
             for number in sections.flatten() {

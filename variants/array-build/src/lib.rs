@@ -14,12 +14,11 @@
 use std::sync::atomic::Ordering;
 
 use join_core::input::{KeyCursor, KeySource};
-use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, ProbeTable, RowIds, Sink,
-};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, RowIds};
 use join_core::key::Key;
 use join_core::memory::Buffer;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::output::Sink;
+use join_core::parallel::Division;
 
 /// Builds an array where keys are dense and distinct, and otherwise what it is told.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +27,7 @@ pub struct ArrayBuild<Otherwise> {
     pub otherwise: Otherwise,
 }
 
-/// Places of the array a key, at most: then it takes no more than an unchained table of INT32 keys with two slots a tuple.
+/// Places of the array per key, at most: then it takes no more than an unchained table of INT32 keys with two slots per tuple.
 /// Order keys of TPC-H, eight of each 32 numbers, just fit.
 const PLACES_PER_KEY: u64 = 4;
 
@@ -38,7 +37,7 @@ impl<O: Build> Build for ArrayBuild<O> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let table = source
             .rows()
             .map(|rows| array(source, rows, context, phases));
@@ -57,7 +56,7 @@ fn array<K: Key>(
     phases: &mut Phases,
 ) -> Result<Option<Array<K>>, JoinError> {
     let workers = context.team.workers_for(rows);
-    let cursors = || source.cursors(workers, Sharing::Static, MorselSize::default());
+    let cursors = || source.cursors(Division::fixed(workers));
     let spans = context
         .team
         .run(cursors(), |_, cursor| Span::of(cursor, rows));
@@ -163,7 +162,7 @@ struct Array<K> {
     rows: Buffer<u32>,
 }
 
-impl<K: Key> ProbeTable<K> for Array<K> {
+impl<K: Key> JoinTable<K> for Array<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         let (places, least) = (&self.rows[..], self.least);
         let last = places.len() - 1;

@@ -6,11 +6,11 @@ use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use join_core::join::{Context, JoinError, Phases};
 use join_core::key::Key;
 use join_core::memory::OutOfMemory;
-use join_core::parallel::{MorselSize, Morsels, Sharing, morsels};
+use join_core::parallel::{Division, Morsels};
 
 use crate::counted::Counted;
 
-/// Keys a block.
+/// Keys per block.
 const BLOCK: usize = 1024;
 
 /// A source that knows its rows and can be read again: the given one, or a copy of a stream (R4.1).
@@ -51,7 +51,7 @@ impl<'a, K: Key> Replayable<'a, K> {
     }
 }
 
-/// Keys and rows of a stream, a list a worker.
+/// Keys and rows of a stream, a list per worker.
 pub(crate) struct Collected<K> {
     lists: Vec<(Counted<K>, Counted<u32>)>,
     blocks: Vec<(usize, Range<usize>)>,
@@ -60,7 +60,7 @@ pub(crate) struct Collected<K> {
 impl<K: Key> Collected<K> {
     fn new(source: &dyn KeySource<K>, context: &Context<'_>) -> Result<Self, OutOfMemory> {
         let workers = context.team.threads();
-        let cursors = source.cursors(workers, Sharing::Counter, MorselSize::default());
+        let cursors = source.cursors(Division::counter(workers));
         let lists = context.team.run(cursors, |_, mut cursor| {
             let mut keys = Counted::new(context.memory)?;
             let mut rows = Counted::new(context.memory)?;
@@ -105,23 +105,17 @@ unsafe impl<K: Key> KeySource<K> for Collected<K> {
         Some(self.len())
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let size = morsel.units(self.len(), workers).div_ceil(BLOCK);
-        morsels(self.blocks.len(), size, workers, sharing)
-            .into_iter()
-            .map(|morsels| {
-                Box::new(Cursor {
-                    collected: self,
-                    morsels,
-                    left: 0..0,
-                }) as Box<dyn KeyCursor<K> + 's>
-            })
-            .collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        let keys = division.morsel.units(self.len(), division.workers);
+        division.by(keys.div_ceil(BLOCK)).morsels(self.blocks.len())
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(Cursor {
+            collected: self,
+            morsels,
+            left: 0..0,
+        })
     }
 }
 

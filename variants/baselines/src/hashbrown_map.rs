@@ -7,11 +7,10 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use join_core::hash::{KeyHash, Murmur};
 use join_core::input::KeySource;
-use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, ProbeTable, RowIds, Sink,
-};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, RowIds};
 use join_core::key::Key;
 use join_core::memory::{OutOfMemory, Reservation};
+use join_core::output::Sink;
 use join_core::parallel::Tasks;
 
 use crate::collect::Replayable;
@@ -30,7 +29,7 @@ const MAX_SHARDS: u32 = 8;
 /// Smallest map whose insertions are put in order, in caches of L2's size.
 const ORDERED_FROM: usize = 4;
 
-/// A multimap on hashbrown: a map a thread, of which a probe picks one by hash bits. The tuples of a large build side are
+/// A multimap on hashbrown: a map per thread, of which a probe picks one by hash bits. The tuples of a large build side are
 /// partitioned first and inserted in the order of their buckets, so that insertion stays in the cache.
 pub struct Hashbrown<H = Murmur> {
     hash: PhantomData<fn() -> H>,
@@ -140,27 +139,23 @@ impl<H: KeyHash> Build for Hashbrown<H> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let rows = source.rows();
         let bytes = map_bytes(rows, size_of::<(K, Rows)>());
         if bytes < ORDERED_FROM * context.caches.l2 {
             let mut shard = Growing::new(rows, context)?;
             let mut tuples = 0;
-            for mut cursor in source
-                .source()
-                .cursors(1, Default::default(), Default::default())
-            {
-                while let Some(block) = cursor.next_block() {
-                    tuples += block.keys.len();
-                    let mut full = Ok(());
-                    block.for_each(|key, row| {
-                        if let Err(error) = shard.insert::<H>(key, row) {
-                            full = Err(error);
-                        }
-                    });
-                    full?;
-                }
+            let mut cursor = source.source().whole();
+            while let Some(block) = cursor.next_block() {
+                tuples += block.keys.len();
+                let mut full = Ok(());
+                block.for_each(|key, row| {
+                    if let Err(error) = shard.insert::<H>(key, row) {
+                        full = Err(error);
+                    }
+                });
+                full?;
             }
             phases.lap("insert");
             return Ok(Box::new(Table {
@@ -217,7 +212,7 @@ impl<H: KeyHash> Build for Hashbrown<H> {
     }
 }
 
-impl<K: Key, H: KeyHash> ProbeTable<K> for Table<K, H> {
+impl<K: Key, H: KeyHash> JoinTable<K> for Table<K, H> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, &key) in keys.iter().enumerate() {
             let shard = &self.shards[self.digit.part(key)];

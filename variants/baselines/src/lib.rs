@@ -3,10 +3,10 @@
 //!
 //! | baseline | what it is | source |
 //! |---|---|---|
-//! | [`StdHashMap`] | the standard library's map with SipHash, as a multimap; one thread builds | what one writes first; the source's "unordered map" (R9.5) |
-//! | [`Hashbrown`] | a multimap on hashbrown: a map a thread, filled in the order of its buckets | SwissTable (Abseil); stands in for the source's cuckoo and hopscotch tables too (R9.5), as what one takes instead of writing such a table by hand |
-//! | [`BucketChaining`] | two heads a tuple over nodes; all threads link into one table by atomic exchange | "no partitioning" of Blanas et al., SIGMOD 2011 |
-//! | [`PartitionedChaining`] | the same with nodes contiguous by partition, a directory range an owner, and 16-bit tags in an array of their own | the winners of the SIGMOD 2025 programming contest |
+//! | [`StdHashMap`] | the standard library's map with SipHash, as a multimap; one thread builds | what one writes first; the contest engine's "unordered map" (R9.5) |
+//! | [`Hashbrown`] | a multimap on hashbrown: a map per thread, filled in the order of its buckets | SwissTable (Abseil); stands in for the contest engine's cuckoo and hopscotch tables too (R9.5), as what one takes instead of writing such a table by hand |
+//! | [`BucketChaining`] | two heads per tuple over nodes; all threads link into one table by atomic exchange | "no partitioning" of Blanas et al., SIGMOD 2011 |
+//! | [`PartitionedChaining`] | the same with nodes contiguous by partition, a directory range per owner, and 16-bit tags in an array of their own | the winners of the SIGMOD 2025 programming contest |
 //! | [`LinearProbing`] | packed slots, at most half full, filled range by range | Knuth, vol. 3, 6.4 |
 //! | [`RobinHood`] | the same slots, at most 7/8 full, distances from home evened out | Celis, Larson, Munro, FOCS 1985; R9.5 |
 //! | [`Radix`] | both sides partitioned with software write-combining and streaming stores, then joined in the cache | Manegold, Boncz, Kersten, 2002; Balkesen et al., ICDE 2013 |
@@ -30,6 +30,6 @@ mod std_map;
 pub use chaining::{BucketChaining, PartitionedChaining};
 pub use hashbrown_map::Hashbrown;
 pub use open_addressing::{Linear, LinearProbing, OpenAddressing, Placement, Richest, RobinHood};
-pub use radix::{FanOut, Radix};
+pub use radix::Radix;
 pub use sort_merge::SortMerge;
 pub use std_map::StdHashMap;

@@ -1,8 +1,8 @@
 //! What makes a map of unique keys a multimap: a key's first row stands in the map, further rows are linked in a list
 //! while the map is built, and laid side by side when it is done. A build side without duplicates touches neither.
 
-use join_core::join::Sink;
 use join_core::memory::{Memory, OutOfMemory};
+use join_core::output::Sink;
 
 use crate::counted::Counted;
 

@@ -1,6 +1,6 @@
 //! Radix partitioning: tuples in one array, ordered by a digit of their key, with exact sizes from a histogram.
 //!
-//! Two passes over the input. The first counts the tuples of each partition, a histogram a worker; prefix sums give
+//! Two passes over the input. The first counts the tuples of each partition, a histogram per worker; prefix sums give
 //! each worker its own place in every partition; the second writes the tuples there. Tuples do not go straight to
 //! their place: each partition has a few cache lines in the worker's own memory (software write-combining, Balkesen et al.,
 //! ICDE 2013), which are streamed past the caches together once they are full. So a scatter to thousands of places touches
@@ -14,8 +14,8 @@ use join_core::input::{KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
-use join_core::parallel::{MorselSize, Sharing, Tasks};
-use join_core::stream::{LINE, fence, stream_copy};
+use join_core::parallel::{Division, Tasks};
+use join_core::streaming_store::{LINE, fence, stream_copy};
 
 /// What decides the partition of a key.
 pub(crate) trait Digit<K: Key>: Copy + Sync {
@@ -117,7 +117,7 @@ pub(crate) fn partition<K: Key, D: Digit<K>>(
     digit: D,
     context: &Context<'_>,
 ) -> Result<Partitioned<K>, JoinError> {
-    let cursors = || source.cursors(workers, Sharing::Static, MorselSize::default());
+    let cursors = || source.cursors(Division::fixed(workers));
     divide(&[workers], cursors, workers, digit, context)
 }
 

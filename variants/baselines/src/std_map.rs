@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use join_core::input::KeySource;
-use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, Phases, ProbeTable, RowIds, Sink,
-};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, Phases, RowIds};
 use join_core::key::Key;
 use join_core::memory::Reservation;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::output::Sink;
 
 use crate::multimap::{Gathered, Links, Rows, map_bytes};
 
@@ -49,7 +47,7 @@ impl Build for StdHashMap {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut links = Links::new(context.memory)?;
         let mut table = Table {
             map: HashMap::new(),
@@ -58,23 +56,22 @@ impl Build for StdHashMap {
             reservation: context.memory.reserve(0)?,
         };
         table.reserve(source.rows().unwrap_or(0), context)?;
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::Units(usize::MAX)) {
-            while let Some(block) = cursor.next_block() {
-                table.reserve(block.keys.len(), context)?;
-                let mut full = Ok(());
-                block.for_each(|key, row| match table.map.entry(key) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(Rows::one(row));
+        let mut cursor = source.whole();
+        while let Some(block) = cursor.next_block() {
+            table.reserve(block.keys.len(), context)?;
+            let mut full = Ok(());
+            block.for_each(|key, row| match table.map.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Rows::one(row));
+                }
+                Entry::Occupied(mut entry) => {
+                    if let Err(error) = links.add(entry.get_mut(), row) {
+                        full = Err(error);
                     }
-                    Entry::Occupied(mut entry) => {
-                        if let Err(error) = links.add(entry.get_mut(), row) {
-                            full = Err(error);
-                        }
-                    }
-                });
-                full?;
-                table.tuples += block.keys.len();
-            }
+                }
+            });
+            full?;
+            table.tuples += block.keys.len();
         }
         phases.lap("insert");
         table.rest = links.gather(table.map.values_mut(), context.memory)?;
@@ -84,7 +81,7 @@ impl Build for StdHashMap {
     }
 }
 
-impl<K: Key> ProbeTable<K> for Table<K> {
+impl<K: Key> JoinTable<K> for Table<K> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, _: Kernel, sink: &mut S) {
         for (index, key) in keys.iter().enumerate() {
             if let Some(&found) = self.map.get(key) {

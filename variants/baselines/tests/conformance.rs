@@ -1,8 +1,8 @@
 //! Every baseline against the conformance suite.
 
 use baselines::{
-    BucketChaining, FanOut, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood,
-    SortMerge, StdHashMap,
+    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
+    StdHashMap,
 };
 use join_core::conformance::{
     check_build, check_colliding_build, check_colliding_join, check_join,
@@ -44,8 +44,8 @@ fn robin_hood() {
 #[test]
 fn radix() {
     check_join(&Radix::default());
-    check_join(&Radix::<Fibonacci>::new(FanOut::OnePass(5)));
-    check_join(&Radix::<Fibonacci>::new(FanOut::TwoPasses(3, 4)));
+    check_join(&Radix::<Fibonacci>::with_passes(5, 0));
+    check_join(&Radix::<Fibonacci>::with_passes(3, 4));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn sort_merge() {
 #[test]
 fn all_hashes_collide() {
     check_colliding_build(&PartitionedChaining::<Colliding, NoTags>::new(
-        Sizing::SOURCE,
+        Sizing::CONTEST,
     ));
-    check_colliding_join(&Radix::<Colliding>::new(FanOut::OnePass(3)));
+    check_colliding_join(&Radix::<Colliding>::with_passes(3, 0));
 }

@@ -1,24 +1,25 @@
 //! Every baseline under caches so small that a handful of rows is partitioned, ranged and sharded, against the oracle.
 
 use baselines::{
-    BucketChaining, FanOut, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood,
-    SortMerge, StdHashMap,
+    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
+    StdHashMap,
 };
 use join_core::conformance::{SimpleProbe, only_fresh, small};
 use join_core::directory::Sizing;
 use join_core::hash::Colliding;
 use join_core::input::InputMode;
 use join_core::join::{
-    Build, BuildProbe, CacheSizes, Compare, Consumer, Context, Join, JoinInput, Kernel,
-    PairPlacement, Results, Schedule,
+    Build, BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel, Schedule,
 };
 use join_core::memory::Memory;
 use join_core::oracle;
+use join_core::output::{Consumer, PairPlacement, Results};
 use join_core::parallel::{Team, ThreadStart};
+use join_core::simd::Compare;
 use join_core::tag::MaskTable;
 use proptest::prelude::*;
 
-fn join(build: impl Build + 'static, group: usize) -> Box<dyn Join> {
+fn join(build: impl Build + 'static, group: usize) -> Box<dyn DynJoin> {
     Box::new(BuildProbe {
         build_input: InputMode::ZeroCopy,
         build,
@@ -34,7 +35,7 @@ fn join(build: impl Build + 'static, group: usize) -> Box<dyn Join> {
     })
 }
 
-fn joins() -> Vec<(&'static str, Box<dyn Join>)> {
+fn joins() -> Vec<(&'static str, Box<dyn DynJoin>)> {
     vec![
         ("std", join(StdHashMap, 0)),
         ("hashbrown", join(<Hashbrown>::default(), 0)),
@@ -62,14 +63,8 @@ fn joins() -> Vec<(&'static str, Box<dyn Join>)> {
             join(RobinHood::<Colliding>::new(), 0),
         ),
         ("radix", Box::new(<Radix>::default())),
-        (
-            "radix, two passes",
-            Box::new(<Radix>::new(FanOut::TwoPasses(2, 3))),
-        ),
-        (
-            "radix, colliding",
-            Box::new(Radix::<Colliding>::new(FanOut::BySize)),
-        ),
+        ("radix, two passes", Box::new(<Radix>::with_passes(2, 3))),
+        ("radix, colliding", Box::new(Radix::<Colliding>::new())),
         ("sort-merge", Box::new(SortMerge)),
     ]
 }

@@ -3,28 +3,28 @@
 //!
 //! 1. *partition*: each thread takes blocks of the input, hashes them, and pushes each tuple onto a list of its own of
 //!    that partition (R3.2); the input may be a stream of unknown length (R4.1)
-//! 2. *count and tag*: one writer a partition goes through all threads' lists of it (R3.3, R5.1), counts into the
+//! 2. *count and tag*: one writer per partition goes through all threads' lists of it (R3.3, R5.1), counts into the
 //!    partition's slots and ORs tags in (R7.4); prefix sums make ENDs of the counts (R6.2)
-//! 3. *copy*: one writer a partition copies the tuples into place (R7.1)
+//! 3. *copy*: one writer per partition copies the tuples into place (R7.1)
 //!
 //! Partitioning already tells where each partition's tuples will lie, so a writer may copy a partition right after it
 //! has counted it, while it is in its cache; [`Settings::phases_apart`] keeps the two phases apart instead.
 //!
 //! A partition is a range of consecutive slots, so its writer owns its part of the directory and of the tuple store, and
 //! the last two phases need no synchronisation (R5.2). Memory comes in three levels (R4.3): large blocks of the process
-//! ([`join_core::memory::process`]), a bump arena a thread, and fixed-capacity chunks a list; each can be switched off.
+//! ([`join_core::memory::process`]), a bump arena per thread, and fixed-capacity chunks per list; each can be switched off.
 
 pub use join_core::partition::{ChunkSize, Collect, Entry, Plain, Tagged};
 
 use std::marker::PhantomData;
 
 use join_core::directory::{DirectoryLayout, Sizing};
-use join_core::input::KeySource;
-use join_core::join::{Build, CacheSizes, Context, JoinError, JoinTable, Phases};
+use join_core::input::{HashedKeys, KeySource};
+use join_core::join::{Build, CacheSizes, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
-use join_core::unchained::{HashedKeys, Scheme, SlotPart, TablePart, UnchainedBuilder};
+use join_core::unchained::{Scheme, SlotPart, UnchainedBuilder};
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +32,7 @@ pub enum FanOut {
     /// So many that the slots and the tuples of one fit into half of an L2 cache.
     #[default]
     Cache,
-    /// One a directory slot, as in the source.
+    /// One per directory slot, as in the contest engine.
     Slots,
     /// 2^bits.
     Bits(u32),
@@ -51,7 +51,7 @@ pub struct Settings {
     pub chunk: ChunkSize,
     /// Whether tuples are gathered to cache lines before they are written to their list.
     pub write_combining: bool,
-    /// Whether all partitions are counted before any is copied (phases 2 and 3 as in the source), or each is copied
+    /// Whether all partitions are counted before any is copied (phases 2 and 3 as in the contest engine), or each is copied
     /// while it is still in the cache of who counted it.
     pub phases_apart: bool,
 }
@@ -67,9 +67,9 @@ impl Settings {
         phases_apart: false,
     };
 
-    /// The source's: one list a slot, chunks of 256 tuples, at most 2^18 slots.
-    pub const SOURCE: Self = Self {
-        sizing: Sizing::SOURCE,
+    /// The contest engine's: one list per slot, chunks of 256 tuples, at most 2^18 slots.
+    pub const CONTEST: Self = Self {
+        sizing: Sizing::CONTEST,
         fan_out: FanOut::Slots,
         collect: Collect::Arena,
         chunk: ChunkSize::Entries(256),
@@ -132,7 +132,7 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let settings = &self.settings;
         let rows = source.rows().unwrap_or(UNKNOWN_ROWS);
         let workers = context.team.workers_for(rows);
@@ -148,7 +148,7 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
             chunk: settings.chunk,
             write_combining: settings.write_combining,
         };
-        plan.collect::<K, S, E, _>(source, context, |segments| {
+        plan.collect::<K, S::Hash, E, _>(source, context, |segments| {
             phases.lap("partition");
             let mut plan = plan;
             if source.rows().is_none() && !E::KEEPS_TAG {
@@ -167,25 +167,22 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     apart: bool,
     context: &Context<'_>,
     phases: &mut Phases,
-) -> Result<Box<dyn JoinTable<K> + 't>, JoinError> {
+) -> Result<Box<dyn DynJoinTable<K> + 't>, JoinError> {
     let mut table = UnchainedBuilder::<K, S>::new(plan.prefix_bits, context.memory)?;
     let lens: Vec<usize> = (0..plan.parts()).map(|part| segments.len(part)).collect();
-    let count = |hashed: &mut HashedKeys, part, slots: &mut SlotPart<'_, S>, start| {
-        for entries in segments.slices(part) {
-            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                E::count(hash, entry, slots);
-            });
-        }
-        slots.prefix_sum(start);
-        slots.rewind(start);
-    };
-    let copy = |hashed: &mut HashedKeys, part, place: &mut TablePart<'_, K, S>| {
-        for entries in segments.slices(part) {
-            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                place.copy(hash, E::tuple(entry));
-            });
-        }
-    };
+    let count =
+        |hashed: &mut HashedKeys, part, slots: &mut SlotPart<'_, S>, start| {
+            for entries in segments.slices(part) {
+                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                    match E::tag(entry) {
+                        Some(tag) => slots.count_tagged(hash, tag),
+                        None => slots.count(hash),
+                    }
+                });
+            }
+            slots.prefix_sum(start);
+            slots.rewind(start);
+        };
     if apart {
         let starts = lens.iter().scan(0, |start, len| {
             *start += len;
@@ -205,17 +202,20 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     let copies = Tasks::new(table.table_parts(plan.part_bits, &lens));
     context.team.run(vec![(); plan.workers], |_, ()| {
         let mut hashed = HashedKeys::default();
-        while let Some((part, place)) = copies.take() {
-            let mut place = if apart {
+        while let Some((part, (slots, mut store))) = copies.take() {
+            let mut slots = if apart {
                 // SAFETY: each part was taken by a worker, who cleared it.
-                unsafe { place.cleared() }
+                unsafe { slots.cleared() }
             } else {
-                let mut place = place.clear();
-                let start = place.start();
-                count(&mut hashed, part, &mut place.slots, start);
-                place
+                let mut slots = slots.clear();
+                count(&mut hashed, part, &mut slots, store.start());
+                slots
             };
-            copy(&mut hashed, part, &mut place);
+            for entries in segments.slices(part) {
+                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                    store.copy(&mut slots, hash, E::tuple(entry));
+                });
+            }
         }
     });
     drop(copies);

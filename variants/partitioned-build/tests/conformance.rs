@@ -3,7 +3,7 @@
 use join_core::conformance::{check_build, check_colliding_build};
 use join_core::directory::{Packed, Sizing, Split};
 use join_core::hash::{Colliding, Crc32, Fibonacci, Murmur};
-use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags};
 use join_core::unchained::{DefaultScheme, SchemeOf};
 use partitioned_build::{ChunkSize, Collect, FanOut, PartitionedBuild, Plain, Settings, Tagged};
 
@@ -17,19 +17,19 @@ fn defaults() {
 }
 
 #[test]
-fn the_sources_settings() {
+fn the_contest_engines_settings() {
     let settings = Settings {
-        // Between 2^10 and 2^18 in the source: as many lists, of which most tests would fill few.
+        // Between 2^10 and 2^18 in the contest engine: as many lists, of which most tests would fill few.
         sizing: Sizing {
             min_bits: 6,
             max_bits: 8,
-            ..Sizing::SOURCE
+            ..Sizing::CONTEST
         },
-        ..Settings::SOURCE
+        ..Settings::CONTEST
     };
     check_colliding_build(&PartitionedBuild::<
-        SchemeOf<Fibonacci, SourceBits, Packed>,
-        Tagged,
+        SchemeOf<Fibonacci, ContestBits, Packed>,
+        Tagged<ContestBits>,
     >::new(settings));
 }
 
@@ -95,5 +95,8 @@ fn other_schemes() {
         SchemeOf<Crc32, BelowPrefix, Split>,
         Plain,
     >::new(settings));
-    check_build(&PartitionedBuild::<SchemeOf<Murmur, NoTags, Split>, Tagged>::new(settings));
+    check_build(&PartitionedBuild::<
+        SchemeOf<Murmur, NoTags, Split>,
+        Tagged<NoTags>,
+    >::new(settings));
 }

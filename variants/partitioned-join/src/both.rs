@@ -1,13 +1,14 @@
 //! The join of both sides by partition.
 
 use join_core::input::KeySource;
-use join_core::join::{Context, JoinError, Outcome, Phases, Results, consume, merge};
+use join_core::join::{Context, JoinError, Outcome, Phases, consume, merge};
 use join_core::key::{Key, Tuple};
+use join_core::output::Results;
 use join_core::parallel::Tasks;
 use join_core::partition::Segments;
 use join_core::unchained::Scheme;
 
-use crate::entries::Part;
+use crate::entries::Partition;
 use crate::filter::{Filter, Passing, worth_below};
 use crate::local::LocalTable;
 use crate::passes::partitioned;
@@ -31,7 +32,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
     let (mut table_bytes, mut rounds) = (0, Vec::new());
     let mut notes = vec![format!("2^{part_bits} partitions")];
     let builds = sides.table.len();
-    partitioned::<K, S, _>(
+    partitioned::<K, S::Hash, _>(
         sides.table,
         builds,
         part_bits,
@@ -84,8 +85,13 @@ pub(crate) fn join<K: Key, S: Scheme>(
                         &passing
                     }
                 };
-                let round =
-                    partitioned::<K, S, _>(source, rows, part_bits, settings, context, |probes| {
+                let round = partitioned::<K, S::Hash, _>(
+                    source,
+                    rows,
+                    part_bits,
+                    settings,
+                    context,
+                    |probes| {
                         phases.lap("partition probe");
                         let context = context.round();
                         join_round(
@@ -96,7 +102,8 @@ pub(crate) fn join<K: Key, S: Scheme>(
                             &context,
                             &mut phases,
                         )
-                    })?;
+                    },
+                )?;
                 rounds.push(round);
             }
             Ok(())
@@ -142,7 +149,7 @@ fn join_round<K: Key, S: Scheme>(
     let tables: Vec<_> = tables.iter_mut().collect();
     consume(tables, context, phases, "join", |table, mut sink| {
         while let Some((_, task)) = tasks.take() {
-            table.build(&Part(builds, task.part));
+            table.build(&Partition(builds, task.part));
             let ranges = table.ranges();
             for probes in &task.probes {
                 ranges.probe(probes, how, sink.reborrow());

@@ -1,12 +1,10 @@
 //! What a worker's table is built from: a partition, or a whole column.
 
 use join_core::hash::KeyHash;
-use join_core::input::{KeyColumn, KeySource};
+use join_core::input::{HashedKeys, KeyColumn, KeySource};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing};
 use join_core::partition::Segments;
 use join_core::prefetch::prefetch_read;
-use join_core::unchained::HashedKeys;
 
 /// How many entries ahead are asked for: a processor does not ask beyond a page by itself.
 pub(crate) const AHEAD: usize = 256;
@@ -21,9 +19,9 @@ pub(crate) trait Entries<K: Key> {
 }
 
 /// A partition.
-pub(crate) struct Part<'a, K: Key>(pub(crate) &'a Segments<'a, Tuple<K>>, pub(crate) usize);
+pub(crate) struct Partition<'a, K: Key>(pub(crate) &'a Segments<'a, Tuple<K>>, pub(crate) usize);
 
-impl<K: Key> Entries<K> for Part<'_, K> {
+impl<K: Key> Entries<K> for Partition<'_, K> {
     fn at_most(&self) -> usize {
         self.0.len(self.1)
     }
@@ -49,10 +47,9 @@ impl<K: Key> Entries<K> for KeyColumn<'_, K> {
     #[inline(always)]
     fn for_each<H: KeyHash>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
         let mut hashed = HashedKeys::default();
-        for mut cursor in self.cursors(1, Sharing::Static, MorselSize::default()) {
-            while let Some(block) = cursor.next_block() {
-                hashed.for_each::<H, K>(block, &mut each);
-            }
+        let mut cursor = self.whole();
+        while let Some(block) = cursor.next_block() {
+            hashed.for_each::<H, K>(block, &mut each);
         }
     }
 }

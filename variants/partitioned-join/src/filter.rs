@@ -6,15 +6,16 @@ mod avx512;
 
 use std::marker::PhantomData;
 
+use join_core::cpu::has_avx512;
 use join_core::hash::KeyHash;
 use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Buffer;
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::parallel::{Division, Morsels, Tasks};
 use join_core::partition::Segments;
 
-use crate::entries::{Entries, Part};
+use crate::entries::{Entries, Partition};
 
 /// Keys of a word at most, so at least eight bits a key.
 const KEYS_PER_WORD: usize = 8;
@@ -26,11 +27,7 @@ const SPARE: usize = 8;
 /// beyond L2, asking takes the longer the larger it is, and at sixteen times L2 longer than partitioning. Asked key by key
 /// a filter pays in L2 alone.
 pub(crate) fn worth_below(bytes: usize, l2: usize) -> Option<f64> {
-    #[cfg(target_arch = "x86_64")]
-    let vectors = avx512::available();
-    #[cfg(not(target_arch = "x86_64"))]
-    let vectors = false;
-    match (vectors, bytes.div_ceil(l2.max(1))) {
+    match (has_avx512(), bytes.div_ceil(l2.max(1))) {
         (true, 0..=1) => Some(0.4),
         (true, 2..=4) | (false, 0..=1) => Some(0.2),
         _ => None,
@@ -65,10 +62,10 @@ impl<H: KeyHash> Filter<H> {
         let workers = context.team.workers_for(keys);
         context.team.run(vec![(); workers], |_, ()| {
             while let Some((part, words)) = tasks.take() {
-                let entries = Part(builds, part);
+                let entries = Partition(builds, part);
                 #[cfg(target_arch = "x86_64")]
-                if avx512::available() {
-                    // SAFETY: it is.
+                if has_avx512() {
+                    // SAFETY: the processor has AVX-512.
                     unsafe { avx512::add::<K, H>(&entries, shift, words) };
                     continue;
                 }
@@ -92,8 +89,8 @@ impl<H: KeyHash> Filter<H> {
     /// is room for [`SPARE`] more than the block has.
     fn pass<K: Key>(&self, block: KeyBlock<'_, K>, keys: &mut [K], rows: &mut [u32]) -> usize {
         #[cfg(target_arch = "x86_64")]
-        if avx512::available() {
-            // SAFETY: it is.
+        if has_avx512() {
+            // SAFETY: the processor has AVX-512.
             return unsafe { avx512::pass(self, block, keys, rows) };
         }
         self.pass_each(block, keys, rows)
@@ -121,7 +118,7 @@ impl<H: KeyHash> Filter<H> {
 
 /// Sets the bits of all entries in the words of their partition.
 #[inline(always)]
-fn add_each<K: Key, H: KeyHash>(entries: &Part<'_, K>, shift: u32, words: &mut [u64]) {
+fn add_each<K: Key, H: KeyHash>(entries: &Partition<'_, K>, shift: u32, words: &mut [u64]) {
     let mask = words.len() - 1;
     entries.for_each::<H>(|hash, _| words[(hash >> shift) as usize & mask] |= bits(hash));
 }
@@ -147,22 +144,17 @@ unsafe impl<K: Key, S: KeySource<K>, H: KeyHash> KeySource<K> for Passing<'_, S,
         self.source.rows()
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let cursors = self.source.cursors(workers, sharing, morsel);
-        let passing = cursors.into_iter().map(|cursor| {
-            Box::new(PassingCursor {
-                cursor,
-                filter: self.filter,
-                keys: Vec::new(),
-                rows: Vec::new(),
-            }) as Box<dyn KeyCursor<K> + 's>
-        });
-        passing.collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        self.source.divide(division)
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(PassingCursor {
+            cursor: self.source.cursor(morsels),
+            filter: self.filter,
+            keys: Vec::new(),
+            rows: Vec::new(),
+        })
     }
 }
 
@@ -202,7 +194,6 @@ mod tests {
     use join_core::parallel::Team;
     use join_core::partition::{ChunkSize, Collect, Partitioning, Plain};
     use join_core::table::Column;
-    use join_core::unchained::DefaultScheme;
 
     #[test]
     fn no_build_key_is_refused_and_few_others_pass() {
@@ -220,7 +211,7 @@ mod tests {
             chunk: ChunkSize::Expected,
             write_combining: true,
         };
-        plan.collect::<i32, DefaultScheme, Plain, _>(&source, &context, |builds| {
+        plan.collect::<i32, Fibonacci, Plain, _>(&source, &context, |builds| {
             let filter = Filter::<Fibonacci>::new(builds, &context)?;
             assert!(keys.iter().all(|&key| filter.passes(key)));
             let others = (0..30_000).map(|key| Murmur::hash(key) as i32 | 1 << 30);

@@ -1,6 +1,6 @@
 //! The unchained table with both sides partitioned: a radix join whose partitions are unchained tables.
 //!
-//! An unchained table probed in input order touches two random lines a match beyond the caches. Here the probe side is
+//! An unchained table probed in input order touches two random lines per match beyond the caches. Here the probe side is
 //! partitioned by the same hash prefix as the build side, so that the directory and the tuples of one partition sit in
 //! the cache while all of its probes come by (Boncz, Manegold, Kersten: VLDB 1999; write-combining: Balkesen et al., ICDE
 //! 2013).
@@ -27,24 +27,14 @@ mod whole;
 use std::marker::PhantomData;
 
 use join_core::input::KeyColumn;
-use join_core::join::{Compare, Context, JoinError, Outcome, TypedJoin};
+use join_core::join::{Context, Join, JoinError, Outcome};
 use join_core::key::{Key, Tuple};
 use join_core::partition::Collect;
+use join_core::simd::Compare;
 use join_core::unchained::Scheme;
 
 pub use passes::Passes;
 use ranges::How;
-
-/// How many partitions a join makes of each side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FanOut {
-    /// So many that a partition's table takes a sixteenth of L2 (whose other users must leave it there), but more than 2^10 only where it would not fit; none at all
-    /// where the whole table fits in L2.
-    #[default]
-    Cache,
-    /// 2^bits.
-    Bits(u32),
-}
 
 /// How much memory a join may take for its speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,11 +63,13 @@ pub enum Semijoin {
 /// The settings of a join with both sides partitioned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Directory slots a tuple. By default so many that a slot has more tuples than are compared at once in one probe of
+    /// Directory slots per tuple. By default so many that a slot has more tuples than are compared at once in one probe of
     /// fifty: two with pairs of tuples, one with vectors of four, a half with vectors of eight.
     pub slots_per_tuple: Option<f64>,
-    /// How many partitions.
-    pub fan_out: FanOut,
+    /// log2 of the partitions of each side, 0 for none. By default so many that a partition's table takes a sixteenth of L2
+    /// (whose other users must leave it there), but more than 2^10 only where it would not fit; none at all where the whole
+    /// table fits in L2.
+    pub part_bits: Option<u32>,
     /// In how many passes.
     pub passes: Passes,
     /// How entries are collected.
@@ -98,7 +90,7 @@ impl Settings {
     /// What measurements chose.
     pub const DEFAULT: Self = Self {
         slots_per_tuple: None,
-        fan_out: FanOut::Cache,
+        part_bits: None,
         passes: Passes::One,
         collect: Collect::Arena,
         write_combining: true,
@@ -108,7 +100,7 @@ impl Settings {
         filter: Semijoin::Sampled,
     };
 
-    /// Directory slots a tuple.
+    /// Directory slots per tuple.
     fn slots_per_tuple<K: Key>(&self) -> f64 {
         let by_vector = || (4.0 / self.compare.tuples::<K>() as f64).min(2.0);
         self.slots_per_tuple.unwrap_or_else(by_vector)
@@ -123,22 +115,20 @@ impl Settings {
 
     /// log2 of the partitions for a table of `rows` keys.
     fn part_bits<K: Key>(&self, rows: usize, l2: usize) -> u32 {
-        match self.fan_out {
-            FanOut::Bits(bits) => bits,
-            FanOut::Cache => {
-                let table = self.table_bytes::<K>(rows);
-                if table <= l2 {
-                    return 0;
-                }
-                let bits = |share: usize| {
-                    let parts = table.div_ceil(l2 / share);
-                    parts.next_power_of_two().ilog2()
-                };
-                bits(16)
+        let by_cache = || {
+            let table = self.table_bytes::<K>(rows);
+            let bits = |share: usize| {
+                let parts = table.div_ceil(l2 / share);
+                parts.next_power_of_two().ilog2()
+            };
+            match table <= l2 {
+                true => 0,
+                false => bits(16)
                     .min(CHEAP_PART_BITS.max(bits(2)))
-                    .min(MAX_PART_BITS)
+                    .min(MAX_PART_BITS),
             }
-        }
+        };
+        self.part_bits.unwrap_or_else(by_cache)
     }
 }
 
@@ -178,7 +168,7 @@ struct Sides<'a, 'b, K> {
     how: How,
 }
 
-impl<S: Scheme> TypedJoin for PartitionedJoin<S> {
+impl<S: Scheme> Join for PartitionedJoin<S> {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,

@@ -1,11 +1,11 @@
 //! Partitioning in one pass or in two.
 
+use join_core::hash::KeyHash;
 use join_core::input::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use join_core::join::{Context, JoinError};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::parallel::{Division, Morsels};
 use join_core::partition::{ChunkSize, Collect, Partitioning, Plain, Segments};
-use join_core::unchained::Scheme;
 
 use crate::{MemoryUse, Settings};
 
@@ -24,7 +24,7 @@ pub enum Passes {
 const BLOCK: usize = 1024;
 
 /// Divides the keys of `source`, of which about `rows` are expected, and calls `with` with the 2^`part_bits` partitions.
-pub(crate) fn partitioned<K: Key, S: Scheme, R>(
+pub(crate) fn partitioned<K: Key, H: KeyHash, R>(
     source: &dyn KeySource<K>,
     rows: usize,
     part_bits: u32,
@@ -48,23 +48,25 @@ pub(crate) fn partitioned<K: Key, S: Scheme, R>(
         write_combining: settings.write_combining,
     };
     if low || settings.passes == Passes::One {
-        return plan(part_bits).collect::<K, S, Plain, R>(source, context, with);
+        return plan(part_bits).collect::<K, H, Plain, R>(source, context, with);
     }
-    plan(part_bits.div_ceil(2)).collect::<K, S, Plain, R>(source, context, |coarse| {
+    plan(part_bits.div_ceil(2)).collect::<K, H, Plain, R>(source, context, |coarse| {
         let again = Again::new(coarse);
-        plan(part_bits).collect::<K, S, Plain, R>(&again, context, with)
+        plan(part_bits).collect::<K, H, Plain, R>(&again, context, with)
     })
 }
 
 /// The entries of partitions, partition after partition.
-struct Again<'a, K: Key>(Tasks<&'a [Tuple<K>]>);
+struct Again<'a, K: Key>(Vec<&'a [Tuple<K>]>);
 
 impl<'a, K: Key> Again<'a, K> {
     fn new(coarse: &Segments<'a, Tuple<K>>) -> Self {
         let parts = 0..coarse.parts();
-        Self(Tasks::new(
-            parts.flat_map(|part| coarse.slices(part).to_vec()),
-        ))
+        Self(
+            parts
+                .flat_map(|part| coarse.slices(part).to_vec())
+                .collect(),
+        )
     }
 }
 
@@ -74,35 +76,35 @@ unsafe impl<K: Key> KeySource<K> for Again<'_, K> {
         None
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        _: Sharing,
-        _: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let cursor = |_| {
-            Box::new(AgainCursor {
-                slices: &self.0,
-                slice: &[],
-                keys: [K::zeroed(); BLOCK],
-                rows: [0; BLOCK],
-            }) as Box<dyn KeyCursor<K> + 's>
-        };
-        (0..workers).map(cursor).collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        Division::counter(division.workers)
+            .by(1)
+            .morsels(self.0.len())
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(AgainCursor {
+            slices: &self.0,
+            morsels,
+            slice: &[],
+            keys: [K::zeroed(); BLOCK],
+            rows: [0; BLOCK],
+        })
     }
 }
 
-struct AgainCursor<'s, 'a, K: Key> {
-    slices: &'s Tasks<&'a [Tuple<K>]>,
-    slice: &'a [Tuple<K>],
+struct AgainCursor<'s, K: Key> {
+    slices: &'s [&'s [Tuple<K>]],
+    morsels: Morsels,
+    slice: &'s [Tuple<K>],
     keys: [K; BLOCK],
     rows: [u32; BLOCK],
 }
 
-impl<K: Key> KeyCursor<K> for AgainCursor<'_, '_, K> {
+impl<K: Key> KeyCursor<K> for AgainCursor<'_, K> {
     fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
         while self.slice.is_empty() {
-            self.slice = self.slices.take()?.1;
+            self.slice = self.slices[self.morsels.next()?.start];
         }
         let (tuples, rest) = self.slice.split_at(self.slice.len().min(BLOCK));
         self.slice = rest;

@@ -7,12 +7,12 @@
 use std::marker::PhantomData;
 
 use join_core::hash::KeyHash;
-use join_core::input::BlockRows;
-use join_core::join::{Aggregate, Compare, Pair, Sink, SinkRef};
+use join_core::input::{BlockRows, HashedKeys};
 use join_core::key::{Key, Tuple};
+use join_core::output::{Aggregate, Pair, Sink, SinkRef};
 use join_core::prefetch::prefetch_read;
+use join_core::simd::Compare;
 use join_core::simd::{Lanes, MAX_LANES, Matches, WithLanes};
-use join_core::unchained::HashedKeys;
 
 use crate::entries::AHEAD;
 

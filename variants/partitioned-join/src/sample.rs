@@ -2,13 +2,13 @@
 
 use join_core::hash::KeyHash;
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{Aggregate, Compare, SinkRef};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::output::{Aggregate, SinkRef};
 use join_core::partition::Segments;
+use join_core::simd::Compare;
 use join_core::unchained::Scheme;
 
-use crate::entries::Part;
+use crate::entries::Partition;
 use crate::local::LocalTable;
 use crate::ranges::How;
 
@@ -37,20 +37,19 @@ pub(crate) fn sampled<K: Key, S: Scheme>(
     for place in 0..PLACES {
         let start = rows / PLACES * place;
         let source = probe.slice(start..rows.min(start + wanted / PLACES));
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::default()) {
-            while let Some(block) = cursor.next_block() {
-                block.for_each(|key, row| {
-                    if (S::Hash::hash(key) >> 1 >> (63 - bits)) as usize == part {
-                        sample.push(Tuple::new(key, row));
-                    }
-                });
-            }
+        let mut cursor = source.whole();
+        while let Some(block) = cursor.next_block() {
+            block.for_each(|key, row| {
+                if (S::Hash::hash(key) >> 1 >> (63 - bits)) as usize == part {
+                    sample.push(Tuple::new(key, row));
+                }
+            });
         }
     }
     if sample.len() < ENOUGH {
         return None;
     }
-    table.build(&Part(builds, part));
+    table.build(&Partition(builds, part));
     let how = How {
         compare: Compare::BranchFree,
         swapped: false,

@@ -16,7 +16,7 @@ const CROWDED: usize = 4;
 
 /// The tasks, longest first, so that the last ones to be taken are short.
 ///
-/// A partition with more probes than a fair share of a sixteenth a worker is divided; each task builds the table anew, so a
+/// A partition with more probes than a sixteenth of a fair share is divided; each task builds the table anew, so a
 /// part has at least as many probes as the partition has build entries. But where these are so many that a key must be
 /// frequent, probes may have any number of matches: such a partition is divided once among all workers.
 pub(crate) fn divide<'a, T>(

@@ -3,7 +3,7 @@
 use join_core::input::{BlockRows, KeySource};
 use join_core::join::{Context, JoinError, Outcome, Phases, consume};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::Division;
 use join_core::unchained::Scheme;
 
 use crate::local::LocalTable;
@@ -26,9 +26,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
     let table_bytes = table.bytes();
     let ranges = table.ranges();
     let workers = context.team.workers_for(sides.probe.len());
-    let cursors = sides
-        .probe
-        .cursors(workers, Sharing::Counter, MorselSize::default());
+    let cursors = sides.probe.cursors(Division::counter(workers));
     let results = consume(
         cursors,
         context,

@@ -3,11 +3,11 @@
 use join_core::conformance::{check_colliding_join, check_join};
 use join_core::directory::Packed;
 use join_core::hash::{Colliding, Crc32};
-use join_core::join::Compare;
 use join_core::partition::Collect;
+use join_core::simd::Compare;
 use join_core::tag::NoTags;
 use join_core::unchained::{DefaultScheme, SchemeOf};
-use partitioned_join::{FanOut, MemoryUse, PartitionedJoin, Passes, Semijoin, Settings};
+use partitioned_join::{MemoryUse, PartitionedJoin, Passes, Semijoin, Settings};
 
 #[test]
 fn defaults() {
@@ -22,7 +22,7 @@ fn many_partitions_however_collected() {
         (Collect::Exact, true),
     ] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            fan_out: FanOut::Bits(5),
+            part_bits: Some(5),
             collect,
             write_combining,
             ..Settings::DEFAULT
@@ -34,7 +34,7 @@ fn many_partitions_however_collected() {
 fn in_two_passes() {
     for (bits, filter) in [(2, Semijoin::Off), (7, Semijoin::On)] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            fan_out: FanOut::Bits(bits),
+            part_bits: Some(bits),
             passes: Passes::Two,
             filter,
             ..Settings::DEFAULT
@@ -45,9 +45,9 @@ fn in_two_passes() {
 #[test]
 fn however_compared() {
     for compare in [Compare::Loop, Compare::BranchFree, Compare::Avx2] {
-        for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
+        for part_bits in [None, Some(2)] {
             check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-                fan_out,
+                part_bits,
                 compare,
                 ..Settings::DEFAULT
             }));
@@ -57,9 +57,9 @@ fn however_compared() {
 
 #[test]
 fn the_build_side_is_the_table_even_if_it_is_larger() {
-    for fan_out in [FanOut::Cache, FanOut::Bits(4)] {
+    for part_bits in [None, Some(4)] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            fan_out,
+            part_bits,
             smaller_side: false,
             ..Settings::DEFAULT
         }));
@@ -69,7 +69,7 @@ fn the_build_side_is_the_table_even_if_it_is_larger() {
 #[test]
 fn a_round_at_a_time() {
     check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-        fan_out: FanOut::Bits(4),
+        part_bits: Some(4),
         memory: MemoryUse::Low,
         ..Settings::DEFAULT
     }));
@@ -79,7 +79,7 @@ fn a_round_at_a_time() {
 fn filtered_first() {
     for (filter, bits) in [(Semijoin::On, 4), (Semijoin::On, 9), (Semijoin::Off, 4)] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            fan_out: FanOut::Bits(bits),
+            part_bits: Some(bits),
             filter,
             ..Settings::DEFAULT
         }));
@@ -88,9 +88,9 @@ fn filtered_first() {
 
 #[test]
 fn few_slots_and_so_long_ranges() {
-    for fan_out in [FanOut::Cache, FanOut::Bits(2)] {
+    for part_bits in [None, Some(2)] {
         check_join(&PartitionedJoin::<DefaultScheme>::new(Settings {
-            fan_out,
+            part_bits,
             slots_per_tuple: Some(0.1),
             ..Settings::DEFAULT
         }));
@@ -100,7 +100,7 @@ fn few_slots_and_so_long_ranges() {
 #[test]
 fn other_hashes() {
     let settings = Settings {
-        fan_out: FanOut::Bits(3),
+        part_bits: Some(3),
         ..Settings::DEFAULT
     };
     check_colliding_join(&PartitionedJoin::<SchemeOf<Colliding, NoTags, Packed>>::new(settings));

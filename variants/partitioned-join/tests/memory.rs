@@ -1,8 +1,9 @@
 //! What a join may take, and what it chooses.
 
-use join_core::join::{Consumer, Context, Join, JoinInput, PairPlacement};
+use join_core::join::{Context, DynJoin, JoinInput};
 use join_core::memory::Memory;
 use join_core::oracle;
+use join_core::output::{Consumer, PairPlacement};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Column;
 use join_core::unchained::DefaultScheme;

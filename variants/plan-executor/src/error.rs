@@ -6,7 +6,7 @@ use join_core::memory::OutOfMemory;
 /// Rows that a result holds at most: a count of `u32::MAX` may stand for more.
 const MOST_ROWS: u64 = u32::MAX as u64 - 1;
 
-/// A plan that could not be executed. One line: what, where, and how to mend it.
+/// A plan that could not be executed. One line: what, where, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExecuteError {

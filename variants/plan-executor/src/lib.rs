@@ -1,7 +1,7 @@
 //! Whole join plans: paged tables in, a paged table out (R9.1).
 //!
 //! A [`Bundle`] is a plan and its tables. An [`Executor`] runs it: [`OperatorAtATime`] one join after the other as the
-//! plan says, as the source does; [`Pipelined`] in an order of its own. [`oracle`] is what they are checked against.
+//! plan says, as the contest engine does; [`Pipelined`] in an order of its own. [`oracle`] is what they are checked against.
 
 mod bundle;
 mod error;

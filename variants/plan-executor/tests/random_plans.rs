@@ -61,7 +61,7 @@ impl<'t> Trial<'t> {
     fn new(seed: u64, teams: &'t [Team]) -> Trial<'t> {
         let mut rng = Rng::new(!seed);
         let input = rng.pick(&[
-            InputMode::Source,
+            InputMode::Contest,
             InputMode::ZeroCopy,
             InputMode::Materialised,
             InputMode::Stream,

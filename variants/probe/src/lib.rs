@@ -1,10 +1,13 @@
 //! Probes of a finished table: keys zero-copy or materialised, looked up one after the other, in groups with software
 //! prefetch or interleaved, work shared in three ways (R8.1 to R8.3).
 
-use join_core::input::{InputMode, KeyColumn, Materialised};
-use join_core::join::{Context, JoinError, JoinTable, Kernel, Phases, Probe, Results, consume};
+use join_core::input::{InputMode, KeyColumn};
+use join_core::join::{
+    Context, DynJoinTable, JoinError, Kernel, Phases, Probe, Side, consume, prepare,
+};
 use join_core::key::Key;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::output::Results;
+use join_core::parallel::{Division, MorselSize, Sharing};
 
 /// A probe that reads a key column once, in input order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,27 +36,21 @@ impl Default for PipelinedProbe {
 impl Probe for PipelinedProbe {
     fn probe<K: Key>(
         &self,
-        table: &dyn JoinTable<K>,
+        table: &dyn DynJoinTable<K>,
         column: &KeyColumn<'_, K>,
         context: &Context<'_>,
         phases: &mut Phases,
         notes: &mut Vec<String>,
     ) -> Result<Results, JoinError> {
-        let nulls = column.has_nulls();
-        notes.push(format!("probe input {}", self.input.chosen(nulls)));
-        let copy = self
-            .input
-            .copies(nulls)
-            .then(|| Materialised::new(column, context.team, context.memory))
-            .transpose()?;
-        if copy.is_some() {
-            phases.lap("materialise probe keys");
-        }
-        let source = self.input.source(column, copy.as_ref());
+        let source = prepare(Side::Probe, self.input, column, context, phases, notes)?;
         let kernel = self.kernel.for_table(table.bytes(), context.caches);
         notes.push(kernel.to_string());
         let workers = context.team.workers_for(column.len());
-        let cursors = source.cursors(workers, self.sharing, self.morsel);
+        let cursors = source.cursors(Division {
+            workers,
+            sharing: self.sharing,
+            morsel: self.morsel,
+        });
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
             while let Some(block) = cursor.next_block() {
                 table.probe(block, kernel, sink.reborrow());

@@ -6,8 +6,9 @@ use join_core::directory::Split;
 use join_core::hash::{Colliding, Crc32};
 use join_core::input::InputMode;
 use join_core::join::Schedule::{BySize, Direct, Interleaved, Staged};
-use join_core::join::{BuildProbe, CacheSizes, Compare, Join, Kernel, Schedule};
+use join_core::join::{BuildProbe, CacheSizes, DynJoin, Kernel, Schedule};
 use join_core::parallel::{MorselSize, Sharing};
+use join_core::simd::Compare;
 use join_core::tag::BelowPrefix;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use probe::PipelinedProbe;
@@ -17,7 +18,7 @@ use serial_build::SerialBuild;
 #[test]
 fn inputs_and_sharing() {
     for (input, sharing, morsel) in [
-        (InputMode::Source, Sharing::Counter, MorselSize::Source),
+        (InputMode::Contest, Sharing::Counter, MorselSize::Contest),
         (InputMode::ZeroCopy, Sharing::Deques, MorselSize::Units(1)),
         (
             InputMode::ZeroCopy,
@@ -29,7 +30,11 @@ fn inputs_and_sharing() {
             Sharing::Deques,
             MorselSize::Units(7),
         ),
-        (InputMode::Materialised, Sharing::Static, MorselSize::Source),
+        (
+            InputMode::Materialised,
+            Sharing::Static,
+            MorselSize::Contest,
+        ),
     ] {
         check_probe(&PipelinedProbe {
             input,
@@ -41,7 +46,7 @@ fn inputs_and_sharing() {
 }
 
 /// Over the unchained table: how it is probed.
-fn join<S: Scheme>(schedule: Schedule, compare: Compare) -> impl Join {
+fn join<S: Scheme>(schedule: Schedule, compare: Compare) -> impl DynJoin {
     BuildProbe {
         build_input: InputMode::ZeroCopy,
         build: SerialBuild::<S>::new(Sizing::default()),

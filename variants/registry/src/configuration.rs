@@ -3,10 +3,11 @@
 use join_core::directory::{Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{Build, BuildProbe, Join};
-use join_core::memory::process::Source;
+use join_core::join::{BuildProbe, DynBuild, DynJoin};
+use join_core::memory::process::Origin;
+use join_core::output::PairPlacement;
 use join_core::parallel::ThreadStart;
-use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags};
 use join_core::unchained::{Scheme, SchemeOf};
 use partitioned_build::Settings;
 use probe::PipelinedProbe;
@@ -29,7 +30,7 @@ pub enum Tags {
     MaskTable,
     /// [`join_core::tag::BelowPrefix`]
     BelowPrefix,
-    /// [`join_core::tag::SourceBits`]
+    /// [`join_core::tag::ContestBits`]
     LowBits,
     /// [`join_core::tag::NoTags`]
     Off,
@@ -51,19 +52,6 @@ pub enum ListEntry {
     Tuple,
     /// [`partitioned_build::Tagged`]
     TupleAndTag,
-}
-
-/// How a join's pairs become one result, where the consumer wants pairs (R8.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
-    /// Each worker copies its own to the place that a prefix sum gives it.
-    Parallel,
-    /// One thread copies all, as in the source.
-    Serial,
-    /// Not at all: the workers' chunks are the result.
-    Chunks,
-    /// Handed to the consumer as produced, which counts and sums them.
-    AsProduced,
 }
 
 /// All settings of a join. What a variant has no use for, it ignores.
@@ -88,11 +76,11 @@ pub struct Configuration {
     /// How the threads of a phase come to be.
     pub thread_start: ThreadStart,
     /// Level 1 of allocation: where large blocks come from.
-    pub source: Source,
+    pub source: Origin,
     /// Whether large blocks ask for huge pages.
     pub huge_pages: bool,
-    /// How pairs are merged.
-    pub merge: Merge,
+    /// How pairs are placed, where the consumer wants pairs (R8.3); `None`: handed on as they are produced.
+    pub merge: Option<PairPlacement>,
     /// How the join with both sides partitioned is made.
     pub join: partitioned_join::Settings,
 }
@@ -109,9 +97,9 @@ impl Default for Configuration {
             build_input: InputMode::default(),
             probe: PipelinedProbe::default(),
             thread_start: ThreadStart::default(),
-            source: Source::Pool,
+            source: Origin::Pool,
             huge_pages: true,
-            merge: Merge::Parallel,
+            merge: Some(PairPlacement::Parallel),
             join: partitioned_join::Settings::DEFAULT,
         }
     }
@@ -129,10 +117,10 @@ impl Configuration {
 )]
 pub struct NotCompiled(Hash, Tags, Directory);
 
-/// Makes a join, once the table's scheme is known as a type.
+/// Makes a build, once the table's scheme is known as a type.
 pub trait WithScheme {
-    /// The join on a table of scheme `S`.
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join>;
+    /// The build of a table of scheme `S`.
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynBuild>;
 }
 
 /// Turns the scheme of `configuration` into a type: the default, and whatever differs from it in one place.
@@ -142,7 +130,7 @@ pub trait WithScheme {
 pub fn with_scheme(
     configuration: &Configuration,
     maker: impl WithScheme,
-) -> Result<Box<dyn Join>, NotCompiled> {
+) -> Result<Box<dyn DynBuild>, NotCompiled> {
     let Configuration {
         hash,
         tags,
@@ -157,7 +145,7 @@ pub fn with_scheme(
             maker.make::<SchemeOf<Fibonacci, BelowPrefix, Split>>(configuration)
         }
         (Hash::Fibonacci, Tags::LowBits, Directory::Split) => {
-            maker.make::<SchemeOf<Fibonacci, SourceBits, Split>>(configuration)
+            maker.make::<SchemeOf<Fibonacci, ContestBits, Split>>(configuration)
         }
         (Hash::Fibonacci, Tags::Off, Directory::Split) => {
             maker.make::<SchemeOf<Fibonacci, NoTags, Split>>(configuration)
@@ -176,7 +164,7 @@ pub fn with_scheme(
 }
 
 /// The join of `build` and the probe of `configuration`.
-pub fn joined(build: impl Build + 'static, configuration: &Configuration) -> Box<dyn Join> {
+pub fn joined(build: Box<dyn DynBuild>, configuration: &Configuration) -> Box<dyn DynJoin> {
     Box::new(BuildProbe {
         build_input: configuration.build_input,
         build,

@@ -3,18 +3,19 @@
 //! A package of its own because this is where every join is compiled: the harness around it builds in seconds.
 
 mod configuration;
-mod plans;
+mod executors;
 pub mod toggles;
 mod variants;
 
-use join_core::join::Join;
+use join_core::join::DynJoin;
 
-pub use configuration::{Configuration, Merge, NotCompiled};
-pub use plans::{PLAN_BUILDS, PlanBuild};
+pub use configuration::{Configuration, NotCompiled};
+pub use executors::{EXECUTORS, ExecutorSettings, ExecutorVariant};
 pub use toggles::{Part, Setting, TOGGLES, Toggle};
-pub use variants::{DEFAULT, Make};
+pub use variants::{BUILDS, BuildVariant, DEFAULT, Make};
 
-use variants::{BUILDS, JOINS, PROBES};
+use configuration::joined;
+use variants::{JOINS, PROBES};
 
 /// A join that can be measured: a build and a probe, or a join of its own.
 #[derive(Debug, Clone)]
@@ -34,7 +35,14 @@ pub struct Variant {
     /// Its configuration before any toggle.
     pub base: Configuration,
     parts: &'static [Part],
-    make: Make,
+    recipe: Recipe,
+}
+
+/// Where a variant's join comes from.
+#[derive(Debug, Clone)]
+enum Recipe {
+    Build(&'static BuildVariant),
+    Join(Make),
 }
 
 impl Variant {
@@ -42,8 +50,11 @@ impl Variant {
     ///
     /// # Errors
     /// Nothing was compiled for this combination.
-    pub fn join(&self, configuration: &Configuration) -> Result<Box<dyn Join>, NotCompiled> {
-        (self.make)(configuration)
+    pub fn join(&self, configuration: &Configuration) -> Result<Box<dyn DynJoin>, NotCompiled> {
+        match self.recipe {
+            Recipe::Build(build) => Ok(joined(build.make(configuration)?, configuration)),
+            Recipe::Join(make) => make(configuration),
+        }
     }
 
     /// Whether it has the part that a toggle changes.
@@ -62,7 +73,7 @@ impl Variant {
             curated: true,
             base: Configuration::default(),
             parts: &[],
-            make,
+            recipe: Recipe::Join(make),
         }
     }
 }
@@ -82,7 +93,7 @@ pub fn variants() -> Vec<Variant> {
                 curated: build.probes.contains(&probe.name),
                 base,
                 parts: build.parts,
-                make: build.make,
+                recipe: Recipe::Build(build),
             }
         })
     });
@@ -95,7 +106,7 @@ pub fn variants() -> Vec<Variant> {
         curated: true,
         base: Configuration::default(),
         parts: join.parts,
-        make: join.make,
+        recipe: Recipe::Join(join.make),
     });
     combined.chain(own).collect()
 }
@@ -108,6 +119,17 @@ pub fn default_variant() -> Variant {
     let mut all = variants().into_iter();
     all.find(|variant| variant.name == DEFAULT)
         .expect("the default variant is registered")
+}
+
+/// The build of the default variant: what an executor of plans builds with unless it is told otherwise.
+///
+/// # Panics
+/// As [`default_variant`].
+pub fn default_build() -> &'static BuildVariant {
+    match default_variant().recipe {
+        Recipe::Build(build) => build,
+        Recipe::Join(_) => unreachable!("the default variant is a build and a probe"),
+    }
 }
 
 /// The variants that an ablation changes when it is not told which, and the toggles to show on each: those of parts that

@@ -2,13 +2,15 @@
 
 use join_core::directory::Sizing;
 use join_core::input::InputMode;
-use join_core::join::{Compare, Kernel, Schedule};
-use join_core::memory::process::Source;
+use join_core::join::{Kernel, Schedule};
+use join_core::memory::process::Origin;
+use join_core::output::PairPlacement;
 use join_core::parallel::{MorselSize, Sharing, ThreadStart};
+use join_core::simd::Compare;
 use partitioned_build::{ChunkSize, Collect, FanOut};
-use partitioned_join::{FanOut as BothFanOut, MemoryUse, Passes, Semijoin};
+use partitioned_join::{MemoryUse, Passes, Semijoin};
 
-use super::configuration::{Configuration, Directory, Hash, ListEntry, Merge, Tags};
+use super::configuration::{Configuration, Directory, Hash, ListEntry, Tags};
 
 /// Which part of a join a toggle changes; a variant without that part is not ablated by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Setting {
     }
 }
 
-/// All toggles (design: "ablation toggles that we want from the start").
+/// All toggles.
 pub static TOGGLES: &[Toggle] = &[
     Toggle {
         name: "bloom",
@@ -74,7 +76,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "tags",
-        sentence: "which bits of the hash make a tag: low ones (as in the source), those below the directory prefix, or a table of 4-of-16 masks",
+        sentence: "which bits of the hash make a tag: low ones (as in the contest engine), those below the directory prefix, or a table of 4-of-16 masks",
         part: Part::Table,
         settings: &[
             Setting::new("mask-table", |c| c.tags = Tags::MaskTable),
@@ -84,7 +86,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "directory",
-        sentence: "ENDs and tags of the slots in two arrays, or in one 64-bit word a slot",
+        sentence: "ENDs and tags of the slots in two arrays, or in one 64-bit word per slot",
         part: Part::Table,
         settings: &[
             Setting::new("split", |c| c.directory = Directory::Split),
@@ -93,12 +95,12 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "slots-per-tuple",
-        sentence: "directory slots a build tuple: an eighth and at most 2^18 (as in the source), one, or two",
+        sentence: "directory slots per build tuple: an eighth and at most 2^18 (as in the contest engine), one, or two",
         part: Part::Table,
         settings: &[
             Setting::new("1", |c| c.build.sizing = Sizing::per_tuple(1.0)),
             Setting::new("2", |c| c.build.sizing = Sizing::per_tuple(2.0)),
-            Setting::new("1/8-capped", |c| c.build.sizing = Sizing::SOURCE),
+            Setting::new("1/8-capped", |c| c.build.sizing = Sizing::CONTEST),
         ],
     },
     Toggle {
@@ -113,12 +115,12 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "input",
-        sentence: "keys read from the pages, copied first, copied only where there are NULLs (as in the source), or streamed without telling how many there are",
+        sentence: "keys read from the pages, copied first, copied only where there are NULLs (as in the contest engine), or streamed without telling how many there are",
         part: Part::Probe,
         settings: &[
             Setting::new("zero-copy", |c| input(c, InputMode::ZeroCopy)),
             Setting::new("materialised", |c| input(c, InputMode::Materialised)),
-            Setting::new("source-rule", |c| input(c, InputMode::Source)),
+            Setting::new("source-rule", |c| input(c, InputMode::Contest)),
             Setting::new("stream", |c| input(c, InputMode::Stream)),
         ],
     },
@@ -174,18 +176,18 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "steal-block",
-        sentence: "probe rows that a thread takes at a time; the source's rule is max(256, rows / (threads × 16))",
+        sentence: "probe rows that a thread takes at a time; the contest engine's rule is max(256, rows / (threads × 16))",
         part: Part::Probe,
         settings: &[
             Setting::new("64k", |c| c.probe.morsel = MorselSize::Units(1 << 16)),
             Setting::new("1k", |c| c.probe.morsel = MorselSize::Units(1 << 10)),
             Setting::new("8k", |c| c.probe.morsel = MorselSize::Units(1 << 13)),
-            Setting::new("source-rule", |c| c.probe.morsel = MorselSize::Source),
+            Setting::new("source-rule", |c| c.probe.morsel = MorselSize::Contest),
         ],
     },
     Toggle {
         name: "thread-start",
-        sentence: "the threads of a phase woken in a rayon pool, or started for it (as in the source)",
+        sentence: "the threads of a phase woken in a rayon pool, or started for it (as in the contest engine)",
         part: Part::Process,
         settings: &[
             Setting::new("pool", |c| c.thread_start = ThreadStart::Pool),
@@ -194,7 +196,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "fan-out",
-        sentence: "partitions of the build side: sized for L2, a fixed number, or one a directory slot under the source's directory",
+        sentence: "partitions of the build side: sized for L2, a fixed number, or one per directory slot under the contest engine's directory",
         part: Part::Partitions,
         settings: &[
             Setting::new("cache", |c| c.build.fan_out = FanOut::Cache),
@@ -202,7 +204,7 @@ pub static TOGGLES: &[Toggle] = &[
             Setting::new("2^8", |c| c.build.fan_out = FanOut::Bits(8)),
             Setting::new("2^12", |c| c.build.fan_out = FanOut::Bits(12)),
             Setting::new("slots", |c| {
-                c.build.sizing = Sizing::SOURCE;
+                c.build.sizing = Sizing::CONTEST;
                 c.build.fan_out = FanOut::Slots;
             }),
         ],
@@ -229,7 +231,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "count-and-copy",
-        sentence: "a partition copied into place right after it has been counted, or (as in the source) after all have been",
+        sentence: "a partition copied into place right after it has been counted, or (as in the contest engine) after all have been",
         part: Part::Partitions,
         settings: &[
             Setting::new("together", |c| c.build.phases_apart = false),
@@ -238,7 +240,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "chunk-capacity",
-        sentence: "tuples that a chunk of a partition's list holds: by what is expected, or fixed (256 in the source)",
+        sentence: "tuples that a chunk of a partition's list holds: by what is expected, or fixed (256 in the contest engine)",
         part: Part::Partitions,
         settings: &[
             Setting::new("expected", |c| c.build.chunk = ChunkSize::Expected),
@@ -249,7 +251,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "list-entry",
-        sentence: "lists hold the tuple, or the tuple and its tag (as in the source)",
+        sentence: "lists hold the tuple, or the tuple and its tag (as in the contest engine)",
         part: Part::Partitions,
         settings: &[
             Setting::new("tuple", |c| c.list_entry = ListEntry::Tuple),
@@ -261,10 +263,10 @@ pub static TOGGLES: &[Toggle] = &[
         sentence: "partitions of both sides: sized for the cache, none at all, or a fixed number",
         part: Part::Sides,
         settings: &[
-            Setting::new("cache", |c| c.join.fan_out = BothFanOut::Cache),
-            Setting::new("none", |c| c.join.fan_out = BothFanOut::Bits(0)),
-            Setting::new("2^6", |c| c.join.fan_out = BothFanOut::Bits(6)),
-            Setting::new("2^11", |c| c.join.fan_out = BothFanOut::Bits(11)),
+            Setting::new("cache", |c| c.join.part_bits = None),
+            Setting::new("none", |c| c.join.part_bits = Some(0)),
+            Setting::new("2^6", |c| c.join.part_bits = Some(6)),
+            Setting::new("2^11", |c| c.join.part_bits = Some(11)),
         ],
     },
     Toggle {
@@ -299,7 +301,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "join-slots-per-tuple",
-        sentence: "directory slots a tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), or fixed",
+        sentence: "directory slots per tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), or fixed",
         part: Part::Sides,
         settings: &[
             Setting::new("by-vector", |c| c.join.slots_per_tuple = None),
@@ -359,14 +361,14 @@ pub static TOGGLES: &[Toggle] = &[
         sentence: "level 1: large blocks from a pool of touched memory, from mimalloc, or afresh from the system",
         part: Part::Process,
         settings: &[
-            Setting::new("pool", |c| c.source = Source::Pool),
-            Setting::new("mimalloc", |c| c.source = Source::Mimalloc),
-            Setting::new("system", |c| c.source = Source::System),
+            Setting::new("pool", |c| c.source = Origin::Pool),
+            Setting::new("mimalloc", |c| c.source = Origin::Mimalloc),
+            Setting::new("system", |c| c.source = Origin::System),
         ],
     },
     Toggle {
         name: "thread-allocator",
-        sentence: "level 2: list chunks carved from a bump arena a thread, or allocated one by one",
+        sentence: "level 2: list chunks carved from a bump arena per thread, or allocated one by one",
         part: Part::Partitions,
         settings: &[
             Setting::new("arena", |c| c.build.collect = Collect::Arena),
@@ -393,13 +395,13 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "result-merge",
-        sentence: "result pairs placed in parallel by prefix sums, copied by one thread (as in the source), left in the threads' chunks, or handed on as produced",
+        sentence: "result pairs placed in parallel by prefix sums, copied by one thread (as in the contest engine), left in the threads' chunks, or handed on as produced",
         part: Part::Merge,
         settings: &[
-            Setting::new("parallel", |c| c.merge = Merge::Parallel),
-            Setting::new("serial", |c| c.merge = Merge::Serial),
-            Setting::new("chunks", |c| c.merge = Merge::Chunks),
-            Setting::new("as-produced", |c| c.merge = Merge::AsProduced),
+            Setting::new("parallel", |c| c.merge = Some(PairPlacement::Parallel)),
+            Setting::new("serial", |c| c.merge = Some(PairPlacement::Serial)),
+            Setting::new("chunks", |c| c.merge = Some(PairPlacement::Chunks)),
+            Setting::new("as-produced", |c| c.merge = None),
         ],
     },
 ];

@@ -3,7 +3,7 @@
 //! To add one: a dependency in `Cargo.toml` and a line in [`BUILDS`] (it then combines with every probe of [`PROBES`])
 //! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
 
-use adaptive::{Adaptive, Candidate};
+use adaptive::{Adaptive, Candidates};
 use array_build::ArrayBuild;
 use baselines::{
     BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
@@ -12,8 +12,8 @@ use baselines::{
 use join_core::directory::{Packed, Sizing, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{Join, Kernel, Threshold};
-use join_core::tag::{MaskTable, SourceBits};
+use join_core::join::{DynBuild, DynJoin, Kernel, Threshold};
+use join_core::tag::{ContestBits, MaskTable};
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use partitioned_build::{Entry, PartitionedBuild, Plain, Settings, Tagged};
 use partitioned_join::PartitionedJoin;
@@ -24,19 +24,34 @@ use super::configuration::{
 };
 use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Sides, Table};
 
-/// Makes a join under a configuration.
-pub type Make = fn(&Configuration) -> Result<Box<dyn Join>, NotCompiled>;
+/// Makes a build under a configuration.
+pub type MakeBuild = fn(&Configuration) -> Result<Box<dyn DynBuild>, NotCompiled>;
 
-/// A way of building a table, combined with every probe.
+/// Makes a join under a configuration.
+pub type Make = fn(&Configuration) -> Result<Box<dyn DynJoin>, NotCompiled>;
+
+/// A way of building a table, combined with every probe; executors of whole plans can take it as well.
+#[derive(Debug)]
 pub struct BuildVariant {
-    pub(super) name: &'static str,
+    /// Its name.
+    pub name: &'static str,
     pub(super) family: &'static str,
     pub(super) description: &'static str,
     /// The parts that it has, and so the toggles that change it.
     pub(super) parts: &'static [Part],
     /// The probes that a sweep measures it with when it is not told.
     pub(super) probes: &'static [&'static str],
-    pub(super) make: Make,
+    pub(super) make: MakeBuild,
+}
+
+impl BuildVariant {
+    /// The build under a configuration.
+    ///
+    /// # Errors
+    /// Nothing was compiled for this combination.
+    pub fn make(&self, configuration: &Configuration) -> Result<Box<dyn DynBuild>, NotCompiled> {
+        (self.make)(configuration)
+    }
 }
 
 /// A way of probing a table.
@@ -61,23 +76,23 @@ const ANY: &[Part] = &[Probe, Process, Merge];
 const EVERY_PROBE: &[&str] = &["zero-copy", "materialised", "batched"];
 
 /// The build variants.
-#[rustfmt::skip] // a line a variant
+#[rustfmt::skip] // a line per variant
 pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "serial", family: "unchained", description: "unchained table built by one thread in five phases", parts: UNCHAINED, probes: EVERY_PROBE, make: |c| with_scheme(c, Serial) },
     BuildVariant { name: "partitioned", family: "unchained", description: "unchained table built by all threads: partition, then count, tag and copy partition by partition; from 256 K rows on, below serially", parts: PARTITIONED, probes: EVERY_PROBE, make: partitioned },
-    BuildVariant { name: "serial-source", family: "source", description: "the serial build with the source's directory and tags", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(SerialBuild::<SourceScheme>::new(Sizing::SOURCE), c)) },
-    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the source's settings: one list a directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(PartitionedBuild::<SourceScheme, Tagged>::new(Settings::SOURCE), c)) },
+    BuildVariant { name: "serial-source", family: "source", description: "the serial build with the contest engine's directory and tags", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(SerialBuild::<ContestScheme>::new(Sizing::CONTEST))) },
+    BuildVariant { name: "partitioned-source", family: "source", description: "the partitioned build with the contest engine's settings: one list per directory slot, chunks of 256 tuples", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(PartitionedBuild::<ContestScheme, Tagged<ContestBits>>::new(Settings::CONTEST))) },
     BuildVariant { name: "array", family: "baseline", description: "row ids in an array indexed by the key, where build keys are dense and distinct; otherwise as partitioned", parts: ANY, probes: &["batched"], make: |c| Ok(array(c)) },
-    BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(StdHashMap, c)) },
-    BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map a thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |c| Ok(joined(Hashbrown::default(), c)) },
-    BuildVariant { name: "bucket-chaining", family: "baseline", description: "bucket chaining, built by atomic exchanges", parts: ANY, probes: &["batched"], make: |c| Ok(joined(BucketChaining::default(), c)) },
-    BuildVariant { name: "partitioned-chaining", family: "baseline", description: "chaining with tags, built partition by partition, as the contest's winners shipped it", parts: ANY, probes: &["batched"], make: |c| Ok(joined(PartitionedChaining::default(), c)) },
-    BuildVariant { name: "linear-probing", family: "baseline", description: "open addressing with linear probing, built range by range", parts: ANY, probes: &["batched"], make: |c| Ok(joined(LinearProbing::default(), c)) },
-    BuildVariant { name: "robin-hood", family: "baseline", description: "open addressing with Robin Hood hashing, built range by range", parts: ANY, probes: &["batched"], make: |c| Ok(joined(RobinHood::default(), c)) },
+    BuildVariant { name: "std-hashmap", family: "baseline", description: "a multimap on the standard library's HashMap", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(StdHashMap)) },
+    BuildVariant { name: "hashbrown", family: "baseline", description: "a multimap on hashbrown: a map per thread, filled in the order of its buckets", parts: ANY, probes: &["zero-copy"], make: |_| Ok(Box::new(Hashbrown::default())) },
+    BuildVariant { name: "bucket-chaining", family: "baseline", description: "bucket chaining, built by atomic exchanges", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(BucketChaining::default())) },
+    BuildVariant { name: "partitioned-chaining", family: "baseline", description: "chaining with tags, built partition by partition, as the contest's winners shipped it", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(PartitionedChaining::default())) },
+    BuildVariant { name: "linear-probing", family: "baseline", description: "open addressing with linear probing, built range by range", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(LinearProbing::default())) },
+    BuildVariant { name: "robin-hood", family: "baseline", description: "open addressing with Robin Hood hashing, built range by range", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(RobinHood::default())) },
 ];
 
 /// The probe variants.
-#[rustfmt::skip] // a line a variant
+#[rustfmt::skip] // a line per variant
 pub static PROBES: &[ProbeVariant] = &[
     ProbeVariant { name: "zero-copy", description: "probe keys read from the pages and looked up one by one", choose: |c| c.probe.kernel = Kernel::SCALAR },
     ProbeVariant { name: "materialised", description: "probe keys copied first, then looked up one by one", choose: |c| { c.probe.input = InputMode::Materialised; c.probe.kernel = Kernel::SCALAR } },
@@ -85,7 +100,7 @@ pub static PROBES: &[ProbeVariant] = &[
 ];
 
 /// The joins that see both sides before they match anything.
-#[rustfmt::skip] // a line a variant
+#[rustfmt::skip] // a line per variant
 pub static JOINS: &[JoinVariant] = &[
     JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge], make: |c| Ok(both_sides(c)) },
     JoinVariant { name: "adaptive", family: "unchained", description: "an array of row ids where a sample finds dense build keys; one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
@@ -99,99 +114,32 @@ pub const DEFAULT: &str = "partitioned+batched";
 /// The variants that an ablation changes, in order: a toggle is shown on the first that has its part.
 pub(super) const ABLATED: &[&str] = &[DEFAULT, "partitioned-join"];
 
-/// Hash, tags and directory of the source.
-pub(super) type SourceScheme = SchemeOf<Fibonacci, SourceBits, Packed>;
+/// Hash, tags and directory of the contest engine.
+type ContestScheme = SchemeOf<Fibonacci, ContestBits, Packed>;
 
 struct Serial;
 
 impl WithScheme for Serial {
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
-        joined(
-            SerialBuild::<S>::new(configuration.build.sizing),
-            configuration,
-        )
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynBuild> {
+        Box::new(SerialBuild::<S>::new(configuration.build.sizing))
     }
-}
-
-fn partitioned(configuration: &Configuration) -> Result<Box<dyn Join>, NotCompiled> {
-    match configuration.list_entry {
-        ListEntry::Tuple => with_scheme(configuration, Partitioned),
-        // Compiled for the default scheme alone.
-        ListEntry::TupleAndTag => Ok(joined(
-            from_min_rows::<DefaultScheme, Tagged>(configuration),
-            configuration,
-        )),
-    }
-}
-
-fn array(configuration: &Configuration) -> Box<dyn Join> {
-    let otherwise = from_min_rows::<DefaultScheme, Plain>(configuration);
-    joined(ArrayBuild { otherwise }, configuration)
-}
-
-/// The join with both sides partitioned, whose table has no use for tags and directory layouts.
-fn both_sides(configuration: &Configuration) -> Box<dyn Join> {
-    fn of<H: KeyHash>(configuration: &Configuration) -> Box<dyn Join> {
-        Box::new(PartitionedJoin::<SchemeOf<H, MaskTable, Split>>::new(
-            configuration.join,
-        ))
-    }
-    match configuration.hash {
-        Hash::Fibonacci => of::<Fibonacci>(configuration),
-        Hash::Crc32 => of::<Crc32>(configuration),
-        Hash::Murmur => of::<Murmur>(configuration),
-    }
-}
-
-/// What measurements chose: the candidates, and for which sizes and skew they are picked. The rest (which side the
-/// table is of, whether probes are filtered) the joins decide themselves once they have seen more.
-fn adaptive(configuration: &Configuration) -> Adaptive {
-    let join = |fan_out| {
-        let settings = partitioned_join::Settings {
-            fan_out,
-            ..configuration.join
-        };
-        Box::new(PartitionedJoin::<DefaultScheme>::new(settings))
-    };
-    let one_table = |name, fits| Candidate {
-        name,
-        fits,
-        join: join(partitioned_join::FanOut::Bits(0)),
-    };
-    let cached = one_table("one table", |observed| observed.fits_l2_times(1));
-    // A table that does not fit, but nearly all probes are for the same few of its tuples. One thread builds it, so there
-    // must be enough probes.
-    let hot = one_table("one table for few hot keys", |observed| {
-        observed.repeated_probe > 0.7
-            && observed.build_rows <= observed.probe_rows / 8
-            && observed.fits_l2_times(8)
-    });
-    // Dense keys need no hash; but an array that is looked at all over must stay in the caches. Where the sample was wrong,
-    // another build takes over.
-    let mut probed_in_batches = *configuration;
-    probed_in_batches.probe.kernel = Kernel::batched(Configuration::BATCH);
-    let dense = Candidate {
-        name: "an array of row ids",
-        fits: |observed| {
-            observed.is_dense()
-                && observed.probe_rows >= observed.build_rows
-                && (observed.array_fits_l2_times(4) || observed.is_probed_in_order())
-        },
-        join: array(&probed_in_batches),
-    };
-    let partitioned = Candidate {
-        name: "both sides partitioned",
-        fits: |_| true,
-        join: join(configuration.join.fan_out),
-    };
-    Adaptive::new(vec![dense, cached, hot], partitioned)
 }
 
 struct Partitioned;
 
 impl WithScheme for Partitioned {
-    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn Join> {
-        joined(from_min_rows::<S, Plain>(configuration), configuration)
+    fn make<S: Scheme>(self, configuration: &Configuration) -> Box<dyn DynBuild> {
+        Box::new(from_min_rows::<S, Plain>(configuration))
+    }
+}
+
+fn partitioned(configuration: &Configuration) -> Result<Box<dyn DynBuild>, NotCompiled> {
+    match configuration.list_entry {
+        ListEntry::Tuple => with_scheme(configuration, Partitioned),
+        // Compiled for the default scheme alone.
+        ListEntry::TupleAndTag => Ok(Box::new(from_min_rows::<DefaultScheme, Tagged<MaskTable>>(
+            configuration,
+        ))),
     }
 }
 
@@ -204,4 +152,41 @@ fn from_min_rows<S: Scheme, E: Entry>(
         small: SerialBuild::new(configuration.build.sizing),
         large: PartitionedBuild::new(configuration.build),
     }
+}
+
+fn array(configuration: &Configuration) -> Box<dyn DynBuild> {
+    let otherwise = from_min_rows::<DefaultScheme, Plain>(configuration);
+    Box::new(ArrayBuild { otherwise })
+}
+
+/// The join with both sides partitioned, whose table has no use for tags and directory layouts.
+fn both_sides(configuration: &Configuration) -> Box<dyn DynJoin> {
+    fn of<H: KeyHash>(configuration: &Configuration) -> Box<dyn DynJoin> {
+        Box::new(PartitionedJoin::<SchemeOf<H, MaskTable, Split>>::new(
+            configuration.join,
+        ))
+    }
+    match configuration.hash {
+        Hash::Fibonacci => of::<Fibonacci>(configuration),
+        Hash::Crc32 => of::<Crc32>(configuration),
+        Hash::Murmur => of::<Murmur>(configuration),
+    }
+}
+
+/// The joins that `adaptive` picks from; when it picks which, its own crate says.
+fn adaptive(configuration: &Configuration) -> Adaptive {
+    let both_sides = |part_bits| {
+        let settings = partitioned_join::Settings {
+            part_bits,
+            ..configuration.join
+        };
+        Box::new(PartitionedJoin::<DefaultScheme>::new(settings))
+    };
+    let mut batched = *configuration;
+    batched.probe.kernel = Kernel::batched(Configuration::BATCH);
+    Adaptive(Candidates {
+        array: joined(array(configuration), &batched),
+        one_table: both_sides(Some(0)),
+        partitioned: both_sides(configuration.join.part_bits),
+    })
 }

@@ -12,12 +12,11 @@
 use std::marker::PhantomData;
 
 use join_core::directory::Sizing;
-use join_core::input::KeySource;
-use join_core::join::{Build, Context, JoinError, JoinTable, Phases};
+use join_core::input::{HashedKeys, KeySource};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Reservation;
-use join_core::parallel::{MorselSize, Sharing};
-use join_core::unchained::{HashedKeys, Scheme, UnchainedBuilder};
+use join_core::unchained::{Scheme, UnchainedBuilder};
 
 /// The serial build of a table of scheme `S`.
 pub struct SerialBuild<S> {
@@ -42,7 +41,7 @@ impl<S: Scheme> Build for SerialBuild<S> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         match source.rows() {
             Some(rows) => self.five_phases(rows, &Replayed(source), context, phases),
             None => {
@@ -61,7 +60,7 @@ impl<S: Scheme> SerialBuild<S> {
         entries: &impl Entries<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let mut table = UnchainedBuilder::<K, S>::new(self.sizing.bits(rows), context.memory)?;
         let mut slots = table.slot_parts(0).pop().expect("one part").clear();
         entries.for_each::<S>(|hash, _| slots.count(hash));
@@ -71,13 +70,13 @@ impl<S: Scheme> SerialBuild<S> {
         phases.lap("prefix sum");
         table.allocate(len, context.memory)?;
         phases.lap("allocate");
-        let part = table.table_parts(0, &[len]).pop().expect("one part");
+        let (slots, mut store) = table.table_parts(0, &[len]).pop().expect("one part");
         // SAFETY: the one part was cleared.
-        let mut part = unsafe { part.cleared() };
-        part.slots.rewind(0);
+        let mut slots = unsafe { slots.cleared() };
+        slots.rewind(0);
         phases.lap("write pointers");
-        entries.for_each::<S>(|hash, tuple| part.copy(hash, tuple));
-        drop(part);
+        entries.for_each::<S>(|hash, tuple| store.copy(&mut slots, hash, tuple));
+        drop((slots, store));
         // SAFETY: both passes saw the same entries (a list, or a source that promises it), so each that was counted
         // has been copied.
         let table = unsafe { table.finish() };
@@ -97,13 +96,9 @@ struct Replayed<'a, K>(&'a dyn KeySource<K>);
 impl<K: Key> Entries<K> for Replayed<'_, K> {
     fn for_each<S: Scheme>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
         let mut hashed = HashedKeys::default();
-        for mut cursor in self
-            .0
-            .cursors(1, Sharing::Static, MorselSize::Units(usize::MAX))
-        {
-            while let Some(block) = cursor.next_block() {
-                hashed.for_each::<S::Hash, K>(block, &mut each);
-            }
+        let mut cursor = self.0.whole();
+        while let Some(block) = cursor.next_block() {
+            hashed.for_each::<S::Hash, K>(block, &mut each);
         }
     }
 }
@@ -118,13 +113,12 @@ impl<K: Key> Collected<K> {
     fn new(source: &dyn KeySource<K>, context: &Context<'_>) -> Result<Self, JoinError> {
         let mut tuples = Vec::new();
         let mut reservation = context.memory.reserve(0)?;
-        for mut cursor in source.cursors(1, Sharing::Static, MorselSize::Units(usize::MAX)) {
-            while let Some(block) = cursor.next_block() {
-                let room = tuples.capacity();
-                tuples.reserve(block.keys.len());
-                reservation.grow((tuples.capacity() - room) * size_of::<Tuple<K>>())?;
-                block.for_each(|key, row| tuples.push(Tuple::new(key, row)));
-            }
+        let mut cursor = source.whole();
+        while let Some(block) = cursor.next_block() {
+            let room = tuples.capacity();
+            tuples.reserve(block.keys.len());
+            reservation.grow((tuples.capacity() - room) * size_of::<Tuple<K>>())?;
+            block.for_each(|key, row| tuples.push(Tuple::new(key, row)));
         }
         Ok(Self {
             tuples,

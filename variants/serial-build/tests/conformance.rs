@@ -3,7 +3,7 @@
 use join_core::conformance::{check_build, check_colliding_build};
 use join_core::directory::{DirectoryLayout, Packed, Sizing, Split};
 use join_core::hash::{Colliding, Crc32, Fibonacci, KeyHash, Murmur};
-use join_core::tag::{BelowPrefix, MaskTable, NoTags, SourceBits, TagScheme};
+use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags, TagScheme};
 use join_core::unchained::{DefaultScheme, SchemeOf};
 use serial_build::SerialBuild;
 
@@ -18,7 +18,7 @@ fn default_scheme() {
 
 #[test]
 fn the_sources_scheme_and_sizing() {
-    check::<Fibonacci, SourceBits, Packed>(Sizing::SOURCE);
+    check::<Fibonacci, ContestBits, Packed>(Sizing::CONTEST);
 }
 
 #[test]

@@ -12,8 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::cases::{Bag, Case};
 use super::keys::{CaseKey, Random};
 use super::run::{Wanted, attempt};
-use crate::join::{CacheSizes, Context, Join, JoinError, JoinInput};
-use crate::key::Key;
+use crate::join::{CacheSizes, Context, DynJoin, JoinError, JoinInput};
 use crate::memory::Memory;
 use crate::page::rows_per_full_page;
 use crate::parallel::{Team, ThreadStart};
@@ -88,7 +87,7 @@ impl RandomJoin {
     /// What is wrong: the answer, a panic, memory that ran out without need or was not given back.
     pub fn check(
         &self,
-        join: &dyn Join,
+        join: &dyn DynJoin,
         team: &Team,
         conditions: &Conditions,
     ) -> Result<(), String> {
@@ -187,7 +186,7 @@ fn case<K: CaseKey>(seed: u64, random: &mut Random) -> Case {
     });
     let name = format!(
         "seed {seed}, {} keys {spread}; build {}; probe {}",
-        <K as Key>::DATA_TYPE,
+        K::DATA_TYPE,
         build.0,
         probe.0
     );

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::conformance::keys::{CaseKey, Random, column};
-use crate::key::Key;
 use crate::page::{Fixed, HEADER_BYTES, PAGE_BYTES, Page, rows_per_full_page};
 use crate::table::Column;
 
@@ -85,7 +84,7 @@ impl Shape {
         if self.ones {
             pages.iter_mut().for_each(set_unused::<K>);
         }
-        Column::from_pages(<K as Key>::DATA_TYPE, pages).expect("unused bytes may be anything")
+        Column::from_pages(K::DATA_TYPE, pages).expect("unused bytes may be anything")
     }
 }
 

@@ -5,8 +5,10 @@ use crossbeam::queue::SegQueue;
 use super::*;
 use crate::conformance::{SortedBuild, joined, small};
 use crate::input::{InputMode, KeyColumn};
-use crate::join::{Kernel, Outcome, PairPlacement, Results, TypedJoin};
+use crate::join::{Join, Kernel, Outcome};
+use crate::key::Key;
 use crate::memory::Reservation;
+use crate::output::{PairPlacement, Results};
 use crate::page::{PAGE_BYTES, Page};
 use crate::table::Column;
 
@@ -18,14 +20,14 @@ fn seeds() -> std::ops::Range<u64> {
 fn conditions(seed: u64) -> Conditions {
     let wanted = [
         Wanted::Aggregate,
-        Wanted::Pairs(PairPlacement::Parallel),
-        Wanted::Stream,
+        Wanted::Pairs(Some(PairPlacement::Parallel)),
+        Wanted::Pairs(None),
     ];
     let mut random = Random::of(seed, "test");
     Conditions::drawn(*random.pick(&wanted), &mut random)
 }
 
-fn faults(join: &dyn Join) -> Vec<String> {
+fn faults(join: &dyn DynJoin) -> Vec<String> {
     let check = |seed| {
         let random = RandomJoin::from_seed(seed);
         let team = random.team(ThreadStart::Fresh);
@@ -43,7 +45,7 @@ fn what_is_simple_is_right() {
 /// A join that is wrong in some way, where there is anything to be wrong about.
 struct Wrong(fn(&mut Outcome, &Context<'_>));
 
-impl TypedJoin for Wrong {
+impl Join for Wrong {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,
@@ -101,7 +103,7 @@ fn what_is_wrong_is_said() {
 #[test]
 fn memory_that_runs_out_is_right_only_where_it_is_scarce() {
     struct Refuses;
-    impl Join for Refuses {
+    impl DynJoin for Refuses {
         fn join(&self, _: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
             Err(context.memory.refused(1).into())
         }

@@ -3,11 +3,11 @@
 use join_core::checksum::Checksum;
 use plan_executor::{Bundle, oracle};
 
-use super::executors::EXECUTORS;
 use super::folders::bundles;
 use super::{CheckArgs, line};
 use crate::experiment::executor::Equipped;
 use crate::verbs::Ending;
+use registry::EXECUTORS;
 
 /// Executes every bundle with every executor. One that cannot be executed does not keep the others from being checked.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Ending> {

@@ -2,12 +2,12 @@
 
 use plan_executor::{Bundle, Step, Telemetry};
 
-use super::executors::EXECUTORS;
 use super::folders::find;
 use super::{ExplainArgs, line};
 use crate::experiment::executor::Equipped;
 use crate::files::NewFile;
 use crate::verbs::Ending;
+use registry::EXECUTORS;
 use report::charts::{scale, steps};
 
 /// Levels that text is indented by at most: a plan may have very many.

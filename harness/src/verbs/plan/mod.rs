@@ -1,7 +1,6 @@
 //! `harness plan`: whole join plans.
 
 mod check;
-pub(crate) mod executors;
 mod explain;
 pub(super) mod folders;
 mod make;

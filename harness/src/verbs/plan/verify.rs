@@ -2,10 +2,10 @@
 
 use plan_executor::oracle;
 
-use super::executors::EXECUTORS;
 use super::sets::Set;
 use crate::experiment::executor::{Equipment, Equipped};
 use crate::verbs::Ending;
+use registry::EXECUTORS;
 
 /// Small enough for the oracle.
 const SCALE: f64 = 0.002;

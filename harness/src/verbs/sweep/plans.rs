@@ -8,9 +8,9 @@ use crate::experiment::plans::{Plans, case};
 use crate::experiment::{Budget, Runner, Stop, session};
 use crate::peers::Found;
 use crate::verbs::Ending;
-use crate::verbs::plan::executors;
 use crate::verbs::plan::folders::{Named, bundles};
 use crate::verbs::plan::sets::Set;
+use registry::EXECUTORS;
 use report::record::{Environment, Size};
 
 /// What is measured of plans.
@@ -55,7 +55,7 @@ impl<'a> Selected<'a> {
             size: args.size(),
         };
         if found.len() > 0 {
-            let names: Vec<String> = executors::names().map(str::to_owned).collect();
+            let names: Vec<String> = EXECUTORS.iter().map(|e| e.name.to_owned()).collect();
             let equipment = Equipment {
                 threads: request.threads.last().copied(),
                 ..Equipment::default()

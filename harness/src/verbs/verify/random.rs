@@ -3,14 +3,14 @@
 use std::num::NonZeroU64;
 
 use join_core::conformance::{Conditions, Random, RandomJoin, Wanted};
-use join_core::join::{Join, PairPlacement};
+use join_core::join::DynJoin;
 use join_core::memory::process;
 use join_core::parallel::{Team, ThreadStart};
 
 use super::super::Ending;
 use super::super::select::select;
 use super::at_hand::{tell_on_signals, told};
-use registry::{Configuration, Merge, Part, TOGGLES, Toggle, Variant, variants};
+use registry::{Configuration, Part, TOGGLES, Toggle, Variant, variants};
 use report::record::Size;
 
 /// Joins after which a line says how far it has come.
@@ -83,7 +83,7 @@ fn check(seed: u64, variants: &[Variant]) -> Vec<String> {
 /// How a variant makes a random join.
 struct Settings {
     configuration: Configuration,
-    join: Box<dyn Join>,
+    join: Box<dyn DynJoin>,
     conditions: Conditions,
     /// What toggles were set to, in the order in which they were set.
     toggles: Vec<String>,
@@ -100,12 +100,9 @@ impl Settings {
             let Ok(join) = variant.join(&configuration) else {
                 continue;
             };
-            let wanted = match configuration.merge {
-                _ if random.once_in(3) => Wanted::Aggregate,
-                Merge::Parallel => Wanted::Pairs(PairPlacement::Parallel),
-                Merge::Serial => Wanted::Pairs(PairPlacement::Serial),
-                Merge::Chunks => Wanted::Pairs(PairPlacement::Chunks),
-                Merge::AsProduced => Wanted::Stream,
+            let wanted = match random.once_in(3) {
+                true => Wanted::Aggregate,
+                false => Wanted::Pairs(configuration.merge),
             };
             return Self {
                 configuration,
@@ -145,12 +142,13 @@ fn drawn_toggles(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use join_core::join::{Context, JoinError, JoinInput, Outcome, Results};
+    use join_core::join::{Context, JoinError, JoinInput, Outcome};
+    use join_core::output::Results;
 
     /// The default variant's join, whose answer is spoilt.
-    struct Spoilt(Box<dyn Join>, fn(&mut Outcome));
+    struct Spoilt(Box<dyn DynJoin>, fn(&mut Outcome));
 
-    impl Join for Spoilt {
+    impl DynJoin for Spoilt {
         fn join(&self, input: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
             let mut outcome = self.0.join(input, context)?;
             (self.1)(&mut outcome);
@@ -158,7 +156,7 @@ mod tests {
         }
     }
 
-    fn default_join() -> Box<dyn Join> {
+    fn default_join() -> Box<dyn DynJoin> {
         let variant = registry::default_variant();
         variant.join(&variant.base).expect("it is compiled")
     }

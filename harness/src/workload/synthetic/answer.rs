@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use join_core::join::Aggregate;
+use join_core::output::Aggregate;
 
 /// The build rows of each key: how many, and the sum of their row ids.
 pub enum BuildRows {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use join_core::directory::Sizing;
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::{KeyCursor, KeySource};
-use join_core::join::{Build, Context, JoinError, JoinTable, Phases};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::Key;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::Division;
 use join_core::prefetch::prefetch_read;
 use join_core::tag::NoTags;
 
@@ -38,7 +38,7 @@ impl<H> BucketChaining<H> {
 }
 
 impl Default for BucketChaining {
-    /// Two slots a tuple: without tags, what shortens chains pays.
+    /// Two slots per tuple: without tags, what shortens chains pays.
     fn default() -> Self {
         Self::new(Sizing::per_tuple(2.0))
     }
@@ -50,13 +50,10 @@ impl<H: KeyHash> Build for BucketChaining<H> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let workers = context.team.workers_for(source.rows());
-        let cursors = || {
-            let morsel = MorselSize::default();
-            source.source().cursors(workers, Sharing::Static, morsel)
-        };
+        let cursors = || source.source().cursors(Division::fixed(workers));
         let lens = context.team.run(cursors(), |_, mut cursor| {
             let mut len = 0;
             while let Some(block) = cursor.next_block() {

@@ -1,4 +1,4 @@
-//! Chaining: a directory of heads, one chain of nodes a slot, new nodes in front.
+//! Chaining: a directory of heads, one chain of nodes per slot, new nodes in front.
 
 mod bucket;
 mod partitioned;
@@ -9,9 +9,10 @@ pub use partitioned::PartitionedChaining;
 use std::marker::PhantomData;
 
 use join_core::hash::KeyHash;
-use join_core::join::{Kernel, MAX_GROUP, ProbeTable, RowIds, Sink};
+use join_core::join::{JoinTable, Kernel, MAX_GROUP, RowIds};
 use join_core::key::Key;
 use join_core::memory::Buffer;
+use join_core::output::Sink;
 use join_core::prefetch::prefetch_read;
 use join_core::tag::TagScheme;
 
@@ -78,7 +79,7 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
     }
 
     /// Group prefetching (Chen et al., ICDE 2004): a group of keys goes through its stages together, and then along its
-    /// chains together, a node a round, so that the cache misses of a group overlap.
+    /// chains together, a node per round, so that the cache misses of a group overlap.
     #[inline(always)]
     fn batched<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, group: usize, sink: &mut S) {
         let mut hashes = [0_u64; MAX_GROUP];
@@ -132,7 +133,7 @@ impl<K: Key, H: KeyHash, T: TagScheme> Chains<K, H, T> {
     }
 }
 
-impl<K: Key, H: KeyHash, T: TagScheme> ProbeTable<K> for Chains<K, H, T> {
+impl<K: Key, H: KeyHash, T: TagScheme> JoinTable<K> for Chains<K, H, T> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S) {
         match kernel.group() {
             1 => self.scalar(keys, rows, sink),

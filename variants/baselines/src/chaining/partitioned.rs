@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use join_core::directory::Sizing;
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::KeySource;
-use join_core::join::{Build, Context, JoinError, JoinTable, Phases};
+use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::tag::{MaskTable, TagScheme};
@@ -50,7 +50,7 @@ impl<H: KeyHash, T: TagScheme> Build for PartitionedChaining<H, T> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let workers = context.team.workers_for(source.rows());
         // Half of L2 for a partition's heads, tags and nodes; the tuples that are read stream through the rest.

@@ -1,8 +1,8 @@
 //! Linear probing: a tuple goes to the first empty slot from its home on.
 
 use join_core::hash::KeyHash;
-use join_core::join::Sink;
 use join_core::key::{Key, Tuple};
+use join_core::output::Sink;
 
 use super::{MAX_COPIES, Placed, Space, is_empty, private};
 

@@ -17,10 +17,11 @@ use std::marker::PhantomData;
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::KeySource;
 use join_core::join::{
-    Build, Context, JoinError, JoinTable, Kernel, MAX_GROUP, Phases, ProbeTable, RowIds, Sink,
+    Build, Context, DynJoinTable, JoinError, JoinTable, Kernel, MAX_GROUP, Phases, RowIds,
 };
 use join_core::key::{Key, Tuple};
 use join_core::memory::Buffer;
+use join_core::output::Sink;
 use join_core::parallel::Tasks;
 use join_core::prefetch::prefetch_read;
 
@@ -98,8 +99,8 @@ pub trait Placement: private::Placement {}
 mod private {
     use super::{Placed, Space};
     use join_core::hash::KeyHash;
-    use join_core::join::Sink;
     use join_core::key::{Key, Tuple};
+    use join_core::output::Sink;
 
     pub trait Placement: Send + Sync + 'static {
         /// Slots for so many tuples, before rounding up to a power of two.
@@ -185,7 +186,7 @@ impl<P: Placement, H: KeyHash> Build for OpenAddressing<P, H> {
         source: &'a dyn KeySource<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let bits = P::slots(source.rows()).next_power_of_two().ilog2();
         let bits = bits.max(MIN_BITS);
@@ -201,24 +202,20 @@ impl<P: Placement, H: KeyHash> Build for OpenAddressing<P, H> {
         let leftovers = if ranges == 1 {
             slots = context.memory.zeroed::<Tuple<K>>(1 << bits)?;
             let mut leftovers = Leftovers::new(context)?;
-            for mut cursor in source
-                .source()
-                .cursors(1, Default::default(), Default::default())
-            {
-                while let Some(block) = cursor.next_block() {
-                    tuples += block.keys.len();
-                    let mut done = Ok(());
-                    block.for_each(|key, row| {
-                        let placed = entry(key, row).and_then(|entry| {
-                            let home = whole.home(key);
-                            leftovers.note(P::place(&mut slots, whole, home, entry))
-                        });
-                        if placed.is_err() {
-                            done = placed;
-                        }
+            let mut cursor = source.source().whole();
+            while let Some(block) = cursor.next_block() {
+                tuples += block.keys.len();
+                let mut done = Ok(());
+                block.for_each(|key, row| {
+                    let placed = entry(key, row).and_then(|entry| {
+                        let home = whole.home(key);
+                        leftovers.note(P::place(&mut slots, whole, home, entry))
                     });
-                    done?;
-                }
+                    if placed.is_err() {
+                        done = placed;
+                    }
+                });
+                done?;
             }
             vec![leftovers]
         } else {
@@ -348,7 +345,7 @@ impl<K: Key, P: Placement, H: KeyHash> Table<K, P, H> {
     }
 }
 
-impl<K: Key, P: Placement, H: KeyHash> ProbeTable<K> for Table<K, P, H> {
+impl<K: Key, P: Placement, H: KeyHash> JoinTable<K> for Table<K, P, H> {
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S) {
         match (kernel.group(), self.unique) {
             (1, false) => self.scalar::<false, _, _>(keys, rows, sink),

@@ -1,7 +1,7 @@
 //! The tuples of keys that have more copies than slots.
 
-use join_core::join::Sink;
 use join_core::key::{Key, Tuple};
+use join_core::output::Sink;
 
 use crate::counted::Counted;
 

@@ -1,8 +1,8 @@
 //! Robin Hood hashing: who is farther from home takes the slot, so that all are about equally far.
 
 use join_core::hash::KeyHash;
-use join_core::join::Sink;
 use join_core::key::{Key, Tuple};
+use join_core::output::Sink;
 
 use super::{MAX_COPIES, Placed, Space, home, is_empty, private};
 

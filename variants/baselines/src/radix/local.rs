@@ -2,9 +2,9 @@
 
 use bytemuck::Zeroable;
 use join_core::hash::KeyHash;
-use join_core::join::Sink;
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::output::Sink;
 use join_core::parallel::Tasks;
 
 /// Room for the table of a partition.

@@ -7,11 +7,10 @@ use std::marker::PhantomData;
 
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{
-    Build, Context, JoinError, Kernel, Outcome, Phases, SinkRef, TypedJoin, consume,
-};
+use join_core::join::{Build, Context, Join, JoinError, Kernel, Outcome, Phases, consume};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::output::SinkRef;
+use join_core::parallel::{Division, Tasks};
 
 use crate::open_addressing::LinearProbing;
 use crate::partition::{HashBits, Partitioned, partition};
@@ -30,69 +29,59 @@ const MIN_PIECE: usize = 1 << 16;
 /// Keys that are prefetched together where there are no partitions.
 const GROUP: usize = 64;
 
-/// How many partitions a radix join makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FanOut {
-    /// So many that a partition of the build side has about 4096 tuples; none at all where one table fits in L2. Two
-    /// passes where that is more than 4096.
-    #[default]
-    BySize,
-    /// 2^bits in one pass.
-    OnePass(u32),
-    /// 2^bits in a first pass, and each of them again into 2^bits in a second one.
-    TwoPasses(u32, u32),
-}
-
-impl FanOut {
-    /// log2 of the partitions of the first and of the second pass.
-    fn bits<K: Key>(self, rows: usize, l2: usize) -> (u32, u32) {
-        // Beyond this a worker's lines alone are 4 MiB.
-        const MOST: u32 = 16;
-        match self {
-            Self::OnePass(bits) => (bits.min(MOST), 0),
-            Self::TwoPasses(first, second) => (first.min(MOST), second.min(MOST)),
-            Self::BySize if rows * 2 * size_of::<Tuple<K>>() <= l2 => (0, 0),
-            Self::BySize => {
-                let bits = rows
-                    .next_power_of_two()
-                    .ilog2()
-                    .saturating_sub(PARTITION)
-                    .max(1);
-                if bits <= MAX_PASS {
-                    (bits, 0)
-                } else {
-                    (bits.div_ceil(2), bits / 2)
-                }
-            }
-        }
-    }
-}
+/// log2 of the most partitions of a pass that is asked for: beyond, a worker's lines alone are 4 MiB.
+const MOST_PASS: u32 = 16;
 
 /// The radix-partitioned join, with software write-combining and streaming stores, partitions of exact size, and a table
-/// a partition. A build side whose table fits in L2 is not partitioned: it is joined by [`LinearProbing`].
+/// per partition. A build side whose table fits in L2 is not partitioned: it is joined by [`LinearProbing`].
 pub struct Radix<H = Fibonacci> {
-    /// How many partitions.
-    pub fan_out: FanOut,
+    passes: Option<(u32, u32)>,
     hash: PhantomData<fn() -> H>,
 }
 
 impl<H> Radix<H> {
-    /// A join with this many partitions.
-    pub fn new(fan_out: FanOut) -> Self {
+    /// A join with so many partitions that one of the build side has about 4096 tuples; none at all where one table fits in
+    /// L2, and two passes where that is more than 4096.
+    pub fn new() -> Self {
         Self {
-            fan_out,
+            passes: None,
             hash: PhantomData,
         }
+    }
+
+    /// A join with 2^`first` partitions in a first pass, and each of them again in 2^`second` in a second one, if that is
+    /// not 0.
+    pub fn with_passes(first: u32, second: u32) -> Self {
+        Self {
+            passes: Some((first.min(MOST_PASS), second.min(MOST_PASS))),
+            ..Self::new()
+        }
+    }
+
+    /// log2 of the partitions of the first and of the second pass.
+    fn passes<K: Key>(&self, rows: usize, l2: usize) -> (u32, u32) {
+        let by_size = || {
+            if rows * 2 * size_of::<Tuple<K>>() <= l2 {
+                return (0, 0);
+            }
+            let bits = rows.next_power_of_two().ilog2();
+            let bits = bits.saturating_sub(PARTITION).max(1);
+            match bits <= MAX_PASS {
+                true => (bits, 0),
+                false => (bits.div_ceil(2), bits / 2),
+            }
+        };
+        self.passes.unwrap_or_else(by_size)
     }
 }
 
 impl Default for Radix {
     fn default() -> Self {
-        Self::new(FanOut::default())
+        Self::new()
     }
 }
 
-impl<H: KeyHash> TypedJoin for Radix<H> {
+impl<H: KeyHash> Join for Radix<H> {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,
@@ -101,7 +90,7 @@ impl<H: KeyHash> TypedJoin for Radix<H> {
     ) -> Result<Outcome, JoinError> {
         let mut phases = Phases::start();
         let rows = build.len();
-        let passes = self.fan_out.bits::<K>(rows, context.caches.l2);
+        let passes = self.passes::<K>(rows, context.caches.l2);
         if passes == (0, 0) {
             return unpartitioned::<K, H>(build, probe, context, phases);
         }
@@ -180,7 +169,7 @@ fn unpartitioned<K: Key, H: KeyHash>(
         Kernel::SCALAR
     };
     let workers = context.team.workers_for(probe.len());
-    let cursors = probe.cursors(workers, Sharing::default(), MorselSize::default());
+    let cursors = probe.cursors(Division::counter(workers));
     let results = consume(
         cursors,
         context,

@@ -1,7 +1,7 @@
 //! The merge of two sorted runs.
 
-use join_core::join::Sink;
 use join_core::key::{Key, Tuple};
+use join_core::output::Sink;
 
 /// Emits all pairs of equal keys of two runs sorted by key.
 ///

@@ -9,9 +9,10 @@ mod merge;
 mod sort;
 
 use join_core::input::{KeyColumn, KeySource};
-use join_core::join::{Context, JoinError, Outcome, Phases, Sink, SinkRef, TypedJoin, consume};
+use join_core::join::{Context, Join, JoinError, Outcome, Phases, consume};
 use join_core::key::{Key, Tuple};
-use join_core::parallel::{MorselSize, Sharing, Tasks};
+use join_core::output::{Sink, SinkRef};
+use join_core::parallel::{Division, Tasks};
 
 use crate::partition::{Digit, partition};
 use merge::merge;
@@ -50,7 +51,7 @@ impl KeyRanges {
     /// About 2^`bits` ranges over the keys of `source`; `None` where there are no keys.
     fn new<K: Key>(source: &KeyColumn<'_, K>, bits: u32, context: &Context<'_>) -> Option<Self> {
         let workers = context.team.workers_for(source.len());
-        let cursors = source.cursors(workers, Sharing::Counter, MorselSize::default());
+        let cursors = source.cursors(Division::counter(workers));
         let bounds = context.team.run(cursors, |_, mut cursor| {
             let (mut least, mut most) = (u64::MAX, u64::MIN);
             while let Some(block) = cursor.next_block() {
@@ -85,7 +86,7 @@ impl<K: Key> Digit<K> for KeyRanges {
     }
 }
 
-impl TypedJoin for SortMerge {
+impl Join for SortMerge {
     fn join_keys<K: Key>(
         &self,
         build: &KeyColumn<'_, K>,

@@ -7,7 +7,7 @@ use join_core::input::{BlockRows, KeyBlock};
 use join_core::key::Key;
 
 use super::{Filter, MIX};
-use crate::entries::Part;
+use crate::entries::Partition;
 
 /// Keys that are asked for at once.
 pub(super) const LANES: usize = 8;
@@ -15,23 +15,17 @@ pub(super) const LANES: usize = 8;
 /// Keys that are hashed together.
 const HASHED: usize = 64;
 
-/// Whether [`pass`] may be called: the machine has AVX-512 in vectors of all lengths.
-#[inline]
-pub(super) fn available() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("popcnt")
-}
-
 /// Sets the bits of all entries in the words of their partition: the same code in fewer instructions.
 ///
 /// # Safety
 ///
-/// The instructions are [`available`].
+/// [`join_core::cpu::has_avx512`].
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi2")]
-pub(super) unsafe fn add<K: Key, H: KeyHash>(entries: &Part<'_, K>, shift: u32, words: &mut [u64]) {
+pub(super) unsafe fn add<K: Key, H: KeyHash>(
+    entries: &Partition<'_, K>,
+    shift: u32,
+    words: &mut [u64],
+) {
     super::add_each::<K, H>(entries, shift, words);
 }
 
@@ -43,7 +37,7 @@ pub(super) unsafe fn add<K: Key, H: KeyHash>(entries: &Part<'_, K>, shift: u32, 
 ///
 /// # Safety
 ///
-/// The instructions are [`available`].
+/// [`join_core::cpu::has_avx512`].
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi2,popcnt")]
 pub(super) unsafe fn pass<K: Key, H: KeyHash>(
     filter: &Filter<H>,
@@ -103,7 +97,7 @@ impl<H: KeyHash> Filter<H> {
     ///
     /// # Safety
     ///
-    /// The instructions are [`available`].
+    /// [`join_core::cpu::has_avx512`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
     unsafe fn ask(&self, hashes: __m512i, lanes: u8) -> u8 {

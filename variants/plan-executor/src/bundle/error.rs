@@ -8,7 +8,7 @@ use join_core::table::TableError;
 
 use super::MOST_PLAN_BYTES;
 
-/// A bundle that cannot be read or written. One line: what, where, and how to mend it.
+/// A bundle that cannot be read or written. One line: what, where, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
@@ -58,7 +58,7 @@ pub enum BundleError {
     Table(#[from] TableError),
 }
 
-/// What is wrong with a plan. One line: what, where, and how to mend it.
+/// What is wrong with a plan. One line: what, where, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -149,7 +149,7 @@ pub enum PlanError {
         columns: usize,
     },
     /// A column of another type.
-    #[error("node {node}, {what}: column {index} is {found}, not {declared}; mend the type")]
+    #[error("node {node}, {what}: column {index} is {found}, not {declared}; fix the type")]
     OutputType {
         /// The node.
         node: usize,

@@ -4,10 +4,10 @@ mod error;
 mod file;
 mod plan;
 
-use std::fs;
+use std::io::Read;
 use std::path::Path;
 
-use join_core::table::Table;
+use join_core::table::{Table, open_regular};
 
 pub use error::{BundleError, PlanError};
 pub use file::write_plan;
@@ -127,18 +127,18 @@ fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
         path: path.to_owned(),
         source,
     };
-    let metadata = fs::metadata(path).map_err(failed)?;
-    let bytes = metadata.len();
-    if !metadata.is_file() {
-        return Err(BundleError::NoFile {
-            path: path.to_owned(),
-        });
-    }
+    let file = open_regular(path).map_err(failed)?;
+    let mut file = file.ok_or_else(|| BundleError::NoFile {
+        path: path.to_owned(),
+    })?;
+    let bytes = file.metadata().map_err(failed)?.len();
     if bytes > MOST_PLAN_BYTES {
         return Err(BundleError::TooLong {
             path: path.to_owned(),
             bytes,
         });
     }
-    fs::read(path).map_err(failed)
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
+    Ok(text)
 }

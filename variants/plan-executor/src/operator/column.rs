@@ -5,8 +5,8 @@ use std::sync::Arc;
 use join_core::input::InputMode;
 use join_core::join::Phases;
 use join_core::memory::{Buffer, OutOfMemory};
-use join_core::page::{DataType, Fixed, Page};
-use join_core::table::{Column, PageOffsets};
+use join_core::page::{DataType, Page};
+use join_core::table::{Column, PagedColumn};
 
 use super::OperatorAtATime;
 use super::gather::gather;
@@ -25,22 +25,15 @@ pub(super) enum ColumnData<'a> {
     /// As it lies in the pages of a base table.
     Pages(Arc<PagedColumn<'a>>),
     /// INT32 values.
-    Int32(Arc<Values<i32>>),
+    Int32(Arc<BufferedValues<i32>>),
     /// INT64 values, or FP64 values by their bits.
-    Wide(DataType, Arc<Values<i64>>),
+    Wide(DataType, Arc<BufferedValues<i64>>),
     /// Strings, as references into these pages.
     Strings(Arc<Buffer<StringRef>>, &'a [Page]),
 }
 
-/// A base column and the way from its rows to its pages.
-pub(super) struct PagedColumn<'a> {
-    pub column: &'a Column,
-    pub offsets: PageOffsets,
-    pub nulls: bool,
-}
-
 /// Values of fixed width, and for each whether it is one, unless all are.
-pub(super) struct Values<T> {
+pub(super) struct BufferedValues<T> {
     pub values: Buffer<T>,
     pub valid: Option<Buffer<bool>>,
 }
@@ -56,6 +49,16 @@ impl StringRef {
         StringRef((page as u64) << 16 | slot as u64)
     }
 
+    /// The reference to a row's string.
+    pub fn of(paged: &PagedColumn<'_>, row: u32) -> StringRef {
+        let (page, slot) = paged.offsets().locate(row);
+        if paged.pages()[page].is_null(slot) {
+            StringRef::NULL
+        } else {
+            StringRef::new(page, slot)
+        }
+    }
+
     /// Page and slot, unless NULL.
     pub fn place(self) -> Option<(usize, usize)> {
         (self != Self::NULL).then_some(((self.0 >> 16) as usize, (self.0 & 0xffff) as usize))
@@ -65,7 +68,7 @@ impl StringRef {
 impl<'a> ColumnData<'a> {
     pub fn data_type(&self) -> DataType {
         match self {
-            ColumnData::Pages(pages) => pages.column.data_type(),
+            ColumnData::Pages(pages) => pages.data_type(),
             ColumnData::Int32(_) => DataType::Int32,
             ColumnData::Wide(data_type, _) => *data_type,
             ColumnData::Strings(..) => DataType::Varchar,
@@ -74,7 +77,7 @@ impl<'a> ColumnData<'a> {
 
     /// Bytes of buffers.
     pub fn bytes(&self) -> usize {
-        fn of<T>(values: &Values<T>) -> usize {
+        fn of<T>(values: &BufferedValues<T>) -> usize {
             values.values.bytes() + values.valid.as_ref().map_or(0, Buffer::bytes)
         }
         match self {
@@ -83,39 +86,6 @@ impl<'a> ColumnData<'a> {
             ColumnData::Wide(_, values) => of(values),
             ColumnData::Strings(refs, _) => refs.bytes(),
         }
-    }
-}
-
-impl<'a> PagedColumn<'a> {
-    pub fn new(column: &'a Column) -> PagedColumn<'a> {
-        PagedColumn {
-            column,
-            offsets: column.offsets(),
-            nulls: column.has_nulls(),
-        }
-    }
-
-    /// The value of a row.
-    pub fn fixed<T: Fixed>(&self, row: u32) -> Option<T> {
-        let (page, slot) = self.offsets.locate(row);
-        let page = &self.column.pages()[page];
-        if !page.has_nulls() {
-            return Some(page.fixed::<T>()[slot]);
-        }
-        let validity = page.validity();
-        validity
-            .is_valid(slot)
-            .then(|| page.fixed::<T>()[validity.rank(slot)])
-    }
-
-    /// The reference to a row's string.
-    pub fn string(&self, row: u32) -> StringRef {
-        let (page, slot) = self.offsets.locate(row);
-        let in_page = &self.column.pages()[page];
-        if in_page.has_nulls() && !in_page.validity().is_valid(slot) {
-            return StringRef::NULL;
-        }
-        StringRef::new(page, slot)
     }
 }
 
@@ -160,13 +130,13 @@ impl OperatorAtATime {
         column: &'a Column,
         context: &Context<'_>,
     ) -> Result<ColumnData<'a>, OutOfMemory> {
-        let paged = PagedColumn::new(column);
+        let paged = column.paged();
         let copied = match self.input {
-            // The source copies strings, as references, and whatever has NULLs.
-            InputMode::Source => paged.nulls || column.data_type() == DataType::Varchar,
-            mode => mode.copies(paged.nulls),
+            // The contest engine copies strings, as references, and whatever has NULLs.
+            InputMode::Contest => paged.has_nulls() || column.data_type() == DataType::Varchar,
+            mode => mode.copies(paged.has_nulls()),
         };
-        let rows = column.row_count() as usize;
+        let rows = paged.offsets().row_count() as usize;
         let pages = ColumnData::Pages(Arc::new(paged));
         if copied {
             gather(&pages, rows, |row| row as u32, context)

@@ -8,7 +8,7 @@ use join_core::memory::{Buffer, OutOfMemory, UninitBuffer};
 use join_core::page::DataType;
 use join_core::parallel::Tasks;
 
-use super::column::{ColumnData, StringRef, Values};
+use super::column::{BufferedValues, ColumnData, StringRef};
 use crate::Context;
 
 /// Rows of a task.
@@ -22,19 +22,22 @@ pub(super) fn gather<'a>(
     context: &Context<'_>,
 ) -> Result<ColumnData<'a>, OutOfMemory> {
     Ok(match column {
-        ColumnData::Pages(paged) => match paged.column.data_type() {
+        ColumnData::Pages(paged) => match paged.data_type() {
             DataType::Int32 => {
                 let read = |at| paged.fixed::<i32>(pick(at));
-                ColumnData::Int32(Arc::new(values(rows, paged.nulls, read, context)?))
+                ColumnData::Int32(Arc::new(values(rows, paged.has_nulls(), read, context)?))
             }
             wide @ (DataType::Int64 | DataType::Fp64) => {
                 // The bits count, whatever they mean.
                 let read = |at| paged.fixed::<i64>(pick(at));
-                ColumnData::Wide(wide, Arc::new(values(rows, paged.nulls, read, context)?))
+                ColumnData::Wide(
+                    wide,
+                    Arc::new(values(rows, paged.has_nulls(), read, context)?),
+                )
             }
             DataType::Varchar => {
-                let refs = buffer(rows, |at| paged.string(pick(at)), context)?;
-                ColumnData::Strings(Arc::new(refs), paged.column.pages())
+                let refs = buffer(rows, |at| StringRef::of(paged, pick(at)), context)?;
+                ColumnData::Strings(Arc::new(refs), paged.pages())
             }
         },
         ColumnData::Int32(from) => {
@@ -53,7 +56,7 @@ pub(super) fn gather<'a>(
     })
 }
 
-impl<T: Copy> Values<T> {
+impl<T: Copy> BufferedValues<T> {
     /// The value of a row.
     pub fn get(&self, row: u32) -> Option<T> {
         let row = row as usize;
@@ -67,10 +70,10 @@ fn values<T: Copy + Default + Send + Sync>(
     nulls: bool,
     read: impl Fn(usize) -> Option<T> + Sync,
     context: &Context<'_>,
-) -> Result<Values<T>, OutOfMemory> {
+) -> Result<BufferedValues<T>, OutOfMemory> {
     let values = buffer(rows, |at| read(at).unwrap_or_default(), context)?;
     let valid = nulls.then(|| buffer(rows, |at| read(at).is_some(), context));
-    Ok(Values {
+    Ok(BufferedValues {
         values,
         valid: valid.transpose()?,
     })

@@ -1,13 +1,15 @@
 //! One join: build, probe, materialise.
 
-use join_core::join::{self as core, Consumer, PairPlacement, Pairs, Phases, Results, consume};
+use join_core::join::{self as core, Build, Phases, consume};
+use join_core::key::Key;
+use join_core::output::{Consumer, PairPlacement, Pairs, Results};
 use join_core::page::DataType;
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::parallel::{Division, MorselSize};
 
 use super::OperatorAtATime;
 use super::column::{ColumnData, Relation};
 use super::gather::gather;
-use super::keys::{PlanKey, source};
+use super::keys::source;
 use crate::telemetry::Step;
 use crate::{Bundle, Context, ExecuteError, Join};
 
@@ -83,7 +85,7 @@ impl OperatorAtATime {
         Ok((Relation { rows, columns }, step.timed(&phases)))
     }
 
-    fn matches<K: PlanKey>(
+    fn matches<K: Key>(
         &self,
         build: &ColumnData<'_>,
         probe: &ColumnData<'_>,
@@ -94,9 +96,12 @@ impl OperatorAtATime {
         let context = core::Context::new(context.team, context.memory)
             .with_consumer(Consumer::Pairs(PairPlacement::Parallel));
         let (build, probe) = (source::<K>(build), source::<K>(probe));
-        let table = K::build(&*self.build, &*build, &context, phases)?;
+        let table = self.build.build(&*build, &context, phases)?;
         let workers = context.team.workers_for(probe_rows);
-        let cursors = probe.cursors(workers, Sharing::Counter, MorselSize::Source);
+        let cursors = probe.cursors(Division {
+            morsel: MorselSize::Contest,
+            ..Division::counter(workers)
+        });
         let results = consume(
             cursors,
             &context,

@@ -1,74 +1,45 @@
 //! The key column of a join's child, as builds and probes read it.
 
 use join_core::input::{BlockRows, KeyBlock, KeyColumn, KeyCursor, KeySource};
-use join_core::join::{Context, ErasedBuild, JoinError, JoinTable, Phases};
-use join_core::key::Key;
-use join_core::parallel::{MorselSize, Morsels, Sharing, morsels};
+use join_core::key::{Key, OfKey};
+use join_core::parallel::{Division, Morsels};
 
-use super::column::{ColumnData, Values};
+use join_core::table::PagedColumn;
 
-/// Keys a block.
+use super::column::{BufferedValues, ColumnData};
+
+/// Keys per block.
 const BLOCK: usize = 1024;
 
-/// A type of keys, and what of this crate and of a build goes with it.
-pub(super) trait PlanKey: Key {
-    /// The values of a buffer of such keys.
-    fn buffer<'s>(column: &'s ColumnData<'_>) -> Option<&'s Values<Self>>;
+/// The values of a buffer of keys of this type.
+fn buffer<'s, K: Key>(column: &'s ColumnData<'_>) -> Option<&'s BufferedValues<K>> {
+    struct Buffer;
 
-    /// Builds a table of such keys.
-    fn build<'s>(
-        build: &dyn ErasedBuild,
-        source: &'s dyn KeySource<Self>,
-        context: &Context<'_>,
-        phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<Self> + 's>, JoinError>;
-}
+    impl OfKey for Buffer {
+        type Of<K: Key> = for<'s> fn(&'s ColumnData<'_>) -> Option<&'s BufferedValues<K>>;
+    }
 
-impl PlanKey for i32 {
-    fn buffer<'s>(column: &'s ColumnData<'_>) -> Option<&'s Values<i32>> {
-        match column {
+    K::pick::<Buffer>(
+        |column| match column {
             ColumnData::Int32(values) => Some(values),
             _ => None,
-        }
-    }
-
-    fn build<'s>(
-        build: &dyn ErasedBuild,
-        source: &'s dyn KeySource<i32>,
-        context: &Context<'_>,
-        phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<i32> + 's>, JoinError> {
-        build.build_int32(source, context, phases)
-    }
-}
-
-impl PlanKey for i64 {
-    fn buffer<'s>(column: &'s ColumnData<'_>) -> Option<&'s Values<i64>> {
-        match column {
+        },
+        |column| match column {
             ColumnData::Wide(_, values) => Some(values),
             _ => None,
-        }
-    }
-
-    fn build<'s>(
-        build: &dyn ErasedBuild,
-        source: &'s dyn KeySource<i64>,
-        context: &Context<'_>,
-        phases: &mut Phases,
-    ) -> Result<Box<dyn JoinTable<i64> + 's>, JoinError> {
-        build.build_int64(source, context, phases)
-    }
+        },
+    )(column)
 }
 
 /// The keys of a column, where they lie.
-pub(super) fn source<'s, K: PlanKey>(column: &'s ColumnData<'_>) -> Box<dyn KeySource<K> + 's> {
+pub(super) fn source<'s, K: Key>(column: &'s ColumnData<'_>) -> Box<dyn KeySource<K> + 's> {
     match column {
         ColumnData::Pages(paged) => {
-            let keys = KeyColumn::new(paged.column);
-            Box::new(keys.expect("a checked plan joins integers of a table with row ids"))
+            let keys = KeyColumn::of(PagedColumn::clone(paged));
+            Box::new(keys.expect("a checked plan joins keys of one type"))
         }
         buffered => {
-            let values = K::buffer(buffered).expect("a checked plan joins keys of one type");
+            let values = buffer::<K>(buffered).expect("a checked plan joins keys of one type");
             Box::new(BufferKeys {
                 keys: &values.values,
                 valid: values.valid.as_deref(),
@@ -89,25 +60,18 @@ unsafe impl<K: Key> KeySource<K> for BufferKeys<'_, K> {
         Some(self.keys.len())
     }
 
-    fn cursors<'s>(
-        &'s self,
-        workers: usize,
-        sharing: Sharing,
-        morsel: MorselSize,
-    ) -> Vec<Box<dyn KeyCursor<K> + 's>> {
-        let size = morsel.units(self.keys.len(), workers);
-        morsels(self.keys.len(), size, workers, sharing)
-            .into_iter()
-            .map(|morsels| {
-                Box::new(BufferCursor {
-                    source: self,
-                    morsels,
-                    left: 0..0,
-                    keys: Vec::new(),
-                    rows: Vec::new(),
-                }) as Box<dyn KeyCursor<K> + 's>
-            })
-            .collect()
+    fn divide(&self, division: Division) -> Vec<Morsels> {
+        division.morsels(self.keys.len())
+    }
+
+    fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        Box::new(BufferCursor {
+            source: self,
+            morsels,
+            left: 0..0,
+            keys: Vec::new(),
+            rows: Vec::new(),
+        })
     }
 }
 

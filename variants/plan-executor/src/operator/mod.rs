@@ -1,4 +1,4 @@
-//! The source's executor: one operator after the other, each to its end.
+//! The contest engine's executor: one operator after the other, each to its end.
 //!
 //! A scan passes columns on as they lie in their pages, or copies them (R1.2). A join builds a table of one child's
 //! keys with any build variant, probes it with the other child's, and materialises its output as column buffers. All
@@ -14,16 +14,16 @@ mod output;
 use std::fmt;
 
 use join_core::input::InputMode;
-use join_core::join::{ErasedBuild, Kernel};
+use join_core::join::{DynBuild, Kernel};
 
 use crate::telemetry::Step;
 use crate::{Bundle, Context, ExecuteError, Execution, Executor, Operator, Telemetry};
 
 use column::Relation;
 
-/// The source's executor, with any build variant.
+/// The contest engine's executor, with any build variant.
 pub struct OperatorAtATime {
-    build: Box<dyn ErasedBuild>,
+    build: Box<dyn DynBuild>,
     build_name: String,
     input: InputMode,
     kernel: Kernel,
@@ -32,7 +32,7 @@ pub struct OperatorAtATime {
 impl OperatorAtATime {
     /// An executor that builds with `build`, which telemetry calls `build_name`; it reads keys where they lie and looks
     /// them up in batches.
-    pub fn new(build: Box<dyn ErasedBuild>, build_name: impl Into<String>) -> OperatorAtATime {
+    pub fn new(build: Box<dyn DynBuild>, build_name: impl Into<String>) -> OperatorAtATime {
         OperatorAtATime {
             build,
             build_name: build_name.into(),

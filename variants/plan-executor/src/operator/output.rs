@@ -10,7 +10,7 @@ use join_core::page::{
 use join_core::parallel::Tasks;
 
 use super::column::{ColumnData, Relation, StringRef};
-use crate::result::{ResultColumn, ResultTable, Run};
+use crate::result::{PageRun, ResultColumn, ResultTable};
 use crate::telemetry::Step;
 use crate::{Context, ExecuteError};
 
@@ -49,9 +49,10 @@ fn runs(
     column: &ColumnData<'_>,
     rows: usize,
     context: &Context<'_>,
-) -> Result<Vec<Run>, OutOfMemory> {
+) -> Result<Vec<PageRun>, OutOfMemory> {
     let count = rows.div_ceil(TASK);
-    let mut runs: Vec<Result<Option<Run>, OutOfMemory>> = (0..count).map(|_| Ok(None)).collect();
+    let mut runs: Vec<Result<Option<PageRun>, OutOfMemory>> =
+        (0..count).map(|_| Ok(None)).collect();
     let tasks = Tasks::new(runs.iter_mut());
     let workers = context.team.workers_for(rows);
     context.team.run(vec![(); workers], |_, ()| {
@@ -68,14 +69,14 @@ fn pages(
     column: &ColumnData<'_>,
     rows: Range<usize>,
     context: &Context<'_>,
-) -> Result<Run, OutOfMemory> {
+) -> Result<PageRun, OutOfMemory> {
     let ids = rows.clone().map(|row| row as u32);
     let pages = match column {
-        ColumnData::Pages(paged) => match paged.column.data_type() {
+        ColumnData::Pages(paged) => match paged.data_type() {
             DataType::Int32 => fixed(ids.map(|row| paged.fixed::<i32>(row))),
             DataType::Int64 => fixed(ids.map(|row| paged.fixed::<i64>(row))),
             DataType::Fp64 => fixed(ids.map(|row| paged.fixed::<f64>(row))),
-            DataType::Varchar => strings(ids.map(|row| paged.string(row)), paged.column.pages()),
+            DataType::Varchar => strings(ids.map(|row| StringRef::of(paged, row)), paged.pages()),
         },
         ColumnData::Int32(values) => fixed(ids.map(|row| values.get(row))),
         ColumnData::Wide(DataType::Fp64, values) => {
@@ -85,7 +86,7 @@ fn pages(
         ColumnData::Strings(refs, pages) => strings(refs[rows].iter().copied(), pages),
     };
     let reservation = context.memory.reserve(pages.len() * PAGE_BYTES)?;
-    Ok(Run::new(pages, reservation))
+    Ok(PageRun::new(pages, reservation))
 }
 
 fn fixed<T: Fixed>(rows: impl Iterator<Item = Option<T>>) -> Vec<Page> {
@@ -101,13 +102,8 @@ fn strings(rows: impl Iterator<Item = StringRef>, pages: &[Page]) -> Vec<Page> {
             None => writer.push(None),
             Some((page, slot)) => match pages[page].kind() {
                 PageKind::Plain => {
-                    let in_page = &pages[page];
-                    let value = if in_page.has_nulls() {
-                        in_page.validity().rank(slot)
-                    } else {
-                        slot
-                    };
-                    writer.push(Some(in_page.strings().get(value)));
+                    let rank = pages[page].rank_of(slot);
+                    writer.push(rank.map(|rank| pages[page].strings().get(rank)));
                 }
                 _ => writer.push(Some(&long_string(&pages[page..]))),
             },

@@ -1,7 +1,6 @@
 //! From a key to the entries of a table: by the key itself where keys are dense, by its hash otherwise.
 
 use join_core::hash::{Fibonacci, KeyHash};
-use join_core::key::Key;
 use join_core::memory::{Buffer, Memory, OutOfMemory, Reservation};
 use join_core::tag::{MaskTable, TagScheme};
 
@@ -95,7 +94,7 @@ impl Index {
             None
         };
         let reserved = memory.reserve(size_of_val(keys))?;
-        let mut list = match <K as Key>::DATA_TYPE {
+        let mut list = match K::DATA_TYPE {
             join_core::page::DataType::Int64 => KeyList::Int64(Vec::new()),
             _ => KeyList::Int32(Vec::new()),
         };

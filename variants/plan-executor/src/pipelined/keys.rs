@@ -1,10 +1,9 @@
 //! The two types of keys, and lists of them.
 
 use join_core::key::Key;
-use join_core::page::Fixed;
 
 /// A key as the pipelined executor handles it.
-pub(super) trait PlanKey: Key + Fixed + Default {
+pub(super) trait PlanKey: Key + Default {
     /// As 64 bits.
     fn wide(self) -> i64;
     /// The key of [`PlanKey::wide`]; any key where there is none.

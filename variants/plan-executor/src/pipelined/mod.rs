@@ -14,7 +14,6 @@ mod index;
 mod keys;
 mod options;
 mod output;
-mod pages;
 mod resolve;
 mod run;
 mod sample;

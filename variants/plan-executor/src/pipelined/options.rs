@@ -51,7 +51,7 @@ impl Default for Options {
 
 impl Options {
     /// The names of all techniques, as [`Options::without`] takes them, each with a sentence.
-    #[rustfmt::skip] // a line a technique
+    #[rustfmt::skip] // a line per technique
     pub const NAMES: [(&'static str, &'static str); 12] = [
         ("own-order", "inputs in an order of its own, not the plan's"),
         ("replan", "the order planned again as sizes become known"),

@@ -10,7 +10,7 @@ use join_core::parallel::{Tasks, Team};
 
 use super::keys::{KeyList, PlanKey};
 use super::scan::{Chunk, Reduced};
-use super::table::{Content, Table};
+use super::table::{Content, ReducedTable};
 
 /// Rows of a block: its arrays stay in the L1 cache.
 const BLOCK: usize = 1024;
@@ -40,7 +40,7 @@ pub(super) struct Resolved {
 /// A table to be probed, and the input's key to probe it with.
 pub(super) struct Probe<'t> {
     pub number: usize,
-    pub table: &'t Table,
+    pub table: &'t ReducedTable,
     pub key: usize,
 }
 
@@ -219,7 +219,7 @@ struct Target<'b> {
 }
 
 impl Target<'_> {
-    fn probe<K: PlanKey>(self, table: &Table, keys: &[K]) {
+    fn probe<K: PlanKey>(self, table: &ReducedTable, keys: &[K]) {
         let Target {
             places,
             next,

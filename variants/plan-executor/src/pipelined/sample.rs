@@ -1,8 +1,9 @@
 //! What share of a column passes a filter, by a sample.
 
+use join_core::table::PagedColumn;
+
 use super::filter::{Filter, Test, WithTest};
 use super::keys::{PlanKey, with_key};
-use super::pages::Paged;
 
 /// Rows of a sample.
 const ROWS: usize = 64;
@@ -28,7 +29,7 @@ impl Samples {
         &mut self,
         input: usize,
         key: usize,
-        paged: &Paged<'_>,
+        paged: &PagedColumn<'_>,
         filter: &Filter,
         version: u32,
     ) -> f64 {
@@ -37,7 +38,7 @@ impl Samples {
             known.resize(key + 1, (0, 1.0));
         }
         if known[key].0 != version {
-            let share = with_key!(paged.data_type, K => Filter::dispatch::<K, _>(
+            let share = with_key!(paged.data_type(), K => Filter::dispatch::<K, _>(
                 Some(filter),
                 Sample(paged),
             ));
@@ -47,13 +48,13 @@ impl Samples {
     }
 }
 
-struct Sample<'s>(&'s Paged<'s>);
+struct Sample<'s>(&'s PagedColumn<'s>);
 
 impl<K: PlanKey> WithTest<K> for Sample<'_> {
     type Output = f64;
 
     fn with<T: Test<K>>(self, test: T) -> f64 {
-        let pages = self.0.pages;
+        let pages = self.0.pages();
         if pages.is_empty() {
             return 1.0;
         }

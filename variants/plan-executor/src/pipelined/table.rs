@@ -9,7 +9,7 @@ use super::resolve::{Children, Resolved};
 use join_core::memory::Buffer;
 
 /// An input whose rows are found by their key.
-pub(super) struct Table {
+pub(super) struct ReducedTable {
     pub input: usize,
     pub content: Content,
 }
@@ -50,7 +50,7 @@ impl Entries {
     /// The rows of a root.
     pub fn of_root(
         resolved: Resolved,
-        tables: &[Table],
+        tables: &[ReducedTable],
         memory: &Memory,
     ) -> Result<Entries, OutOfMemory> {
         let mut entries = Entries {
@@ -74,7 +74,7 @@ impl Entries {
     }
 
     /// Sums up how many result rows come of each.
-    fn sum(&mut self, tables: &[Table], memory: &Memory) -> Result<(), OutOfMemory> {
+    fn sum(&mut self, tables: &[ReducedTable], memory: &Memory) -> Result<(), OutOfMemory> {
         if self.weights.is_none() && self.children.is_empty() {
             return Ok(());
         }
@@ -109,16 +109,16 @@ impl Entries {
     }
 }
 
-impl Table {
+impl ReducedTable {
     /// A table of resolved rows by their keys. With `payload`, the result shows something of them.
     pub fn new(
         input: usize,
         resolved: Resolved,
         payload: bool,
         options: &Options,
-        tables: &[Table],
+        tables: &[ReducedTable],
         memory: &Memory,
-    ) -> Result<Table, OutOfMemory> {
+    ) -> Result<ReducedTable, OutOfMemory> {
         let Resolved {
             rows,
             keys,
@@ -156,7 +156,7 @@ impl Table {
                 Content::Rows { index, entries }
             }
         };
-        Ok(Table { input, content })
+        Ok(ReducedTable { input, content })
     }
 
     /// The rows of a table that has them.

@@ -1,6 +1,6 @@
 //! The result of a plan: a table whose pages lie in several runs.
 
-mod cell;
+mod place;
 mod writer;
 
 use join_core::checksum::{Checksum, RowHasher};
@@ -8,7 +8,7 @@ use join_core::memory::Reservation;
 use join_core::page::{DataType, Page};
 use join_core::table::{Column, NamedColumn, Table, TableError, Value, Values};
 
-pub(crate) use cell::Cell;
+pub(crate) use place::ValuePlace;
 pub(crate) use writer::PageWriter;
 
 /// A paged result. Row order is free, but the same in all columns.
@@ -22,20 +22,20 @@ pub struct ResultTable {
 #[derive(Debug)]
 pub struct ResultColumn {
     data_type: DataType,
-    runs: Vec<Run>,
+    runs: Vec<PageRun>,
 }
 
 /// Pages that lie together. A long string never goes on in the next run.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct PageRun {
     pages: Vec<Page>,
     /// Keeps the pages counted against the memory limit.
     _reservation: Reservation,
 }
 
-impl Run {
-    pub(crate) fn new(pages: Vec<Page>, reservation: Reservation) -> Run {
-        Run {
+impl PageRun {
+    pub(crate) fn new(pages: Vec<Page>, reservation: Reservation) -> PageRun {
+        PageRun {
             pages,
             _reservation: reservation,
         }
@@ -99,7 +99,7 @@ impl ResultTable {
 }
 
 impl ResultColumn {
-    pub(crate) fn new(data_type: DataType, runs: Vec<Run>) -> ResultColumn {
+    pub(crate) fn new(data_type: DataType, runs: Vec<PageRun>) -> ResultColumn {
         ResultColumn { data_type, runs }
     }
 

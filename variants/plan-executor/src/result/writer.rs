@@ -5,7 +5,7 @@ use join_core::page::{DataType, HEADER_BYTES, LONG_NEXT, PAGE_BYTES, Page, WIDE_
 
 use join_core::prefetch::prefetch_read;
 
-use super::{Cell, Run};
+use super::{PageRun, ValuePlace};
 
 /// Pages of a column's runs: small results take little memory, large ones few blocks, and of a size that the process
 /// keeps warm.
@@ -21,12 +21,12 @@ const MOVE: usize = 16;
 pub(crate) struct PageWriter<'a> {
     data_type: DataType,
     source: &'a [Page],
-    pending: Vec<Cell>,
+    pending: Vec<ValuePlace>,
     /// Keeps them counted.
     pending_reserved: Reservation,
     values: usize,
     chars: usize,
-    runs: Vec<Run>,
+    runs: Vec<PageRun>,
     pages: Vec<Page>,
     memory: &'a Memory,
 }
@@ -52,34 +52,43 @@ impl<'a> PageWriter<'a> {
     }
 
     /// Appends values, each as often as its weight says.
-    pub fn push(&mut self, cells: &[Cell], weights: Option<&[u32]>) -> Result<(), OutOfMemory> {
+    pub fn push(
+        &mut self,
+        places: &[ValuePlace],
+        weights: Option<&[u32]>,
+    ) -> Result<(), OutOfMemory> {
         match self.data_type {
-            DataType::Int32 => self.push_as::<4>(cells, weights),
-            DataType::Int64 | DataType::Fp64 => self.push_as::<8>(cells, weights),
-            DataType::Varchar => self.push_as::<0>(cells, weights),
+            DataType::Int32 => self.push_as::<4>(places, weights),
+            DataType::Int64 | DataType::Fp64 => self.push_as::<8>(places, weights),
+            DataType::Varchar => self.push_as::<0>(places, weights),
         }
     }
 
     /// `WIDTH` is 0 for strings.
     fn push_as<const WIDTH: usize>(
         &mut self,
-        cells: &[Cell],
+        places: &[ValuePlace],
         weights: Option<&[u32]>,
     ) -> Result<(), OutOfMemory> {
         match weights {
-            None => cells.iter().try_for_each(|&cell| self.one::<WIDTH>(cell)),
-            Some(weights) => cells.iter().zip(weights).try_for_each(|(&cell, &weight)| {
-                (0..weight).try_for_each(|_| self.one::<WIDTH>(cell))
-            }),
+            None => places
+                .iter()
+                .try_for_each(|&value| self.one::<WIDTH>(value)),
+            Some(weights) => places
+                .iter()
+                .zip(weights)
+                .try_for_each(|(&value, &weight)| {
+                    (0..weight).try_for_each(|_| self.one::<WIDTH>(value))
+                }),
         }
     }
 
     #[inline(always)]
-    fn one<const WIDTH: usize>(&mut self, cell: Cell) -> Result<(), OutOfMemory> {
-        let null = cell == Cell::NULL;
-        let length = usize::from(cell.length());
-        if WIDTH == 0 && !null && cell.length() == Cell::LONG {
-            return self.long(cell);
+    fn one<const WIDTH: usize>(&mut self, value: ValuePlace) -> Result<(), OutOfMemory> {
+        let null = value == ValuePlace::NULL;
+        let length = usize::from(value.length());
+        if WIDTH == 0 && !null && value.length() == ValuePlace::LONG {
+            return self.long(value);
         }
         let chars = if WIDTH == 0 && !null { length } else { 0 };
         let values = self.values + usize::from(!null);
@@ -98,11 +107,11 @@ impl<'a> PageWriter<'a> {
             self.values = values;
         }
         // By the time that the page is full, its values are in the cache.
-        prefetch_read(self.bytes().as_ptr().wrapping_add(cell.at()));
+        prefetch_read(self.bytes().as_ptr().wrapping_add(value.at()));
         if self.pending.len() == self.pending.capacity() {
             self.wait_for_more()?;
         }
-        self.pending.push(cell);
+        self.pending.push(value);
         Ok(())
     }
 
@@ -110,7 +119,7 @@ impl<'a> PageWriter<'a> {
     #[cold]
     fn wait_for_more(&mut self) -> Result<(), OutOfMemory> {
         let more = self.pending.capacity().max(MIN_PENDING);
-        self.pending_reserved.grow(more * size_of::<Cell>())?;
+        self.pending_reserved.grow(more * size_of::<ValuePlace>())?;
         self.pending.reserve_exact(more);
         Ok(())
     }
@@ -128,7 +137,7 @@ impl<'a> PageWriter<'a> {
             let capacity = RUNS[self.runs.len().min(RUNS.len() - 1)].max(count);
             let reservation = self.memory.reserve(capacity * PAGE_BYTES)?;
             self.pages = Vec::with_capacity(capacity);
-            self.runs.push(Run::new(Vec::new(), reservation));
+            self.runs.push(PageRun::new(Vec::new(), reservation));
         }
         let first = self.pages.len();
         self.pages.resize(first + count, Page::EMPTY);
@@ -143,9 +152,9 @@ impl<'a> PageWriter<'a> {
 
     /// Copies the pages of a long string as they are.
     #[cold]
-    fn long(&mut self, cell: Cell) -> Result<(), OutOfMemory> {
+    fn long(&mut self, value: ValuePlace) -> Result<(), OutOfMemory> {
         self.flush::<0>()?;
-        let first = cell.at() / PAGE_BYTES;
+        let first = value.at() / PAGE_BYTES;
         let source = &self.source[first..];
         let following = source[1..]
             .iter()
@@ -166,12 +175,12 @@ impl<'a> PageWriter<'a> {
         let page = &mut self.room(1)?[0];
         page.set_header(rows as u16, values as u16);
         let bytes = page.bytes_mut();
-        let cells = pending.iter().filter(|&&cell| cell != Cell::NULL);
+        let present = pending.iter().filter(|&&value| value != ValuePlace::NULL);
         if WIDTH == 0 {
             let (ends, chars) = bytes[HEADER_BYTES..].split_at_mut(2 * values);
             let mut end = 0;
-            for (cell, place) in cells.zip(ends.as_chunks_mut::<2>().0) {
-                let (at, length) = (cell.at(), usize::from(cell.length()));
+            for (value, place) in present.zip(ends.as_chunks_mut::<2>().0) {
+                let (at, length) = (value.at(), usize::from(value.length()));
                 copy(&mut chars[end..], &source[at..], length);
                 end += length;
                 *place = (end as u16).to_le_bytes();
@@ -183,8 +192,8 @@ impl<'a> PageWriter<'a> {
                 WIDE_VALUES_AT
             };
             let places = bytes[first..].as_chunks_mut::<WIDTH>().0;
-            for (cell, place) in cells.zip(places) {
-                place.copy_from_slice(&source[cell.at()..][..WIDTH]);
+            for (value, place) in present.zip(places) {
+                place.copy_from_slice(&source[value.at()..][..WIDTH]);
             }
         }
         let bitmap = &mut bytes[PAGE_BYTES - rows.div_ceil(8)..];
@@ -194,9 +203,9 @@ impl<'a> PageWriter<'a> {
                 *last = (1 << used) - 1;
             }
         } else {
-            for (bits, cells) in bitmap.iter_mut().zip(pending.chunks(8)) {
-                *bits = (0..8).zip(cells).fold(0, |bits, (bit, &cell)| {
-                    bits | u8::from(cell != Cell::NULL) << bit
+            for (bits, eight) in bitmap.iter_mut().zip(pending.chunks(8)) {
+                *bits = (0..8).zip(eight).fold(0, |bits, (bit, &value)| {
+                    bits | u8::from(value != ValuePlace::NULL) << bit
                 });
             }
         }
@@ -208,7 +217,7 @@ impl<'a> PageWriter<'a> {
     }
 
     /// The pages; none if there was no row.
-    pub fn finish(mut self) -> Result<Vec<Run>, OutOfMemory> {
+    pub fn finish(mut self) -> Result<Vec<PageRun>, OutOfMemory> {
         match self.data_type {
             DataType::Int32 => self.flush::<4>()?,
             DataType::Int64 | DataType::Fp64 => self.flush::<8>()?,

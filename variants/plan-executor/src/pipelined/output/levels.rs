@@ -1,6 +1,6 @@
 //! The tables that a root is multiplied by, in an order in which few entries must be carried along.
 
-use crate::pipelined::table::{Entries, Table};
+use crate::pipelined::table::{Entries, ReducedTable};
 
 /// The root, or a table that its rows are multiplied by.
 pub(in crate::pipelined) struct Level<'t> {
@@ -21,7 +21,7 @@ pub(in crate::pipelined) struct Level<'t> {
 pub(in crate::pipelined) fn levels<'t>(
     input: usize,
     root: &'t Entries,
-    tables: &'t [Table],
+    tables: &'t [ReducedTable],
 ) -> Vec<Level<'t>> {
     let sizes = sizes(tables);
     let level = |input, entries, parent, child| Level {
@@ -42,7 +42,7 @@ pub(in crate::pipelined) fn levels<'t>(
         let Some((table, parent, child)) = open.pop() else {
             break;
         };
-        let Table { input, .. } = tables[table];
+        let ReducedTable { input, .. } = tables[table];
         levels.push(level(input, tables[table].entries(), parent, child));
     }
     carry(&mut levels);
@@ -50,7 +50,7 @@ pub(in crate::pipelined) fn levels<'t>(
 }
 
 /// How many tables there are under each, with itself. Tables are made after those under them.
-fn sizes(tables: &[Table]) -> Vec<usize> {
+fn sizes(tables: &[ReducedTable]) -> Vec<usize> {
     let mut sizes: Vec<usize> = Vec::with_capacity(tables.len());
     for table in tables {
         let children = table.children().iter();

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::parallel::{Tasks, Team};
+use join_core::table::PagedColumn;
 
-use super::pages::Paged;
 use super::table::Entries;
-use crate::result::{Cell, Run};
+use crate::result::{PageRun, ValuePlace};
 use writer::Writer;
 
 pub(super) use levels::{Level, levels};
@@ -25,15 +25,15 @@ const TASK: u64 = 1 << 14;
 /// A distinct column of the result.
 pub(super) struct OutputColumn<'a> {
     pub input: usize,
-    pub paged: &'a Paged<'a>,
+    pub paged: &'a PagedColumn<'a>,
 }
 
 /// Where a column's values come from, and those that were looked up before.
-struct Source<'s> {
+struct ColumnSource<'s> {
     column: &'s OutputColumn<'s>,
     rows: &'s [u32],
     level: usize,
-    looked_up: Option<Vec<Cell>>,
+    looked_up: Option<Vec<ValuePlace>>,
     _reserved: Reservation,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn write(
     output: &Output<'_>,
     team: &Team,
     memory: &Memory,
-) -> Result<Vec<Vec<Run>>, OutOfMemory> {
+) -> Result<Vec<Vec<PageRun>>, OutOfMemory> {
     let &Output {
         levels,
         columns,
@@ -63,15 +63,15 @@ pub(super) fn write(
     let total = root.results(0, root.rows.len() as u32);
     let level_of = levels.iter().enumerate();
     let level_of: HashMap<usize, usize> = level_of.map(|(n, level)| (level.input, n)).collect();
-    let sources: Vec<Source<'_>> = columns
+    let sources: Vec<ColumnSource<'_>> = columns
         .iter()
         .map(|column| {
             let level = level_of[&column.input];
             let rows = &levels[level].entries.rows[..];
             let repeated = references && (rows.len() as u64) < total;
             let cells = if repeated { rows.len() } else { 0 };
-            Ok(Source {
-                _reserved: memory.reserve(cells * size_of::<Cell>())?,
+            Ok(ColumnSource {
+                _reserved: memory.reserve(cells * size_of::<ValuePlace>())?,
                 column,
                 rows,
                 level,
@@ -87,7 +87,7 @@ pub(super) fn write(
         }
         writer.finish()
     });
-    let mut runs: Vec<Vec<Run>> = columns.iter().map(|_| Vec::new()).collect();
+    let mut runs: Vec<Vec<PageRun>> = columns.iter().map(|_| Vec::new()).collect();
     for of_worker in written {
         for (all, more) in runs.iter_mut().zip(of_worker?) {
             all.extend(more);
@@ -97,14 +97,14 @@ pub(super) fn write(
 }
 
 /// The references to the values of all `rows`.
-fn look_up(paged: &Paged<'_>, rows: &[u32], workers: usize, team: &Team) -> Vec<Cell> {
+fn look_up(paged: &PagedColumn<'_>, rows: &[u32], workers: usize, team: &Team) -> Vec<ValuePlace> {
     const ROWS: usize = 1 << 13;
-    let mut cells = vec![Cell::NULL; rows.len()];
+    let mut cells = vec![ValuePlace::NULL; rows.len()];
     let tasks = Tasks::new(cells.chunks_mut(ROWS).zip(rows.chunks(ROWS)));
     team.run(vec![(); workers], |_, ()| {
         while let Some((_, (cells, rows))) = tasks.take() {
             for (cell, &row) in cells.iter_mut().zip(rows) {
-                *cell = paged.cell(row);
+                *cell = ValuePlace::of(paged, row);
             }
         }
     });

@@ -6,18 +6,18 @@ use join_core::memory::{Memory, OutOfMemory, Reservation};
 
 use super::batches::Batches;
 use super::levels::Level;
-use super::{BATCH, Source};
-use crate::result::{Cell, PageWriter, Run};
+use super::{BATCH, ColumnSource};
+use crate::result::{PageRun, PageWriter, ValuePlace};
 
 /// Multiplies entries of the root out and writes the values of the rows that come of them.
 pub(super) struct Writer<'w> {
     levels: &'w [Level<'w>],
-    sources: &'w [Source<'w>],
+    sources: &'w [ColumnSource<'w>],
     /// The columns of each level.
     of_level: Vec<Vec<usize>>,
     columns: Vec<PageWriter<'w>>,
     batches: Batches<'w>,
-    cells: Vec<Cell>,
+    cells: Vec<ValuePlace>,
     weights: Vec<u32>,
     weighted: bool,
     _reserved: Reservation,
@@ -27,15 +27,15 @@ impl<'w> Writer<'w> {
     /// A writer of some of the `total` rows of the result.
     pub fn new(
         levels: &'w [Level<'w>],
-        sources: &'w [Source<'w>],
+        sources: &'w [ColumnSource<'w>],
         total: u64,
         memory: &'w Memory,
     ) -> Result<Writer<'w>, OutOfMemory> {
         let rows = total.min(BATCH) as usize;
-        let reserved = memory.reserve(rows * (size_of::<Cell>() + size_of::<u32>()))?;
+        let reserved = memory.reserve(rows * (size_of::<ValuePlace>() + size_of::<u32>()))?;
         let columns = sources.iter().map(|source| {
             let paged = source.column.paged;
-            PageWriter::new(paged.data_type, paged.pages, memory)
+            PageWriter::new(paged.data_type(), paged.pages(), memory)
         });
         let mut of_level = vec![Vec::new(); levels.len()];
         for (column, source) in sources.iter().enumerate() {
@@ -92,7 +92,7 @@ impl<'w> Writer<'w> {
         let weights = self.weighted.then_some(&self.weights[..]);
         self.batches.each_level(|level, entries| {
             for &column in &of_level[level] {
-                let Source {
+                let ColumnSource {
                     column: source,
                     rows,
                     looked_up,
@@ -105,7 +105,7 @@ impl<'w> Writer<'w> {
                     }
                     None => {
                         let rows = entries.iter().map(|&entry| rows[entry as usize]);
-                        cells.extend(rows.map(|row| source.paged.cell(row)));
+                        cells.extend(rows.map(|row| ValuePlace::of(source.paged, row)));
                     }
                 }
                 columns[column].push(cells, weights)?;
@@ -115,7 +115,7 @@ impl<'w> Writer<'w> {
     }
 
     /// The pages of each column.
-    pub fn finish(self) -> Result<Vec<Vec<Run>>, OutOfMemory> {
+    pub fn finish(self) -> Result<Vec<Vec<PageRun>>, OutOfMemory> {
         self.columns.into_iter().map(PageWriter::finish).collect()
     }
 }

@@ -2,11 +2,11 @@
 
 use join_core::join::Phases;
 use join_core::page::DataType;
+use join_core::table::PagedColumn;
 
 use super::Run;
 use crate::pipelined::graph::Graph;
 use crate::pipelined::output::{self, Output, OutputColumn, levels};
-use crate::pipelined::pages::Paged;
 use crate::pipelined::table::Entries;
 use crate::result::{ResultColumn, ResultTable};
 use crate::telemetry::Step;
@@ -36,7 +36,7 @@ impl Run<'_> {
         let mut phases = Phases::start();
         let rows = entries.results(0, entries.rows.len() as u32);
         ExecuteError::refuse_beyond_limit(self.bundle.plan().root(), rows)?;
-        let paged: Vec<(usize, Paged<'_>)> = self
+        let paged: Vec<(usize, PagedColumn<'_>)> = self
             .graph
             .result
             .iter()
@@ -44,10 +44,7 @@ impl Run<'_> {
                 let Graph { inputs, .. } = &self.graph;
                 let column = inputs[input].outputs[place];
                 let table = &self.bundle.tables()[inputs[input].table];
-                (
-                    input,
-                    Paged::new(&table.columns()[column].column).with_hints(),
-                )
+                (input, table.columns()[column].column.paged())
             })
             .collect();
         let columns: Vec<OutputColumn<'_>> = paged

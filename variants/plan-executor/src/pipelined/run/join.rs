@@ -10,7 +10,7 @@ use crate::pipelined::index::bounds;
 use crate::pipelined::keys::{KeyList, PlanKey};
 use crate::pipelined::resolve::{Probe, Resolved, resolve};
 use crate::pipelined::scan::refilter;
-use crate::pipelined::table::{Entries, Table};
+use crate::pipelined::table::{Entries, ReducedTable};
 use crate::telemetry::{FilterTelemetry, Step};
 
 impl Run<'_> {
@@ -112,9 +112,15 @@ impl Run<'_> {
                     self.renew(class, filter, input, resolved.rows.len());
                 } else {
                     let shown = self.shown[input];
-                    let table =
-                        Table::new(input, resolved, shown, self.options, &self.tables, memory)
-                            .map_err(self.memory(input))?;
+                    let table = ReducedTable::new(
+                        input,
+                        resolved,
+                        shown,
+                        self.options,
+                        &self.tables,
+                        memory,
+                    )
+                    .map_err(self.memory(input))?;
                     step.detail = table.name();
                     step.bytes = table.bytes() as u64;
                     self.tables_of[class].push(self.tables.len());
@@ -136,7 +142,7 @@ impl Run<'_> {
             && newest.is_some_and(|newest| newest.says_all_of(input, resolved.rows.len()))
     }
 
-    /// The filter that says all of an input whose rows the result shows nothing of and whose keys are unique (W4).
+    /// The filter that says all of an input whose rows the result shows nothing of and whose keys are unique.
     fn as_filter(&self, input: usize, resolved: &Resolved) -> Result<Option<Filter>, ExecuteError> {
         if self.shown[input] || resolved.weights.is_some() || !self.options.filters {
             return Ok(None);

@@ -9,14 +9,14 @@ mod read;
 use std::collections::VecDeque;
 
 use join_core::memory::OutOfMemory;
+use join_core::table::PagedColumn;
 
 use super::filter::Filter;
 use super::graph::Graph;
 use super::options::Options;
-use super::pages::Paged;
 use super::sample::Samples;
 use super::scan::Reduced;
-use super::table::Table;
+use super::table::ReducedTable;
 use crate::telemetry::Step;
 use crate::{Bundle, Context, ExecuteError, Execution, Telemetry};
 use leaves::Leaves;
@@ -54,13 +54,13 @@ pub(super) struct Run<'a> {
     context: &'a Context<'a>,
     states: Vec<State>,
     /// The key columns of each input, once they are needed.
-    columns: Vec<Vec<Paged<'a>>>,
+    columns: Vec<Vec<PagedColumn<'a>>>,
     samples: Samples,
     filters: Vec<Option<ClassFilter>>,
     /// How many inputs of each class are still to be read.
     unread: Vec<usize>,
     versions: u32,
-    tables: Vec<Table>,
+    tables: Vec<ReducedTable>,
     /// The tables that rows of a class are joined with.
     tables_of: Vec<Vec<usize>>,
     /// Of each input, whether the result shows rows of it or of what was joined with it.
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
             let columns = self.bundle.tables()[inputs[input].table].columns();
             let keys = inputs[input].keys.iter();
             self.columns[input] = keys
-                .map(|&(_, column)| Paged::new(&columns[column].column))
+                .map(|&(_, column)| columns[column].column.paged())
                 .collect();
         }
     }

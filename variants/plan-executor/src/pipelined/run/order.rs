@@ -1,4 +1,4 @@
-//! Which input is read next (W1, W2, W6).
+//! Which input is read next.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::pipelined::sample::Samples;
 const READ_COST: f64 = 0.02;
 
 impl Run<'_> {
-    /// The place in `order` of the input to read next: the one of which least will be left, by a sample (W6).
+    /// The place in `order` of the input to read next: the one of which least will be left, by a sample.
     pub(super) fn cheapest(&mut self, order: &VecDeque<usize>) -> usize {
         let mut best = (0, f64::INFINITY);
         // In order of rows: of the inputs that are not sampled the first is the cheapest.

@@ -1,4 +1,4 @@
-//! Reading an input, and the filters that it leaves (W3, W4).
+//! Reading an input, and the filters that it leaves.
 
 use join_core::join::Phases;
 
@@ -19,7 +19,7 @@ impl Run<'_> {
         let mut phases = Phases::start();
         self.open(input);
         let keys = self.graph.inputs[input].keys.clone();
-        // Tests that remove much for little come first (W6).
+        // Tests that remove much for little come first.
         let mut order: Vec<(usize, f64)> = Vec::new();
         for (key, &(class, _)) in keys.iter().enumerate() {
             let cost = self.filters[class]
@@ -31,7 +31,7 @@ impl Run<'_> {
                     order.push((key, (1.0 - share) / cost));
                 }
                 // A NULL joins nothing, whatever the filter.
-                None if self.columns[input][key].nulls => order.push((key, 0.0)),
+                None if self.columns[input][key].has_nulls() => order.push((key, 0.0)),
                 None => {}
             }
         }

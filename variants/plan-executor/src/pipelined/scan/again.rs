@@ -2,16 +2,16 @@
 
 use join_core::memory::{Memory, OutOfMemory};
 use join_core::parallel::{Tasks, Team};
+use join_core::table::PagedColumn;
 
 use super::Reduced;
 use super::cursor::Cursor;
 use crate::pipelined::filter::{Filter, Test, WithTest};
 use crate::pipelined::keys::{KeyList, PlanKey};
-use crate::pipelined::pages::Paged;
 
 /// A further test, of the rows that are left.
 pub(super) struct Refine<'r> {
-    pub paged: &'r Paged<'r>,
+    pub paged: &'r PagedColumn<'r>,
     pub rows: &'r mut [u32],
     pub cursor: &'r mut Cursor,
 }
@@ -29,8 +29,11 @@ impl<K: PlanKey> WithTest<K> for Refine<'_> {
         let (mut at, mut left) = (0, 0);
         while at < rows.len() {
             cursor.seek(paged, rows[at]);
-            let page = &paged.pages[cursor.page];
-            let (start, end) = (paged.starts[cursor.page], paged.starts[cursor.page + 1]);
+            let page = &paged.pages()[cursor.page];
+            let (start, end) = (
+                paged.offsets().starts()[cursor.page],
+                paged.offsets().starts()[cursor.page + 1],
+            );
             let values: &[K] = page.fixed();
             if page.has_nulls() {
                 cursor.unpack(cursor.page, page);

@@ -1,9 +1,9 @@
 //! A worker's place in a column.
 
 use join_core::page::Page;
+use join_core::table::PagedColumn;
 
 use crate::pipelined::keys::PlanKey;
-use crate::pipelined::pages::Paged;
 
 /// A worker's place in a column: a page and, where that has NULLs, its bitmap and the values before each word of it.
 #[derive(Default)]
@@ -17,14 +17,14 @@ pub(super) struct Cursor {
 impl Cursor {
     /// Moves to the page of a row. Rows ascend within a morsel, and morsels do.
     #[inline(always)]
-    pub fn seek(&mut self, paged: &Paged<'_>, row: u32) {
-        let starts = &paged.starts;
+    pub fn seek(&mut self, paged: &PagedColumn<'_>, row: u32) {
+        let starts = &paged.offsets().starts();
         if row < starts[self.page] || row >= starts[self.page + 1] {
             // Mostly the next page; a page without rows may lie in between.
             let next = self.page + 1;
             self.page = match starts.get(next + 1) {
                 Some(&end) if row >= starts[next] && row < end => next,
-                _ => paged.page_of(row),
+                _ => paged.offsets().locate(row).0,
             };
         }
     }
@@ -68,7 +68,7 @@ impl Cursor {
 /// Appends the keys of rows, none of which is NULL.
 #[inline(always)]
 pub(super) fn gather<K: PlanKey>(
-    paged: &Paged<'_>,
+    paged: &PagedColumn<'_>,
     rows: &[u32],
     cursor: &mut Cursor,
     keys: &mut Vec<K>,
@@ -76,8 +76,11 @@ pub(super) fn gather<K: PlanKey>(
     let mut at = 0;
     while at < rows.len() {
         cursor.seek(paged, rows[at]);
-        let page = &paged.pages[cursor.page];
-        let (start, end) = (paged.starts[cursor.page], paged.starts[cursor.page + 1]);
+        let page = &paged.pages()[cursor.page];
+        let (start, end) = (
+            paged.offsets().starts()[cursor.page],
+            paged.offsets().starts()[cursor.page + 1],
+        );
         let values: &[K] = page.fixed();
         let until = rows[at..].iter().position(|&row| row >= end);
         let here = &rows[at..until.map_or(rows.len(), |until| at + until)];

@@ -1,4 +1,4 @@
-//! The first test of a page: 64 rows at a time (W7).
+//! The first test of a page: 64 rows at a time.
 
 use join_core::page::Page;
 
@@ -65,7 +65,7 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, VECTORS> {
 
 /// Bit i is set where value i passes; of 64 values at most.
 ///
-/// First a byte a value, which compilers turn into vector instructions, then eight bytes at a time into bits: the product
+/// First a byte per value, which compilers turn into vector instructions, then eight bytes at a time into bits: the product
 /// moves the lowest bit of byte i to bit 56 + i.
 #[inline(always)]
 fn mask<K: PlanKey, T: Test<K>, const VECTORS: bool>(values: &[K], test: T) -> u64 {

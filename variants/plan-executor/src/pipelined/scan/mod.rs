@@ -5,11 +5,11 @@ mod cursor;
 mod first;
 
 use join_core::memory::{Memory, OutOfMemory, Reservation};
-use join_core::parallel::{Sharing, Team, morsels};
+use join_core::parallel::{Division, Team};
+use join_core::table::PagedColumn;
 
 use super::filter::Filter;
 use super::keys::{KeyList, PlanKey, with_key};
-use super::pages::Paged;
 use again::Refine;
 use cursor::{Cursor, gather};
 use first::First;
@@ -44,7 +44,7 @@ impl Reduced {
 
 /// A key column of a scan.
 pub(super) struct ScanColumn<'s> {
-    pub paged: &'s Paged<'s>,
+    pub paged: &'s PagedColumn<'s>,
     pub filter: Option<&'s Filter>,
 }
 
@@ -65,8 +65,8 @@ pub(super) fn scan(
     memory: &Memory,
 ) -> Result<(Reduced, Vec<Tested>), OutOfMemory> {
     let first = &columns[order[0]];
-    let pages = first.paged.pages.len();
-    let shares = morsels(pages, MORSEL, workers, Sharing::Counter);
+    let pages = first.paged.pages().len();
+    let shares = Division::counter(workers).by(MORSEL).morsels(pages);
     let outcomes = team.run(shares, |_, share| {
         let mut scanner = Scanner::new(columns, order, bitmasks);
         let mut reserved = memory.reserve(0)?;
@@ -132,13 +132,8 @@ impl<'s> Scanner<'s> {
 
     fn run(&mut self, pages: std::ops::Range<usize>) {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-            && is_x86_feature_detected!("popcnt")
-        {
-            // SAFETY: the features have just been detected.
+        if join_core::cpu::has_avx2() {
+            // SAFETY: the processor has these features.
             return unsafe { self.run_v3(pages) };
         }
         self.run_any::<false>(pages);
@@ -159,7 +154,7 @@ impl<'s> Scanner<'s> {
         let driver = self.order[0];
         for number in pages {
             let column = &self.columns[driver];
-            let page = &column.paged.pages[number];
+            let page = &column.paged.pages()[number];
             let rows = page.rows();
             if rows == 0 {
                 continue;
@@ -167,8 +162,8 @@ impl<'s> Scanner<'s> {
             if self.rows.len() < rows + 64 {
                 self.rows.resize(rows + 64, 0);
             }
-            let first_row = column.paged.starts[number];
-            let left = with_key!(column.paged.data_type, K => Filter::dispatch::<K, _>(
+            let first_row = column.paged.offsets().starts()[number];
+            let left = with_key!(column.paged.data_type(), K => Filter::dispatch::<K, _>(
                 column.filter,
                 First::<VECTORS> {
                     page,
@@ -188,7 +183,7 @@ impl<'s> Scanner<'s> {
                 let next = self.order[place];
                 let column = &self.columns[next];
                 let seen = left;
-                left = with_key!(column.paged.data_type, K => Filter::dispatch::<K, _>(
+                left = with_key!(column.paged.data_type(), K => Filter::dispatch::<K, _>(
                     column.filter,
                     Refine {
                         paged: column.paged,
@@ -217,7 +212,7 @@ impl<'s> Scanner<'s> {
         self.chunk.rows.extend_from_slice(rows);
         let columns = self.columns.iter().zip(&mut self.cursors);
         for ((column, cursor), keys) in columns.zip(&mut self.chunk.keys) {
-            with_key!(column.paged.data_type, K => {
+            with_key!(column.paged.data_type(), K => {
                 gather(column.paged, rows, cursor, K::of_mut(keys));
             });
         }
@@ -225,8 +220,8 @@ impl<'s> Scanner<'s> {
 }
 
 /// An empty list for the keys of a column.
-pub(super) fn empty(paged: &Paged<'_>) -> KeyList {
-    match paged.data_type {
+pub(super) fn empty(paged: &PagedColumn<'_>) -> KeyList {
+    match paged.data_type() {
         join_core::page::DataType::Int64 => KeyList::Int64(Vec::new()),
         _ => KeyList::Int32(Vec::new()),
     }

@@ -21,9 +21,9 @@ pub fn stream_copy<T: bytemuck::Pod>(to: &mut [MaybeUninit<T>], from: &[T]) {
         let target = to.as_mut_ptr().cast::<u8>();
         if bytes.is_multiple_of(LINE)
             && target.addr().is_multiple_of(LINE)
-            && is_x86_feature_detected!("avx512f")
+            && crate::cpu::has_avx512()
         {
-            // SAFETY: just asked for; both sides have `bytes` bytes.
+            // SAFETY: the instructions are there; both sides have `bytes` bytes.
             return unsafe { stream_lines(target, from.as_ptr().cast(), bytes) };
         }
         if bytes.is_multiple_of(16) && target.addr().is_multiple_of(16) {
@@ -42,7 +42,7 @@ pub fn stream_copy<T: bytemuck::Pod>(to: &mut [MaybeUninit<T>], from: &[T]) {
     to.write_copy_of_slice(from);
 }
 
-/// Streams whole lines, a store a line.
+/// Streams whole lines, one store per line.
 ///
 /// # Safety
 ///

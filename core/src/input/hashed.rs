@@ -1,7 +1,7 @@
 //! Keys and tuples with their hashes, hashed by the block where that is faster.
 
+use super::KeyBlock;
 use crate::hash::KeyHash;
-use crate::input::KeyBlock;
 use crate::key::{Key, Tuple};
 
 /// Keys that are hashed together where the hash works on blocks.

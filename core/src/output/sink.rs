@@ -1,4 +1,4 @@
-//! Where matches go: sums, or pairs of row ids.
+//! Where one worker writes its matches: sums, or pairs of row ids.
 
 use std::mem::MaybeUninit;
 
@@ -241,34 +241,5 @@ impl<'a> SinkRef<'_, 'a> {
     #[inline]
     pub fn is_exhausted(&self) -> bool {
         matches!(self, Self::Pairs(pairs) if pairs.error.is_some())
-    }
-}
-
-/// The pairs of a join: one block after a merge, a worker's chunks each without one.
-#[derive(Debug, Default)]
-pub struct Pairs(pub Vec<Buffer<Pair>>);
-
-impl Pairs {
-    /// All pairs.
-    pub fn iter(&self) -> impl Iterator<Item = Pair> + '_ {
-        self.0.iter().flat_map(|chunk| chunk.iter().copied())
-    }
-
-    /// Count and sums of the pairs.
-    pub fn aggregate(&self) -> Aggregate {
-        let mut sums = Aggregate::default();
-        self.iter()
-            .for_each(|pair| sums.emit(pair.build, pair.probe));
-        sums
-    }
-
-    /// The order-independent checksum of the pairs as a table of two INT64 columns.
-    pub fn checksum(&self) -> Checksum {
-        Checksum(self.iter().fold(0, |sum, pair| {
-            sum.wrapping_add(checksum_int64_row(&[
-                i64::from(pair.build),
-                i64::from(pair.probe),
-            ]))
-        }))
     }
 }

@@ -1,0 +1,92 @@
+//! The two ends of every join: its keys as the input mode says, its results as the consumer wants them. Here they become
+//! phases and notes.
+
+use super::context::{Context, JoinError};
+use super::phases::Phases;
+use crate::input::{InputMode, KeyColumn, KeySource};
+use crate::key::Key;
+use crate::output::{Consumer, Results, SinkRef, collect};
+
+/// A side of a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that a table is made of.
+    Build,
+    /// The one whose keys are looked up.
+    Probe,
+}
+
+/// The keys of a side, read as `mode` says (R1.2). Notes which way that is, and ends a phase where they are copied.
+///
+/// # Errors
+///
+/// If there is no memory for a copy.
+pub fn prepare<'s, K: Key>(
+    side: Side,
+    mode: InputMode,
+    column: &'s KeyColumn<'s, K>,
+    context: &Context<'_>,
+    phases: &mut Phases,
+    notes: &mut Vec<String>,
+) -> Result<Box<dyn KeySource<K> + 's>, JoinError> {
+    let (name, copied) = match side {
+        Side::Build => ("build", "materialise build keys"),
+        Side::Probe => ("probe", "materialise probe keys"),
+    };
+    let nulls = column.has_nulls();
+    notes.push(format!("{name} input {}", mode.chosen(nulls)));
+    let source = mode.source(column, context.team, context.memory)?;
+    if mode.copies(nulls) {
+        phases.lap(copied);
+    }
+    Ok(source)
+}
+
+/// Runs `work` with a sink for each of `states`, one worker per state, and puts the results together as the context's
+/// consumer wants them (R8.3). Ends the phase `name`, and `merge` where there is something to place.
+///
+/// # Errors
+///
+/// If memory runs out for the results.
+pub fn consume<S: Send>(
+    states: Vec<S>,
+    context: &Context<'_>,
+    phases: &mut Phases,
+    name: &'static str,
+    work: impl Fn(S, SinkRef<'_, '_>) + Sync,
+) -> Result<Results, JoinError> {
+    let results = collect(states, context.consumer, context.team, context.memory, work);
+    phases.lap(name);
+    place(results?, context, phases)
+}
+
+/// Puts the results of several rounds of [`consume`] under [`Context::round`] together as the context's consumer wants
+/// them. Ends the phase `merge` where there is something to place.
+///
+/// # Errors
+///
+/// If memory runs out for the results.
+pub fn merge(
+    rounds: Vec<Results>,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Results, JoinError> {
+    place(
+        Results::of_rounds(rounds, context.consumer),
+        context,
+        phases,
+    )
+}
+
+fn place(
+    results: Results,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Results, JoinError> {
+    let Consumer::Pairs(placement) = context.consumer else {
+        return Ok(results);
+    };
+    let placed = results.placed(placement, context.team, context.memory)?;
+    phases.lap("merge");
+    Ok(placed)
+}

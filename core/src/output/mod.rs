@@ -1,0 +1,138 @@
+//! Outputs: what becomes of a join's matches. They are counted and summed, kept as pairs, or handed on as they are found.
+//!
+//! The mirror of [`crate::input`]: every worker writes to a [`Sink`] of its own, [`collect`] puts together what they
+//! wrote, and [`Results::placed`] makes one block of the pairs of all. Which of these it is to be, the [`Consumer`] says.
+
+mod place;
+mod sink;
+
+pub use place::{PairPlacement, Pairs};
+pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Sink, SinkRef};
+
+use crate::memory::{Memory, OutOfMemory};
+use crate::parallel::Team;
+
+/// What becomes of the matches.
+#[derive(Clone, Copy)]
+pub enum Consumer<'a> {
+    /// Counted and summed.
+    Aggregate,
+    /// Kept as pairs of row ids.
+    Pairs(PairPlacement),
+    /// Handed on as they are produced.
+    Stream(&'a dyn PairConsumer),
+}
+
+impl<'a> Consumer<'a> {
+    /// Pairs kept and placed, or, without a placement, handed to `stream`.
+    pub fn of_pairs(placement: Option<PairPlacement>, stream: &'a dyn PairConsumer) -> Self {
+        placement.map_or(Self::Stream(stream), Self::Pairs)
+    }
+}
+
+/// The results of a join, as its consumer wanted them.
+#[derive(Debug)]
+pub enum Results {
+    /// Count and sums.
+    Aggregate(Aggregate),
+    /// Pairs of row ids.
+    Pairs(Pairs),
+    /// Already handed on.
+    Streamed,
+}
+
+impl Results {
+    /// Count and sums, unless the results were handed on.
+    pub fn aggregate(&self) -> Option<Aggregate> {
+        match self {
+            Self::Aggregate(aggregate) => Some(*aggregate),
+            Self::Pairs(pairs) => Some(pairs.aggregate()),
+            Self::Streamed => None,
+        }
+    }
+
+    /// The results of nothing.
+    fn none(consumer: Consumer<'_>) -> Self {
+        match consumer {
+            Consumer::Aggregate => Self::Aggregate(Aggregate::default()),
+            Consumer::Pairs(_) => Self::Pairs(Pairs::default()),
+            Consumer::Stream(_) => Self::Streamed,
+        }
+    }
+
+    /// The results of several rounds of [`collect`] for one consumer, one after the other.
+    pub fn of_rounds(rounds: impl IntoIterator<Item = Self>, consumer: Consumer<'_>) -> Self {
+        rounds
+            .into_iter()
+            .fold(Self::none(consumer), |mut all, round| {
+                match (&mut all, round) {
+                    (Self::Aggregate(all), Self::Aggregate(round)) => all.merge(&round),
+                    (Self::Pairs(all), Self::Pairs(round)) => all.0.extend(round.0),
+                    _ => {}
+                }
+                all
+            })
+    }
+
+    /// The results with their pairs, if there are any, placed.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for a second copy of the pairs.
+    pub fn placed(
+        self,
+        placement: PairPlacement,
+        team: &Team,
+        memory: &Memory,
+    ) -> Result<Self, OutOfMemory> {
+        match self {
+            Self::Pairs(pairs) => Ok(Self::Pairs(pairs.placed(placement, team, memory)?)),
+            other => Ok(other),
+        }
+    }
+}
+
+/// Runs `work` with a sink for each of `states`, one worker per state, and puts together what the workers wrote. Pairs
+/// stay in the workers' chunks.
+///
+/// # Errors
+///
+/// If memory runs out for the pairs.
+pub fn collect<S: Send>(
+    states: Vec<S>,
+    consumer: Consumer<'_>,
+    team: &Team,
+    memory: &Memory,
+    work: impl Fn(S, SinkRef<'_, '_>) + Sync,
+) -> Result<Results, OutOfMemory> {
+    Ok(match consumer {
+        Consumer::Aggregate => {
+            let workers = team.run(states, |_, state| {
+                let mut sums = Aggregate::default();
+                work(state, SinkRef::Aggregate(&mut sums));
+                sums
+            });
+            let mut sums = Aggregate::default();
+            workers.iter().for_each(|worker| sums.merge(worker));
+            Results::Aggregate(sums)
+        }
+        Consumer::Pairs(_) => {
+            let workers = team.run(states, |_, state| {
+                let mut pairs = PairBuffer::keeping(memory)?;
+                work(state, SinkRef::Pairs(&mut pairs));
+                pairs.finish()
+            });
+            let workers = workers.into_iter().collect::<Result<Vec<_>, _>>()?;
+            Results::Pairs(Pairs(workers.into_iter().flatten().collect()))
+        }
+        Consumer::Stream(consumer) => {
+            let workers = team.run(states, |worker, state| {
+                let mut pairs = PairBuffer::streaming(memory, consumer, worker)?;
+                work(state, SinkRef::Pairs(&mut pairs));
+                pairs.finish().map(drop)
+            });
+            workers.into_iter().collect::<Result<(), _>>()?;
+            Results::Streamed
+        }
+    })
+}

@@ -1,0 +1,70 @@
+//! A column read by its rows.
+
+use super::{Column, PageOffsets};
+use crate::page::{DataType, Fixed, Page};
+use crate::prefetch::prefetch_read;
+
+/// Pages whose headers are asked for ahead: each is a line of its own.
+const AHEAD: usize = 16;
+
+/// A column's pages, and the way to them from its rows: what one walk over the page headers tells (R1.1, R1.4).
+#[derive(Clone, Debug)]
+pub struct PagedColumn<'a> {
+    data_type: DataType,
+    pages: &'a [Page],
+    offsets: PageOffsets,
+    nulls: bool,
+}
+
+impl<'a> PagedColumn<'a> {
+    /// The pages of `column`, `None` if it has more than `u32::MAX` rows, which no column of a table has.
+    pub fn new(column: &'a Column) -> Option<Self> {
+        let pages = column.pages();
+        let mut nulls = false;
+        let counts = pages.iter().enumerate().map(|(number, page)| {
+            prefetch_read(pages.as_ptr().wrapping_add(number + AHEAD));
+            nulls |= page.has_nulls();
+            page.rows()
+        });
+        Some(Self {
+            data_type: column.data_type(),
+            pages,
+            offsets: PageOffsets::from_row_counts(counts)?,
+            nulls,
+        })
+    }
+
+    /// The type of the values.
+    #[inline]
+    pub fn data_type(&self) -> DataType {
+        self.data_type
+    }
+
+    /// The pages in order.
+    #[inline]
+    pub fn pages(&self) -> &'a [Page] {
+        self.pages
+    }
+
+    /// The way from rows to pages.
+    #[inline]
+    pub fn offsets(&self) -> &PageOffsets {
+        &self.offsets
+    }
+
+    /// Whether a row is NULL.
+    #[inline]
+    pub fn has_nulls(&self) -> bool {
+        self.nulls
+    }
+
+    /// The value of a row of a column of fixed width; `None` where it is NULL.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn fixed<T: Fixed>(&self, row: u32) -> Option<T> {
+        let (page, slot) = self.offsets.locate(row);
+        self.pages[page].fixed_at(slot)
+    }
+}
