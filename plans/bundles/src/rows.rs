@@ -61,6 +61,20 @@ impl<R: Row> Filling<R> {
     }
 }
 
+/// A table of the rows that are kept.
+pub(crate) fn kept<R: Row, I: Iterator<Item = R>>(
+    name: &'static str,
+    rows: impl Fn(f64) -> I + 'static,
+    keep: impl Fn(&R) -> bool + 'static,
+) -> Rows {
+    Box::new(move |scale, columns| {
+        let mut table = Filling::new(name, columns);
+        let kept = rows(scale).filter(|row| keep(row));
+        kept.for_each(|row| table.push(&row));
+        table.finish()
+    })
+}
+
 /// An INT32. Scale factors at which keys are larger are refused.
 pub(crate) fn int(value: impl TryInto<i32>) -> Value<'static> {
     match value.try_into() {

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::thread;
 
-use draws::{Permutation, Popularity, Stream};
+use generated::{Permutation, Popularity, Stream};
 use join_core::parallel::{Tasks, assisted};
 
 use super::Options;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use draws::{Draws, Permutation, Stream};
+use generated::{Draws, Permutation, Stream};
 
 use super::data::{Cells, Data, RowsOfKey, label};
 use super::nulls::asked;
