@@ -8,7 +8,7 @@ use generated::tpch::{REGIONS, nation_names};
 use super::tables::{customers, dates, lineorders, parts, suppliers};
 use crate::choice::Choice;
 use crate::query::Query;
-use crate::rows::Rows;
+use crate::rows::TableMaker;
 use crate::tpch::queries::Make;
 
 #[rustfmt::skip] // a line a flight
@@ -221,7 +221,7 @@ fn q4_3(choice: &mut Choice) -> Query {
     )
 }
 
-fn all_lines() -> Rows {
+fn all_lines() -> TableMaker {
     lineorders(|_| true)
 }
 

@@ -7,10 +7,10 @@ use generated::tpch::Share;
 use join_core::page::DataType::{Fp64, Int32, Varchar};
 use join_core::table::Value;
 
-use crate::rows::{Row, RowColumn, Rows, int, kept, text};
+use crate::rows::{Row, RowColumn, TableMaker, int, kept, text};
 
 /// The lines that are kept.
-pub(crate) fn lineorders(keep: impl Fn(&Lineorder) -> bool + 'static) -> Rows {
+pub(crate) fn lineorders(keep: impl Fn(&Lineorder) -> bool + 'static) -> TableMaker {
     kept(
         "lineorder",
         |scale| ssb::lineorders(scale, Share::WHOLE),
@@ -19,22 +19,22 @@ pub(crate) fn lineorders(keep: impl Fn(&Lineorder) -> bool + 'static) -> Rows {
 }
 
 /// The days that are kept.
-pub(crate) fn dates(keep: impl Fn(&Date) -> bool + 'static) -> Rows {
+pub(crate) fn dates(keep: impl Fn(&Date) -> bool + 'static) -> TableMaker {
     kept("date", |_| ssb::dates(), keep)
 }
 
 /// The customers that are kept.
-pub(crate) fn customers(keep: impl Fn(&Party) -> bool + 'static) -> Rows {
+pub(crate) fn customers(keep: impl Fn(&Party) -> bool + 'static) -> TableMaker {
     kept("customer", ssb::customers, keep)
 }
 
 /// The suppliers that are kept.
-pub(crate) fn suppliers(keep: impl Fn(&Party) -> bool + 'static) -> Rows {
+pub(crate) fn suppliers(keep: impl Fn(&Party) -> bool + 'static) -> TableMaker {
     kept("supplier", ssb::suppliers, keep)
 }
 
 /// The parts that are kept.
-pub(crate) fn parts(keep: impl Fn(&Part) -> bool + 'static) -> Rows {
+pub(crate) fn parts(keep: impl Fn(&Part) -> bool + 'static) -> TableMaker {
     kept("part", ssb::parts, keep)
 }
 

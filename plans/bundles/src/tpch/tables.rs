@@ -9,45 +9,45 @@ use generated::tpch::{
 use join_core::page::DataType::{Fp64, Int32, Int64, Varchar};
 use join_core::table::Value;
 
-use crate::rows::{Filling, Row, RowColumn, Rows, int, kept, shown, text};
+use crate::rows::{Filling, Row, RowColumn, TableMaker, int, kept, shown, text};
 
 /// The regions that are kept.
-pub(crate) fn regions(keep: impl Fn(&Region<'static>) -> bool + 'static) -> Rows {
+pub(crate) fn regions(keep: impl Fn(&Region<'static>) -> bool + 'static) -> TableMaker {
     kept("region", |_| tpch::regions(), keep)
 }
 
 /// The nations that are kept.
-pub(crate) fn nations(keep: impl Fn(&Nation<'static>) -> bool + 'static) -> Rows {
+pub(crate) fn nations(keep: impl Fn(&Nation<'static>) -> bool + 'static) -> TableMaker {
     kept("nation", |_| tpch::nations(), keep)
 }
 
 /// The parts that are kept.
-pub(crate) fn parts(keep: impl Fn(&Part<'static>) -> bool + 'static) -> Rows {
+pub(crate) fn parts(keep: impl Fn(&Part<'static>) -> bool + 'static) -> TableMaker {
     kept("part", tpch::parts, keep)
 }
 
 /// The customers that are kept.
-pub(crate) fn customers(keep: impl Fn(&Customer<'static>) -> bool + 'static) -> Rows {
+pub(crate) fn customers(keep: impl Fn(&Customer<'static>) -> bool + 'static) -> TableMaker {
     kept("customer", tpch::customers, keep)
 }
 
 /// The orders that are kept.
-pub(crate) fn orders(keep: impl Fn(&Order<'static>) -> bool + 'static) -> Rows {
+pub(crate) fn orders(keep: impl Fn(&Order<'static>) -> bool + 'static) -> TableMaker {
     kept("orders", tpch::orders, keep)
 }
 
 /// All suppliers.
-pub(crate) fn suppliers() -> Rows {
+pub(crate) fn suppliers() -> TableMaker {
     kept("supplier", tpch::suppliers, |_| true)
 }
 
 /// All offers of parts by suppliers.
-pub(crate) fn offers() -> Rows {
+pub(crate) fn offers() -> TableMaker {
     kept("partsupp", tpch::offers, |_| true)
 }
 
 /// The line items that are kept; the others of the order are there to be looked at.
-pub(crate) fn lines(keep: impl Fn(&LineItem<'_>, &[LineItem<'_>]) -> bool + 'static) -> Rows {
+pub(crate) fn lines(keep: impl Fn(&LineItem<'_>, &[LineItem<'_>]) -> bool + 'static) -> TableMaker {
     Box::new(move |scale, columns| {
         let mut table = Filling::new("lineitem", columns);
         for (_, lines) in tpch::orders_with_lines(scale, Share::WHOLE) {
@@ -59,7 +59,7 @@ pub(crate) fn lines(keep: impl Fn(&LineItem<'_>, &[LineItem<'_>]) -> bool + 'sta
 }
 
 /// The orders that are kept by their line items.
-pub(crate) fn orders_by_lines(keep: impl Fn(&[LineItem<'_>]) -> bool + 'static) -> Rows {
+pub(crate) fn orders_by_lines(keep: impl Fn(&[LineItem<'_>]) -> bool + 'static) -> TableMaker {
     Box::new(move |scale, columns| {
         let mut table = Filling::new("orders", columns);
         for (order, lines) in tpch::orders_with_lines(scale, Share::WHOLE) {
