@@ -1,4 +1,4 @@
-//! Why bundles cannot be made. Each error is one line: what, where, how to mend it.
+//! Why bundles cannot be made. Each error is one line: what, where, how to correct it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub enum MakeError {
     Input {
         /// The file.
         file: PathBuf,
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to correct it.
         what: String,
     },
     /// A table that cannot be made or written.

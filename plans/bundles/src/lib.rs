@@ -1,11 +1,10 @@
 //! Plan bundles made from benchmarks.
 //!
-//! A bundle has the joins of a query; its filters are evaluated while its tables are made, and aggregates are left away.
-//! TPC-H and the Star Schema Benchmark are made from the `tpchgen` crate's rows: [`Benchmark::bundle`] makes a bundle in
-//! memory, [`Benchmark::write`] several as folders. [`job`] makes those of the Join Order Benchmark from its plans.
+//! A bundle has the joins of a query; its filters are evaluated while its tables are made, and aggregates are left out.
+//! TPC-H and the Star Schema Benchmark are made from generated rows: [`Benchmark::bundle`] makes a bundle in memory,
+//! [`Benchmark::write`] several as folders. [`job`] makes those of the Join Order Benchmark from its plans.
 
 mod choice;
-mod days;
 mod error;
 pub mod files;
 pub mod interrupt;

@@ -3,13 +3,13 @@
 use plan_executor::Bundle;
 
 use crate::MakeError;
-use crate::rows::Rows;
+use crate::rows::TableMaker;
 use crate::shape::{Attribute, Tree, bundle};
 
 /// A query: its inputs with the filters evaluated, its joins, and what it selects.
 pub(crate) struct Query {
     /// Aliases and tables.
-    pub inputs: Vec<(&'static str, Rows)>,
+    pub inputs: Vec<(&'static str, TableMaker)>,
     /// The joins in the order of [`Tree::of_joins`].
     pub joins: &'static [&'static str],
     /// The selected columns, with spaces between them.

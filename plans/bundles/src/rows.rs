@@ -4,7 +4,7 @@ use join_core::page::DataType;
 use join_core::table::{ColumnBuilder, NamedColumn, Table, TableError, Value};
 
 /// Makes a table of these columns at a scale factor.
-pub(crate) type Rows = Box<dyn Fn(f64, &[String]) -> Result<Table, TableError>>;
+pub(crate) type TableMaker = Box<dyn Fn(f64, &[String]) -> Result<Table, TableError>>;
 
 /// A row of a benchmark's table.
 pub(crate) trait Row {
@@ -59,6 +59,20 @@ impl<R: Row> Filling<R> {
         let columns = columns.map(|(name, builder, _)| NamedColumn::new(name, builder.finish()));
         Table::new(self.name, columns.collect())
     }
+}
+
+/// A table of the rows that are kept.
+pub(crate) fn kept<R: Row, I: Iterator<Item = R>>(
+    name: &'static str,
+    rows: impl Fn(f64) -> I + 'static,
+    keep: impl Fn(&R) -> bool + 'static,
+) -> TableMaker {
+    Box::new(move |scale, columns| {
+        let mut table = Filling::new(name, columns);
+        let kept = rows(scale).filter(|row| keep(row));
+        kept.for_each(|row| table.push(&row));
+        table.finish()
+    })
 }
 
 /// An INT32. Scale factors at which keys are larger are refused.

@@ -81,7 +81,7 @@ impl Tree {
                 )
             };
             let (left, right) = (side(&left_key), side(&right_key));
-            assert!(!left.holds(&right_key.alias), "{join} closes a circle");
+            assert!(!left.holds(&right_key.alias), "{join} closes a cycle");
             trees.push(Tree::Join(Box::new(JoinTree {
                 build_left: true,
                 left,

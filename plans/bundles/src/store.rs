@@ -88,13 +88,13 @@ impl Store {
     /// # Errors
     /// If the system refuses.
     pub fn begin(&self, data_type: DataType) -> Result<RowWriter, MakeError> {
-        let rows = match data_type {
-            DataType::Int32 => Rows::Int32(FixedWriter::new()),
-            DataType::Varchar => Rows::Varchar(VarcharWriter::new()),
+        let pages = match data_type {
+            DataType::Int32 => PageWriter::Int32(FixedWriter::new()),
+            DataType::Varchar => PageWriter::Varchar(VarcharWriter::new()),
             other => panic!("columns of {other} are not written row by row"),
         };
         let file = ColumnFile::new(self, data_type)?;
-        Ok(RowWriter { file, rows })
+        Ok(RowWriter { file, pages })
     }
 
     /// The column of this name, which `make` makes when it is first asked for.
@@ -162,10 +162,10 @@ impl Store {
 /// A column that is being written; no more of it than a few pages is in memory.
 pub struct RowWriter {
     file: ColumnFile,
-    rows: Rows,
+    pages: PageWriter,
 }
 
-enum Rows {
+enum PageWriter {
     Int32(FixedWriter<i32>),
     Varchar(VarcharWriter),
 }
@@ -176,9 +176,9 @@ impl RowWriter {
     /// # Errors
     /// If the system refuses.
     pub fn int(&mut self, value: Option<i32>) -> Result<(), MakeError> {
-        match &mut self.rows {
-            Rows::Int32(writer) => writer.push(value),
-            Rows::Varchar(_) => panic!("an integer in a column of text"),
+        match &mut self.pages {
+            PageWriter::Int32(writer) => writer.push(value),
+            PageWriter::Varchar(_) => panic!("an integer in a column of text"),
         }
         self.write_full()
     }
@@ -188,17 +188,17 @@ impl RowWriter {
     /// # Errors
     /// If the system refuses.
     pub fn text(&mut self, value: Option<&[u8]>) -> Result<(), MakeError> {
-        match &mut self.rows {
-            Rows::Int32(_) => panic!("text in a column of integers"),
-            Rows::Varchar(writer) => writer.push(value),
+        match &mut self.pages {
+            PageWriter::Int32(_) => panic!("text in a column of integers"),
+            PageWriter::Varchar(writer) => writer.push(value),
         }
         self.write_full()
     }
 
     fn write_full(&mut self) -> Result<(), MakeError> {
-        let full = match &mut self.rows {
-            Rows::Int32(writer) => writer.take_pages(),
-            Rows::Varchar(writer) => writer.take_pages(),
+        let full = match &mut self.pages {
+            PageWriter::Int32(writer) => writer.take_pages(),
+            PageWriter::Varchar(writer) => writer.take_pages(),
         };
         match full.is_empty() {
             true => Ok(()),
@@ -211,9 +211,9 @@ impl RowWriter {
     /// # Errors
     /// If the system refuses.
     pub fn end(mut self) -> Result<Link, MakeError> {
-        let rest = match self.rows {
-            Rows::Int32(writer) => writer.finish(),
-            Rows::Varchar(writer) => writer.finish(),
+        let rest = match self.pages {
+            PageWriter::Int32(writer) => writer.finish(),
+            PageWriter::Varchar(writer) => writer.finish(),
         };
         self.file.write(&rest)?;
         self.file.end()

@@ -1,4 +1,4 @@
-//! The repair that the document offers instead of aligned slots: readers take fixed sections of a stream and look for
+//! The repair that the chunk loader's page offers instead of aligned slots: readers take fixed sections of a stream and look for
 //! a row start near each boundary (S5).
 //!
 //! The format has no mark to look for, so a place is *taken for* a row start when as many rows as asked for can be read

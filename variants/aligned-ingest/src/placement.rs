@@ -16,7 +16,7 @@ pub trait Placement: Send + Sync + 'static {
 }
 
 /// A flush as soon as the buffer is full, wherever in a row that is; the cursor advances by the bytes written. The
-/// fault that the other two mend, kept as the baseline.
+/// fault that the other two repair, kept as the baseline.
 #[derive(Clone, Copy, Debug)]
 pub struct Packed;
 

@@ -49,7 +49,7 @@ pub enum LayoutError {
 }
 
 impl Layout {
-    /// The document's slot.
+    /// The chunk loader's slot.
     pub const DEFAULT_SLOT: u64 = 64 << 20;
 
     /// A layout, if it is one.

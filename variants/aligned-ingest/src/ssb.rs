@@ -1,17 +1,13 @@
-//! The Star Schema Benchmark's tables, derived from TPC-H's generator (S9's data).
+//! The Star Schema Benchmark's tables as COPY BINARY streams.
 //!
-//! `lineorder` is `lineitem` joined with `orders`, one row a line item, 17 columns, money in cents, dates as yyyymmdd
-//! (O'Neil, O'Neil, Chen: Star Schema Benchmark). The dimensions keep TPC-H's keys and sizes, so that every foreign
-//! key finds its row; they have the columns that joins and simple filters use.
+//! `lineorder` has 17 columns, money in cents, dates as yyyymmdd. The dimensions have the columns of TPC-H's tables that
+//! joins and simple filters use.
 
 use std::io::{self, Write};
 
-use tpchgen::distribution::Distributions;
-use tpchgen::generators::{
-    CustomerGenerator, LineItem, LineItemGenerator, Order, OrderGenerator, PartGenerator,
-    SupplierGenerator,
-};
-use tpchgen::text::TextPool;
+use generated::Day;
+use generated::ssb::{Date, Lineorder, dates, lineorders};
+use generated::tpch::{self, Share};
 
 use crate::framing::{HEADER, RowEncoder, TRAILER};
 
@@ -30,10 +26,8 @@ pub enum SsbTable {
     Part,
 }
 
-/// Days from 1970-01-01 to 1992-01-01, and to 2000-01-01, where PostgreSQL counts from.
-const FIRST_DAY: i32 = 8035;
-const POSTGRES_EPOCH: i32 = 10_957;
-const DAYS: i32 = 2557;
+/// Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
+const POSTGRES_EPOCH: i32 = Day::of(2000, 1, 1).0;
 
 impl SsbTable {
     /// All of them.
@@ -92,13 +86,17 @@ impl SsbTable {
         rows.out.write_all(&HEADER)?;
         match self {
             Self::Lineorder => {
-                for line in Lines::new(scale_factor).part(1, 1) {
-                    line.write(&mut rows)?;
+                for line in lineorders(scale_factor, Share::WHOLE) {
+                    rows.lineorder(&line)?;
                 }
             }
-            Self::Date => date(&mut rows)?,
+            Self::Date => {
+                for date in dates() {
+                    rows.date(&date)?;
+                }
+            }
             Self::Customer => {
-                for customer in CustomerGenerator::new(scale_factor, 1, 1).iter() {
+                for customer in tpch::customers(scale_factor) {
                     rows.int(customer.c_custkey);
                     rows.text(customer.c_name);
                     rows.int(customer.c_nationkey);
@@ -107,7 +105,7 @@ impl SsbTable {
                 }
             }
             Self::Supplier => {
-                for supplier in SupplierGenerator::new(scale_factor, 1, 1).iter() {
+                for supplier in tpch::suppliers(scale_factor) {
                     rows.int(supplier.s_suppkey);
                     rows.text(supplier.s_name);
                     rows.int(supplier.s_nationkey);
@@ -115,206 +113,19 @@ impl SsbTable {
                 }
             }
             Self::Part => {
-                for part in PartGenerator::new(scale_factor, 1, 1).iter() {
+                for part in tpch::parts(scale_factor) {
                     rows.int(part.p_partkey);
                     rows.text(&part.p_name);
                     rows.text(part.p_mfgr);
                     rows.text(part.p_brand);
                     rows.text(part.p_type);
-                    rows.int(part.p_size.into());
+                    rows.int(part.p_size);
                     rows.text(part.p_container);
                     rows.end()?;
                 }
             }
         }
         rows.finish()
-    }
-}
-
-/// A row of `lineorder`, in the order of its columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lineorder<'a> {
-    /// The order.
-    pub orderkey: i64,
-    /// Counts the lines of an order.
-    pub linenumber: i32,
-    /// Of `customer`.
-    pub custkey: i64,
-    /// Of `part`.
-    pub partkey: i64,
-    /// Of `supplier`.
-    pub suppkey: i64,
-    /// Of `date`.
-    pub orderdate: Day,
-    /// As in `orders`.
-    pub orderpriority: &'a str,
-    /// 0.
-    pub shippriority: i32,
-    /// Pieces.
-    pub quantity: i64,
-    /// Cents.
-    pub extendedprice: i64,
-    /// Cents.
-    pub ordtotalprice: i64,
-    /// Per cent.
-    pub discount: i64,
-    /// Cents.
-    pub revenue: i64,
-    /// Cents: six tenths of the retail price.
-    pub supplycost: i64,
-    /// Per cent.
-    pub tax: i64,
-    /// Of `date`.
-    pub commitdate: Day,
-    /// As in `lineitem`.
-    pub shipmode: &'a str,
-}
-
-/// Where the rows of `lineorder` come from, at a scale factor: 1 has 6 million.
-pub struct Lines {
-    scale_factor: f64,
-    texts: TextPool,
-}
-
-impl Lines {
-    /// Ready to make rows.
-    pub fn new(scale_factor: f64) -> Lines {
-        // No column of `lineorder` depends on the pool of texts; the full one takes 300 MB and a second.
-        let texts = TextPool::new(1 << 16, Distributions::static_default());
-        Lines {
-            scale_factor,
-            texts,
-        }
-    }
-
-    /// Orders; each has 4 lines on average.
-    pub fn orders(&self) -> i64 {
-        OrderGenerator::calculate_row_count(self.scale_factor, 1, 1)
-    }
-
-    /// The rows of part `part`, counted from 1, of `parts`, of which there are no more than orders. The rows of all parts
-    /// one after the other are those of one part in all.
-    pub fn part(&self, part: i32, parts: i32) -> impl Iterator<Item = Lineorder<'_>> {
-        let distributions = Distributions::static_default();
-        let (scale_factor, texts) = (self.scale_factor, &self.texts);
-        let orders = OrderGenerator::new_with_distributions_and_text_pool(
-            scale_factor,
-            part,
-            parts,
-            distributions,
-            texts,
-        );
-        let lines = LineItemGenerator::new_with_distributions_and_text_pool(
-            scale_factor,
-            part,
-            parts,
-            distributions,
-            texts,
-        );
-        let mut orders = orders.iter();
-        let mut order = None::<Order<'_>>;
-        lines.iter().map_while(move |line| {
-            // Both come in the order of their keys, and every order has lines.
-            while order
-                .as_ref()
-                .is_none_or(|order| order.o_orderkey != line.l_orderkey)
-            {
-                order = Some(orders.next()?);
-            }
-            order.as_ref().map(|order| Lineorder::new(order, &line))
-        })
-    }
-}
-
-impl<'a> Lineorder<'a> {
-    fn new(order: &Order<'a>, line: &LineItem<'a>) -> Lineorder<'a> {
-        let price = line.l_extendedprice.into_inner();
-        let discount = line.l_discount.into_inner();
-        Lineorder {
-            orderkey: line.l_orderkey,
-            linenumber: line.l_linenumber,
-            custkey: order.o_custkey,
-            partkey: line.l_partkey,
-            suppkey: line.l_suppkey,
-            orderdate: Day(order.o_orderdate.to_unix_epoch() - FIRST_DAY),
-            orderpriority: order.o_orderpriority,
-            shippriority: order.o_shippriority,
-            quantity: line.l_quantity,
-            extendedprice: price,
-            ordtotalprice: order.o_totalprice.into_inner(),
-            discount,
-            revenue: price * (100 - discount) / 100,
-            supplycost: price / line.l_quantity.max(1) * 6 / 10,
-            tax: line.l_tax.into_inner(),
-            commitdate: Day(line.l_commitdate.to_unix_epoch() - FIRST_DAY),
-            shipmode: line.l_shipmode,
-        }
-    }
-
-    fn write<W: Write>(&self, rows: &mut Encoder<'_, W>) -> io::Result<()> {
-        rows.rows.field(Some(&self.orderkey.to_be_bytes()));
-        rows.int(self.linenumber.into());
-        rows.int(self.custkey);
-        rows.int(self.partkey);
-        rows.int(self.suppkey);
-        rows.int(self.orderdate.key());
-        rows.text(self.orderpriority);
-        rows.text(self.shippriority);
-        rows.int(self.quantity);
-        rows.int(self.extendedprice);
-        rows.int(self.ordtotalprice);
-        rows.int(self.discount);
-        rows.int(self.revenue);
-        rows.int(self.supplycost);
-        rows.int(self.tax);
-        rows.int(self.commitdate.key());
-        rows.text(self.shipmode);
-        rows.end()
-    }
-}
-
-fn date<W: Write>(rows: &mut Encoder<'_, W>) -> io::Result<()> {
-    for day in Day::all() {
-        let (key, since_1970) = (day.key(), day.0 + FIRST_DAY);
-        rows.int(key);
-        rows.int((since_1970 - POSTGRES_EPOCH).into());
-        rows.int(key / 10_000);
-        rows.int(key / 100);
-        // 1970-01-01 was a Thursday; Sunday is 1.
-        rows.int(i64::from((since_1970 + 4) % 7 + 1));
-        rows.end()?;
-    }
-    Ok(())
-}
-
-/// A day from 1992-01-01 on, which is 0: its row in `date`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day(pub i32);
-
-impl Day {
-    /// Those of `date`, to 1998-12-31.
-    pub fn all() -> impl ExactSizeIterator<Item = Day> {
-        (0..DAYS).map(Day)
-    }
-
-    /// yyyymmdd.
-    pub fn key(self) -> i64 {
-        let leap = |year: i64| i64::from(year % 4 == 0);
-        let (mut year, mut left) = (1992, i64::from(self.0));
-        while left >= 365 + leap(year) {
-            left -= 365 + leap(year);
-            year += 1;
-        }
-        let mut month = 1;
-        let february = 28 + leap(year);
-        for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-            if left < days {
-                break;
-            }
-            left -= days;
-            month += 1;
-        }
-        year * 10_000 + month * 100 + left + 1
     }
 }
 
@@ -325,9 +136,39 @@ struct Encoder<'a, W> {
 }
 
 impl<W: Write> Encoder<'_, W> {
+    fn lineorder(&mut self, line: &Lineorder) -> io::Result<()> {
+        self.rows.field(Some(&line.orderkey.to_be_bytes()));
+        self.int(line.linenumber);
+        self.int(line.custkey);
+        self.int(line.partkey);
+        self.int(line.suppkey);
+        self.int(line.orderdate.yyyymmdd());
+        self.text(line.orderpriority);
+        self.text(line.shippriority);
+        self.int(line.quantity);
+        self.int(line.extendedprice);
+        self.int(line.ordtotalprice);
+        self.int(line.discount);
+        self.int(line.revenue);
+        self.int(line.supplycost);
+        self.int(line.tax);
+        self.int(line.commitdate.yyyymmdd());
+        self.text(line.shipmode);
+        self.end()
+    }
+
+    fn date(&mut self, date: &Date) -> io::Result<()> {
+        self.int(date.day.yyyymmdd());
+        self.int(date.day.0 - POSTGRES_EPOCH);
+        self.int(date.year);
+        self.int(date.year * 100 + date.month);
+        self.int(date.day.weekday());
+        self.end()
+    }
+
     /// An `int4`. Scale factors at which keys or money are larger are far beyond what row ids can count.
-    fn int(&mut self, value: i64) {
-        self.rows.field(Some(&(value as i32).to_be_bytes()));
+    fn int(&mut self, value: impl Into<i64>) {
+        self.rows.field(Some(&(value.into() as i32).to_be_bytes()));
     }
 
     fn text(&mut self, value: impl ToString) {
@@ -356,62 +197,30 @@ mod tests {
     use super::*;
     use crate::framing::{Limits, Rows};
 
-    fn rows(table: SsbTable, scale_factor: f64) -> (u64, Vec<u8>) {
-        let mut bytes = Vec::new();
-        let count = table.write(scale_factor, &mut bytes).unwrap();
-        (count, bytes[HEADER.len()..bytes.len() - 2].to_vec())
-    }
-
     #[test]
     fn tables_have_the_rows_and_columns_that_they_should() {
-        for (table, count) in [
-            (SsbTable::Lineorder, 6005),
-            (SsbTable::Date, 2557),
-            (SsbTable::Customer, 150),
-            (SsbTable::Supplier, 10),
-            (SsbTable::Part, 200),
+        for (table, expected, checksum) in [
+            (SsbTable::Lineorder, 60_175, 0x0f22_692e),
+            (SsbTable::Date, 2557, 0x278a_4fa3),
+            (SsbTable::Customer, 1500, 0xf7cb_db6a),
+            (SsbTable::Supplier, 100, 0x7dba_7d4a),
+            (SsbTable::Part, 2000, 0xc119_a03c),
         ] {
-            let (written, bytes) = rows(table, 0.001);
-            let fields = table.columns().split(", ").count();
+            let mut bytes = Vec::new();
+            let written = table.write(0.01, &mut bytes).unwrap();
             let limits = Limits {
-                fields: u16::try_from(fields).ok(),
+                fields: u16::try_from(table.columns().split(", ").count()).ok(),
                 ..Limits::default()
             };
-            let found = Rows::new(&bytes, limits, 0).map(Result::unwrap).count() as u64;
-            assert_eq!((written, found), (count, count), "{table:?}");
+            let rows = &bytes[HEADER.len()..bytes.len() - TRAILER.len()];
+            let found = Rows::new(rows, limits, 0).map(Result::unwrap).count() as u64;
+            assert_eq!((written, found), (expected, expected), "{table:?}");
+            assert_eq!(
+                crc32fast::hash(&bytes),
+                checksum,
+                "{table:?}: tables that people have are no longer those that this program makes"
+            );
         }
         assert_eq!(SsbTable::Lineorder.columns().split(", ").count(), 17);
-    }
-
-    #[test]
-    fn days_have_their_keys() {
-        for (day, key) in [
-            (0, 19_920_101),
-            (59, 19_920_229),
-            (60, 19_920_301),
-            (365, 19_921_231),
-            (366, 19_930_101),
-            (DAYS - 1, 19_981_231),
-        ] {
-            assert_eq!(Day(day).key(), key);
-        }
-    }
-
-    #[test]
-    fn parts_are_the_whole_and_join_with_their_orders() {
-        let lines = Lines::new(0.001);
-        let whole: Vec<Lineorder<'_>> = lines.part(1, 1).collect();
-        let parts: Vec<Lineorder<'_>> = (1..=7).flat_map(|part| lines.part(part, 7)).collect();
-        assert_eq!(whole, parts);
-        // As the generator has them, whose texts are of another pool.
-        let orders: Vec<_> = OrderGenerator::new(0.001, 1, 1).iter().collect();
-        let items: Vec<_> = LineItemGenerator::new(0.001, 1, 1).iter().collect();
-        assert_eq!(items.len(), whole.len());
-        for (item, line) in items.iter().zip(&whole) {
-            let order = orders
-                .iter()
-                .find(|order| order.o_orderkey == item.l_orderkey);
-            assert_eq!(Lineorder::new(order.unwrap(), item), *line);
-        }
     }
 }

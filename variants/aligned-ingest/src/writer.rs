@@ -21,13 +21,13 @@ pub enum WriteError {
     /// No place is left.
     #[error(transparent)]
     Full(#[from] Full),
-    /// The source or the store failed.
+    /// The reader or the store failed.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Another worker failed.
     #[error("another worker failed")]
     Stopped,
-    /// Anything else that the source says.
+    /// Anything else that the reader says.
     #[error("{0}")]
     Source(String),
 }

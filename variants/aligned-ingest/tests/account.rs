@@ -1,31 +1,31 @@
-//! The accounting against the document's figures, against itself, and against real loads.
+//! The accounting against the figures of the page that the placements come from, against itself, and against real loads.
 
 mod common;
 
-use aligned_ingest::account::{Account, Case, RowLengths, document, formula, simulate};
+use aligned_ingest::account::{Account, Case, RowLengths, claims, formula, simulate};
 use aligned_ingest::{Job, Layout, Manifest, PlacementKind, Sink};
 use common::{TestRow, encode, stream};
 
 #[test]
-fn the_documents_figures_come_out() {
-    let case = Case::of_the_document();
-    let (wasted, chunk) = document::worst_case_of_a_chunk(&case);
+fn the_pages_figures_come_out() {
+    let case = Case::of_the_page();
+    let (wasted, chunk) = claims::worst_case_of_a_chunk(&case);
     assert_eq!(wasted, 880.0 * 1048576.0);
     assert_eq!(format!("{:.1}", wasted / chunk * 100.0), "17.2");
     assert_eq!(format!("{:.2}", wasted / case.bytes as f64 * 100.0), "2.15");
-    let binary = document::boundaries(5120.0, 16, 64.0);
-    assert_eq!((binary.a_worker, binary.a_chunk), (5.0, 80.0));
-    let mixed = document::boundaries(5000.0, 16, 64.0);
+    let binary = claims::boundaries(5120.0, 16, 64.0);
+    assert_eq!((binary.per_worker, binary.per_chunk), (5.0, 80.0));
+    let mixed = claims::boundaries(5000.0, 16, 64.0);
     assert_eq!(
-        format!("{:.2} {:.0}", mixed.a_worker, mixed.a_chunk),
+        format!("{:.2} {:.0}", mixed.per_worker, mixed.per_chunk),
         "4.88 78"
     );
-    let claims = document::claims(&case);
+    let claims = claims::claims(&case);
     assert!(claims.iter().all(|claim| !claim.holds));
-    let figures: Vec<_> = claims.iter().map(|c| (&*c.document, &*c.right)).collect();
+    let figures: Vec<_> = claims.iter().map(|c| (&*c.claimed, &*c.right)).collect();
     assert_eq!(
         figures[1],
-        ("4.88 a worker, 78 in all", "5.00 a worker, 80 in all")
+        ("4.88 per worker, 78 in all", "5.00 per worker, 80 in all")
     );
     assert_eq!(
         figures[2],
@@ -38,8 +38,8 @@ fn the_documents_figures_come_out() {
 
 #[test]
 fn shares_of_whole_slots_waste_nearly_a_slot_a_worker() {
-    // 2,560 MiB a worker are 40 slots; the rows that did not fit into them need a 41st.
-    let account = simulate::simulate(&Case::of_the_document(), PlacementKind::Aligned).account;
+    // 2,560 MiB per worker are 40 slots; the rows that did not fit into them need a 41st.
+    let account = simulate::simulate(&Case::of_the_page(), PlacementKind::Aligned).account;
     assert_eq!(account.flushes, 16.0 * 41.0);
     let row = 150.0;
     assert!(account.middle_waste <= 16.0 * 40.0 * row);
@@ -127,7 +127,7 @@ fn load(rows: &[Vec<TestRow>], slot: u64, chunk_bytes: u64, placement: Placement
 
 #[test]
 fn a_real_load_wastes_what_the_simulation_says() {
-    // The document's case scaled down by 1024: 16 workers, 40 MiB, slots of 64 KiB.
+    // The page's case scaled down by 1024: 16 workers, 40 MiB, slots of 64 KiB.
     for lengths in [RowLengths::Fixed(150), RowLengths::Uniform(100, 200)] {
         let length = |n: u64| match lengths {
             RowLengths::Uniform(low, high) => {
@@ -154,7 +154,7 @@ fn a_real_load_wastes_what_the_simulation_says() {
             bytes: shares.iter().sum(),
             slot: 64 << 10,
             rows: lengths,
-            ..Case::of_the_document()
+            ..Case::of_the_page()
         };
         let manifest = load(&rows, case.slot, 5 << 20, PlacementKind::Aligned);
         let simulated = simulate::simulate_shares(&case, PlacementKind::Aligned, &shares).account;
@@ -177,7 +177,7 @@ fn a_real_load_wastes_what_the_simulation_says() {
 
 #[test]
 fn a_case_that_makes_no_sense_is_refused() {
-    let good = Case::of_the_document();
+    let good = Case::of_the_page();
     good.check().unwrap();
     for (case, what) in [
         (
@@ -239,7 +239,7 @@ fn any_case_is_accounted_for() {
                     bytes,
                     workers,
                     slot,
-                    ..Case::of_the_document()
+                    ..Case::of_the_page()
                 };
                 case.check().unwrap();
                 for placement in PlacementKind::ALL {

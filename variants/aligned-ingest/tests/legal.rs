@@ -6,7 +6,7 @@ mod loads;
 mod postgres;
 
 use aligned_ingest::pages::{NumericAs, PagesError, to_table};
-use aligned_ingest::server::{From, Server, ServerError, Snapshot, check};
+use aligned_ingest::server::{Origin, Server, ServerError, Snapshot, check};
 use aligned_ingest::{Chunks, PlacementKind};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Value;
@@ -14,7 +14,7 @@ use loads::{differing, job, load, query, table};
 use postgres::Postgres;
 
 /// Loads and checks; the folder must not change before it is dropped.
-fn loaded(server: &Server, from: &From) -> (tempfile::TempDir, Chunks) {
+fn loaded(server: &Server, from: &Origin) -> (tempfile::TempDir, Chunks) {
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("chunks");
     load(server, from, &path, |plan| {

@@ -12,7 +12,8 @@ use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 
 use aligned_ingest::pages::{NumericAs, to_table};
-use aligned_ingest::server::{From, Progress, Server, ServerError, Snapshot, check, work};
+use aligned_ingest::server::{Origin, Progress, Server, ServerError, Snapshot, check, fill, work};
+use aligned_ingest::ssb::SsbTable;
 use aligned_ingest::{Chunks, PlacementKind, Sink, StoreKind, compact};
 use join_core::parallel::{Team, ThreadStart};
 use loads::{job, load, table};
@@ -84,7 +85,7 @@ fn pages_hold_what_sql_says() {
     client.batch_execute(TYPES).unwrap();
     let out = tempfile::tempdir().unwrap();
     let query =
-        From::Query("SELECT a, b, c, d, e, f, g, h, i, j, k, l FROM every ORDER BY b;".into());
+        Origin::Query("SELECT a, b, c, d, e, f, g, h, i, j, k, l FROM every ORDER BY b;".into());
     let path = out.path().join("chunks");
     load(&postgres.server(), &query, &path, |plan| {
         job(plan, PlacementKind::Aligned, 64 << 10, 2)
@@ -221,7 +222,7 @@ fn an_empty_table_and_a_row_larger_than_the_slot() {
     assert!(error.to_string().contains("no table \"nosuch\""), "{error}");
     let error = Snapshot::begin(&server)
         .unwrap()
-        .plan(&From::Query("SELECT 1 FROM nosuch".into()), 1)
+        .plan(&Origin::Query("SELECT 1 FROM nosuch".into()), 1)
         .unwrap_err();
     assert!(
         error.to_string().contains("nosuch\" does not exist"),
@@ -229,8 +230,8 @@ fn an_empty_table_and_a_row_larger_than_the_slot() {
     );
 }
 
-#[test]
-fn a_server_that_is_killed_leaves_nothing() {
+/// What a load says whose second worker calls `end` once rows come. Nothing is left of it.
+fn ended_by(end: impl Fn(&Postgres) + Sync) -> String {
     let postgres = Postgres::start();
     let mut client = postgres.client();
     client
@@ -250,52 +251,45 @@ fn a_server_that_is_killed_leaves_nothing() {
                 while progress.rows.load(Ordering::Relaxed) == 0 {
                     std::thread::yield_now();
                 }
-                postgres.kill();
+                end(&postgres);
             }
             work(&server, &plan, &progress, sink)
         })
         .unwrap_err();
-    let text = error.to_string();
+    assert!(!path.exists());
+    assert!(Chunks::open(&path).is_err());
+    error.to_string()
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_nothing() {
+    let text = ended_by(Postgres::kill);
     assert!(
         text.starts_with("worker ") && !text.contains('\n'),
         "{text}"
     );
-    assert!(!path.exists());
-    assert!(Chunks::open(&path).is_err());
 }
 
 #[test]
 fn one_connection_that_is_terminated_leaves_nothing() {
+    let text = ended_by(|postgres| {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'";
+        while postgres.client().query(end, &[]).unwrap().is_empty() {}
+    });
+    assert!(text.contains("the server stopped sending"), "{text}");
+}
+
+#[test]
+fn a_table_that_exists_is_not_filled() {
     let postgres = Postgres::start();
     let mut client = postgres.client();
-    client
-        .batch_execute(
-            "CREATE TABLE t AS SELECT n, repeat('x', 200) AS s FROM generate_series(1, 200000) n",
-        )
-        .unwrap();
-    let server = postgres.server();
-    let out = tempfile::tempdir().unwrap();
-    let path = out.path().join("t");
-    let mut snapshot = Snapshot::begin(&server).unwrap();
-    let plan = snapshot.plan(&table("t"), 2).unwrap();
-    let progress = Progress::default();
-    let error = job(&plan, PlacementKind::Aligned, 64 << 10, 2)
-        .load(&path, StoreKind::File, &|worker, sink: &mut dyn Sink| {
-            if worker == 1 {
-                while progress.rows.load(Ordering::Relaxed) == 0 {
-                    std::thread::yield_now();
-                }
-                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'";
-                while postgres.client().query(end, &[]).unwrap().is_empty() {}
-            }
-            work(&server, &plan, &progress, sink)
-        })
-        .unwrap_err();
+    let mut fill = || fill(&mut client, SsbTable::Supplier, 0.001);
+    assert_eq!(fill().unwrap(), 10);
+    let error = fill().unwrap_err().to_string();
     assert!(
-        error.to_string().contains("the server stopped sending"),
+        error.contains("\"supplier\" already exists; DROP TABLE"),
         "{error}"
     );
-    assert!(!path.exists());
 }
 
 #[test]
@@ -393,7 +387,22 @@ fn connections_are_encrypted_as_the_mode_says() {
         (
             dsn("localhost", "").replace("s3cret", "s3cre"),
             None,
-            "password authentication failed",
+            "password authentication failed for user \"me\"; correct the password",
+        ),
+        (
+            dsn("localhost", "").replace("password=s3cret", ""),
+            None,
+            "password missing; give it by PGPASSWORD",
+        ),
+        (
+            socket.replace("dbname=postgres", "dbname=none"),
+            None,
+            "database \"none\" does not exist; correct dbname",
+        ),
+        (
+            socket.replace("user=me", "user=you"),
+            None,
+            "role \"you\" does not exist; name another user",
         ),
         (
             socket.clone(),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use aligned_ingest::server::{From, Progress, Server, Snapshot, check, work};
+use aligned_ingest::server::{Origin, Progress, Server, Snapshot, check, work};
 use aligned_ingest::{Chunks, LoadError, Manifest, PlacementKind, Sink, StoreKind};
 use join_core::parallel::{Team, ThreadStart};
 use loads::{job, load, query, table};
@@ -34,7 +34,7 @@ fn server(more: &str) -> (Postgres, Server) {
 /// Loads with eight workers, each of which calls `before` first.
 fn load_after(
     server: &Server,
-    from: &From,
+    from: &Origin,
     out: &Path,
     before: &(dyn Fn(u32) + Sync),
 ) -> Result<Manifest, LoadError> {
@@ -54,7 +54,7 @@ fn policies_that_hide_rows_of_a_table_are_an_error() {
         "ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t TO other USING (n % 2 = 0); \
          CREATE VIEW v AS SELECT * FROM t; ALTER VIEW v OWNER TO other; CREATE TABLE hidden AS SELECT 1 AS n",
     );
-    let plan = |server: &Server, from: &From| {
+    let plan = |server: &Server, from: &Origin| {
         let mut snapshot = Snapshot::begin(server).unwrap();
         snapshot.plan(from, 2).map_err(|error| error.to_string())
     };

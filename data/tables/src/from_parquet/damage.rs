@@ -4,7 +4,7 @@ use std::io;
 
 use parquet::errors::ParquetError;
 
-use super::thrift::Fault;
+use super::thrift::ThriftError;
 use crate::error::one_line;
 
 /// What is wrong with a damaged file, and what helps.
@@ -31,14 +31,14 @@ pub fn explain(error: ParquetError) -> String {
 }
 
 /// What cannot be read of `place`.
-pub fn fault(place: &str, fault: Fault) -> String {
+pub fn fault(place: &str, fault: ThriftError) -> String {
     explain(to_parquet(place, fault))
 }
 
 /// As [`fault`], for readers that the library calls.
-pub fn to_parquet(place: &str, fault: Fault) -> ParquetError {
+pub fn to_parquet(place: &str, fault: ThriftError) -> ParquetError {
     match fault {
-        Fault::Io(error) => ParquetError::External(Box::new(error)),
-        Fault::Broken(what) => ParquetError::General(format!("{place} is broken: {what}")),
+        ThriftError::Io(error) => ParquetError::External(Box::new(error)),
+        ThriftError::Broken(what) => ParquetError::General(format!("{place} is broken: {what}")),
     }
 }

@@ -7,8 +7,8 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::damage::{damaged, explain, fault};
 use super::guard::guarded;
-use super::shape::{Event, FOOTER, Walk};
-use super::thrift::Fault;
+use super::shape::{Event, FOOTER, StructWalk};
+use super::thrift::ThriftError;
 
 /// The length of the footer, and what the file ends with.
 const END_BYTES: u64 = 8;
@@ -82,11 +82,13 @@ impl Told {
 
     /// Checks how many children groups have, and how deep they lie in one another: the library makes room for all children
     /// and calls itself for each level.
-    fn check_groups(&self) -> Result<(), Fault> {
+    fn check_groups(&self) -> Result<(), ThriftError> {
         let mut open: Vec<u64> = Vec::new();
         for (left, (children, _)) in (0..self.elements.len() as u64).rev().zip(&self.elements) {
             if *children > left {
-                return Err(Fault::Broken("a group has more columns than there are"));
+                return Err(ThriftError::Broken(
+                    "a group has more columns than there are",
+                ));
             }
             if let Some(group) = open.last_mut() {
                 *group -= 1;
@@ -96,14 +98,14 @@ impl Told {
                 open.pop();
             }
             if open.len() > DEEPEST {
-                return Err(Fault::Broken("groups are nested too deep"));
+                return Err(ThriftError::Broken("groups are nested too deep"));
             }
         }
         Ok(())
     }
 
     /// Checks that the columns of all row groups have the types of the schema.
-    fn check_types(&self) -> Result<(), Fault> {
+    fn check_types(&self) -> Result<(), ThriftError> {
         let leaves = self
             .elements
             .iter()
@@ -111,7 +113,7 @@ impl Told {
             .filter(|(children, _)| *children == 0);
         let types: Vec<_> = leaves.map(|(_, physical)| *physical).collect();
         match self.columns.iter().any(|group| *group != types) {
-            true => Err(Fault::Broken(
+            true => Err(ThriftError::Broken(
                 "a column has another type than the schema says",
             )),
             false => Ok(()),
@@ -120,9 +122,9 @@ impl Told {
 }
 
 /// Checks the footer before the library believes it.
-fn check(footer: &[u8]) -> Result<(), Fault> {
+fn check(footer: &[u8]) -> Result<(), ThriftError> {
     let mut told = Told::default();
-    Walk::over(footer, &FOOTER, &mut |place, event| told.tell(place, event))?;
+    StructWalk::over(footer, &FOOTER, &mut |place, event| told.tell(place, event))?;
     told.check_groups()?;
     told.check_types()
 }

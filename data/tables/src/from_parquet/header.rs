@@ -4,8 +4,8 @@ use std::io::Read;
 
 use parquet::basic::Encoding;
 
-use super::shape::{Event, PAGE_HEADER, Walk};
-use super::thrift::Fault;
+use super::shape::{Event, PAGE_HEADER, StructWalk};
+use super::thrift::ThriftError;
 
 /// The header of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +62,9 @@ impl Header {
     ///
     /// # Errors
     /// If it breaks the format, or the system refuses.
-    pub fn read(input: impl Read) -> Result<(Header, u64), Fault> {
+    pub fn read(input: impl Read) -> Result<(Header, u64), ThriftError> {
         let mut fields = Fields::default();
-        let length = Walk::over(input, &PAGE_HEADER, &mut |place, event| {
+        let length = StructWalk::over(input, &PAGE_HEADER, &mut |place, event| {
             if let Event::Number(number) = event {
                 // All of them have 32 bits.
                 fields.set(place, number as i32);
@@ -97,10 +97,10 @@ impl Fields {
         }
     }
 
-    fn page(&self) -> Result<PageKind, Fault> {
+    fn page(&self) -> Result<PageKind, ThriftError> {
         let of = |place: i64| match self.of_kind {
             Some((number, numbers)) if number == place => Ok(numbers),
-            _ => Err(Fault::Broken("a header lacks what its page needs")),
+            _ => Err(ThriftError::Broken("a header lacks what its page needs")),
         };
         Ok(match self.kind {
             Some(0) => {
@@ -140,22 +140,22 @@ impl Fields {
                     packed: packed != Some(0),
                 }
             }
-            _ => return Err(Fault::Broken("a page is of no known kind")),
+            _ => return Err(ThriftError::Broken("a page is of no known kind")),
         })
     }
 }
 
-fn count(number: Option<i32>) -> Result<u32, Fault> {
-    let number = number.ok_or(Fault::Broken("a header lacks a number"))?;
-    u32::try_from(number).map_err(|_| Fault::Broken("a number is negative"))
+fn count(number: Option<i32>) -> Result<u32, ThriftError> {
+    let number = number.ok_or(ThriftError::Broken("a header lacks a number"))?;
+    u32::try_from(number).map_err(|_| ThriftError::Broken("a number is negative"))
 }
 
-fn size(number: Option<i32>) -> Result<usize, Fault> {
+fn size(number: Option<i32>) -> Result<usize, ThriftError> {
     count(number).map(|size| size as usize)
 }
 
 #[expect(deprecated, reason = "old files have bit-packed levels")]
-fn encoding(number: Option<i32>) -> Result<Encoding, Fault> {
+fn encoding(number: Option<i32>) -> Result<Encoding, ThriftError> {
     Ok(match number {
         Some(0) => Encoding::PLAIN,
         Some(2) => Encoding::PLAIN_DICTIONARY,
@@ -167,6 +167,6 @@ fn encoding(number: Option<i32>) -> Result<Encoding, Fault> {
         Some(8) => Encoding::RLE_DICTIONARY,
         Some(9) => Encoding::BYTE_STREAM_SPLIT,
         Some(10) => Encoding::ALP,
-        _ => return Err(Fault::Broken("an encoding is of no known kind")),
+        _ => return Err(ThriftError::Broken("an encoding is of no known kind")),
     })
 }

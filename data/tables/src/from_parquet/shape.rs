@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use super::thrift::{Compact, Fault, Kind};
+use super::thrift::{Compact, Kind, ThriftError};
 
 /// What a value must be.
 #[derive(Debug)]
@@ -37,13 +37,13 @@ pub enum Event {
 }
 
 /// A walk over a value that checks its shape and tells of its numbers.
-pub struct Walk<'a, R> {
+pub struct StructWalk<'a, R> {
     compact: Compact<R>,
     place: Vec<i64>,
     tell: &'a mut dyn FnMut(&[i64], Event),
 }
 
-impl<'a, R: Read> Walk<'a, R> {
+impl<'a, R: Read> StructWalk<'a, R> {
     /// Walks over a struct, and returns its length in bytes.
     ///
     /// # Errors
@@ -52,8 +52,8 @@ impl<'a, R: Read> Walk<'a, R> {
         input: R,
         shape: &'static Shape,
         tell: &'a mut dyn FnMut(&[i64], Event),
-    ) -> Result<u64, Fault> {
-        let mut walk = Walk {
+    ) -> Result<u64, ThriftError> {
+        let mut walk = StructWalk {
             compact: Compact::new(input),
             place: Vec::new(),
             tell,
@@ -62,7 +62,7 @@ impl<'a, R: Read> Walk<'a, R> {
         Ok(walk.compact.read)
     }
 
-    fn value(&mut self, kind: Kind, shape: &'static Shape) -> Result<(), Fault> {
+    fn value(&mut self, kind: Kind, shape: &'static Shape) -> Result<(), ThriftError> {
         match (shape, kind) {
             (Bool, Kind::True | Kind::False) => {
                 self.number((kind == Kind::True).into());
@@ -76,7 +76,7 @@ impl<'a, R: Read> Walk<'a, R> {
                     _ => true,
                 };
                 if !fits {
-                    return Err(Fault::Broken("a number is too large"));
+                    return Err(ThriftError::Broken("a number is too large"));
                 }
                 self.number(number);
                 Ok(())
@@ -92,7 +92,9 @@ impl<'a, R: Read> Walk<'a, R> {
                 (self.tell)(&self.place, Event::Begin);
                 self.fields(fields, matches!(shape, Union(_)))
             }
-            _ => Err(Fault::Broken("a field is of another kind than it must be")),
+            _ => Err(ThriftError::Broken(
+                "a field is of another kind than it must be",
+            )),
         }
     }
 
@@ -100,7 +102,7 @@ impl<'a, R: Read> Walk<'a, R> {
         (self.tell)(&self.place, Event::Number(number));
     }
 
-    fn fields(&mut self, fields: &'static [Field], one: bool) -> Result<(), Fault> {
+    fn fields(&mut self, fields: &'static [Field], one: bool) -> Result<(), ThriftError> {
         // Bits by the places in `fields`, which has few.
         let mut seen = 0_u32;
         let mut begin = self.compact.begin()?;
@@ -117,7 +119,7 @@ impl<'a, R: Read> Walk<'a, R> {
         }
         let missing = |(place, field): (usize, &Field)| field.1 && seen >> place & 1 == 0;
         match fields.iter().enumerate().any(missing) || one && seen == 0 {
-            true => Err(Fault::Broken("a field is missing")),
+            true => Err(ThriftError::Broken("a field is missing")),
             false => Ok(()),
         }
     }

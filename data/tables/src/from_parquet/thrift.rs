@@ -8,7 +8,7 @@ const DEEPEST: usize = 32;
 
 /// What cannot be read.
 #[derive(Debug)]
-pub enum Fault {
+pub enum ThriftError {
     /// The bytes cannot be had.
     Io(io::Error),
     /// The bytes break the protocol.
@@ -49,14 +49,14 @@ impl<R: Read> Compact<R> {
         }
     }
 
-    fn byte(&mut self) -> Result<u8, Fault> {
+    fn byte(&mut self) -> Result<u8, ThriftError> {
         let mut byte = [0];
         self.input.read_exact(&mut byte).map_err(of_io)?;
         self.read += 1;
         Ok(byte[0])
     }
 
-    fn varint(&mut self) -> Result<u64, Fault> {
+    fn varint(&mut self) -> Result<u64, ThriftError> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;
@@ -65,17 +65,17 @@ impl<R: Read> Compact<R> {
                 return Ok(value);
             }
         }
-        Err(Fault::Broken("a number is too long"))
+        Err(ThriftError::Broken("a number is too long"))
     }
 
     /// An integer of more than a byte.
-    pub fn integer(&mut self) -> Result<i64, Fault> {
+    pub fn integer(&mut self) -> Result<i64, ThriftError> {
         let zigzag = self.varint()?;
         Ok((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
     }
 
     /// The kind and the number of the elements of a list.
-    pub fn list(&mut self) -> Result<(Kind, u64), Fault> {
+    pub fn list(&mut self) -> Result<(Kind, u64), ThriftError> {
         let byte = self.byte()?;
         let elements = match byte >> 4 {
             15 => self.varint()?,
@@ -90,13 +90,13 @@ impl<R: Read> Compact<R> {
     }
 
     /// Begins a struct: the number before that of its first field.
-    pub fn begin(&mut self) -> Result<i64, Fault> {
+    pub fn begin(&mut self) -> Result<i64, ThriftError> {
         self.deeper()?;
         Ok(0)
     }
 
     /// The next field of a struct, whose value must be read or skipped; `last` is the number of the one before.
-    pub fn field(&mut self, last: &mut i64) -> Result<Option<(i64, Kind)>, Fault> {
+    pub fn field(&mut self, last: &mut i64) -> Result<Option<(i64, Kind)>, ThriftError> {
         let byte = self.byte()?;
         if byte == 0 {
             self.depth -= 1;
@@ -110,7 +110,7 @@ impl<R: Read> Compact<R> {
     }
 
     /// Passes over a value of a field.
-    pub fn skip(&mut self, value: Kind) -> Result<(), Fault> {
+    pub fn skip(&mut self, value: Kind) -> Result<(), ThriftError> {
         match value {
             Kind::True | Kind::False => Ok(()),
             Kind::Byte => self.byte().map(drop),
@@ -149,8 +149,8 @@ impl<R: Read> Compact<R> {
     fn elements(
         &mut self,
         elements: u64,
-        mut skip: impl FnMut(&mut Self) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut skip: impl FnMut(&mut Self) -> Result<(), ThriftError>,
+    ) -> Result<(), ThriftError> {
         self.deeper()?;
         for _ in 0..elements {
             skip(self)?;
@@ -160,24 +160,24 @@ impl<R: Read> Compact<R> {
     }
 
     /// Passes over an element of a list, where even a truth value has a byte.
-    fn element(&mut self, kind: Kind) -> Result<(), Fault> {
+    fn element(&mut self, kind: Kind) -> Result<(), ThriftError> {
         match kind {
             Kind::True | Kind::False => self.byte().map(drop),
             kind => self.skip(kind),
         }
     }
 
-    fn deeper(&mut self) -> Result<(), Fault> {
+    fn deeper(&mut self) -> Result<(), ThriftError> {
         self.depth += 1;
         match self.depth <= DEEPEST {
             true => Ok(()),
-            false => Err(Fault::Broken("structs are nested too deep")),
+            false => Err(ThriftError::Broken("structs are nested too deep")),
         }
     }
 
-    fn pass(&mut self, bytes: u64) -> Result<(), Fault> {
+    fn pass(&mut self, bytes: u64) -> Result<(), ThriftError> {
         let passed = io::copy(&mut self.input.by_ref().take(bytes), &mut io::sink());
-        let passed = passed.map_err(Fault::Io)?;
+        let passed = passed.map_err(ThriftError::Io)?;
         self.read += passed;
         match passed == bytes {
             true => Ok(()),
@@ -186,14 +186,14 @@ impl<R: Read> Compact<R> {
     }
 }
 
-fn of_io(error: io::Error) -> Fault {
+fn of_io(error: io::Error) -> ThriftError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => Fault::Broken("it is cut off"),
-        _ => Fault::Io(error),
+        io::ErrorKind::UnexpectedEof => ThriftError::Broken("it is cut off"),
+        _ => ThriftError::Io(error),
     }
 }
 
-fn kind(code: u8) -> Result<Kind, Fault> {
+fn kind(code: u8) -> Result<Kind, ThriftError> {
     Ok(match code {
         1 => Kind::True,
         2 => Kind::False,
@@ -207,7 +207,7 @@ fn kind(code: u8) -> Result<Kind, Fault> {
         10 => Kind::Set,
         11 => Kind::Map,
         12 => Kind::Struct,
-        _ => return Err(Fault::Broken("a value is of no known kind")),
+        _ => return Err(ThriftError::Broken("a value is of no known kind")),
     })
 }
 
@@ -265,7 +265,7 @@ mod tests {
             &[],
         ] {
             let fault = Compact::new(bytes).skip(Kind::Struct);
-            assert!(matches!(fault, Err(Fault::Broken(_))), "{bytes:?}");
+            assert!(matches!(fault, Err(ThriftError::Broken(_))), "{bytes:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Charts of what is wasted.
 
 use aligned_ingest::PlacementKind;
-use aligned_ingest::account::{Case, document, formula, simulate};
+use aligned_ingest::account::{Case, claims, formula, simulate};
 
 use report::charts::curves::{Axes, Series, draw};
 use report::charts::scale;
@@ -51,7 +51,7 @@ fn series(cases: &[(f64, Case)]) -> Vec<Series> {
         }),
         of("aligned, uneven shares (mean)", &expected_share),
         of("aligned, a load a chunk", &|case| {
-            let waste = document::chunk_by_chunk(&even(case)).waste();
+            let waste = claims::chunk_by_chunk(&even(case)).waste();
             waste / (case.bytes as f64 + waste)
         }),
         of("packed-rows", &|case| {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aligned_ingest::server::{From, Plan, Progress, Server, Snapshot, work};
+use aligned_ingest::server::{LoadPlan, Origin, Progress, Server, Snapshot, work};
 use aligned_ingest::{Job, Layout, LoadError, Manifest, Sink, StoreKind};
 
 use super::super::{Ending, interrupt_flag};
@@ -26,8 +26,8 @@ pub(super) fn run(args: &Load) -> Result<(), Ending> {
     let server = Server::new(&args.dsn, args.tls_ca.as_deref()).map_err(Ending::usage)?;
     let mut snapshot = Snapshot::begin(&server).map_err(Ending::usage)?;
     let from = match (&args.table, &args.query) {
-        (Some(table), _) => From::Table(table.clone()),
-        (None, query) => From::Query(query.clone().unwrap_or_default()),
+        (Some(table), _) => Origin::Table(table.clone()),
+        (None, query) => Origin::Query(query.clone().unwrap_or_default()),
     };
     let plan = snapshot.plan(&from, args.workers).map_err(Ending::usage)?;
     let slot = args.slot.0;
@@ -80,7 +80,7 @@ fn load(
     job: &Job,
     args: &Load,
     server: &Server,
-    plan: &Plan,
+    plan: &LoadPlan,
     store: StoreKind,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Manifest, LoadError> {

@@ -48,7 +48,7 @@ pub enum Verb {
     Ssb(Ssb),
 }
 
-/// Arguments of `ingest simulate`. The defaults are the document's.
+/// Arguments of `ingest simulate`. The defaults are the chunk loader's (`docs/background.md`).
 #[derive(Debug, clap::Args)]
 pub struct Simulate {
     /// Bytes of all rows, as 40GiB or 100TB

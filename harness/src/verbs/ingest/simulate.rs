@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use aligned_ingest::PlacementKind;
-use aligned_ingest::account::{Account, Case, RowLengths, document, formula, simulate};
+use aligned_ingest::account::{Account, Case, RowLengths, claims, count, formula, simulate};
 
 use super::super::Ending;
 use super::size::text as size;
@@ -76,28 +76,26 @@ fn report(case: &Case) -> String {
         size(case.slot as f64),
     );
     let share = case.bytes as f64 / f64::from(case.workers);
-    let a_chunk = document::boundaries(chunk, case.workers, case.slot as f64);
+    let per_chunk = claims::boundaries(chunk, case.workers, case.slot as f64);
     let _ = writeln!(
         text,
         "a worker writes {}, {:.2} slots; of each chunk {}, {:.2} slots; a chunk takes {:.1} slots\n",
         size(share),
         share / case.slot as f64,
         size(chunk / f64::from(case.workers)),
-        a_chunk.a_worker,
-        a_chunk.a_chunk,
+        per_chunk.per_worker,
+        per_chunk.per_chunk,
     );
     table(case, &mut text);
-    text.push_str("\nThe document's figures:\n");
-    for claim in document::claims(case) {
-        let verdict = if claim.holds {
-            "holds"
-        } else {
-            "does not hold"
-        };
+    text.push_str(
+        "\nWhat the page that the placements come from says of such a load (docs/background.md, \"The chunk loader\"):\n",
+    );
+    for claim in claims::claims(case) {
+        let verdict = if claim.holds { "right" } else { "wrong" };
         let _ = writeln!(
             text,
-            "\n  {}: {verdict}\n    document: {}\n    right:    {}",
-            claim.what, claim.document, claim.right
+            "\n  {}: {verdict}\n    the page says: {}\n    it should say: {}",
+            claim.what, claim.claimed, claim.right
         );
         // As wide as 100 characters are in the charts' font.
         for line in wrap(&claim.why, 12.0, 620.0) {
@@ -176,19 +174,6 @@ fn line(case: &Case, name: &str, how: &str, account: Account) -> [String; 10] {
         format!("{share:.4} %"),
         size(bytes + account.waste()),
     ]
-}
-
-/// A whole number with commas.
-fn count(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub struct BenchmarkArgs {
     /// Draws the constants that filters compare with [default: those of the benchmark's text]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Only these queries, such as q3,q5
+    /// Only these queries, such as q3,q5 of tpch or q1.1,q3.2 of ssb
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     queries: Vec<String>,
     /// The folder to write, with a folder a query

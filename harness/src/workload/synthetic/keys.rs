@@ -2,7 +2,7 @@
 //! from there on is a key that it does not have.
 
 use crate::workload::fields::{BuildKeys, ProbeKeys};
-use draws::{Permutation, Stream, Zipf};
+use generated::{Permutation, Stream, Zipf};
 
 /// The series of draws of a seed. Their numbers are part of what a seed means.
 #[derive(Clone, Copy)]

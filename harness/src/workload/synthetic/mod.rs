@@ -5,7 +5,7 @@ mod keys;
 
 use std::num::NonZeroUsize;
 
-use draws::{Permutation, Stream};
+use generated::{Permutation, Stream};
 use join_core::output::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::table::Column;

@@ -4,11 +4,11 @@
 use std::sync::OnceLock;
 use std::thread;
 
-use draws::{Permutation, Popularity, Stream};
+use generated::{Permutation, Popularity, Stream};
 use join_core::parallel::{Tasks, assisted};
 
 use super::Options;
-use super::schema::{self, Column, FIXED_ROWS, Kind, TABLES, TableShape};
+use super::schema::{self, ColumnShape, FIXED_ROWS, Kind, TABLES, TableShape};
 
 /// Ranks of popularity are shifted by this share of their number, so that no key has more than a hundred times the mean.
 const SHIFT: f64 = 0.001;
@@ -20,7 +20,7 @@ const LETTERS: &[u8; 64] = b"eeeeaaaiiooouu  ttnnssrrlldhcmpgbfvkyzwjqxETASNRMCD
 const LIMITS: [usize; 4] = [8185, 8186, 8188, 8189];
 
 /// All tables.
-pub(super) struct Data {
+pub(super) struct Tables {
     options: Options,
     tables: Vec<Vec<Keys>>,
 }
@@ -76,10 +76,10 @@ pub(super) enum Cell<'a> {
     Text(&'a [u8]),
 }
 
-impl Data {
-    pub fn new(options: &Options) -> Data {
+impl Tables {
+    pub fn new(options: &Options) -> Tables {
         let keys = |table: &TableShape| table.columns.iter().map(|_| Keys::default()).collect();
-        Data {
+        Tables {
             options: options.clone(),
             tables: TABLES.iter().map(keys).collect(),
         }
@@ -149,7 +149,7 @@ impl Data {
         Stream::new(self.options.seed, label(names))
     }
 
-    fn nulls(&self, column: &Column) -> f64 {
+    fn nulls(&self, column: &ColumnShape) -> f64 {
         (column.nulls * self.options.nulls).min(1.0)
     }
 
@@ -175,10 +175,10 @@ impl Data {
 struct Ranks {
     popularity: Popularity,
     /// How popular a key is everywhere, and in this column alone.
-    common: Order,
-    own: Order,
+    common: Shuffle,
+    own: Shuffle,
     /// The order of the runs of a clustered column.
-    order: Order,
+    order: Shuffle,
     /// The share of ranks that are of the common order.
     correlation: f64,
     which: Stream,
@@ -187,7 +187,7 @@ struct Ranks {
 impl Ranks {
     fn new(options: &Options, keys: u32, to: &str, table: &str, column: &str) -> Ranks {
         let seed = options.seed;
-        let order = |names: &[&str]| Order::new(keys, Stream::new(seed, label(names)));
+        let order = |names: &[&str]| Shuffle::new(keys, Stream::new(seed, label(names)));
         Ranks {
             popularity: Popularity::new(keys.into(), options.skew, SHIFT),
             common: order(&["popular", to]),
@@ -212,11 +212,11 @@ impl Ranks {
 }
 
 /// The numbers 0..n in some order.
-struct Order(Permutation, u32);
+struct Shuffle(Permutation, u32);
 
-impl Order {
-    fn new(n: u32, seed: Stream) -> Order {
-        Order(Permutation::through(u64::from(n) - 1, seed), n)
+impl Shuffle {
+    fn new(n: u32, seed: Stream) -> Shuffle {
+        Shuffle(Permutation::through(u64::from(n) - 1, seed), n)
     }
 
     fn of(&self, place: u64) -> u64 {
@@ -231,7 +231,7 @@ impl Order {
 /// A column that can be read at any row.
 pub(super) struct Cells<'a> {
     keys: &'a [u32],
-    shape: &'static Column,
+    shape: &'static ColumnShape,
     nulls: f64,
     draws: Stream,
     length: f64,
@@ -330,8 +330,8 @@ mod tests {
     use super::super::schema::table;
     use super::*;
 
-    fn data(options: Options) -> Data {
-        Data::new(&Options {
+    fn data(options: Options) -> Tables {
+        Tables::new(&Options {
             scale: 0.002,
             ..options
         })

@@ -20,7 +20,7 @@ use crate::MakeError;
 use crate::store::{Link, Store, StoredInput};
 use crate::write::in_parallel;
 
-use data::{Cell, Data};
+use data::{Cell, Tables};
 use plans::Planned;
 use schema::{Kind, TableShape};
 use select::{Kept, Selection, select};
@@ -99,7 +99,7 @@ pub fn make(queries: &[Planned], options: &Options, out: &Path) -> Result<Made, 
     options.check()?;
     let tables: Vec<Vec<&'static TableShape>> =
         queries.iter().map(tables).collect::<Result<_, _>>()?;
-    let data = Data::new(options);
+    let data = Tables::new(options);
     let with_results = AtomicUsize::new(0);
     let bundles = Store::fill(out, |store| {
         in_parallel(queries.len(), |number| {
@@ -160,7 +160,7 @@ fn tables(query: &Planned) -> Result<Vec<&'static TableShape>, MakeError> {
 }
 
 fn write(
-    data: &Data,
+    data: &Tables,
     query: &Planned,
     tables: &[&'static TableShape],
     selection: &Selection,
@@ -202,7 +202,7 @@ fn write(
 
 /// The pages of a column.
 fn fill(
-    data: &Data,
+    data: &Tables,
     table: &'static TableShape,
     column: usize,
     rows: impl Iterator<Item = u32>,

@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub(crate) struct ColumnShape {
     pub name: &'static str,
     pub kind: Kind,
     /// The share of NULLs.
@@ -33,7 +33,7 @@ pub(crate) struct TableShape {
     pub name: &'static str,
     /// Rows at scale 1. Tables that are no larger than [`FIXED_ROWS`] have them at every scale.
     pub rows: u64,
-    pub columns: &'static [Column],
+    pub columns: &'static [ColumnShape],
 }
 
 /// Tables of kinds and types are no larger than this.
@@ -51,38 +51,38 @@ pub(crate) fn table(name: &str) -> Option<&'static TableShape> {
     TABLES.iter().find(|table| table.name == name)
 }
 
-const ID: Column = Column {
+const ID: ColumnShape = ColumnShape {
     name: "id",
     kind: Kind::Id,
     nulls: 0.0,
 };
 
-const fn key(name: &'static str, table: &'static str) -> Column {
+const fn key(name: &'static str, table: &'static str) -> ColumnShape {
     let clustered = false;
     let kind = Kind::Key { table, clustered };
     let nulls = 0.0;
-    Column { name, kind, nulls }
+    ColumnShape { name, kind, nulls }
 }
 
-const fn runs(name: &'static str, table: &'static str) -> Column {
+const fn runs(name: &'static str, table: &'static str) -> ColumnShape {
     let clustered = true;
     let kind = Kind::Key { table, clustered };
     let nulls = 0.0;
-    Column { name, kind, nulls }
+    ColumnShape { name, kind, nulls }
 }
 
-const fn number(name: &'static str, low: i32, high: i32, nulls: f64) -> Column {
+const fn number(name: &'static str, low: i32, high: i32, nulls: f64) -> ColumnShape {
     let kind = Kind::Number { low, high };
-    Column { name, kind, nulls }
+    ColumnShape { name, kind, nulls }
 }
 
-const fn text(name: &'static str, length: f64, nulls: f64) -> Column {
+const fn text(name: &'static str, length: f64, nulls: f64) -> ColumnShape {
     let kind = Kind::Text { length };
-    Column { name, kind, nulls }
+    ColumnShape { name, kind, nulls }
 }
 
-const fn or_null(column: Column, nulls: f64) -> Column {
-    Column { nulls, ..column }
+const fn or_null(column: ColumnShape, nulls: f64) -> ColumnShape {
+    ColumnShape { nulls, ..column }
 }
 
 #[rustfmt::skip] // related columns on a line

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use draws::{Draws, Permutation, Stream};
+use generated::{Draws, Permutation, Stream};
 
-use super::data::{Cells, Data, RowsOfKey, label};
+use super::data::{Cells, RowsOfKey, Tables, label};
 use super::nulls::asked;
 use super::plans::Planned;
 use super::schema::{Kind, TableShape};
@@ -95,7 +95,7 @@ impl Filter<'_> {
 
 /// The rows that the filters of `query` keep.
 pub(super) fn select(
-    data: &Data,
+    data: &Tables,
     query: &Planned,
     tables: &[&'static TableShape],
     correlation: f64,
@@ -145,7 +145,7 @@ fn filled(filter: Filter<'_>, rows: u32) -> Vec<u32> {
 }
 
 fn inputs<'a>(
-    data: &'a Data,
+    data: &'a Tables,
     query: &Planned,
     tables: &[&'static TableShape],
     correlation: f64,

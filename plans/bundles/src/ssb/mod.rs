@@ -1,4 +1,4 @@
 //! The Star Schema Benchmark as plan bundles (O'Neil, O'Neil, Chen: The Star Schema Benchmark, 2009).
 
 pub(crate) mod queries;
-mod rows;
+mod tables;

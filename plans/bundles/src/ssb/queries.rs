@@ -1,15 +1,15 @@
-//! The thirteen queries of the Star Schema Benchmark: their joins, filters and columns; aggregates are left away.
+//! The thirteen queries of the Star Schema Benchmark: their joins, filters and columns; aggregates are left out.
 
 use std::ops::RangeInclusive;
 
-use super::rows::{
-    Date, Lineorder, Part, Party, city, customers, dates, lineorders, parts, suppliers,
-};
+use generated::ssb::{Date, Lineorder, Part, Party, city};
+use generated::tpch::{REGIONS, nation_names};
+
+use super::tables::{customers, dates, lineorders, parts, suppliers};
 use crate::choice::Choice;
 use crate::query::Query;
-use crate::rows::Rows;
+use crate::rows::TableMaker;
 use crate::tpch::queries::Make;
-use crate::tpch::rows::distributions;
 
 #[rustfmt::skip] // a line a flight
 pub(crate) static QUERIES: &[(&str, Make)] = &[
@@ -18,8 +18,6 @@ pub(crate) static QUERIES: &[(&str, Make)] = &[
     ("q3.1", q3_1), ("q3.2", q3_2), ("q3.3", q3_3), ("q3.4", q3_4),
     ("q4.1", q4_1), ("q4.2", q4_2), ("q4.3", q4_3),
 ];
-
-const REGIONS: [&str; 5] = ["AFRICA", "AMERICA", "ASIA", "EUROPE", "MIDDLE EAST"];
 
 /// What a year's discounts of some quantities would have brought.
 fn flight_1(
@@ -223,7 +221,7 @@ fn q4_3(choice: &mut Choice) -> Query {
     )
 }
 
-fn all_lines() -> Rows {
+fn all_lines() -> TableMaker {
     lineorders(|_| true)
 }
 
@@ -241,7 +239,7 @@ fn a_region(choice: &mut Choice, usual: &'static str) -> &'static str {
 }
 
 fn a_nation(choice: &mut Choice, usual: &'static str) -> &'static str {
-    choice.one_of(usual, distributions().nations().get_values())
+    choice.one_of(usual, nation_names())
 }
 
 /// A category, usually of this maker and number.

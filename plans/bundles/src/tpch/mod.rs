@@ -1,4 +1,4 @@
 //! TPC-H as plan bundles.
 
 pub(crate) mod queries;
-pub(crate) mod rows;
+mod tables;

@@ -1,13 +1,12 @@
-//! The join graphs of TPC-H queries, their filters and what they select; aggregates and orders are left away.
+//! The join graphs of TPC-H queries, their filters and what they select; aggregates and orders are left out.
 
-use tpchgen::generators::LineItem;
+use generated::Day;
+use generated::tpch::{LineItem, REGIONS, day, nation_names, part_colors, part_types};
 
-use super::rows::{
-    customers, distributions, lines, nations, offers, orders, orders_by_lines, parts, regions,
-    suppliers,
+use super::tables::{
+    customers, lines, nations, offers, orders, orders_by_lines, parts, regions, suppliers,
 };
 use crate::choice::Choice;
-use crate::days::{calendar, day, month_after};
 use crate::query::Query;
 
 /// A query by the choice of its constants.
@@ -18,8 +17,6 @@ pub(crate) static QUERIES: &[(&str, Make)] = &[
     ("q2", q2), ("q3", q3), ("q5", q5), ("q7", q7), ("q8", q8),
     ("q9", q9), ("q10", q10), ("q18", q18), ("q21", q21),
 ];
-
-const REGIONS: [&str; 5] = ["AFRICA", "AMERICA", "ASIA", "EUROPE", "MIDDLE EAST"];
 
 /// Offers of brass parts of one size by the suppliers of a region.
 fn q2(choice: &mut Choice) -> Query {
@@ -59,21 +56,15 @@ fn q3(choice: &mut Choice) -> Query {
         "HOUSEHOLD",
     ];
     let segment = choice.one_of("BUILDING", &segments);
-    let date = day(1995, 3, choice.number(14, 31) as i32 + 1);
+    let date = Day::of(1995, 3, choice.number(14, 31) as i32 + 1);
     Query {
         inputs: vec![
             (
                 "customer",
                 customers(move |row| row.c_mktsegment == segment),
             ),
-            (
-                "orders",
-                orders(move |row| row.o_orderdate.to_unix_epoch() < date),
-            ),
-            (
-                "lineitem",
-                lines(move |row, _| row.l_shipdate.to_unix_epoch() > date),
-            ),
+            ("orders", orders(move |row| day(row.o_orderdate) < date)),
+            ("lineitem", lines(move |row, _| day(row.l_shipdate) > date)),
         ],
         joins: &[
             "customer.c_custkey = orders.o_custkey",
@@ -84,8 +75,8 @@ fn q3(choice: &mut Choice) -> Query {
     }
 }
 
-/// A year's orders at the suppliers of a region. That customer and supplier be of one nation closes a circle and is left
-/// away.
+/// A year's orders at the suppliers of a region. That customer and supplier be of one nation would close a cycle and is
+/// dropped.
 fn q5(choice: &mut Choice) -> Query {
     let region = choice.one_of("ASIA", &REGIONS);
     let year = 1993 + choice.number(1, 5) as i32;
@@ -97,7 +88,7 @@ fn q5(choice: &mut Choice) -> Query {
             ("customer", customers(|_| true)),
             (
                 "orders",
-                orders(move |row| calendar(row.o_orderdate).0 == year),
+                orders(move |row| day(row.o_orderdate).calendar().0 == year),
             ),
             ("lineitem", lines(|_, _| true)),
         ],
@@ -115,7 +106,7 @@ fn q5(choice: &mut Choice) -> Query {
 /// What two nations ship to each other and within, in two years.
 fn q7(choice: &mut Choice) -> Query {
     let names = nation_names();
-    let first = choice.one_of("FRANCE", &names);
+    let first = choice.one_of("FRANCE", names);
     let others: Vec<_> = names
         .iter()
         .copied()
@@ -129,7 +120,7 @@ fn q7(choice: &mut Choice) -> Query {
             ("supplier", suppliers()),
             (
                 "lineitem",
-                lines(|row, _| in_years(row.l_shipdate.to_unix_epoch(), 1995, 1996)),
+                lines(|row, _| in_years(day(row.l_shipdate), 1995, 1996)),
             ),
             ("orders", orders(|_| true)),
             ("customer", customers(|_| true)),
@@ -149,8 +140,7 @@ fn q7(choice: &mut Choice) -> Query {
 /// Parts of a type that customers of a region ordered in two years, and the supplier's nation.
 fn q8(choice: &mut Choice) -> Query {
     let region = choice.one_of("AMERICA", &REGIONS);
-    let kinds = distributions().part_types().get_values();
-    let kind = choice.one_of("ECONOMY ANODIZED STEEL", kinds);
+    let kind = choice.one_of("ECONOMY ANODIZED STEEL", part_types());
     Query {
         inputs: vec![
             ("part", parts(move |row| row.p_type == kind)),
@@ -158,7 +148,7 @@ fn q8(choice: &mut Choice) -> Query {
             ("supplier", suppliers()),
             (
                 "orders",
-                orders(|row| in_years(row.o_orderdate.to_unix_epoch(), 1995, 1996)),
+                orders(|row| in_years(day(row.o_orderdate), 1995, 1996)),
             ),
             ("customer", customers(|_| true)),
             ("n1", nations(|_| true)),
@@ -180,7 +170,7 @@ fn q8(choice: &mut Choice) -> Query {
 
 /// All that was sold of parts of a colour, with its cost. Part and supplier of an offer are one INT64 key.
 fn q9(choice: &mut Choice) -> Query {
-    let color = choice.one_of("green", distributions().part_colors().get_values());
+    let color = choice.one_of("green", part_colors());
     Query {
         inputs: vec![
             (
@@ -208,15 +198,14 @@ fn q9(choice: &mut Choice) -> Query {
 /// Customers who sent back what they ordered in a quarter.
 fn q10(choice: &mut Choice) -> Query {
     let month = choice.number(8, 24) as i32;
-    let quarter = month_after(1993, 2, month)..month_after(1993, 2, month + 3);
-    let in_quarter = move |date: i32| quarter.contains(&date);
+    let quarter = Day::month_after(1993, 2, month)..Day::month_after(1993, 2, month + 3);
     Query {
         inputs: vec![
             ("nation", nations(|_| true)),
             ("customer", customers(|_| true)),
             (
                 "orders",
-                orders(move |row| in_quarter(row.o_orderdate.to_unix_epoch())),
+                orders(move |row| quarter.contains(&day(row.o_orderdate))),
             ),
             ("lineitem", lines(|row, _| row.l_returnflag == "R")),
         ],
@@ -254,10 +243,8 @@ fn q18(choice: &mut Choice) -> Query {
 
 /// Suppliers of a nation who alone kept an order waiting.
 fn q21(choice: &mut Choice) -> Query {
-    let nation = choice.one_of("SAUDI ARABIA", &nation_names());
-    let late = |line: &LineItem<'_>| {
-        line.l_receiptdate.to_unix_epoch() > line.l_commitdate.to_unix_epoch()
-    };
+    let nation = choice.one_of("SAUDI ARABIA", nation_names());
+    let late = |line: &LineItem<'_>| day(line.l_receiptdate) > day(line.l_commitdate);
     let alone = move |own: &LineItem<'_>, lines: &[LineItem<'_>]| {
         let mut others = lines
             .iter()
@@ -281,10 +268,6 @@ fn q21(choice: &mut Choice) -> Query {
     }
 }
 
-fn in_years(date: i32, first: i32, last: i32) -> bool {
-    (day(first, 1, 1)..day(last + 1, 1, 1)).contains(&date)
-}
-
-fn nation_names() -> Vec<&'static str> {
-    distributions().nations().get_values().to_vec()
+fn in_years(date: Day, first: i32, last: i32) -> bool {
+    (Day::of(first, 1, 1)..Day::of(last + 1, 1, 1)).contains(&date)
 }

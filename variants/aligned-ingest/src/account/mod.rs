@@ -1,9 +1,9 @@
 //! What a load of any size writes, splits and wastes, without moving a byte (S7).
 //!
-//! [`formula`] gives expectations in closed form, [`simulate`] draws every flush, [`document`] compares both with the
-//! figures of the document that the placements come from.
+//! [`formula`] gives expectations in closed form, [`simulate`] draws every flush, [`claims`] compares both with the
+//! figures of the page that the placements come from.
 
-pub mod document;
+pub mod claims;
 pub mod formula;
 pub mod simulate;
 
@@ -25,7 +25,7 @@ pub struct Case {
     pub slot: u64,
     /// Lengths of rows.
     pub rows: RowLengths,
-    /// By how much a worker's share of the bytes may be off the mean, as a share of it. 0 is the document's world;
+    /// By how much a worker's share of the bytes may be off the mean, as a share of it. 0 is the page's world;
     /// workers that take ranges of a table as they come are some slots apart.
     pub uneven: f64,
     /// Seed of the draws.
@@ -106,8 +106,8 @@ impl Case {
     /// Workers whose shares are drawn.
     pub const MOST_WORKERS: u32 = 1 << 16;
 
-    /// The document's: 40 GB from 16 workers into 8 chunks with slots of 64 MiB. It does not say how long rows are.
-    pub fn of_the_document() -> Case {
+    /// That of the page that the placements come from: 40 GB from 16 workers into 8 chunks with slots of 64 MiB. It does not say how long rows are.
+    pub fn of_the_page() -> Case {
         Case {
             bytes: 40 << 30,
             workers: 16,
@@ -221,6 +221,19 @@ impl Account {
     pub fn waste(&self) -> f64 {
         self.middle_waste + self.last_waste + self.chunk_end_waste
     }
+}
+
+/// A whole number with commas.
+pub fn count(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The draws of a simulation.

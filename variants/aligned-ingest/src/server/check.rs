@@ -6,7 +6,7 @@
 use join_core::parallel::{Sharing, Team};
 
 use super::figures::Figures;
-use super::plan::{From, Plan, Snapshot};
+use super::plan::{LoadPlan, Origin, Snapshot};
 use super::work::{Progress, work};
 use super::{Server, ServerError};
 use crate::chunks::Chunks;
@@ -34,7 +34,7 @@ pub fn check(
 ) -> Result<(u64, Vec<Difference>), ServerError> {
     let manifest = chunks.manifest();
     let mut snapshot = Snapshot::begin(server)?;
-    let plan = snapshot.plan(&From::of(&manifest.source), team.threads() as u32)?;
+    let plan = snapshot.plan(&Origin::of(&manifest.source), team.threads() as u32)?;
     let counted = snapshot.count(&plan)?;
     let mut differences = Differences::default();
     let names = |columns: &[crate::SourceColumn]| -> Vec<String> {
@@ -99,7 +99,7 @@ fn of_chunks(chunks: &Chunks, columns: usize, team: &Team) -> Figures {
     sum(columns, &figures)
 }
 
-fn of_server(server: &Server, plan: &Plan, team: &Team) -> Result<Figures, ServerError> {
+fn of_server(server: &Server, plan: &LoadPlan, team: &Team) -> Result<Figures, ServerError> {
     let columns = plan.columns.len();
     let workers = team.threads().min(plan.copies.len());
     let progress = Progress::default();

@@ -56,7 +56,10 @@ impl Server {
             let mut what = one_line(&error);
             // Nothing that a server has said.
             if error.code().is_none() {
-                what.push_str("; check --dsn, and that the server runs");
+                what.push_str(match what.contains("password missing") {
+                    true => "; give it by PGPASSWORD or in --dsn",
+                    false => "; check --dsn, and that the server runs",
+                });
             }
             let target = self.to_string();
             ServerError::Connect { target, what }

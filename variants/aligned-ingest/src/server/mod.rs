@@ -12,7 +12,7 @@ mod work;
 
 pub use check::{Difference, check};
 pub use connect::Server;
-pub use plan::{From, Plan, Snapshot};
+pub use plan::{LoadPlan, Origin, Snapshot};
 pub use postgres::Client;
 use postgres::error::SqlState;
 pub use ssb::fill;
@@ -98,6 +98,16 @@ fn remedy(error: &postgres::Error) -> &'static str {
              by --query what this role may see"
         }
         Some(&SqlState::TOO_MANY_CONNECTIONS) => "; lower --workers",
+        Some(&SqlState::INVALID_PASSWORD) => "; correct the password in --dsn or PGPASSWORD",
+        Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            "; name another user in --dsn, or let the server admit this one (its role, and pg_hba.conf)"
+        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => {
+            "; correct dbname in --dsn, or make the database (createdb)"
+        }
+        Some(&SqlState::DUPLICATE_TABLE) => {
+            "; DROP TABLE removes it, and another dbname in --dsn leaves it as it is"
+        }
         Some(&SqlState::UNDEFINED_FUNCTION) if error.to_string().contains("binary output") => {
             "; leave the column out, or cast it to text, with --query"
         }

@@ -9,26 +9,26 @@ use crate::manifest::SourceColumn;
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Origin {
     /// A table, by the name that SQL has for it.
     Table(String),
     /// A query. Nothing tells how to divide it, so one worker reads it.
     Query(String),
 }
 
-impl From {
-    /// What a [`Plan::source`] was made of.
-    pub fn of(source: &str) -> From {
+impl Origin {
+    /// What a [`LoadPlan::source`] was made of.
+    pub fn of(source: &str) -> Origin {
         match source.strip_prefix('(').and_then(|s| s.strip_suffix(')')) {
-            Some(query) => From::Query(query.to_owned()),
-            None => From::Table(source.to_owned()),
+            Some(query) => Origin::Query(query.to_owned()),
+            None => Origin::Table(source.to_owned()),
         }
     }
 }
 
 /// A load to be done: statements that together give each row once.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct LoadPlan {
     /// The table with its schema, or the query in parentheses, as SQL has it after FROM.
     pub source: String,
     /// Its columns.
@@ -71,18 +71,18 @@ impl Snapshot {
     ///
     /// # Errors
     /// If there is no such table, policies hide rows of it, or the query is none.
-    pub fn plan(&mut self, from: &From, workers: u32) -> Result<Plan, ServerError> {
+    pub fn plan(&mut self, from: &Origin, workers: u32) -> Result<LoadPlan, ServerError> {
         let client = &mut self.client;
         let table = match from {
-            From::Query(_) => None,
-            From::Table(name) => Some(find(client, name)?),
+            Origin::Query(_) => None,
+            Origin::Table(name) => Some(find(client, name)?),
         };
         let (source, select) = match from {
-            From::Query(query) => match statement(query) {
+            Origin::Query(query) => match statement(query) {
                 "" => return Err(ServerError::NoQuery),
                 query => (format!("({query})"), query.to_owned()),
             },
-            From::Table(name) => {
+            Origin::Table(name) => {
                 let name = table.as_ref().map_or(name, |table| &table.name);
                 (name.clone(), format!("SELECT * FROM {name}"))
             }
@@ -115,7 +115,7 @@ impl Snapshot {
         client
             .prepare(&copies[0])
             .map_err(ServerError::statement(reading()))?;
-        Ok(Plan {
+        Ok(LoadPlan {
             source,
             columns,
             estimated_bytes: table.map_or(0, |table| table.bytes),
@@ -129,7 +129,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// If the server refuses.
-    pub fn count(&mut self, plan: &Plan) -> Result<u64, ServerError> {
+    pub fn count(&mut self, plan: &LoadPlan) -> Result<u64, ServerError> {
         let query = format!("SELECT pg_catalog.count(*) FROM {} AS t", plan.source);
         let counted = self.client.query_one(&query, &[]);
         let counted = counted.map_err(ServerError::statement(format!("counting {}", plan.source)));
@@ -217,7 +217,7 @@ fn bound(operator: &str, page: u64) -> String {
 }
 
 /// Begins a transaction that sees what the plan's snapshot shows.
-pub(super) fn join(client: &mut Client, plan: &Plan) -> Result<(), ServerError> {
+pub(super) fn join(client: &mut Client, plan: &LoadPlan) -> Result<(), ServerError> {
     let name = plan.snapshot.replace('\'', "''");
     let all_rows = if plan.all_rows { ALL_ROWS } else { "" };
     client
@@ -234,15 +234,15 @@ mod tests {
     #[test]
     fn a_source_tells_what_it_was_made_of() {
         for from in [
-            From::Table("public.t".into()),
-            From::Table("s.\"(\"".into()),
-            From::Query("SELECT (1)".into()),
+            Origin::Table("public.t".into()),
+            Origin::Table("s.\"(\"".into()),
+            Origin::Query("SELECT (1)".into()),
         ] {
             let source = match &from {
-                From::Table(name) => name.clone(),
-                From::Query(query) => format!("({query})"),
+                Origin::Table(name) => name.clone(),
+                Origin::Query(query) => format!("({query})"),
             };
-            assert_eq!(From::of(&source), from);
+            assert_eq!(Origin::of(&source), from);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam::queue::SegQueue;
 use postgres::{CancelToken, CopyOutReader};
 
-use super::plan::{Plan, join};
+use super::plan::{LoadPlan, join};
 use super::{Server, one_line};
 use crate::load::Sink;
 use crate::writer::WriteError;
@@ -60,7 +60,7 @@ impl Progress {
 /// If the server refuses or goes away.
 pub fn work(
     server: &Server,
-    plan: &Plan,
+    plan: &LoadPlan,
     progress: &Progress,
     sink: &mut dyn Sink,
 ) -> Result<(), WriteError> {

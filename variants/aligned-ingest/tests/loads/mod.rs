@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use aligned_ingest::server::{Client, From, Plan, Progress, Server, Snapshot, work};
+use aligned_ingest::server::{Client, LoadPlan, Origin, Progress, Server, Snapshot, work};
 use aligned_ingest::{
     Chunks, Job, Layout, LoadError, Manifest, PlacementKind, Sink, StoreKind, compact,
 };
 
-pub fn job(plan: &Plan, placement: PlacementKind, slot: u64, workers: u32) -> Job {
+pub fn job(plan: &LoadPlan, placement: PlacementKind, slot: u64, workers: u32) -> Job {
     Job {
         source: plan.source.clone(),
         columns: plan.columns.clone(),
@@ -23,12 +23,12 @@ pub fn job(plan: &Plan, placement: PlacementKind, slot: u64, workers: u32) -> Jo
 
 pub fn load(
     server: &Server,
-    from: &From,
+    from: &Origin,
     out: &Path,
-    job_of: impl Fn(&Plan) -> Job,
+    job_of: impl Fn(&LoadPlan) -> Job,
 ) -> Result<Manifest, LoadError> {
     let mut snapshot = Snapshot::begin(server).unwrap();
-    let job = |plan: &Plan| job_of(plan);
+    let job = |plan: &LoadPlan| job_of(plan);
     let plan = snapshot.plan(from, 8).unwrap();
     let progress = Progress::default();
     let loaded = job(&plan).load(out, StoreKind::File, &|_, sink: &mut dyn Sink| {
@@ -40,12 +40,12 @@ pub fn load(
     loaded
 }
 
-pub fn table(name: &str) -> From {
-    From::Table(name.into())
+pub fn table(name: &str) -> Origin {
+    Origin::Table(name.into())
 }
 
-pub fn query(text: &str) -> From {
-    From::Query(text.into())
+pub fn query(text: &str) -> Origin {
+    Origin::Query(text.into())
 }
 
 /// Rows of `source`, as SQL has it after FROM, that chunks turned into one COPY file do not give back, and rows that they

@@ -1,157 +1,74 @@
-//! TPC-H's rows, by the `tpchgen` crate, as tables of some of their columns.
+//! TPC-H's rows as tables of some of their columns.
 //!
 //! Keys and numbers are INT32, money FP64, dates INT32 (days since 1970), all else VARCHAR. `ps_key` and `l_pskey` are
 //! part and supplier in one INT64, so that a plan, whose joins compare one column, can join on both.
 
-use std::sync::OnceLock;
-
+use generated::tpch::{
+    self, Customer, LineItem, Nation, Order, Part, PartSupp, Region, Share, Supplier, day,
+};
 use join_core::page::DataType::{Fp64, Int32, Int64, Varchar};
 use join_core::table::Value;
-use tpchgen::distribution::Distributions;
-use tpchgen::generators::{
-    Customer, CustomerGenerator, LineItem, LineItemGenerator, Nation, NationGenerator, Order,
-    OrderGenerator, Part, PartGenerator, PartSupp, PartSuppGenerator, Region, RegionGenerator,
-    Supplier, SupplierGenerator,
-};
-use tpchgen::text::TextPool;
 
-use crate::rows::{Filling, Row, RowColumn, Rows, int, shown, text};
-
-/// What comments are drawn from. The benchmark's own pool takes 300 MB and a second, and no filter here looks at a
-/// comment.
-pub(crate) fn texts() -> &'static TextPool {
-    static TEXTS: OnceLock<TextPool> = OnceLock::new();
-    TEXTS.get_or_init(|| TextPool::new(1 << 20, distributions()))
-}
-
-pub(crate) fn distributions() -> &'static Distributions {
-    Distributions::static_default()
-}
-
-/// A generator of the whole table.
-macro_rules! generator {
-    ($generator:ident, $scale:expr) => {
-        $generator::new_with_distributions_and_text_pool($scale, 1, 1, distributions(), texts())
-    };
-}
-pub(crate) use generator;
-
-/// A table of the rows of a generator that are kept.
-fn of_rows<R: Row, I: Iterator<Item = R>>(
-    name: &'static str,
-    rows: impl Fn(f64) -> I + 'static,
-    keep: impl Fn(&R) -> bool + 'static,
-) -> Rows {
-    Box::new(move |scale, columns| {
-        let mut table = Filling::new(name, columns);
-        let kept = rows(scale).filter(|row| keep(row));
-        kept.for_each(|row| table.push(&row));
-        table.finish()
-    })
-}
-
-/// All regions.
-pub(crate) fn all_regions() -> impl Iterator<Item = Region<'static>> {
-    RegionGenerator::new_with_distributions_and_text_pool(distributions(), texts()).iter()
-}
-
-/// All nations.
-pub(crate) fn all_nations() -> impl Iterator<Item = Nation<'static>> {
-    NationGenerator::new_with_distributions_and_text_pool(distributions(), texts()).iter()
-}
+use crate::rows::{Filling, Row, RowColumn, TableMaker, int, kept, shown, text};
 
 /// The regions that are kept.
-pub(crate) fn regions(keep: impl Fn(&Region<'static>) -> bool + 'static) -> Rows {
-    of_rows("region", |_| all_regions(), keep)
+pub(crate) fn regions(keep: impl Fn(&Region<'static>) -> bool + 'static) -> TableMaker {
+    kept("region", |_| tpch::regions(), keep)
 }
 
 /// The nations that are kept.
-pub(crate) fn nations(keep: impl Fn(&Nation<'static>) -> bool + 'static) -> Rows {
-    of_rows("nation", |_| all_nations(), keep)
+pub(crate) fn nations(keep: impl Fn(&Nation<'static>) -> bool + 'static) -> TableMaker {
+    kept("nation", |_| tpch::nations(), keep)
 }
 
 /// The parts that are kept.
-pub(crate) fn parts(keep: impl Fn(&Part<'static>) -> bool + 'static) -> Rows {
-    of_rows(
-        "part",
-        |scale| generator!(PartGenerator, scale).iter(),
-        keep,
-    )
+pub(crate) fn parts(keep: impl Fn(&Part<'static>) -> bool + 'static) -> TableMaker {
+    kept("part", tpch::parts, keep)
 }
 
 /// The customers that are kept.
-pub(crate) fn customers(keep: impl Fn(&Customer<'static>) -> bool + 'static) -> Rows {
-    of_rows(
-        "customer",
-        |scale| generator!(CustomerGenerator, scale).iter(),
-        keep,
-    )
+pub(crate) fn customers(keep: impl Fn(&Customer<'static>) -> bool + 'static) -> TableMaker {
+    kept("customer", tpch::customers, keep)
 }
 
 /// The orders that are kept.
-pub(crate) fn orders(keep: impl Fn(&Order<'static>) -> bool + 'static) -> Rows {
-    of_rows(
-        "orders",
-        |scale| generator!(OrderGenerator, scale).iter(),
-        keep,
-    )
+pub(crate) fn orders(keep: impl Fn(&Order<'static>) -> bool + 'static) -> TableMaker {
+    kept("orders", tpch::orders, keep)
 }
 
 /// All suppliers.
-pub(crate) fn suppliers() -> Rows {
-    of_rows(
-        "supplier",
-        |scale| generator!(SupplierGenerator, scale).iter(),
-        |_| true,
-    )
+pub(crate) fn suppliers() -> TableMaker {
+    kept("supplier", tpch::suppliers, |_| true)
 }
 
 /// All offers of parts by suppliers.
-pub(crate) fn offers() -> Rows {
-    let rows = |scale| PartSuppGenerator::new_with_text_pool(scale, 1, 1, texts()).iter();
-    of_rows("partsupp", rows, |_| true)
+pub(crate) fn offers() -> TableMaker {
+    kept("partsupp", tpch::offers, |_| true)
 }
 
 /// The line items that are kept; the others of the order are there to be looked at.
-pub(crate) fn lines(keep: impl Fn(&LineItem<'_>, &[LineItem<'_>]) -> bool + 'static) -> Rows {
+pub(crate) fn lines(keep: impl Fn(&LineItem<'_>, &[LineItem<'_>]) -> bool + 'static) -> TableMaker {
     Box::new(move |scale, columns| {
         let mut table = Filling::new("lineitem", columns);
-        each_order(scale, |_, lines| {
-            let kept = lines.iter().filter(|line| keep(line, lines));
+        for (_, lines) in tpch::orders_with_lines(scale, Share::WHOLE) {
+            let kept = lines.iter().filter(|line| keep(line, &lines));
             kept.for_each(|line| table.push(line));
-        });
+        }
         table.finish()
     })
 }
 
-/// The orders that are kept for their line items.
-pub(crate) fn orders_by_lines(keep: impl Fn(&[LineItem<'_>]) -> bool + 'static) -> Rows {
+/// The orders that are kept by their line items.
+pub(crate) fn orders_by_lines(keep: impl Fn(&[LineItem<'_>]) -> bool + 'static) -> TableMaker {
     Box::new(move |scale, columns| {
         let mut table = Filling::new("orders", columns);
-        each_order(scale, |order, lines| {
-            if keep(lines) {
-                table.push(order);
+        for (order, lines) in tpch::orders_with_lines(scale, Share::WHOLE) {
+            if keep(&lines) {
+                table.push(&order);
             }
-        });
+        }
         table.finish()
     })
-}
-
-/// Every order with its line items.
-pub(crate) fn each_order(scale: f64, mut take: impl FnMut(&Order<'static>, &[LineItem<'static>])) {
-    let orders = generator!(OrderGenerator, scale);
-    let lines = generator!(LineItemGenerator, scale);
-    // Both come in the order of their keys.
-    let mut lines = lines.iter().peekable();
-    let mut of_order = Vec::new();
-    for order in orders.iter() {
-        of_order.clear();
-        let own = |line: &LineItem<'_>| line.l_orderkey == order.o_orderkey;
-        while let Some(line) = lines.next_if(own) {
-            of_order.push(line);
-        }
-        take(&order, &of_order);
-    }
 }
 
 fn part_and_supplier(part: i64, supplier: i64) -> Value<'static> {
@@ -239,7 +156,7 @@ impl Row for Order<'static> {
             "o_orderkey" => (Int32, |row| int(row.o_orderkey)),
             "o_custkey" => (Int32, |row| int(row.o_custkey)),
             "o_totalprice" => (Fp64, |row| Value::Fp64(row.o_totalprice.as_f64())),
-            "o_orderdate" => (Int32, |row| int(row.o_orderdate.to_unix_epoch())),
+            "o_orderdate" => (Int32, |row| int(day(row.o_orderdate).0)),
             "o_shippriority" => (Int32, |row| int(row.o_shippriority)),
             _ => return None,
         })
@@ -256,7 +173,7 @@ impl Row for LineItem<'static> {
             "l_quantity" => (Int32, |row| int(row.l_quantity)),
             "l_extendedprice" => (Fp64, |row| Value::Fp64(row.l_extendedprice.as_f64())),
             "l_discount" => (Fp64, |row| Value::Fp64(row.l_discount.as_f64())),
-            "l_shipdate" => (Int32, |row| int(row.l_shipdate.to_unix_epoch())),
+            "l_shipdate" => (Int32, |row| int(day(row.l_shipdate).0)),
             _ => return None,
         })
     }

@@ -1,52 +1,52 @@
-//! The document's own figures, beside the right ones.
+//! The figures of the page that the placements come from (`docs/background.md`, "The chunk loader"), beside the right ones.
 //!
-//! The document describes 40 GB from 16 workers in 8 chunks of 5 GB with slots of 64 MB, takes 11 MB of every slot as
+//! The page describes 40 GB from 16 workers in 8 chunks of 5 GB with slots of 64 MB, takes 11 MB of every slot as
 //! unused in the worst case, and concludes that 2.15 % of the space is wasted.
 
-use super::{Account, Case, formula, simulate};
+use super::{Account, Case, count, formula, simulate};
 use crate::placement::PlacementKind;
 
-/// What the document takes as unused of a slot in the worst case: 11 MB of 64.
+/// What the page takes as unused of a slot in the worst case: 11 MB of 64.
 pub const UNUSED_OF_A_SLOT: f64 = 11.0 / 64.0;
 
-/// A statement of the document.
+/// A statement of the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// What is stated.
     pub what: &'static str,
-    /// The document's figure.
-    pub document: String,
+    /// The page's figure.
+    pub claimed: String,
     /// The right one.
     pub right: String,
-    /// Whether the document's figure is right.
+    /// Whether the page's figure is right.
     pub holds: bool,
     /// Why, or why not.
     pub why: String,
 }
 
-/// Boundaries (slots' worth of rows) a worker and a chunk.
+/// Boundaries (slots' worth of rows) per worker and per chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Boundaries {
-    /// In a chunk, a worker.
-    pub a_worker: f64,
+    /// In a chunk, per worker.
+    pub per_worker: f64,
     /// In a chunk.
-    pub a_chunk: f64,
+    pub per_chunk: f64,
 }
 
 /// Boundaries with a chunk of `chunk` and slots of `slot`, in the same unit.
 pub fn boundaries(chunk: f64, workers: u32, slot: f64) -> Boundaries {
-    let a_worker = chunk / f64::from(workers) / slot;
+    let per_worker = chunk / f64::from(workers) / slot;
     Boundaries {
-        a_worker,
-        a_chunk: a_worker * f64::from(workers),
+        per_worker,
+        per_chunk: per_worker * f64::from(workers),
     }
 }
 
-/// The document's worst case: every flush leaves 11/64 of its slot. Bytes of one chunk, and that chunk.
+/// The page's worst case: every flush leaves 11/64 of its slot. Bytes of one chunk, and that chunk.
 pub fn worst_case_of_a_chunk(case: &Case) -> (f64, f64) {
     let chunk = case.chunk_bytes() as f64;
     let flushes = boundaries(chunk, case.workers, case.slot as f64)
-        .a_worker
+        .per_worker
         .ceil();
     let unused = case.slot as f64 * UNUSED_OF_A_SLOT;
     (f64::from(case.workers) * flushes * unused, chunk)
@@ -70,7 +70,7 @@ pub fn chunk_by_chunk(case: &Case) -> Account {
     }
 }
 
-/// The document's statements about a case.
+/// The page's statements about a case.
 pub fn claims(case: &Case) -> Vec<Claim> {
     vec![
         whole_rows(case),
@@ -86,7 +86,7 @@ fn whole_rows(case: &Case) -> Claim {
     let overrun = case.rows.mean_leftover_after_a_full_slot();
     Claim {
         what: "a fixed advance of the cursor keeps rows whole",
-        document: "0 rows split".into(),
+        claimed: "0 rows split".into(),
         right: format!("{} rows split, or slots overrun", count(packed.split_rows)),
         holds: packed.split_rows == 0.0,
         why: format!(
@@ -109,24 +109,24 @@ fn units(case: &Case) -> Claim {
     let truly_decimal = boundaries(decimal_chunk * 1e6, case.workers, slot);
     Claim {
         what: "boundaries in a chunk",
-        document: format!(
-            "{:.2} a worker, {:.0} in all",
-            same_digits.a_worker,
-            same_digits.a_chunk.floor()
+        claimed: format!(
+            "{:.2} per worker, {:.0} in all",
+            same_digits.per_worker,
+            same_digits.per_chunk.floor()
         ),
         right: format!(
-            "{:.2} a worker, {:.0} in all",
-            binary.a_worker, binary.a_chunk
+            "{:.2} per worker, {:.0} in all",
+            binary.per_worker, binary.per_chunk
         ),
-        holds: (same_digits.a_chunk - binary.a_chunk).abs() < 0.5,
+        holds: (same_digits.per_chunk - binary.per_chunk).abs() < 0.5,
         why: format!(
-            "the document divides decimal megabytes by binary ones. With a chunk of {:.0} MiB it is {:.2} a worker; \
-             with one of {:.0} MB and the slot as it is, {:.2} a worker and {:.1} in all",
+            "the page divides decimal megabytes by binary ones. With a chunk of {:.0} MiB it is {:.2} per worker; \
+             with one of {:.0} MB and the slot as it is, {:.2} per worker and {:.1} in all",
             case.chunk_bytes() as f64 / 1024f64.powi(2),
-            binary.a_worker,
+            binary.per_worker,
             decimal_chunk,
-            truly_decimal.a_worker,
-            truly_decimal.a_chunk
+            truly_decimal.per_worker,
+            truly_decimal.per_chunk
         ),
     }
 }
@@ -137,7 +137,7 @@ fn waste(case: &Case) -> Claim {
     let chunks = f64::from(case.chunks);
     Claim {
         what: "space wasted in the worst case",
-        document: format!(
+        claimed: format!(
             "{:.0} MB, {:.2} % of the table",
             wasted / mib,
             wasted / case.bytes as f64 * 100.0
@@ -173,7 +173,7 @@ fn what_decides(case: &Case) -> Claim {
     let share = |bytes: f64| format!("{:.3} %", bytes / case.bytes as f64 * 100.0);
     Claim {
         what: "what decides the waste",
-        document: "every flush alike".into(),
+        claimed: "every flush alike".into(),
         right: format!(
             "last buffers {}, middle flushes {}",
             share(aligned.last_waste),
@@ -189,17 +189,4 @@ fn what_decides(case: &Case) -> Claim {
             share(apart.last_waste)
         ),
     }
-}
-
-/// A whole number with commas.
-fn count(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
