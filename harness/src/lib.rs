@@ -5,10 +5,8 @@
 
 pub mod cli;
 mod console;
-pub mod counters;
 pub mod experiment;
 mod files;
-pub mod limits;
 pub mod machine;
 pub mod nearest;
 pub mod peers;

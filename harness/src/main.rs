@@ -11,7 +11,7 @@ static GLOBAL: join_core::memory::process::ProcessAllocator =
 
 fn main() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => harness::verbs::run(cli),
-        Err(error) => harness::verbs::refuse(&error),
+        Ok(cli) => harness::cli::run(cli),
+        Err(error) => harness::cli::refuse(&error),
     }
 }

@@ -1,10 +1,10 @@
 //! The kernels of `harness limits` do the work that their times stand for.
 
-use harness::limits::random::{self, Walk};
-use harness::limits::region::{LINE_WORDS, Line, Region, words, words_mut};
-use harness::limits::scatter::Partitions;
-use harness::limits::sequential;
-use harness::limits::team::{self, Amount};
+use harness::machine::limits::random::{self, Walk};
+use harness::machine::limits::region::{LINE_WORDS, Line, Region, words, words_mut};
+use harness::machine::limits::scatter::Partitions;
+use harness::machine::limits::sequential;
+use harness::machine::limits::team::{self, Amount};
 use proptest::prelude::*;
 
 const MIB: usize = 1 << 20;

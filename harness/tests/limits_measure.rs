@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use harness::limits::cache::{Cached, Measured};
-use harness::limits::{self, Item, Kernel, Limit, Plan};
 use harness::machine;
+use harness::machine::limits::cache::{Cached, Measured};
+use harness::machine::limits::{self, Item, Kernel, Limit, Plan};
 use jiff::{SignedDuration, Timestamp};
 use report::record::{Environment, LimitRecord};
 
@@ -84,21 +84,6 @@ fn memory_that_cannot_be_had_is_an_error() {
     };
     let error = limits::measure(&plan, |_| ()).unwrap_err().to_string();
     assert!(error.contains("MiB") && error.contains("free"), "{error}");
-}
-
-#[test]
-fn a_wrong_thread_count_is_refused_before_anything_is_measured() {
-    for wrong in [0, 1 << 20] {
-        let error = limits::command(&limits::Args {
-            threads: vec![1, wrong],
-            ..Default::default()
-        });
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.contains(&wrong.to_string()) && error.contains("1,2"),
-            "{error}"
-        );
-    }
 }
 
 #[test]

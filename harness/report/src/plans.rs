@@ -1,25 +1,19 @@
 //! What a run measured of whole plans: its samples sorted by executor and peer.
 
-use std::path::Path;
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
-
-use crate::plain::plain;
 use crate::record::{
-    CONTROL_A, CONTROL_B, Checksum, Environment, PLAN, RecordError, Run, SampleRecord,
-    ScheduledCell, Toggles, is_time, read_regular,
+    CONTROL_A, CONTROL_B, Checksum, Environment, OFF, PLAN, Run, SampleRecord, ScheduledCell,
+    Toggles,
 };
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio, paired_ratios};
 use crate::summary::Cells;
 
-/// The file of a run's folder that held what was measured of plans.
-pub const PLANS_FILE: &str = "plans.json";
-
-/// The version of the form that this crate writes and reads.
+/// The version of the form in which it is written.
 pub const SCHEMA: u32 = 1;
 
 /// The plans of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlanRun {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -40,7 +34,7 @@ pub struct PlanRun {
 }
 
 /// What an arm is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// An executor of ours.
@@ -54,7 +48,7 @@ pub enum Kind {
 }
 
 /// What was measured of an executor, of one without a technique, or of a peer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Arm {
     /// Unique in the run.
     pub name: String,
@@ -67,7 +61,7 @@ pub struct Arm {
 }
 
 /// What was measured of one bundle.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
     /// Its name.
     pub bundle: String,
@@ -84,12 +78,12 @@ pub struct Measured {
     /// The most memory that an execution held; not known of a peer.
     pub peak_bytes: Option<u64>,
     /// What the last execution did, where it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<serde_json::Value>,
 }
 
 /// All bundles of an arm together.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ArmSummary {
     /// How many were measured.
     pub bundles: usize,
@@ -104,7 +98,7 @@ pub struct ArmSummary {
 }
 
 /// Time of an arm over time of the first one, paired in rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OverFirst {
     /// Of the totals.
     pub total: Interval,
@@ -115,7 +109,7 @@ pub struct OverFirst {
 }
 
 /// An executor or a peer that failed on a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// Which.
     pub arm: String,
@@ -124,9 +118,6 @@ pub struct Failure {
     /// Why, in one line.
     pub error: String,
 }
-
-/// What a technique is set to where an executor does without it.
-pub const OFF: &str = "off";
 
 /// What an arm is called: `pipelined without filters`, `pipelined again`.
 pub fn name_of(variant: &str, toggles: &Toggles, label: Option<&str>) -> String {
@@ -140,24 +131,6 @@ pub fn name_of(variant: &str, toggles: &Toggles, label: Option<&str>) -> String 
         ""
     };
     format!("{variant}{}{again}", without.collect::<String>())
-}
-
-/// The cell of an arm that is called so.
-pub(crate) fn cell_of(name: &str, threads: u32) -> ScheduledCell {
-    let (name, is_control) = match name.strip_suffix(" again") {
-        Some(name) => (name, true),
-        None => (name, false),
-    };
-    let mut parts = name.split(" without ");
-    ScheduledCell {
-        variant: parts.next().unwrap_or_default().to_owned(),
-        toggles: parts
-            .map(|part| (part.to_owned(), OFF.to_owned()))
-            .collect(),
-        label: is_control.then(|| CONTROL_B.to_owned()),
-        threads,
-        rounds: 0,
-    }
 }
 
 impl Measured {
@@ -179,14 +152,6 @@ impl Measured {
             peak_bytes: samples.iter().filter_map(|sample| sample.bytes).max(),
             telemetry: None,
         })
-    }
-
-    /// Whether all of its times can have been measured.
-    fn is_possible(&self) -> bool {
-        let Interval { median, low, high } = self.seconds;
-        let ends = [self.cold_seconds, low, median, high];
-        let mut times = ends.iter().chain(&self.samples);
-        low <= median && median <= high && times.all(|&seconds| is_time(seconds))
     }
 }
 
@@ -324,28 +289,6 @@ impl PlanRun {
         Some(plans)
     }
 
-    /// Reads the file of an earlier version; none where there is no file.
-    ///
-    /// # Errors
-    /// It cannot be read, or says what cannot have been measured.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>, RecordError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = read_regular(path)?;
-        let wrong = |line: usize, message: &str| RecordError::Plans {
-            path: path.to_owned(),
-            line,
-            message: plain(message),
-        };
-        let run: Self = serde_json::from_slice(&text)
-            .map_err(|error| wrong(error.line(), &error.to_string()))?;
-        match run.fault() {
-            Some(fault) => Err(wrong(1, &fault)),
-            None => Ok(Some(run)),
-        }
-    }
-
     /// Fills in sums and ratios.
     pub fn summarise(&mut self) {
         for at in 0..self.arms.len() {
@@ -354,45 +297,10 @@ impl PlanRun {
         }
     }
 
-    /// What in it cannot have been measured, in words: charts and tables rely on it.
-    pub fn fault(&self) -> Option<String> {
-        let Some(first) = self.arms.first() else {
-            return Some("`arms` is empty".to_owned());
-        };
-        if self.schema != SCHEMA {
-            return Some(format!(
-                "schema {} is not the schema {SCHEMA} that this program reads",
-                self.schema
-            ));
-        }
-        self.arms.iter().find_map(|arm| {
-            if arm.bundles.len() != first.bundles.len() {
-                return Some(format!(
-                    "{} has {} bundles, {} has {}",
-                    arm.name,
-                    arm.bundles.len(),
-                    first.name,
-                    first.bundles.len()
-                ));
-            }
-            let mut measured = arm.bundles.iter().flatten();
-            let ratios = arm.summary.over_first.iter();
-            let mut ratios = ratios.flat_map(|o| [o.total, o.cold_total, o.geometric_mean]);
-            (measured.any(|measured| !measured.is_possible()) || ratios.any(|r| !is_ratio(r)))
-                .then(|| format!("{} has a time or a ratio that cannot be", arm.name))
-        })
-    }
-
     /// The arms of a kind.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Arm> {
         self.arms.iter().filter(move |arm| arm.kind == kind)
     }
-}
-
-/// Whether it is an interval around a quotient of two times.
-fn is_ratio(ratio: Interval) -> bool {
-    let Interval { median, low, high } = ratio;
-    low > 0.0 && low <= median && median <= high
 }
 
 fn rounds(samples: &[f64]) -> impl Iterator<Item = (u32, f64)> {

@@ -9,8 +9,7 @@ use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options}
 use super::Contender;
 use crate::machine;
 use registry::{BUILDS, EXECUTORS, ExecutorSettings, default_build};
-use report::plans::OFF;
-use report::record::Toggles;
+use report::record::{OFF, Toggles};
 
 /// The technique that is the process' own: large blocks of an execution are kept for the next one.
 pub const POOL: &str = "pool";

@@ -16,13 +16,14 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use join_core::parallel::{Team, ThreadStart};
 
 use super::{Bench, Budget, Contender, Failed, Measured, Runner, Stop, session};
-use crate::limits::region::{Region, words, words_mut};
-use crate::limits::sequential;
 use crate::machine;
+use crate::machine::limits::region::{Region, words, words_mut};
+use crate::machine::limits::sequential;
 use report::record::{
-    Answer, CONTROL_A, CONTROL_B, INGEST, Size, Toggles, VariantRecord, WorkloadRecord,
+    Answer, CONTROL_A, CONTROL_B, INGEST, RESERVED, ROWS, SPLIT_ROWS, Size, Toggles, VariantRecord,
+    WorkloadRecord,
 };
-use report::summary::{COPY, COPY_STREAMING, RESERVED, ROWS, SPLIT_ROWS};
+use report::summary::{COPY, COPY_STREAMING};
 
 /// The rows that are written.
 pub const ROWS_MADE: [Rows; 2] = [Rows::Fixed, Rows::Lineorder];

@@ -10,8 +10,8 @@ use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
 
 use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
-use crate::counters::Counters;
 use crate::machine;
+use crate::machine::counters::Counters;
 use crate::peers::{Fault, Pool, Wanted};
 use crate::workload::answer;
 use registry::Configuration;

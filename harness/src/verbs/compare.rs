@@ -1,15 +1,32 @@
 //! `harness compare`: two runs side by side.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Ending;
-use crate::cli::CompareArgs;
 use report::compare::{COMPARISON_FILE, Change, Comparison, FILES, compare, draw, findings};
 use report::record::{Run, SAMPLES_FILE, read_run};
 use report::stats::Verdict;
 
-pub(super) fn run(args: &CompareArgs) -> Result<(), Ending> {
+/// Arguments of `compare`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The folder of the first run
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// The folder of the second run
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+    /// Exit with status 1 if anything is slower beyond noise and by more than this
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    pub fail_over: Option<f64>,
+    /// Folder of the comparison [default: reports/compare-<before>-<after>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Compares them.
+pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     if let Some(percent) = args.fail_over
         && !(percent >= 0.0 && percent.is_finite())
     {

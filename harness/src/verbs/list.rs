@@ -2,15 +2,27 @@
 
 use super::Ending;
 use super::plan::sets::{SETS, Set};
-use crate::cli::Listed;
 use crate::console::tell;
 use crate::peers;
 use crate::workload;
 use registry::{TOGGLES, default_variant, variants};
 use report::record::Size;
 
+/// Of what to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Listed {
+    /// Joins
+    Variants,
+    /// Toggles of the ablation and their settings
+    Toggles,
+    /// Workloads
+    Workloads,
+    /// Other engines
+    Peers,
+}
+
 /// Prints a table of what was asked for.
-pub(super) fn run(what: Listed) -> Result<(), Ending> {
+pub(crate) fn run(what: Listed) -> Result<(), Ending> {
     let rows = match what {
         Listed::Variants => of_variants(),
         Listed::Toggles => of_toggles(),

@@ -10,7 +10,7 @@ use registry::variants;
 
 /// Prints a line for each variant of what standard input says is wanted. A fault is a line, too: whoever started it reads
 /// nothing else.
-pub(super) fn run() -> Result<(), Ending> {
+pub(crate) fn run() -> Result<(), Ending> {
     let measured = measure();
     measured.or_else(|error| memory::fail(&error.to_string()).map_err(Ending::Usage))
 }

@@ -7,28 +7,24 @@ macro_rules! say {
     };
 }
 
-mod compare;
+pub mod compare;
 mod ended;
 pub mod ingest;
-mod list;
-mod memory;
+pub mod limits;
+pub mod list;
+pub(crate) mod memory;
 pub mod plan;
 mod program;
+pub mod report;
 mod select;
-mod sweep;
+pub mod sweep;
 pub mod table;
-mod verify;
+pub mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use clap::error::ErrorKind;
-
-use crate::cli::{Cli, Verb};
-use crate::console::tell;
-use crate::limits;
 
 /// Exit status after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -59,7 +55,8 @@ impl Ending {
         Self::Usage(error.to_string())
     }
 
-    fn status(&self) -> ExitCode {
+    /// The exit status.
+    pub fn status(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Wrong(_) => 1,
             Self::Usage(_) | Self::Said => 2,
@@ -96,55 +93,4 @@ fn print(text: &str) -> Result<(), Ending> {
 /// [`print`]s a line.
 fn line(text: &str) -> Result<(), Ending> {
     print(&format!("{text}\n"))
-}
-
-/// Does what the command line asks and says how it ended.
-pub fn run(cli: Cli) -> ExitCode {
-    let result = match cli.verb {
-        None => sweep::run(&cli.measure),
-        Some(Verb::List { what }) => list::run(what),
-        Some(Verb::Ingest(verb)) => ingest::run(&verb),
-        Some(Verb::Limits(args)) => limits::command(&args).map_err(Ending::usage),
-        Some(Verb::Report { run }) => report::page::redraw(&run)
-            .map_err(|error| Ending::Usage(format!("{error}; name the folder of a run")))
-            .and_then(|page| line(&page.display().to_string())),
-        Some(Verb::Table { what }) => table::run(&what),
-        Some(Verb::Compare(args)) => compare::run(&args),
-        Some(Verb::Verify { only, random, seed }) => match random {
-            None => verify::run(&only),
-            Some(joins) => verify::random::run(joins, seed.unwrap_or(0), &only),
-        },
-        Some(Verb::Plan(verb)) => plan::run(&verb),
-        Some(Verb::Memory) => memory::run(),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(ending) => {
-            if !matches!(ending, Ending::Said) {
-                tell!("error: {ending}");
-            }
-            ending.status()
-        }
-    }
-}
-
-/// Answers a command line that clap did not take: help and version as they are, an error in one line.
-pub fn refuse(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        // A reader that has seen enough is no error.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
-    }
-    let text = error.to_string();
-    let told: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .collect();
-    tell!("{}; `harness --help` shows the options", told.join("; "));
-    ExitCode::from(2)
 }

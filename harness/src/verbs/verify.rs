@@ -1,9 +1,9 @@
 //! `harness verify`: every variant, toggle and workload once, checked against the oracle, without timing.
 
 mod at_hand;
-pub(super) mod random;
+mod random;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use join_core::checksum::checksum_int64_row;
@@ -42,8 +42,30 @@ struct Small {
     checksum: u64,
 }
 
+/// Arguments of `verify`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Only workloads and variants whose names match, as for `--sweep`
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub only: Vec<String>,
+    /// Joins drawn at random, in place of the workloads: each through every variant, toggles drawn at random too
+    #[arg(long, value_name = "N")]
+    pub random: Option<NonZeroU64>,
+    /// Seed of the first random join; each next one has the next seed [default: 0]
+    #[arg(long, value_name = "S", requires = "random")]
+    pub seed: Option<u64>,
+}
+
+/// Checks what is asked for.
+pub(crate) fn run(args: &Args) -> Result<(), Ending> {
+    match args.random {
+        None => everything(&args.only),
+        Some(joins) => random::run(joins, args.seed.unwrap_or(0), &args.only),
+    }
+}
+
 /// Checks everything that the patterns name.
-pub(super) fn run(only: &[String]) -> Result<(), Ending> {
+fn everything(only: &[String]) -> Result<(), Ending> {
     let selection = select(only, Size::Quick)?;
     let mut checked = variants();
     if selection.variants_named {

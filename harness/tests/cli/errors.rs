@@ -41,6 +41,9 @@ fn unknown_names_get_the_nearest_ones() {
 fn slips_of_the_command_line_say_what_is_right() {
     assert!(refused(&[]).contains("--sweep"));
     assert!(refused(&["--sweep", "--threads", "0"]).contains("--threads"));
+    for threads in ["1,0", "1,1048576"] {
+        assert!(refused(&["limits", "--threads", threads]).contains("--threads 1,2"));
+    }
     assert!(refused(&["--sweep", "--samples", "0"]).contains("--samples"));
     assert!(refused(&["--sweep", "--samples", "many"]).contains("--samples"));
     assert!(refused(&["--sweep", "--quick", "--full"]).contains("--full"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::common::{TINY, folder, harness, run, run_folder, text};
+use crate::common::{TINY, folder, harness, run, run_folder, text, with_limits};
 use report::record::{Run, SAMPLES_FILE, read_run};
 
 const SWEEP: [&str; 8] = [
@@ -41,7 +41,7 @@ fn summary(folder: &Path) -> serde_json::Value {
 #[test]
 fn a_sweep_leaves_a_complete_run() {
     let folder = folder();
-    let output = run(folder.path(), &SWEEP);
+    let output = with_limits(folder.path(), &SWEEP).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let folder = run_folder(folder.path(), &output);
     let run = read_run(&folder).unwrap();
@@ -243,7 +243,7 @@ fn ctrl_c_leaves_a_run_that_can_be_read_and_gone_on_with() {
 #[cfg(unix)]
 fn kill(folder: &Path, arguments: &[&str], lines: usize, microseconds: u64) -> bool {
     use std::process::Stdio;
-    let mut child = harness(folder, arguments)
+    let mut child = with_limits(folder, arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -291,7 +291,11 @@ fn killed_ten_times_a_run_ends_with_the_same_samples() {
         "--samples",
         "50",
     ];
-    let whole = run(folder.path(), &[&call[..], &["--out", "whole"]].concat());
+    let call_with = |option: &str, name: &str| {
+        let arguments = [&call[..], &[option, name]].concat();
+        with_limits(folder.path(), &arguments).output().unwrap()
+    };
+    let whole = call_with("--out", "whole");
     assert!(whole.status.success(), "{}", text(&whole.stderr));
     let records = std::fs::read_to_string(folder.path().join("whole").join(SAMPLES_FILE)).unwrap();
     let whole_lines = records.lines().count();
@@ -314,7 +318,7 @@ fn killed_ten_times_a_run_ends_with_the_same_samples() {
         lines = records.iter().filter(|&&byte| byte == b'\n').count();
     }
     let option = if file.exists() { "--resume" } else { "--out" };
-    let last = run(folder.path(), &[&call[..], &[option, "run"]].concat());
+    let last = call_with(option, "run");
     assert!(last.status.success(), "{}", text(&last.stderr));
     let run = read_run(&folder.path().join("run")).unwrap();
     assert!(run.complete);

@@ -57,6 +57,10 @@ impl Place {
             .args(arguments)
             .env("XDG_CACHE_HOME", self.path())
             .env("TMPDIR", self.path().join("keys"));
+        if arguments.contains(&"--sweep") {
+            // They take longer than all joins.
+            command.arg("--no-limits");
+        }
         command
     }
 

@@ -10,7 +10,6 @@ use super::{
     SampleRecord, ScheduleRecord, TagsRecord, VariantRecord, WorkloadRecord, old,
 };
 use crate::plain::plain;
-use crate::plans::{PLANS_FILE, PlanRun};
 
 /// Why records could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -255,7 +254,7 @@ impl Run {
 /// `run` line.
 pub fn read_run(dir: &Path) -> Result<Run, RecordError> {
     let path = dir.join(SAMPLES_FILE);
-    let plans = PlanRun::read(&dir.join(PLANS_FILE))?;
+    let plans = old::Plans::read(dir)?;
     if let Some(plans) = &plans
         && !path.exists()
     {

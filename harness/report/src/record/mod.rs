@@ -16,7 +16,7 @@ mod old;
 pub use check::{LEAST_SECONDS, MOST_SECONDS, is_time};
 pub use file::{RecordError, RecordWriter, Run, parse_run, read_regular, read_run};
 pub use lock::Lock;
-pub use old::IngestRecord;
+pub use old::{IngestRecord, PLANS_FILE};
 
 /// The file of a run's folder that holds its records.
 pub const SAMPLES_FILE: &str = "samples.jsonl";
@@ -407,6 +407,16 @@ pub struct SampleRecord {
     /// Whether this process or a peer did the work.
     pub source: Source,
 }
+
+/// The counter of rows that were written; 0 of a copy, which knows none.
+pub const ROWS: &str = "rows";
+/// The counter of rows that lie in two flushes.
+pub const SPLIT_ROWS: &str = "split_rows";
+/// The counter of addresses that were given away; what exceeds the bytes of the rows is empty.
+pub const RESERVED: &str = "reserved";
+
+/// What a technique is set to where an executor does without it.
+pub const OFF: &str = "off";
 
 /// Label of the control's first name.
 pub const CONTROL_A: &str = "A";

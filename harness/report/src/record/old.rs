@@ -6,11 +6,136 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, FailureRecord, INGEST, PEER, PLAN, Run, RunRecord, SCHEMA, SampleRecord,
-    ScheduleRecord, ScheduledCell, Size, Source, Toggles, VariantRecord, WorkloadRecord,
+    Answer, CONTROL_A, CONTROL_B, Checksum, Environment, FailureRecord, INGEST, OFF, PEER, PLAN,
+    RESERVED, ROWS, RecordError, Run, RunRecord, SCHEMA, SPLIT_ROWS, SampleRecord, ScheduleRecord,
+    ScheduledCell, Size, Source, Toggles, VariantRecord, WorkloadRecord, is_time, read_regular,
 };
-use crate::plans::{self, Arm, Kind, PlanRun};
-use crate::summary::{RESERVED, ROWS, SPLIT_ROWS};
+use crate::plain::plain;
+
+/// The file of a run's folder that held what was measured of plans.
+pub const PLANS_FILE: &str = "plans.json";
+
+/// The only version of that file.
+const PLANS_SCHEMA: u32 = 1;
+
+/// What stands in that file, as far as it is not computed from the rest.
+#[derive(Deserialize)]
+pub(super) struct Plans {
+    schema: u32,
+    started: String,
+    command: Vec<String>,
+    environment: Environment,
+    threads: u32,
+    arms: Vec<Arm>,
+    failures: Vec<Failure>,
+    notes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Arm {
+    name: String,
+    kind: Kind,
+    /// By bundle; none where it failed.
+    bundles: Vec<Option<Measured>>,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Executor,
+    Control,
+    Ablation,
+    Peer,
+}
+
+#[derive(Deserialize)]
+struct Measured {
+    bundle: String,
+    rows: u64,
+    checksum: Checksum,
+    cold_seconds: f64,
+    samples: Vec<f64>,
+    peak_bytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    arm: String,
+    bundle: String,
+    error: String,
+}
+
+impl Plans {
+    /// Reads the file of a run's folder, if there is one.
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>, RecordError> {
+        let path = dir.join(PLANS_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = read_regular(&path)?;
+        let wrong = |line: usize, message: &str| RecordError::Plans {
+            path: path.clone(),
+            line,
+            message: plain(message),
+        };
+        let plans: Self = serde_json::from_slice(&text)
+            .map_err(|error| wrong(error.line(), &error.to_string()))?;
+        match plans.fault() {
+            Some(fault) => Err(wrong(1, &fault)),
+            None => Ok(Some(plans)),
+        }
+    }
+
+    /// What cannot have been measured, in words.
+    fn fault(&self) -> Option<String> {
+        if self.schema != PLANS_SCHEMA {
+            return Some(format!(
+                "schema {} is not the schema {PLANS_SCHEMA} that this program reads",
+                self.schema
+            ));
+        }
+        if self.arms.is_empty() {
+            return Some("`arms` is empty".to_owned());
+        }
+        if self.threads == 0 {
+            return Some("0 threads cannot work".to_owned());
+        }
+        let is_possible = |measured: &Measured| {
+            let mut times = measured.samples.iter().chain([&measured.cold_seconds]);
+            times.all(|&seconds| is_time(seconds))
+        };
+        self.arms.iter().find_map(|arm| {
+            let mut measured = arm.bundles.iter().flatten();
+            let is_wrong = measured.any(|measured| !is_possible(measured));
+            is_wrong.then(|| format!("{} has a time that cannot be", arm.name))
+        })
+    }
+}
+
+/// The cell of an arm that is called so: `pipelined without filters`, `pipelined again`.
+fn cell_of(arm: &Arm, threads: u32) -> ScheduledCell {
+    named(&arm.name, arm.kind == Kind::Peer, threads)
+}
+
+fn named(name: &str, is_peer: bool, threads: u32) -> ScheduledCell {
+    let (name, is_control) = match name.strip_suffix(" again") {
+        Some(name) if !is_peer => (name, true),
+        _ => (name, false),
+    };
+    let mut parts = name
+        .split(" without ")
+        .take(if is_peer { 1 } else { usize::MAX });
+    let variant = parts.next().unwrap_or_default();
+    ScheduledCell {
+        variant: if is_peer { name } else { variant }.to_owned(),
+        toggles: parts
+            .map(|part| (part.to_owned(), OFF.to_owned()))
+            .collect(),
+        label: is_control.then(|| CONTROL_B.to_owned()),
+        threads,
+        rounds: 0,
+    }
+}
 
 /// Rows in memory that several workers wrote once to shared chunks, or copied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,7 +200,7 @@ pub(super) fn add_ingest(run: &mut Run, placed: &mut Placed, record: IngestRecor
 }
 
 /// A run that has plans alone, in the folder `dir`.
-pub(super) fn run_of(dir: &Path, plans: &PlanRun) -> Run {
+pub(super) fn run_of(dir: &Path, plans: &Plans) -> Run {
     let id = dir.file_name().unwrap_or_default().to_string_lossy();
     let mut run = Run::new(RunRecord {
         schema: SCHEMA,
@@ -95,8 +220,8 @@ pub(super) fn run_of(dir: &Path, plans: &PlanRun) -> Run {
 }
 
 /// Adds what a file of plans has.
-pub(super) fn add_plans(run: &mut Run, plans: &PlanRun) {
-    let has_control = plans.of(Kind::Control).next().is_some();
+pub(super) fn add_plans(run: &mut Run, plans: &Plans) {
+    let has_control = plans.arms.iter().any(|arm| arm.kind == Kind::Control);
     let names = plans
         .arms
         .iter()
@@ -111,9 +236,9 @@ pub(super) fn add_plans(run: &mut Run, plans: &PlanRun) {
         .iter()
         .enumerate()
         .map(|(at, arm)| {
-            let mut cell = plans::cell_of(&arm.name, plans.threads);
+            let mut cell = cell_of(arm, plans.threads);
             if at == 0 && has_control {
-                cell.label = Some(super::CONTROL_A.to_owned());
+                cell.label = Some(CONTROL_A.to_owned());
             }
             cell.rounds = rounds(arm);
             cell
@@ -151,7 +276,9 @@ pub(super) fn add_plans(run: &mut Run, plans: &PlanRun) {
         }
     }
     for failure in &plans.failures {
-        let cell = plans::cell_of(&failure.arm, plans.threads);
+        let arm = plans.arms.iter().find(|arm| arm.name == failure.arm);
+        let is_peer = arm.is_some_and(|arm| arm.kind == Kind::Peer);
+        let cell = named(&failure.arm, is_peer, plans.threads);
         run.failures.push(FailureRecord {
             round: 0,
             workload: failure.bundle.clone(),

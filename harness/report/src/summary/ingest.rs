@@ -3,15 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Cells};
-use crate::record::{INGEST, SampleRecord};
+use crate::record::{INGEST, RESERVED, ROWS, SPLIT_ROWS, SampleRecord};
 use crate::stats::{self, Interval};
-
-/// The counter of rows that were written; 0 of a copy, which knows none.
-pub const ROWS: &str = "rows";
-/// The counter of rows that lie in two flushes.
-pub const SPLIT_ROWS: &str = "split_rows";
-/// The counter of addresses that were given away; what exceeds the bytes of the rows is empty.
-pub const RESERVED: &str = "reserved";
 
 /// The copying of `harness limits`, with plain stores.
 pub const COPY: &str = "copy";

@@ -15,7 +15,7 @@ mod ingest;
 
 pub use against::AgainstPeer;
 pub use cells::{Cell, Cells};
-pub use ingest::{COPY, COPY_STREAMING, IngestSummary, RESERVED, ROWS, SPLIT_ROWS};
+pub use ingest::{COPY, COPY_STREAMING, IngestSummary};
 
 /// The file of a run's folder that holds its summary.
 pub const SUMMARY_FILE: &str = "summary.json";

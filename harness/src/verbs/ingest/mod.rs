@@ -209,7 +209,7 @@ impl From<Placed> for PlacementKind {
 }
 
 /// Does it.
-pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
+pub(crate) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
         Verb::Simulate(args) => simulate::run(args),
         #[cfg(feature = "ingest")]

@@ -118,7 +118,7 @@ pub struct ExplainArgs {
 }
 
 /// Does what the command line asks.
-pub(super) fn run(verb: &Verb) -> Result<(), Ending> {
+pub(crate) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
         Verb::Make(source) => make::run(source),
         Verb::Import { arguments } => program::run("plan-import", "plan import", arguments),

@@ -8,7 +8,7 @@ use join_core::memory::process;
 use super::request::{Item, Request};
 use crate::experiment::joins::Joins;
 use crate::experiment::{Cell, Data, Runner, Stop, ingest, memory, session, tags};
-use crate::limits::{self, Plan};
+use crate::machine::limits::{self, Plan};
 use registry::Variant;
 use report::record::{
     Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord, WorkloadRecord,
@@ -28,7 +28,12 @@ impl Request<'_> {
         seconds: f64,
         environment: &Environment,
     ) -> Result<(), Stop> {
-        self.limits(runner, environment)?;
+        if !self.args.no_limits {
+            runner
+                .progress()
+                .say("what this machine's memory can do: some seconds");
+            self.limits(runner, environment)?;
+        }
         let mut variants: Vec<&Variant> = vec![&self.control];
         if self.args.sweep {
             variants.extend(&self.selection.variants);

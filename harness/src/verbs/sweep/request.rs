@@ -2,10 +2,10 @@
 
 use join_core::parallel::ThreadStart;
 
-use crate::cli::MeasureArgs;
+use super::MeasureArgs;
 use crate::experiment::{Budget, Cell, Cells};
-use crate::limits;
 use crate::machine;
+use crate::machine::limits;
 use crate::nearest::did_you_mean;
 use crate::peers::Found;
 use crate::verbs::Ending;

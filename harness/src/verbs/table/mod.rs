@@ -40,7 +40,7 @@ pub enum Args {
 }
 
 /// Does what was asked.
-pub(super) fn run(args: &Args) -> Result<(), Ending> {
+pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     match args {
         Args::Show { folder, rows } => show::show(folder, *rows),
         Args::Check { folder } => show::check(folder),

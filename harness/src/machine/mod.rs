@@ -1,5 +1,7 @@
 //! What a run was measured on: processor, memory, kernel, toolchain, revision.
 
+pub mod counters;
+pub mod limits;
 mod memory;
 
 use std::fs;
@@ -9,7 +11,7 @@ use std::thread;
 
 use join_core::parallel::{StartError, Team, ThreadStart};
 
-use crate::counters::Counters;
+use counters::Counters;
 use report::record::{Cache, Environment};
 
 const UNKNOWN: &str = "unknown";
