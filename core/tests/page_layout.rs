@@ -35,7 +35,7 @@ fn int32_without_nulls() {
         (4, &[1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 4, 3, 2, 1]),
         (8191, &[0b111]),
     ]);
-    assert_eq!(by_hand.int32s(), [1, -2, 0x0102_0304]);
+    assert_eq!(by_hand.fixed::<i32>(), [1, -2, 0x0102_0304]);
     assert_eq!((by_hand.rows(), by_hand.values()), (3, 3));
     assert!(!by_hand.has_nulls());
     assert_eq!(Column::from_i32(&[1, -2, 0x0102_0304]).pages(), [by_hand]);
@@ -64,7 +64,7 @@ fn int32_with_nulls() {
         None,
         Some(9),
     ];
-    assert_eq!(by_hand.int32s(), [7, -1, 9]);
+    assert_eq!(by_hand.fixed::<i32>(), [7, -1, 9]);
     assert!(by_hand.has_nulls());
     let validity = by_hand.validity();
     assert_eq!(validity.valid_rows().collect::<Vec<_>>(), [0, 2, 9]);
@@ -88,7 +88,7 @@ fn a_full_int32_page_ends_its_values_at_7940_and_begins_its_bitmap_at_7944() {
         runs.extend_from_slice(&key.to_le_bytes());
     }
     let by_hand = page(&[(0, &runs), (7944, &[0xff; 248])]);
-    assert_eq!(by_hand.int32s(), keys);
+    assert_eq!(by_hand.fixed::<i32>(), keys);
     assert_eq!(Column::from_i32(&keys).pages(), [by_hand]);
     assert_eq!(
         Column::from_i32_options(keys.iter().copied().map(Some)).pages(),
@@ -104,7 +104,7 @@ fn int64() {
         (16, &[5, 0, 0, 0, 0, 0, 0, 0]),
         (8191, &[0b101]),
     ]);
-    assert_eq!(by_hand.int64s(), [i64::MIN, 5]);
+    assert_eq!(by_hand.fixed::<i64>(), [i64::MIN, 5]);
     assert_eq!(
         values(DataType::Int64, vec![by_hand]),
         [Value::Int64(i64::MIN), Value::Null, Value::Int64(5)]
@@ -123,7 +123,7 @@ fn fp64() {
         (16, &[0, 0, 0, 0, 0, 0, 0, 0x80]),
         (8191, &[0b110]),
     ]);
-    assert_eq!(by_hand.fp64s(), [1.5, -0.0]);
+    assert_eq!(by_hand.fixed::<f64>(), [1.5, -0.0]);
     assert_eq!(
         values(DataType::Fp64, vec![by_hand]),
         [Value::Null, Value::Fp64(1.5), Value::Fp64(-0.0)]
@@ -180,7 +180,7 @@ fn a_long_string_over_two_pages_between_plain_ones() {
     );
     let written = Column::from_strings([Some("<"), Some(&long), None, Some(">")]);
     assert_eq!(written.pages(), pages);
-    assert_eq!(written.offsets().starts(), [0, 1, 2, 2, 4]);
+    assert_eq!(written.paged().offsets().starts(), [0, 1, 2, 2, 4]);
 }
 
 #[test]

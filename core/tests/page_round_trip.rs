@@ -29,7 +29,8 @@ fn check_fixed<T: Fixed>(rows: &[Option<T>], column: &Column, to_bits: impl Fn(T
     let read = bits(&mut column.pages().iter().flat_map(Page::fixed_rows::<T>));
     assert_eq!(read, bits(&mut rows.iter().copied()));
 
-    let offsets = column.offsets();
+    let paged = column.paged();
+    let offsets = paged.offsets();
     for row in (0..rows.len()).step_by(97) {
         let (page, slot) = offsets.locate(row as u32);
         let page = &column.pages()[page];

@@ -229,9 +229,9 @@ fn readers_of_pages_that_were_never_validated_stay_inside_the_page() {
     ] {
         let mut page = page(&[(4, &[0xff; 8188])]);
         page.set_header(rows, values);
-        assert!(page.int32s().len() <= 2047);
-        assert!(page.int64s().len() <= 1023);
-        assert!(page.fp64s().len() <= 1023);
+        assert!(page.fixed::<i32>().len() <= 2047);
+        assert!(page.fixed::<i64>().len() <= 1023);
+        assert!(page.fixed::<f64>().len() <= 1023);
         assert!(page.long_bytes().len() <= 8188);
         assert!(page.strings().iter().all(|string| string.len() <= 8188));
         let validity = page.validity();

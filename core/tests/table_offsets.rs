@@ -14,6 +14,10 @@ fn pages(rows: &[u16]) -> Vec<Page> {
     rows.iter().map(page).collect()
 }
 
+fn offsets_of(pages: &[Page]) -> PageOffsets {
+    PageOffsets::from_row_counts(pages.iter().map(Page::rows)).expect("few rows")
+}
+
 /// Every row in order, by walking over the pages.
 fn walk(offsets: &PageOffsets) -> Vec<(usize, usize)> {
     let starts = offsets.starts();
@@ -23,7 +27,7 @@ fn walk(offsets: &PageOffsets) -> Vec<(usize, usize)> {
 }
 
 fn check(pages: &[Page]) {
-    let offsets = PageOffsets::new(pages);
+    let offsets = offsets_of(pages);
     let all = walk(&offsets);
     assert_eq!(offsets.row_count() as usize, all.len());
     for (row, place) in all.iter().enumerate() {
@@ -53,7 +57,7 @@ proptest! {
 #[test]
 fn no_pages_and_no_rows() {
     for pages in [pages(&[]), pages(&[0]), pages(&[0, 0, 0xfffe])] {
-        let offsets = PageOffsets::new(&pages);
+        let offsets = offsets_of(&pages);
         assert_eq!(offsets.row_count(), 0);
         assert_eq!(offsets.starts().len(), pages.len() + 1);
     }
@@ -89,7 +93,8 @@ fn the_largest_row_ids() {
 #[test]
 fn a_column_of_several_pages() {
     let column = Column::from_i32(&(0..5000).collect::<Vec<_>>());
-    let offsets = column.offsets();
+    let paged = column.paged();
+    let offsets = paged.offsets();
     assert_eq!(offsets.starts(), [0, 1984, 3968, 5000]);
     assert_eq!(offsets.locate(1983), (0, 1983));
     assert_eq!(offsets.locate(1984), (1, 0));
@@ -99,5 +104,5 @@ fn a_column_of_several_pages() {
 #[test]
 #[should_panic(expected = "no row 2 of 2")]
 fn a_row_beyond_the_end() {
-    Column::from_i32(&[1, 2]).offsets().locate(2);
+    Column::from_i32(&[1, 2]).paged().offsets().locate(2);
 }

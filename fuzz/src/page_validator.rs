@@ -56,9 +56,9 @@ fn check(data_type: DataType, page: &Page) {
     assert_eq!(page.validity().count(), page.values());
     assert_eq!(page.has_nulls(), page.values() < page.rows());
     match data_type {
-        DataType::Int32 => assert_eq!(page.int32s().len(), page.values()),
-        DataType::Int64 => assert_eq!(page.int64s().len(), page.values()),
-        DataType::Fp64 => assert_eq!(page.fp64s().len(), page.values()),
+        DataType::Int32 => assert_eq!(page.fixed::<i32>().len(), page.values()),
+        DataType::Int64 => assert_eq!(page.fixed::<i64>().len(), page.values()),
+        DataType::Fp64 => assert_eq!(page.fixed::<f64>().len(), page.values()),
         DataType::Varchar => {
             let strings = page.strings();
             assert_eq!(strings.len(), page.values());
@@ -91,7 +91,8 @@ fuzz_target!(|input: &[u8]| {
         .iter()
         .for_each(|page| check(data_type, page));
 
-    let offsets = column.offsets();
+    let paged = column.paged();
+    let offsets = paged.offsets();
     assert_eq!(column.row_count(), u64::from(offsets.row_count()));
     for row in (0..offsets.row_count()).step_by(101) {
         let (page, slot) = offsets.locate(row);

@@ -108,9 +108,10 @@ pub trait DirectoryView: Copy {
 ///
 /// The slots have been cleared.
 #[allow(clippy::missing_safety_doc, reason = "it stands above, once for all")]
-pub trait DirectoryPart: Send {
-    /// Empties the slots.
-    fn clear(&mut self);
+pub trait DirectoryPart: Send + Sized {
+    /// The same slots, empty. By value, so that a loop that counts knows the part to be its own.
+    #[must_use]
+    fn clear(self) -> Self;
 
     /// Counts a tuple into `slot` and ORs its tag in.
     unsafe fn count(&mut self, slot: usize, tag: u16);

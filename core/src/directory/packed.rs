@@ -117,8 +117,9 @@ impl PackedPart<'_> {
 }
 
 impl DirectoryPart for PackedPart<'_> {
-    fn clear(&mut self) {
+    fn clear(self) -> Self {
         self.0.fill(MaybeUninit::new(0));
+        self
     }
 
     #[inline(always)]

@@ -139,9 +139,10 @@ impl SplitPart<'_> {
 }
 
 impl DirectoryPart for SplitPart<'_> {
-    fn clear(&mut self) {
+    fn clear(self) -> Self {
         self.ends.fill(MaybeUninit::new(0));
         self.tags.fill(MaybeUninit::new(0));
+        self
     }
 
     #[inline(always)]

@@ -8,8 +8,8 @@ fn built<D: DirectoryLayout>(slots_of_tuples: &[usize], part: usize) {
     let mut room = D::room(slots, &Memory::unlimited()).unwrap();
     let mut start = 0;
     let mut places = Vec::new();
-    for (index, mut entries) in D::parts(&mut room, part).into_iter().enumerate() {
-        entries.clear();
+    for (index, entries) in D::parts(&mut room, part).into_iter().enumerate() {
+        let mut entries = entries.clear();
         let mine = || {
             slots_of_tuples
                 .iter()

@@ -177,24 +177,6 @@ impl Page {
         self.values() < self.rows()
     }
 
-    /// The values of an INT32 page, n_v of them, in place.
-    #[inline]
-    pub fn int32s(&self) -> &[i32] {
-        self.fixed()
-    }
-
-    /// The values of an INT64 page, n_v of them, in place.
-    #[inline]
-    pub fn int64s(&self) -> &[i64] {
-        self.fixed()
-    }
-
-    /// The values of an FP64 page, n_v of them, in place.
-    #[inline]
-    pub fn fp64s(&self) -> &[f64] {
-        self.fixed()
-    }
-
     /// The characters that one page of a long string holds; the string goes on in the following
     /// [`PageKind::LongNext`] pages. Empty for a plain page.
     #[inline]

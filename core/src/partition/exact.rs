@@ -13,7 +13,7 @@ use bytemuck::Pod;
 
 use super::combine::Lines;
 use super::segments::Segments;
-use super::{Entry, Partitioning};
+use super::{Entry, Partitioning, Target};
 
 /// Entries ordered by partition and worker.
 pub(super) struct Partitioned<T> {
@@ -38,14 +38,13 @@ impl<T: Copy> Partitioned<T> {
 /// What is left of one worker's place in each partition.
 struct Places<'a, T>(Vec<&'a mut [MaybeUninit<T>]>);
 
-impl<T: Pod> Places<'_, T> {
+impl<T: Pod> Target<T> for Places<'_, T> {
     #[inline(always)]
     fn push(&mut self, part: usize, entry: T) {
         let place = self.0[part].split_off_first_mut();
         place.expect("the histograms add up").write(entry);
     }
 
-    /// Writes entries past the caches. Kept out of the loop over tuples, which then fits into registers.
     #[inline(never)]
     fn push_lines(&mut self, part: usize, entries: &[T]) {
         let place = self.0[part].split_off_mut(..entries.len());
@@ -94,36 +93,8 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry>(
         }
     }
     let states: Vec<_> = cursors().into_iter().zip(places).collect();
-    let done = context.team.run(states, |_, (mut cursor, mut places)| {
-        let mut hashed = HashedKeys::default();
-        let (prefix, prefix_bits) = (plan.prefix(), plan.prefix_bits);
-        let mut lines = plan
-            .write_combining
-            .then(|| Lines::new(plan.parts(), context.memory))
-            .transpose()?;
-        while let Some(block) = cursor.next_block() {
-            match &mut lines {
-                None => hashed.for_each::<H, K>(block, |hash, tuple| {
-                    let entry = E::new::<K>(hash, tuple, prefix_bits);
-                    places.push(prefix.part(hash), entry);
-                }),
-                Some(lines) => {
-                    let mut pusher = lines.pusher();
-                    hashed.for_each::<H, K>(block, |hash, tuple| {
-                        let part = prefix.part(hash);
-                        let entry = E::new::<K>(hash, tuple, prefix_bits);
-                        // SAFETY: a hash has one of the plan's partitions.
-                        unsafe { pusher.push(part, entry, |full| places.push_lines(part, full)) };
-                    });
-                }
-            }
-        }
-        if let Some(lines) = &lines {
-            for (part, rest) in lines.rest() {
-                rest.iter().for_each(|&entry| places.push(part, entry));
-            }
-            crate::streaming_store::fence();
-        }
+    let done = context.team.run(states, |_, (cursor, mut places)| {
+        plan.scatter::<K, H, E>(cursor, &mut places, context.memory)?;
         assert!(
             places.0.iter().all(|place| place.is_empty()),
             "a source yields the same keys each time"

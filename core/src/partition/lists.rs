@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ops::DerefMut;
 
 use crate::hash::KeyHash;
-use crate::input::{HashedKeys, KeySource};
+use crate::input::KeySource;
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory, Reservation};
@@ -16,7 +16,7 @@ use bytemuck::Pod;
 
 use super::combine::Lines;
 use super::segments::Segments;
-use super::{ChunkSize, Entry, Partitioning};
+use super::{ChunkSize, Entry, Partitioning, Target};
 
 /// The first block of a thread's arena, as in the contest engine; bumpalo doubles from there.
 const ARENA_BLOCK: usize = 4 << 20;
@@ -99,8 +99,7 @@ struct Writer<T, S: Chunks<T>> {
     error: Option<OutOfMemory>,
 }
 
-impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
-    /// Appends an entry.
+impl<T: Pod + Send + Sync, S: Chunks<T>> Target<T> for Writer<T, S> {
     #[inline(always)]
     fn push(&mut self, part: usize, entry: T) {
         let list = &mut self.lists[part];
@@ -111,15 +110,7 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
         list.used += 1;
     }
 
-    #[cold]
-    fn push_to_next(&mut self, part: usize, entry: T) {
-        if self.next(part) {
-            self.push(part, entry);
-        }
-    }
-
-    /// Appends lines of entries past the caches; chunks hold whole fillings of [`Lines`]. Kept out of the loop over
-    /// tuples, which then fits into registers.
+    /// Chunks hold whole fillings of [`Lines`].
     #[inline(never)]
     fn push_lines(&mut self, part: usize, line: &[T]) {
         if self.lists[part].used == self.lists[part].chunk.len() && !self.next(part) {
@@ -128,6 +119,19 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
         let list = &mut self.lists[part];
         crate::streaming_store::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
         list.used += line.len();
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
+    #[cold]
+    fn push_to_next(&mut self, part: usize, entry: T) {
+        if self.next(part) {
+            self.push(part, entry);
+        }
     }
 
     /// Begins the next chunk of a list; `false` once memory has run out.
@@ -177,7 +181,7 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
     let lines = |entries: usize| entries.max(1).next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
     let cursors = source.cursors(Division::counter(plan.workers));
     let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
-    let lists = context.team.run(states, |_, (mut cursor, chunks)| {
+    let lists = context.team.run(states, |_, (cursor, chunks)| {
         let mut writer = Writer {
             source: chunks,
             lists: (0..plan.parts())
@@ -195,37 +199,7 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
             memory: context.memory.clone(),
             error: None,
         };
-        let mut hashed = HashedKeys::default();
-        let (prefix, prefix_bits) = (plan.prefix(), plan.prefix_bits);
-        let mut lines = plan
-            .write_combining
-            .then(|| Lines::new(plan.parts(), context.memory))
-            .transpose()?;
-        while let Some(block) = cursor.next_block() {
-            if let Some(error) = writer.error {
-                return Err(error);
-            }
-            match &mut lines {
-                None => hashed.for_each::<H, K>(block, |hash, tuple| {
-                    writer.push(prefix.part(hash), E::new::<K>(hash, tuple, prefix_bits));
-                }),
-                Some(lines) => {
-                    let mut pusher = lines.pusher();
-                    hashed.for_each::<H, K>(block, |hash, tuple| {
-                        let part = prefix.part(hash);
-                        let entry = E::new::<K>(hash, tuple, prefix_bits);
-                        // SAFETY: a hash has one of the plan's partitions.
-                        unsafe { pusher.push(part, entry, |full| writer.push_lines(part, full)) };
-                    });
-                }
-            }
-        }
-        if let Some(lines) = &lines {
-            for (part, rest) in lines.rest() {
-                rest.iter().for_each(|&entry| writer.push(part, entry));
-            }
-            crate::streaming_store::fence();
-        }
+        plan.scatter::<K, H, E>(cursor, &mut writer, context.memory)?;
         match writer.error {
             Some(error) => Err(error),
             None => Ok(Lists {

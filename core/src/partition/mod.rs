@@ -13,9 +13,11 @@ pub use entry::{Entry, Plain, Tagged, TaggedTuple};
 pub use segments::Segments;
 
 use crate::hash::KeyHash;
-use crate::input::KeySource;
+use crate::input::{HashedKeys, KeyCursor, KeySource};
 use crate::join::{Context, JoinError};
 use crate::key::Key;
+use crate::memory::{Memory, OutOfMemory};
+use combine::Lines;
 
 /// How entries are collected by partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +58,20 @@ impl Prefix {
     }
 }
 
+/// Where one worker's entries go.
+trait Target<T> {
+    /// Takes an entry of a partition.
+    fn push(&mut self, part: usize, entry: T);
+
+    /// Takes entries that fill [`Lines`], past the caches. Kept out of the loop over tuples, which then fits into registers.
+    fn push_lines(&mut self, part: usize, entries: &[T]);
+
+    /// Whether memory has run out, so that what is pushed is dropped.
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+}
+
 /// What to partition into, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Partitioning {
@@ -87,6 +103,46 @@ impl Partitioning {
         Prefix {
             shift: 63 - self.part_bits,
         }
+    }
+
+    /// Pushes the entries of all keys of a cursor onto their partitions, in lines if that is how.
+    fn scatter<K: Key, H: KeyHash, E: Entry>(
+        &self,
+        mut cursor: Box<dyn KeyCursor<K> + '_>,
+        target: &mut impl Target<E::Of<K>>,
+        memory: &Memory,
+    ) -> Result<(), OutOfMemory> {
+        let mut hashed = HashedKeys::default();
+        let (prefix, prefix_bits) = (self.prefix(), self.prefix_bits);
+        let mut lines = match self.write_combining {
+            true => Some(Lines::new(self.parts(), memory)?),
+            false => None,
+        };
+        while !target.is_exhausted()
+            && let Some(block) = cursor.next_block()
+        {
+            match &mut lines {
+                None => hashed.for_each::<H, K>(block, |hash, tuple| {
+                    target.push(prefix.part(hash), E::new::<K>(hash, tuple, prefix_bits));
+                }),
+                Some(lines) => {
+                    let mut pusher = lines.pusher();
+                    hashed.for_each::<H, K>(block, |hash, tuple| {
+                        let part = prefix.part(hash);
+                        let entry = E::new::<K>(hash, tuple, prefix_bits);
+                        // SAFETY: a hash has one of the partitions.
+                        unsafe { pusher.push(part, entry, |full| target.push_lines(part, full)) };
+                    });
+                }
+            }
+        }
+        if let Some(lines) = &lines {
+            for (part, rest) in lines.rest() {
+                rest.iter().for_each(|&entry| target.push(part, entry));
+            }
+            crate::streaming_store::fence();
+        }
+        Ok(())
     }
 
     /// Partitions the keys of `source` and calls `with` with the partitions, whose memory is given back afterwards.

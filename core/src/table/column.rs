@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::{PageOffsets, PagedColumn, Value, Values};
+use super::{PagedColumn, Value, Values};
 use crate::page::{
     DataType, Fixed, FixedWriter, Page, PageError, VarcharWriter, full_page, rows_per_full_page,
     validate,
@@ -161,11 +161,6 @@ impl Column {
         self.pages().iter().any(Page::has_nulls)
     }
 
-    /// The lookup from rows to pages.
-    pub fn offsets(&self) -> PageOffsets {
-        PageOffsets::new(self.pages())
-    }
-
     /// The pages, with the lookup from rows to them.
     ///
     /// # Panics
@@ -180,12 +175,12 @@ impl Column {
     }
 
     /// One row. This walks over the page headers; with many rows to read at random, keep the
-    /// [`Column::offsets`] and use [`Column::value_at`].
+    /// [`Column::paged`] and use [`Column::value_at`].
     ///
     /// # Panics
     /// If there is no such row.
     pub fn value(&self, row: u32) -> Value<'_> {
-        let (page, slot) = self.offsets().locate(row);
+        let (page, slot) = self.paged().offsets().locate(row);
         self.value_at(page, slot)
     }
 

@@ -1,7 +1,5 @@
 //! From rows to pages.
 
-use crate::page::Page;
-
 /// The prefix sum of page row counts (R1.1): page p holds the rows `starts[p]..starts[p + 1]`.
 ///
 /// Pages without rows, such as the following pages of a long string, are never the answer of a lookup.
@@ -23,15 +21,6 @@ enum Lookup {
 }
 
 impl PageOffsets {
-    /// The offsets of these pages.
-    ///
-    /// # Panics
-    /// If they hold more than `u32::MAX` rows, which no table does.
-    pub fn new(pages: &[Page]) -> PageOffsets {
-        let offsets = PageOffsets::from_row_counts(pages.iter().map(Page::rows));
-        offsets.expect("a table holds at most u32::MAX rows")
-    }
-
     /// The offsets of pages with these numbers of rows, `None` if these are more than `u32::MAX` in all.
     pub fn from_row_counts(counts: impl ExactSizeIterator<Item = usize>) -> Option<PageOffsets> {
         let mut starts = Vec::with_capacity(counts.len() + 1);

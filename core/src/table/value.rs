@@ -37,9 +37,9 @@ impl<'a> Value<'a> {
     /// Value `value` of a plain page.
     fn of_page(data_type: DataType, page: &'a Page, value: usize) -> Value<'a> {
         match data_type {
-            DataType::Int32 => Value::Int32(page.int32s()[value]),
-            DataType::Int64 => Value::Int64(page.int64s()[value]),
-            DataType::Fp64 => Value::Fp64(page.fp64s()[value]),
+            DataType::Int32 => Value::Int32(page.fixed::<i32>()[value]),
+            DataType::Int64 => Value::Int64(page.fixed::<i64>()[value]),
+            DataType::Fp64 => Value::Fp64(page.fixed::<f64>()[value]),
             DataType::Varchar => Value::Varchar(Cow::Borrowed(page.strings().get(value))),
         }
     }

@@ -120,9 +120,11 @@ pub struct BlankSlots<'a, S: Scheme + 'a>(SlotPart<'a, S>);
 
 impl<'a, S: Scheme> BlankSlots<'a, S> {
     /// The slots, empty.
-    pub fn clear(mut self) -> SlotPart<'a, S> {
-        self.0.entries.clear();
-        self.0
+    pub fn clear(self) -> SlotPart<'a, S> {
+        SlotPart {
+            entries: self.0.entries.clear(),
+            ..self.0
+        }
     }
 
     /// The slots as they were left.

@@ -14,8 +14,8 @@ fn room<D: DirectoryLayout>(slots: usize) -> D::Room {
 
 /// Counts every hash and leaves the slots at their ENDs.
 fn fill<D: DirectoryLayout>(room: &mut D::Room, hashes: &[u64], bits: u32) {
-    for mut part in D::parts(room, 1 << bits) {
-        part.clear();
+    for part in D::parts(room, 1 << bits) {
+        let mut part = part.clear();
         // SAFETY: the slots have just been cleared.
         unsafe {
             for &hash in hashes {
