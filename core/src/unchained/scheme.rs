@@ -25,5 +25,5 @@ impl<H: KeyHash, T: TagScheme, D: DirectoryLayout> Scheme for SchemeOf<H, T, D> 
     type Directory = D;
 }
 
-/// What measurements chose; `docs/findings.md` says why.
+/// What measurements chose; `docs/findings/` says why.
 pub type DefaultScheme = SchemeOf<Fibonacci, MaskTable, Split>;
