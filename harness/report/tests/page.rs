@@ -29,22 +29,29 @@ fn drawing_twice_gives_the_same_bytes() {
     let second = files(dir.path());
     assert!(first == second, "the second drawing differs");
     let names: Vec<&str> = first.keys().map(String::as_str).collect();
-    let expected = [
-        "ablation.svg",
-        "builds.svg",
+    let charts = [
+        "ablation",
+        "builds",
+        "ingest",
+        "memory",
+        "overview",
+        "phases",
+        "scaling",
+        "tags",
+        "throughput",
+        "times",
+        "zero-copy",
+    ];
+    let of_charts = charts.map(|chart| [format!("{chart}.csv"), format!("{chart}.svg")]);
+    let others = [
         "environment.json",
         "index.html",
-        "ingest.svg",
-        "memory.svg",
-        "phases.svg",
         "samples.jsonl",
-        "scaling.svg",
         "summary.json",
-        "tags.svg",
-        "throughput.svg",
-        "times.svg",
-        "zero-copy.svg",
     ];
+    let mut expected = of_charts.concat();
+    expected.extend(others.map(str::to_owned));
+    expected.sort();
     assert_eq!(names, expected);
 }
 

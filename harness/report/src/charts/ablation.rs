@@ -1,6 +1,7 @@
 //! The effect of every setting: a tornado.
 
 use super::canvas::{Canvas, PALE};
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Kind, Mark, Row, RowPanel, grid};
 use super::style::{FASTER, Marker, SLOWER, Style};
@@ -39,11 +40,13 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         threads_text(threads)
     );
     let y = header(&mut canvas, TITLE, &explanation);
-    let y = grid(&mut canvas, y, 1, &[panel]);
+    let panels = [panel];
+    let y = grid(&mut canvas, y, 1, &panels);
     Ok(Chart {
         name: "ablation",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(&effects, floor),
         reading: "A bar to the right says that changing this one setting makes the join slower, \
                   so the default is worth having; a bar to the left says the default should \

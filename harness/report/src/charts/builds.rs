@@ -1,6 +1,7 @@
 //! Serial against partitioned build: the build alone.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header, legend, legend_width};
 use super::lines::{self, LinePanel, Series};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
@@ -44,14 +45,22 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
                        within rounds. Below 1 the partitioned build is faster; the shaded band is \
                        the noise floor.";
     let mut y = header(&mut canvas, TITLE, explanation);
+    let mut csv = String::new();
     if ladder {
-        y = by_rows(data, &pairs, threads, &mut canvas, y);
+        let lines = by_rows(data, &pairs, threads, &mut canvas, &mut y);
+        csv = csv::of_lines(&lines);
     }
     let y = grid(&mut canvas, y, panels.len().max(1), &panels);
+    if !panels.is_empty() {
+        // Two tables, with an empty line between them.
+        let gap = if csv.is_empty() { "" } else { "\r\n" };
+        csv = format!("{csv}{gap}{}", csv::of_rows(&panels));
+    }
     Ok(Chart {
         name: "builds",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv,
         finding: finding(data, &pairs, threads),
         reading: "Down is faster at the top left; at the other panels, points left of or below 1 \
                   say that partitioning pays. Compare a pair with its own partner only: each \
@@ -124,7 +133,13 @@ fn times_by_rows(data: &Data<'_>, variant: &str, threads: u32) -> Vec<(f64, Inte
     rungs.iter().filter_map(point).collect()
 }
 
-fn by_rows(data: &Data<'_>, pairs: &[Pair<'_>], threads: u32, canvas: &mut Canvas, y: f64) -> f64 {
+fn by_rows(
+    data: &Data<'_>,
+    pairs: &[Pair<'_>],
+    threads: u32,
+    canvas: &mut Canvas,
+    y: &mut f64,
+) -> [LinePanel; 2] {
     let variants = || pairs.iter().flat_map(|p| [p.serial, p.partitioned]);
     let names = || variants().map(|v| v.name.as_str());
     let ratio_names: Vec<String> = pairs
@@ -135,6 +150,7 @@ fn by_rows(data: &Data<'_>, pairs: &[Pair<'_>], threads: u32, canvas: &mut Canva
     let gap = 16.0;
     let width = (WIDTH - 2.0 * MARGIN - legend_room - gap) / 2.0 - gap;
     let series = |name: &str, points| Series {
+        name: name.to_owned(),
         style: data.styles.of(name),
         background: false,
         points,
@@ -172,13 +188,14 @@ fn by_rows(data: &Data<'_>, pairs: &[Pair<'_>], threads: u32, canvas: &mut Canva
     ];
     for (column, panel) in panels.iter().enumerate() {
         let x = MARGIN + column as f64 * (width + gap);
-        panel.draw(canvas, (x, y), width, PLOT);
+        panel.draw(canvas, (x, *y), width, PLOT);
     }
     let entries: Vec<_> = variants()
         .map(|v| (data.styles.of(&v.name), v.name.as_str()))
         .collect();
-    legend(canvas, WIDTH - MARGIN - legend_room, y + 30.0, &entries);
-    y + lines::height(PLOT) + 10.0
+    legend(canvas, WIDTH - MARGIN - legend_room, *y + 30.0, &entries);
+    *y += lines::height(PLOT) + 10.0;
+    panels
 }
 
 fn by_workload(data: &Data<'_>, pairs: &[Pair<'_>], threads: u32) -> Option<RowPanel> {

@@ -1,6 +1,7 @@
 //! Placements of the aligned ingest against plain copying.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::style::{MUTED, Marker, Style};
@@ -45,6 +46,7 @@ pub(crate) fn draw(all: &[IngestSummary]) -> Result<Chart, LeftOut> {
         name: "ingest",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(all),
         reading: "Longer is better. `aligned` knows its place before its bytes and writes rows into it as they come; the \
                   other two gather a flush first and so copy twice. `fixed` rows have 17 fields of one width each, `lineorder` \

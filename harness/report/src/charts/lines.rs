@@ -10,6 +10,8 @@ use crate::stats::Interval;
 /// One line.
 #[derive(Debug, Clone)]
 pub struct Series {
+    /// What it shows.
+    pub name: String,
     /// How it looks.
     pub style: Style,
     /// Whether it stands in pale grey behind the others.

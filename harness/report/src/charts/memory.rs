@@ -1,6 +1,7 @@
 //! Memory by variant.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Kind, Mark, Row, RowPanel, grid};
 use super::{Chart, Data, LeftOut, scale, threads_text};
@@ -46,6 +47,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "memory",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(&measured),
         reading: "Shorter is better. The distance from the dot to the end of a bar is memory that \
                   only the building needs: partitions, chunk lists, copies of the keys.",

@@ -7,6 +7,7 @@ use crate::stats::Interval;
 use crate::summary::{Cell, Cells, Summary};
 
 pub mod canvas;
+pub mod csv;
 pub mod curves;
 pub mod frame;
 pub mod lines;
@@ -21,6 +22,7 @@ mod ablation;
 mod builds;
 pub(crate) mod ingest;
 mod memory;
+mod overview;
 mod phases;
 mod scaling;
 mod tags;
@@ -37,6 +39,8 @@ pub struct Chart {
     pub title: String,
     /// The document.
     pub svg: String,
+    /// The data, as CSV.
+    pub csv: String,
     /// What it says, in a sentence made from the data.
     pub finding: String,
     /// How to read it.
@@ -69,6 +73,7 @@ pub(crate) fn draw_all(
 ) -> Vec<Result<Chart, LeftOut>> {
     let data = Data::new(run, summary, cells);
     [
+        overview::draw,
         times::draw,
         throughput::draw,
         builds::draw,

@@ -1,6 +1,7 @@
 //! Time by phase.
 
 use super::canvas::{Anchor, Canvas, Colour, GREY, GRID, INK, SMALL};
+use super::csv::Csv;
 use super::frame::{self, LINE, MARGIN, WIDTH, X_AXIS, header, keys};
 use super::scale::{self, Axis};
 use super::style::{MUTED, REST};
@@ -19,8 +20,13 @@ const CUT: f64 = 3.0;
 struct Phases<'a>(Vec<&'a str>);
 
 impl Phases<'_> {
+    /// A phase beyond the colours is drawn as the one before, darker.
     fn colour(&self, at: usize) -> Colour {
-        MUTED[at % MUTED.len()]
+        let (r, g, b) = MUTED[at % MUTED.len()];
+        match at / MUTED.len() {
+            0 => (r, g, b),
+            _ => (r / 2, g / 2, b / 2),
+        }
     }
 }
 
@@ -66,6 +72,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "phases",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: table(&bars),
         finding: finding(&bars),
         reading: "Each bar is one variant; its parts stand in the order of execution. Look for \
                   the part that differs between two bars of about the same length, and for the \
@@ -89,6 +96,25 @@ fn chosen<'a>(data: &Data<'a>) -> Vec<&'a WorkloadRecord> {
     ];
     let picked = |w: &&&WorkloadRecord| picks.iter().flatten().any(|p| p.name == w.name);
     all.iter().filter(picked).copied().collect()
+}
+
+/// A row per phase of a bar.
+fn table(bars: &[(&WorkloadRecord, Vec<&CellSummary>)]) -> String {
+    let mut table = Csv::new(&["workload", "variant", "phase", "seconds"]);
+    for (workload, bars) in bars {
+        for (bar, phase) in bars
+            .iter()
+            .flat_map(|bar| bar.phases.iter().map(move |p| (bar, p)))
+        {
+            table.row([
+                workload.name.clone(),
+                bar.variant.clone(),
+                phase.name.clone(),
+                phase.median_seconds.to_string(),
+            ]);
+        }
+    }
+    table.finish()
 }
 
 fn bars<'a>(data: &Data<'a>, workload: &str, threads: u32) -> Vec<&'a CellSummary> {

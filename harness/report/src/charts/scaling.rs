@@ -1,6 +1,7 @@
 //! What more threads bring.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::{Chart, Data, LeftOut, scale};
@@ -36,7 +37,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         note: scale::times(mean.median),
     });
     let ideal = f64::from(many) / f64::from(few);
-    let panel = RowPanel {
+    let panels = [RowPanel {
         title: String::new(),
         rows: rows.collect(),
         kind: Kind::Points,
@@ -54,18 +55,19 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             },
         ],
         band: super::noise_band(data.floor()),
-    };
+    }];
     let mut canvas = Canvas::default();
     let explanation = format!(
         "Speed-up of {many} threads over {few}, paired within rounds, geometric mean over the \
          workloads with its 95 % interval. Dots: single workloads. Shaded: the noise floor."
     );
     let y = header(&mut canvas, TITLE, &explanation);
-    let y = grid(&mut canvas, y, 1, &[panel]);
+    let y = grid(&mut canvas, y, 1, &panels);
     Ok(Chart {
         name: "scaling",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(&speed_ups, few, many),
         reading: "Right is better; the dashed line at the right is what as many threads could \
                   bring at most. A variant far left of it is bound by memory, by a serial phase, \

@@ -1,6 +1,7 @@
 //! False positives by tag scheme.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Kind, Mark, Row, RowPanel, grid};
 use super::style::{MUTED, Marker, Style};
@@ -48,6 +49,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "tags",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(tags),
         reading: "Shorter is better: each key that is let through costs a read of the tuples for \
                   nothing. More slots a tuple leave fewer tuples, and so fewer tag bits, in a slot.",

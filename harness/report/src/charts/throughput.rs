@@ -1,6 +1,7 @@
 //! Throughput by build size, from the ladder.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header, legend, legend_width};
 use super::lines::{self, LinePanel, Series};
 use super::{Chart, Data, LeftOut, scale, threads_text};
@@ -11,7 +12,6 @@ const TITLE: &str = "Throughput by build size";
 const PLOT: f64 = 300.0;
 
 pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
-    let threads = ends(data.threads());
     let names = measured(data);
     if names.is_empty() {
         return Err(LeftOut {
@@ -19,6 +19,12 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             reason: "the ladder was not measured at two build sizes or more".into(),
         });
     }
+    // Counts that the ladder was not measured at would be empty panels.
+    let has_lines = |threads: &u32| {
+        let mut lines = names.iter().map(|name| series(data, name, *threads));
+        lines.any(|line| line.points.len() > 1)
+    };
+    let threads = ends(data.threads().into_iter().filter(has_lines).collect());
     let families = families(data, &names);
     let legend_x = WIDTH - MARGIN - legend_width(names.iter().copied());
     let gap = 16.0;
@@ -39,6 +45,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         .collect();
     let limits: Vec<_> = threads.iter().map(|&t| limit(data, t)).collect();
     let y_range = range(&all, &limits);
+    let mut panels = Vec::new();
     for (family, members) in &families {
         for (column, &threads) in threads.iter().enumerate() {
             let all = &all[column];
@@ -58,6 +65,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             };
             let x = MARGIN + column as f64 * (width + gap);
             panel.draw(&mut canvas, (x, y), width, PLOT);
+            panels.push(panel);
         }
         let entries: Vec<_> = members.iter().map(|m| (data.styles.of(m), *m)).collect();
         legend(&mut canvas, legend_x, y + 30.0, &entries);
@@ -67,6 +75,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "throughput",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_lines(&panels),
         finding: finding(data, &names),
         reading: "Up is faster. A line that falls at a dotted line pays for leaving that cache; \
                   a line that stays level does not care how large the table is. Small builds \
@@ -152,6 +161,7 @@ fn series(data: &Data<'_>, variant: &str, threads: u32) -> Series {
         ))
     });
     Series {
+        name: variant.to_owned(),
         style: data.styles.of(variant),
         background: false,
         points: points.collect(),

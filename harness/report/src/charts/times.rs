@@ -1,6 +1,7 @@
 //! Total time by workload and variant.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::{Chart, Data, LeftOut, scale, threads_text};
@@ -35,6 +36,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "times",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(data, threads),
         reading: "Left is faster. Two variants differ only if their intervals do not overlap by \
                   much and the gap exceeds the noise floor. The distance to the dashed line is \
@@ -126,13 +128,18 @@ fn finding(data: &Data<'_>, threads: u32) -> String {
         .iter()
         .map(|(name, count)| format!("{name} on {count}"))
         .collect();
-    let clear = if clear.is_empty() {
-        "no variant is".to_owned()
-    } else {
-        format!("clearly fastest: {}", clear.join(", "))
+    let lead = match (workloads, clear.is_empty()) {
+        (0, _) => return format!("One variant was measured.{}", against_peers(data, threads)),
+        (_, true) => "no variant leads beyond the noise".to_owned(),
+        (_, false) => format!("the clear leaders are {}", clear.join(", ")),
+    };
+    let s = if workloads == 1 { "" } else { "s" };
+    let ties = match (ties, clear.is_empty()) {
+        (0, _) | (_, true) => String::new(),
+        (ties, false) => format!("; on {ties} the two fastest are within noise"),
     };
     format!(
-        "Of {workloads} workloads at {}, {clear}; on {ties} the two fastest are within noise.{}",
+        "Of {workloads} workload{s} at {}, {lead}{ties}.{}",
         threads_text(threads),
         against_peers(data, threads)
     )

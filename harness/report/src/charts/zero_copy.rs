@@ -1,6 +1,7 @@
 //! Zero-copy against materialised.
 
 use super::canvas::Canvas;
+use super::csv;
 use super::frame::{LINE, MARGIN, WIDTH, header, legend};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::{Chart, Data, LeftOut, noise_band, scale, threads_text};
@@ -54,7 +55,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             reason: "no build was measured with both a zero-copy and a materialised probe".into(),
         });
     }
-    let panel = RowPanel {
+    let panels = [RowPanel {
         title: String::new(),
         rows,
         kind: Kind::Points,
@@ -66,7 +67,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             label: String::new(),
         }],
         band: noise_band(data.floor()),
-    };
+    }];
     let mut canvas = Canvas::default();
     let explanation = format!(
         "{}, the same build with both ways of reading keys, paired within rounds, median with its \
@@ -80,11 +81,12 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         .collect();
     legend(&mut canvas, MARGIN, y, &entries);
     let y = y + entries.len() as f64 * LINE + 8.0;
-    let y = grid(&mut canvas, y, 1, &[panel]);
+    let y = grid(&mut canvas, y, 1, &panels);
     Ok(Chart {
         name: "zero-copy",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(&verdicts, threads),
         reading: "A point right of the shaded band says that copying the keys first costs more \
                   than looking them up in their pages; a point left of it says that the copy pays \

@@ -78,12 +78,13 @@ fn figures(charts: &[Result<Chart, LeftOut>]) -> String {
     let figures = charts.iter().map(|chart| match chart {
         Ok(chart) => format!(
             "<figure id=\"{}\" aria-label=\"{}\">\n{}<figcaption><b>{}</b> {} \
-             <a href=\"{}.svg\">SVG</a></figcaption></figure>\n",
+             <a href=\"{}.svg\">SVG</a>, <a href=\"{}.csv\">data</a></figcaption></figure>\n",
             chart.name,
             escape(&chart.title),
             chart.svg,
             escape(&chart.finding),
             escape(chart.reading),
+            chart.name,
             chart.name,
         ),
         Err(LeftOut { title, reason }) => format!(
@@ -237,15 +238,40 @@ impl Page {
 
     fn again(&mut self, run: &Run) {
         let words: Vec<String> = run.run.command.iter().map(|w| shell_word(w)).collect();
-        let commit = &run.run.environment.commit;
+        let environment = &run.run.environment;
+        let changed = match environment.dirty {
+            true => {
+                "<p>The tree had changes beside that revision, so what was measured cannot be had again exactly.</p>\n"
+            }
+            false => "",
+        };
         self.section("How to run it again");
         self.push(&format!(
-            "<pre>git checkout {}\ncargo run -p harness -- {}</pre>\n\
+            "<pre>git checkout {}\ncargo run -p harness -- {}</pre>\n{changed}\
              <p>The pages and charts of this run are drawn again from its samples alone with:</p>\n\
              <pre>cargo run -p harness -- report {}</pre>\n",
-            escape(&shell_word(commit)),
+            escape(&shell_word(&environment.commit)),
             escape(&words.join(" ")),
-            escape(&shell_word(&format!("reports/{}", run.run.id))),
+            escape(&shell_word(&folder(run))),
         ));
     }
+}
+
+/// Where the run was put, as the command line says.
+fn folder(run: &Run) -> String {
+    let mut words = run.run.command.iter();
+    while let Some(word) = words.next() {
+        for option in ["--out", "--resume"] {
+            let named = word
+                .strip_prefix(option)
+                .and_then(|rest| rest.strip_prefix('='));
+            if let Some(folder) = named.map(str::to_owned).or_else(|| {
+                let next = || words.clone().next().cloned();
+                (word == option).then(next).flatten()
+            }) {
+                return folder;
+            }
+        }
+    }
+    format!("reports/{}", run.run.id)
 }

@@ -51,8 +51,9 @@ pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
     let drawn = Drawn::new(&run);
     write(dir, SUMMARY_FILE, &json(&drawn.summary))?;
     write(dir, ENVIRONMENT_FILE, &json(&environment(&run.run)))?;
-    for Chart { name, svg, .. } in drawn.charts() {
+    for Chart { name, svg, csv, .. } in drawn.charts() {
         write(dir, &format!("{name}.svg"), svg)?;
+        write(dir, &format!("{name}.csv"), csv)?;
     }
     // The page comes last: where it is, the rest is.
     write(dir, PAGE_FILE, &document::page(&run, &drawn))

@@ -83,6 +83,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "plan-against",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, bottom + X_AXIS + MARGIN),
+        csv: data.csv(),
         finding: finding(data, &others),
         reading: "Above the line ×1 the first executor is the faster one. Points that follow a line differ by a factor, \
                   points that lie level have a cost that does not depend on the plan.",

@@ -1,5 +1,6 @@
 //! Charts of whole plans. Each is a function of what was measured alone.
 
+use super::csv::Csv;
 use super::style::Styles;
 use super::{Chart, LeftOut};
 use crate::plans::{Arm, Kind, PlanRun};
@@ -43,6 +44,28 @@ impl<'a> Data<'a> {
                 .and_then(|arm| arm.summary.over_first)
                 .map_or(0.0, |over| stats::floor(over.geometric_mean)),
         }
+    }
+
+    /// Every plan with every engine.
+    fn csv(&self) -> String {
+        let mut table = Csv::new(&["plan", "engine", "rows", "cold", "value", "low", "high"]);
+        for arm in &self.engines {
+            for one in arm.bundles.iter().flatten() {
+                let times = [
+                    one.cold_seconds,
+                    one.seconds.median,
+                    one.seconds.low,
+                    one.seconds.high,
+                ];
+                let names = [one.bundle.clone(), arm.name.clone(), one.rows.to_string()];
+                table.row(
+                    names
+                        .into_iter()
+                        .chain(times.map(|seconds| seconds.to_string())),
+                );
+            }
+        }
+        table.finish()
     }
 
     /// What the others are compared with.

@@ -3,6 +3,7 @@
 use super::Data;
 use crate::charts::ablation::{Effect, panel};
 use crate::charts::canvas::Canvas;
+use crate::charts::csv;
 use crate::charts::frame::{MARGIN, WIDTH, header};
 use crate::charts::rows::grid;
 use crate::charts::{Chart, LeftOut, ratio_text, scale, threads_text};
@@ -41,11 +42,13 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     );
     let y = header(&mut canvas, TITLE, &explanation);
     let panel = panel(&effects, data.floor, "time without it : time with all");
-    let y = grid(&mut canvas, y, 1, &[panel]);
+    let panels = [panel];
+    let y = grid(&mut canvas, y, 1, &panels);
     Ok(Chart {
         name: "plan-techniques",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(&effects, data.floor),
         reading: "A bar to the right says what the technique buys on a plan in the middle; a dot far to the right is a \
                   plan that needs it, whatever the bar says.",

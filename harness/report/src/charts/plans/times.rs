@@ -94,6 +94,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "plan-times",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, bottom + X_AXIS + MARGIN),
+        csv: data.csv(),
         finding: finding(data),
         reading: "Left is faster. A line joins what was measured of one plan; one unit of distance is the same ratio \
                   everywhere.",

@@ -2,6 +2,7 @@
 
 use super::Data;
 use crate::charts::canvas::Canvas;
+use crate::charts::csv;
 use crate::charts::frame::{MARGIN, WIDTH, header};
 use crate::charts::rows::{Kind, Mark, Row, RowPanel, grid};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
@@ -77,6 +78,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         name: "plan-totals",
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: csv::of_rows(&panels),
         finding: finding(data),
         reading: "The total is decided by a few plans with many rows; the geometric mean gives every plan the same weight.",
     })
