@@ -76,7 +76,7 @@ fn the_page_stands_alone() {
         assert!(page.contains(inside), "{inside}");
     }
     assert!(!page.contains("interrupted"));
-    assert_eq!(page.matches("<figure").count(), 10);
+    assert_eq!(page.matches("<figure").count(), 11);
 }
 
 #[test]
