@@ -5,12 +5,18 @@ use std::path::Path;
 use super::Ending;
 use crate::console::tell;
 use crate::experiment::session::Finished;
+use report::charts::{scale, threads_text};
 use report::record::{VariantRecord, read_run};
-use report::summary::{CellFailure, Cells};
+use report::summary::{CellFailure, Cells, SUMMARY_FILE, Summary};
 
 impl Finished {
-    /// Names the page, and says whether the run went on to its end and everything answered rightly.
+    /// Says who was fastest, names the page, and says whether the run went on to its end and everything answered rightly.
     pub(super) fn conclude(&self) -> Result<(), Ending> {
+        let text = std::fs::read(self.folder.join(SUMMARY_FILE)).map_err(Ending::usage)?;
+        let summary: Summary = serde_json::from_slice(&text).map_err(Ending::usage)?;
+        for line in fastest(&summary) {
+            say!("{line}");
+        }
         self.say_page()?;
         self.failures()
     }
@@ -32,6 +38,41 @@ impl Finished {
     pub(super) fn failures(&self) -> Result<(), Ending> {
         failures(&self.folder, &self.page)
     }
+}
+
+/// A line per workload at the most threads: the fastest variant and its time, and the fastest peer against it.
+fn fastest(summary: &Summary) -> Vec<String> {
+    let plain = || {
+        summary
+            .results
+            .iter()
+            .filter(|cell| cell.toggles.is_empty())
+    };
+    let Some(most) = plain().map(|cell| cell.threads).max() else {
+        return Vec::new();
+    };
+    let mut workloads: Vec<&str> = plain().map(|cell| &*cell.workload).collect();
+    workloads.dedup();
+    let lines = workloads.into_iter().filter_map(|workload| {
+        let cells = plain().filter(|cell| (&*cell.workload, cell.threads) == (workload, most));
+        let best = cells.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))?;
+        let mut against = summary.against_peers.iter();
+        let against = against.find(|a| (&*a.workload, a.threads) == (workload, most));
+        let peer = against.map_or_else(String::new, |against| {
+            format!(
+                "  {} takes {}",
+                against.peer,
+                scale::times(against.ratio.median)
+            )
+        });
+        Some(format!(
+            "{workload:<24} {:<26} {:>9}{peer}",
+            best.variant,
+            scale::seconds(best.seconds.median)
+        ))
+    });
+    let head = format!("fastest with {}:", threads_text(most));
+    std::iter::once(head).chain(lines).collect()
 }
 
 /// How a whole run ends: whether every variant answered, and rightly. The records say so, be they of this session or one

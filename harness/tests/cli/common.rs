@@ -20,7 +20,10 @@ keys = "uniform"
 /// The harness, working in `folder`; a sweep without the machine's limits, which take longer than all of its joins.
 pub fn harness(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = with_limits(folder, arguments);
-    if arguments.contains(&"--sweep") || arguments.contains(&"--ablate") {
+    if arguments
+        .first()
+        .is_some_and(|first| first.starts_with("--sweep") || *first == "--ablate")
+    {
         command.arg("--no-limits");
     }
     command

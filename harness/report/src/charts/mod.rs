@@ -154,7 +154,7 @@ impl<'a> Data<'a> {
 }
 
 /// `1 thread`, `2 threads`.
-pub(crate) fn threads_text(threads: u32) -> String {
+pub fn threads_text(threads: u32) -> String {
     let s = if threads == 1 { "" } else { "s" };
     format!("{threads} thread{s}")
 }
