@@ -109,7 +109,7 @@ pub trait DirectoryView: Copy {
 /// The slots have been cleared.
 #[allow(clippy::missing_safety_doc, reason = "it stands above, once for all")]
 pub trait DirectoryPart: Send + Sized {
-    /// The same slots, empty. By value, so that a loop that counts knows the part to be its own.
+    /// The same slots, empty.
     #[must_use]
     fn clear(self) -> Self;
 

@@ -124,8 +124,9 @@ impl DirectoryPart for PackedPart<'_> {
 
     #[inline(always)]
     unsafe fn count(&mut self, slot: usize, tag: u16) {
+        // One value: a slice of all made first would be loaded from memory again for every tuple.
         // SAFETY: the caller promises cleared slots.
-        let entry = unsafe { &mut self.entries()[slot] };
+        let entry = unsafe { self.0[slot].assume_init_mut() };
         *entry = (*entry + (1 << TAG_BITS)) | u64::from(tag);
     }
 
@@ -152,7 +153,7 @@ impl DirectoryPart for PackedPart<'_> {
     #[inline(always)]
     unsafe fn advance(&mut self, slot: usize) -> usize {
         // SAFETY: the caller promises cleared slots.
-        let entry = unsafe { &mut self.entries()[slot] };
+        let entry = unsafe { self.0[slot].assume_init_mut() };
         let place = (*entry >> TAG_BITS) as usize;
         *entry += 1 << TAG_BITS;
         place

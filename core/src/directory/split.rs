@@ -147,9 +147,10 @@ impl DirectoryPart for SplitPart<'_> {
 
     #[inline(always)]
     unsafe fn count(&mut self, slot: usize, tag: u16) {
+        // One value each: a slice of all made first would be loaded from memory again for every tuple.
         // SAFETY: the caller promises cleared slots, and so values in both arrays.
         unsafe {
-            self.ends()[slot] += 1;
+            *self.ends[slot].assume_init_mut() += 1;
             *self.tags[slot].assume_init_mut() |= tag;
         }
     }
@@ -175,7 +176,7 @@ impl DirectoryPart for SplitPart<'_> {
     #[inline(always)]
     unsafe fn advance(&mut self, slot: usize) -> usize {
         // SAFETY: the caller promises cleared slots.
-        let entry = unsafe { &mut self.ends()[slot] };
+        let entry = unsafe { self.ends[slot].assume_init_mut() };
         let place = *entry as usize;
         *entry += 1;
         place

@@ -106,6 +106,8 @@ impl Partitioning {
     }
 
     /// Pushes the entries of all keys of a cursor onto their partitions, in lines if that is how.
+    /// Inlined, so that the target's own fields stay in registers.
+    #[inline(always)]
     fn scatter<K: Key, H: KeyHash, E: Entry>(
         &self,
         mut cursor: Box<dyn KeyCursor<K> + '_>,

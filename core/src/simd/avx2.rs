@@ -92,11 +92,6 @@ unsafe impl Lanes for Avx2 {
     type Sums = [__m256i; 3];
 
     #[inline(always)]
-    fn summed<K: Key>() -> usize {
-        Self::TUPLES
-    }
-
-    #[inline(always)]
     unsafe fn zero() -> Self::Sums {
         // SAFETY: the caller promises the instructions.
         [unsafe { _mm256_setzero_si256() }; 3]

@@ -57,7 +57,10 @@ pub unsafe trait Lanes: Copy {
     type Sums: Copy;
 
     /// Tuples that [`Self::add`] takes, at most [`MAX_LANES`].
-    fn summed<K: Key>() -> usize;
+    #[inline(always)]
+    fn summed<K: Key>() -> usize {
+        Self::TUPLES
+    }
 
     /// The sums of nothing.
     ///

@@ -37,10 +37,6 @@ unsafe impl Lanes for One {
 
     type Sums = Aggregate;
 
-    fn summed<K: Key>() -> usize {
-        Self::TUPLES
-    }
-
     unsafe fn zero() -> Aggregate {
         Aggregate::default()
     }
@@ -85,10 +81,6 @@ unsafe impl Lanes for Two {
     }
 
     type Sums = Aggregate;
-
-    fn summed<K: Key>() -> usize {
-        Self::TUPLES
-    }
 
     unsafe fn zero() -> Aggregate {
         Aggregate::default()

@@ -24,7 +24,7 @@ use join_core::join::{Build, CacheSizes, Context, DynJoinTable, JoinError, Phase
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
-use join_core::unchained::{Scheme, SlotPart, UnchainedBuilder};
+use join_core::unchained::{Scheme, SlotPart, StorePart, UnchainedBuilder};
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -183,6 +183,16 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
             slots.prefix_sum(start);
             slots.rewind(start);
         };
+    let copy = |hashed: &mut HashedKeys,
+                part,
+                slots: &mut SlotPart<'_, S>,
+                store: &mut StorePart<'_, K>| {
+        for entries in segments.slices(part) {
+            hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
+                store.copy(slots, hash, E::tuple(entry));
+            });
+        }
+    };
     if apart {
         let starts = lens.iter().scan(0, |start, len| {
             *start += len;
@@ -211,11 +221,7 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
                 count(&mut hashed, part, &mut slots, store.start());
                 slots
             };
-            for entries in segments.slices(part) {
-                hashed.for_each_item::<S::Hash, K, _>(entries, key::<K, E>, |hash, entry| {
-                    store.copy(&mut slots, hash, E::tuple(entry));
-                });
-            }
+            copy(&mut hashed, part, &mut slots, &mut store);
         }
     });
     drop(copies);
