@@ -1,14 +1,15 @@
 //! Table folders: there and back, and everything that can be wrong with one.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::Command;
 
 use join_core::checksum::checksum;
 use join_core::page::{DataType, PAGE_BYTES, PageFault};
 use join_core::table::{
-    Column, NamedColumn, TABLE_FILE, Table, TableError, TableMeta, discard_unfinished, write_folder,
+    Column, NamedColumn, TABLE_FILE, Table, TableError, TableMeta, discard_unfinished,
+    write_folder, write_new_file,
 };
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -409,13 +410,35 @@ fn a_place_that_cannot_be_written() {
     let error = table().write(&file).expect_err("a file");
     assert_says(error, &["exists and is not an empty folder"]);
     assert_eq!(fs::read(&file).expect("still there"), b"in the way");
-    let error = table()
-        .write(&outer.path().join("a/b"))
-        .expect_err("no parent");
-    assert_says(error, &["cannot write", "a/b", "check the path"]);
     let error = table().write(Path::new("..")).expect_err("no name");
     assert_says(error, &["..", ";"]);
     assert_eq!(names_in(outer.path()), ["file"]);
+}
+
+#[test]
+fn folders_that_lead_to_a_place_are_made_and_go_again_on_an_error() {
+    let outer = TempDir::new().expect("a temporary folder");
+    let (folder, file) = (outer.path().join("a/b/table"), outer.path().join("c/d/f"));
+    let failed = |path: &Path| Err(TableError::io("write", path)(ErrorKind::Other.into()));
+    let none: Result<(), TableError> = write_folder(&folder, failed);
+    none.expect_err("nothing was written");
+    write_new_file::<(), _>(&file, |_| failed(&file)).expect_err("nothing was written");
+    assert!(names_in(outer.path()).is_empty());
+    fs::create_dir(outer.path().join("a")).expect("writable");
+    write_folder(&folder, failed).expect_err("nothing was written");
+    assert!(names_in(&outer.path().join("a")).is_empty());
+
+    table().write(&folder).expect("the folders are made");
+    Table::open(&folder).expect("whole");
+    let write = |mut to: &File| {
+        to.write_all(b"whole")
+            .map_err(TableError::io("write", &file))
+    };
+    write_new_file(&file, write).expect("the folders are made");
+    assert_eq!(fs::read(&file).expect("there"), b"whole");
+    let error = write_new_file(&file, write).expect_err("it exists");
+    assert_says(error, &["exists", "remove it first"]);
+    assert_eq!(names_in(&outer.path().join("c/d")), ["f"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What can go wrong with a table and its folder.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
@@ -19,20 +20,22 @@ pub enum TableError {
         /// What the system says.
         source: io::Error,
     },
-    /// A folder that would be overwritten.
+    /// A file or folder that would be overwritten.
     #[error("{} exists and is not an empty folder; remove it first or choose another place", .path.display())]
     Exists {
-        /// The folder.
+        /// The file or folder.
         path: PathBuf,
     },
     /// A pipe, a device or a folder where a file is needed.
     #[error(
-        "{} is no regular file; write what it gives to a file and name that",
+        "{} is no regular file but {found}; copy what it holds into a file and name that",
         .path.display()
     )]
     NoFile {
         /// What was named.
         path: PathBuf,
+        /// What it is, such as `a pipe`.
+        found: &'static str,
     },
     /// Columns that cannot be told apart.
     #[error("table {table:?}: two columns are named {column:?}; rename one of them")]
@@ -180,4 +183,21 @@ fn remedy(error: &io::Error) -> &'static str {
         ErrorKind::InvalidFilename => "choose a folder by its name",
         _ => "check the path and the disk",
     }
+}
+
+/// The text with its line feeds and other control characters escaped: paths and names of other people may hold any, and an
+/// error is one line.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(breaks) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::new();
+    for c in text.chars() {
+        match breaks(c) {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    Cow::Owned(line)
 }

@@ -1,15 +1,15 @@
 //! Table folders: `table.json` and one file of raw pages per column.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Component, Path};
 
 use memmap2::MmapOptions;
 
 use super::{
     Column, ColumnMeta, NamedColumn, Table, TableError, TableMeta, check_names, rows_as_u32,
+    write_folder,
 };
 use crate::page::{PAGE_BYTES, Page, validate};
 
@@ -44,11 +44,27 @@ pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
     regular.then(|| File::open(path)).transpose()
 }
 
-fn open_file(path: &Path) -> Result<File, TableError> {
+/// As [`open_regular`], with an error that says what there is instead of a file.
+///
+/// # Errors
+/// If it is no regular file, or the system refuses.
+pub fn open_file(path: &Path) -> Result<File, TableError> {
     let file = open_regular(path).map_err(TableError::io("read", path))?;
     file.ok_or_else(|| TableError::NoFile {
         path: path.to_owned(),
+        found: kind(path),
     })
+}
+
+/// What there is instead of a file.
+fn kind(path: &Path) -> &'static str {
+    match fs::metadata(path).map(|found| found.file_type()) {
+        Ok(found) if found.is_dir() => "a folder",
+        Ok(found) if found.is_fifo() => "a pipe",
+        Ok(found) if found.is_socket() => "a socket",
+        Ok(found) if found.is_block_device() || found.is_char_device() => "a device",
+        _ => "something else",
+    }
 }
 
 impl Table {
@@ -115,97 +131,6 @@ pub fn write_pages(table: &Table, folder: &Path, prefix: &str) -> Result<TableMe
         num_rows: table.num_rows.into(),
         columns,
     })
-}
-
-/// Lets `fill` write into a temporary folder beside `folder`, then renames it to `folder`: whoever looks
-/// sees all of it or nothing. On any error the temporary folder is removed.
-///
-/// # Errors
-/// If `folder` exists and is not empty, if `fill` fails, or if the system refuses.
-pub fn write_folder<T, E: From<TableError>>(
-    folder: &Path,
-    fill: impl FnOnce(&Path) -> Result<T, E>,
-) -> Result<T, E> {
-    if !is_free(folder)? {
-        let path = folder.to_owned();
-        return Err(TableError::Exists { path }.into());
-    }
-    let temporary = Temporary::beside(folder)?;
-    let filled = fill(&temporary.0)?;
-    fs::rename(&temporary.0, folder).map_err(TableError::io("write", folder))?;
-    Ok(filled)
-}
-
-/// Removes what this process has written for `out` and not finished, be it a file or a folder: for a program that is told to
-/// stop. Another thread may still be writing, and then gets an error; or be done at this moment, and then all of it stays.
-pub fn discard_unfinished(out: &Path) {
-    let Some(prefix) = partial_prefix(out) else {
-        return;
-    };
-    let parent = out.parent().filter(|parent| *parent != Path::new(""));
-    let entries = fs::read_dir(parent.unwrap_or(Path::new(".")));
-    for entry in entries.into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name
-            .as_encoded_bytes()
-            .starts_with(prefix.as_encoded_bytes())
-        {
-            // Only what is renamed here is ours alone: a folder that its writer has just put in its place must not be
-            // emptied there, and nothing can be made in one whose name is gone.
-            let mut discarded = name;
-            discarded.push(".discarded");
-            let discarded = entry.path().with_file_name(discarded);
-            if fs::rename(entry.path(), &discarded).is_ok() {
-                let _ = fs::remove_file(&discarded).or_else(|_| fs::remove_dir_all(&discarded));
-            }
-        }
-    }
-}
-
-/// Whether `folder` is absent or an empty folder.
-fn is_free(folder: &Path) -> Result<bool, TableError> {
-    match fs::read_dir(folder) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        // A file, or a link that leads nowhere.
-        Err(_) if fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir()) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(TableError::io("write", folder)(error)),
-    }
-}
-
-/// What the names of this process's unfinished files and folders for `out` begin with; they lie beside it. `None` if `out`
-/// has no name of its own.
-pub fn partial_prefix(out: &Path) -> Option<OsString> {
-    let mut prefix = OsString::from(".");
-    prefix.push(out.file_name()?);
-    prefix.push(format!(".{}-", std::process::id()));
-    Some(prefix)
-}
-
-/// A folder that is removed when this is dropped; after a rename there is nothing left to remove.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn beside(folder: &Path) -> Result<Temporary, TableError> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let prefix = partial_prefix(folder).ok_or(ErrorKind::InvalidFilename.into());
-        let mut name = prefix.map_err(TableError::io("write", folder))?;
-        let unique = NEXT.fetch_add(1, Ordering::Relaxed);
-        name.push(format!("{unique}.partial"));
-        // A file beyond the limit on sizes is to be an error, after which the folder is removed, not the end of the process.
-        // SAFETY: to ignore a signal runs no code of ours when it comes.
-        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-        let path = folder.with_file_name(name);
-        fs::create_dir(&path).map_err(TableError::io("write", folder))?;
-        Ok(Temporary(path))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // An error has been or will be reported already; this one would add nothing.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Writes a new file and waits until it is on the disk, where a full disk shows at the latest.

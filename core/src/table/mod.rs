@@ -8,19 +8,19 @@ mod meta;
 mod offsets;
 mod paged;
 mod value;
+mod whole;
 
 use std::collections::HashSet;
 
 pub use builder::{ColumnBuilder, TypeMismatch};
 pub use column::Column;
-pub use error::TableError;
-pub use folder::{
-    TABLE_FILE, discard_unfinished, open_regular, partial_prefix, write_folder, write_pages,
-};
+pub use error::{TableError, one_line};
+pub use folder::{TABLE_FILE, open_file, open_regular, write_pages};
 pub use meta::{ColumnMeta, TableMeta};
 pub use offsets::PageOffsets;
 pub use paged::PagedColumn;
 pub use value::{Value, Values};
+pub use whole::{all_or_nothing, discard_unfinished, write_folder, write_new_file};
 
 /// A table: columns of equally many rows.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Imports files for `.ci/import`, many in one process: a request a line on standard input, an answer a line on standard
+//! Imports files for `.ci/import`, many in one process: one request per line on standard input, one answer per line on standard
 //! output. An answer is `ok` and the columns, or `error` and what is wrong. The process is what limits of memory are set for.
 //!
 //! Each column is its name in hex, its type, and its values: integers as they are, FP64 as the hex of its bits, strings as

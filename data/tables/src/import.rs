@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use join_core::table::{Table, TableError};
+use join_core::table::{Table, TableError, open_file};
 
-use crate::{Error, Options, Progress, from_csv, from_parquet, input};
+use crate::{Error, Options, Progress, from_csv, from_parquet};
 
 /// What a Parquet file begins and ends with.
 const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
@@ -45,7 +45,10 @@ pub fn read(
     let Some((first, others)) = files.split_first() else {
         return Err(Error::Options("no file is named; name one".to_owned()));
     };
-    files.iter().try_for_each(|file| input::check(file))?;
+    // Files are read more than once.
+    for file in files {
+        open_file(file)?;
+    }
     let parquet = is_parquet(first)?;
     for other in others {
         if is_parquet(other)? != parquet {

@@ -8,7 +8,6 @@ mod exact;
 mod from_csv;
 mod from_parquet;
 mod import;
-mod input;
 mod names;
 mod options;
 mod selection;

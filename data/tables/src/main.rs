@@ -2,16 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use join_core::page::DataType;
-use join_core::table::Table;
-use tables::{CsvOptions, Options, Progress};
+use join_core::table::{Table, all_or_nothing, one_line};
+use tables::{CsvOptions, Decimals, Options, Progress};
 
 /// One's own data as table folders, and back.
 #[derive(Debug, Parser)]
@@ -41,7 +39,7 @@ struct Import {
     /// Types of columns, instead of those found: INT32, INT64, FP64, VARCHAR
     #[arg(long, value_name = "NAME=TYPE,NAME=TYPE")]
     types: Vec<String>,
-    /// Decimals: as FP64 unless that loses digits, as the nearest FP64, or (Parquet) as INT64 in units of the last digit
+    /// What becomes of decimals, and of numbers that --types makes FP64
     #[arg(long, value_enum, default_value_t)]
     decimals: Decimals,
     /// What is between the fields of a CSV file, one character or `tab` [default: a comma; a tab for .tsv]
@@ -61,16 +59,15 @@ struct Import {
     no_header: bool,
 }
 
-/// What becomes of Parquet's decimals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Decimals {
-    /// FP64; digits that it would lose are refused
-    #[default]
-    Fp64,
-    /// The nearest FP64, whatever is lost
-    Rounded,
-    /// INT64 in units of the last digit
-    Scaled,
+impl Import {
+    /// What the name of the only column has that is often between fields, as the option has it.
+    fn other_delimiter(&self, name: &str) -> Option<&'static str> {
+        let usual = [(';', "';'"), ('\t', "tab"), ('|', "'|'"), (',', "','")];
+        let found = usual.into_iter().find(|(c, _)| name.contains(*c));
+        found
+            .map(|found| found.1)
+            .filter(|_| self.delimiter.is_none())
+    }
 }
 
 /// Arguments of `table export`.
@@ -82,9 +79,6 @@ struct Export {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
-
-/// Whether the process was told to stop and is about to end.
-static STOPPED: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let result = match Verb::try_parse() {
@@ -100,14 +94,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            while STOPPED.load(Ordering::Relaxed) {
-                // What failed did so because its files were removed.
-                thread::park();
-            }
-            say(&format!(
-                "error: {}",
-                bounded(&error.replace(['\n', '\r'], " "))
-            ));
+            say(&format!("error: {}", bounded(&one_line(&error))));
             ExitCode::from(2)
         }
     }
@@ -127,25 +114,10 @@ fn bounded(line: &str) -> String {
     )
 }
 
-/// Says something on standard error, if that can be written.
+/// Says a line on standard error, if that can be written.
 fn say(line: &str) {
     // Where else could it be said?
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Lets whoever stops the process, or limits the size of files, find nothing unfinished beside `out`.
-fn clean_up_when_stopped(out: &Path) -> Result<(), String> {
-    // SAFETY: the signal is ignored; no code of this process runs for it. Writing then fails as on a full disk.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let out = out.to_owned();
-    let handler = move || {
-        STOPPED.store(true, Ordering::Relaxed);
-        join_core::table::discard_unfinished(&out);
-        // As a shell calls the end by Ctrl-C.
-        process::exit(130);
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|error| format!("cannot wait for Ctrl-C: {error}; try again"))
+    let _ = writeln!(io::stderr(), "{}", one_line(line));
 }
 
 /// Prints what was written.
@@ -169,9 +141,10 @@ fn first_line(message: &str) -> String {
 /// Imports files, and says which columns the table has.
 fn import(args: &Import) -> Result<(), String> {
     let options = options(args)?;
-    clean_up_when_stopped(&args.out)?;
     let mut meter = Meter::new();
-    let table = tables::import(&args.files, &args.out, &options, &mut |at| meter.show(at));
+    let table = all_or_nothing(&args.out, || {
+        tables::import(&args.files, &args.out, &options, &mut |at| meter.show(at))
+    });
     meter.finish();
     let table = table.map_err(|error| error.to_string())?;
     let columns: Vec<String> = table
@@ -184,15 +157,24 @@ fn import(args: &Import) -> Result<(), String> {
         table.num_rows(),
         columns.join(", ")
     ));
+    if let [only] = table.columns()
+        && let Some(found) = args.other_delimiter(&only.name)
+    {
+        say(&format!(
+            "there is one column, {:?}; if it is several, say --delimiter {found}",
+            only.name
+        ));
+    }
     written(&args.out)
 }
 
 /// Exports a table folder.
 fn export(args: &Export) -> Result<(), String> {
     let table = Table::open(&args.folder).map_err(|error| error.to_string())?;
-    clean_up_when_stopped(&args.out)?;
     let mut meter = Meter::new();
-    let exported = tables::export(&table, &args.out, &mut |at| meter.show(at));
+    let exported = all_or_nothing(&args.out, || {
+        tables::export(&table, &args.out, &mut |at| meter.show(at))
+    });
     meter.finish();
     exported.map_err(|error| error.to_string())?;
     written(&args.out)
@@ -206,11 +188,7 @@ fn options(args: &Import) -> Result<Options, String> {
         name: args.name.clone().unwrap_or_else(|| folder.into_owned()),
         columns: names("--columns", &args.columns)?,
         types: types.collect::<Result<_, _>>()?,
-        decimals: match args.decimals {
-            Decimals::Fp64 => tables::Decimals::Fp64,
-            Decimals::Rounded => tables::Decimals::Rounded,
-            Decimals::Scaled => tables::Decimals::Scaled,
-        },
+        decimals: args.decimals,
         csv: CsvOptions {
             delimiter: match &args.delimiter {
                 Some(text) => Some(one_byte("--delimiter", text)?),

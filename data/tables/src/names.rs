@@ -56,6 +56,14 @@ pub(crate) fn quoted(name: &str) -> Cow<'_, str> {
 pub(crate) fn argument<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(quoted).collect();
     let list = names.join(",");
+    if list.contains(char::is_control) {
+        let escaped = list.chars().map(|c| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+            c => c.to_string(),
+        });
+        return format!("$'{}'", escaped.collect::<String>());
+    }
     match names.iter().any(|name| name.starts_with('"')) {
         true => format!("'{}'", list.replace('\'', r"'\''")),
         false => list,
@@ -89,6 +97,7 @@ mod tests {
     fn an_argument_is_one_word_of_the_shell() {
         assert_eq!(argument(["a", "b"]), "a,b");
         assert_eq!(argument(["a b", "it's"]), r#"'"a b","it'\''s"'"#);
+        assert_eq!(argument(["a\nb", "c\\d'é"]), r#"$'"a\u000ab","c\\d\'é"'"#);
         assert_eq!(argument([]), "");
     }
 }

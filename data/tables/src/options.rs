@@ -17,11 +17,11 @@ pub struct Options {
     pub csv: CsvOptions,
 }
 
-/// What becomes of Parquet's decimals with digits after the point; those without are integers, always. And of the fields
-/// of a CSV file that are asked to be FP64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What becomes of Parquet's decimals with digits after the point (those without are integers), and of all numbers that
+/// are to be FP64 by [`Options::types`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Decimals {
-    /// The nearest FP64; a number whose digits FP64 cannot give back, or of more than 15 in Parquet, is refused.
+    /// FP64; a number whose digits it cannot give back, or of more than 15 in Parquet, is refused.
     #[default]
     Fp64,
     /// The nearest FP64, whatever is lost.

@@ -1,12 +1,11 @@
 //! Table folders to Parquet files.
 
-use std::fs::{self, File};
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use join_core::page::DataType;
-use join_core::table::{NamedColumn, Table, Value, Values, partial_prefix};
+use join_core::table::{NamedColumn, Table, Value, Values, write_new_file};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{
     ByteArray, ByteArrayType, DataType as Stored, DoubleType, Int32Type, Int64Type,
@@ -15,7 +14,6 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use crate::error::one_line;
 use crate::{Error, Progress};
 
 /// Rows of a row group.
@@ -31,46 +29,14 @@ const BATCH: usize = 8192;
 /// # Errors
 /// If `out` exists or the system refuses.
 pub fn export(table: &Table, out: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
-    // Also a link that leads nowhere.
-    if fs::symlink_metadata(out).is_ok() {
-        return Err(Error::file(
-            out,
-            "the file exists; remove it first or choose another",
-        ));
-    }
-    let partial = Partial::beside(out)?;
-    let file = File::create_new(&partial.0).map_err(Error::io("write", out))?;
-    write(table, BufWriter::new(&file), progress).map_err(|error| {
-        Error::file(
-            out,
-            format!(
-                "{}; check the disk, and the limit on file sizes",
-                one_line(error)
-            ),
-        )
-    })?;
-    file.sync_all().map_err(Error::io("write", out))?;
-    fs::rename(&partial.0, out).map_err(Error::io("write", out))
-}
-
-/// A file that is removed when this is dropped; after a rename there is nothing left to remove.
-struct Partial(PathBuf);
-
-impl Partial {
-    fn beside(out: &Path) -> Result<Partial, Error> {
-        let mut name = partial_prefix(out).ok_or_else(|| {
-            Error::file(out, "no name of a file; name one, such as table.parquet")
-        })?;
-        name.push("0.partial");
-        Ok(Partial(out.with_file_name(name)))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // An error has been or will be reported already; this one would add nothing.
-        let _ = fs::remove_file(&self.0);
-    }
+    write_new_file(out, |file| {
+        write(table, BufWriter::new(file), progress).map_err(|error| {
+            Error::file(
+                out,
+                format!("{error}; check the disk, and the limit on file sizes"),
+            )
+        })
+    })
 }
 
 fn write(

@@ -27,12 +27,10 @@ fn done(folder: &Path, arguments: &[&str]) -> String {
 fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert_eq!(error.lines().count(), 1, "{error}");
-    assert!(
-        error.starts_with("error: ") && output.stdout.is_empty(),
-        "{error}"
-    );
+    let found = (output.status.code(), error.lines().count());
+    assert_eq!(found, (Some(2), 1), "{arguments:?}: {error}");
+    assert!(error.starts_with("error: "), "{error}");
+    assert_eq!(output.stdout, b"");
     error
 }
 
@@ -106,6 +104,32 @@ fn a_wrong_option_is_one_line() {
     }
     assert!(refused(path, &["import", "none.csv", "--out", "w"]).contains("none.csv"));
     assert!(!path.join("w").exists());
+}
+
+#[test]
+fn one_column_that_looks_like_several_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("v.csv"), "a;b\n1;2\n").unwrap();
+    let said = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tables"))
+            .args(["import", "v.csv", "--out"])
+            .args(more)
+            .current_dir(path)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(&["new/folder/v"]).contains("say --delimiter ';'"));
+    assert!(!said(&["w", "--delimiter", ";"]).contains("--delimiter"));
+    // Where it is one, it may be said to be.
+    assert!(!said(&["x", "--delimiter", ","]).contains("--delimiter"));
+    done(
+        path,
+        &["export", "new/folder/v", "--out", "other/v.parquet"],
+    );
+    assert!(path.join("other/v.parquet").exists());
 }
 
 #[test]
@@ -190,7 +214,7 @@ fn what_is_no_file_is_refused() {
 #[test]
 fn a_path_with_a_line_end_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(refused(folder.path(), &["import", "no\nfile", "--out", "w"]).contains("no file"));
+    assert!(refused(folder.path(), &["import", "no\nfile", "--out", "w"]).contains("no\\nfile"));
     fs::write(folder.path().join("x\ny.csv"), "").unwrap();
     assert!(refused(folder.path(), &["import", "x\ny.csv", "--out", "w"]).contains("is empty"));
 }

@@ -155,7 +155,8 @@ impl Definition {
             Source::Tables(build, probe) => {
                 if build.data_type() != probe.data_type() {
                     return Err(self.invalid(format!(
-                        "{build} is {}, but {probe} is {}; both key columns must be INT32, or both INT64",
+                        "{build} is {}, but {probe} is {}; both key columns must be INT32, or both INT64: import one of \
+                         the tables again with --types, such as --types NAME=INT64",
                         build.data_type(),
                         probe.data_type()
                     )));

@@ -1,4 +1,4 @@
-//! What can be wrong with a workload. Each error is one line: what, where, how to mend it.
+//! What can be wrong with a workload. Each error is one line: what, where, how to correct it.
 
 use std::io;
 
@@ -41,7 +41,7 @@ pub enum Error {
     Invalid {
         /// The file.
         file: String,
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to correct it.
         what: String,
     },
     /// A table folder that cannot be read.
@@ -76,7 +76,7 @@ pub enum Error {
     /// Data that differs from what a workload's file has recorded.
     #[error(
         "{file}: {name} with {build_rows} build and {probe_rows} probe rows gives {found}, but the file expects \
-         {expected}; mend the entry of \"expected\" if the data was meant to change"
+         {expected}; correct the entry of \"expected\" if the data was meant to change"
     )]
     Changed {
         /// The workload's file.

@@ -1,8 +1,8 @@
 //! `harness plan make`: bundles that run, and what is refused.
 
-use crate::common::{folder, run, text};
 #[cfg(unix)]
-use crate::common::{harness, interrupt};
+use crate::common::harness;
+use crate::common::{folder, run, text};
 
 #[test]
 fn bundles_of_a_benchmark_run() {
@@ -32,7 +32,7 @@ fn what_cannot_be_made_is_said_in_one_line() {
         (&["ssb", "--out", "out", "--queries", "q1.1,q1.1"], "twice"),
         (&["ssb", "--out", "out", "--scale", "1e9"], "0.001..100"),
         (&["ssb", "--out", "taken"], "taken"),
-        (&["ssb", "--out", "no/where"], "no/where"),
+        (&["ssb", "--out", "taken/file/where"], "taken/file/where"),
         (&["ssb"], "--out"),
     ] {
         let output = run(folder.path(), &[&["plan", "make"], arguments].concat());
@@ -50,28 +50,32 @@ fn bundles_that_are_not_finished_leave_nothing() {
     use std::process::Stdio;
     use std::time::Duration;
 
-    let folder = folder();
-    let command = ["plan", "make", "tpch", "--scale", "2", "--out", "made"];
-    let child = harness(folder.path(), &command)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let entries = || -> Vec<_> {
-        let entries = std::fs::read_dir(folder.path()).unwrap();
-        entries.map(|entry| entry.unwrap().file_name()).collect()
-    };
-    while entries().len() < 2 {
-        std::thread::sleep(Duration::from_millis(1));
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let folder = folder();
+        let command = ["plan", "make", "tpch", "--scale", "2", "--out", "new/made"];
+        let child = harness(folder.path(), &command)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let entries = |of: &str| -> Vec<_> {
+            let entries = std::fs::read_dir(folder.path().join(of));
+            let names = entries.into_iter().flatten();
+            names.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        while entries("new").is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // SAFETY: a system call; the child has not been waited for, so the number is its own.
+        assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+        let output = child.wait_with_output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{error}");
+        assert!(
+            error.is_empty() || error == "error: interrupted\n",
+            "{error}"
+        );
+        assert_eq!(entries(""), ["tiny.toml"]);
     }
-    interrupt(&child);
-    let output = child.wait_with_output().unwrap();
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{error}");
-    assert!(
-        error.is_empty() || error == "error: interrupted\n",
-        "{error}"
-    );
-    assert_eq!(entries(), ["tiny.toml"]);
 }
 
 /// The plans of the package that makes bundles.

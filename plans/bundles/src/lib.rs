@@ -7,7 +7,6 @@
 mod choice;
 mod error;
 pub mod files;
-pub mod interrupt;
 pub mod job;
 mod query;
 mod rows;

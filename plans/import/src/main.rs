@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use plan_bundles::interrupt::all_or_nothing;
+use join_core::table::{all_or_nothing, one_line};
 use plan_import::{Request, import};
 
 /// CSV files, queries and their plans to plan bundles, with the filters evaluated.
@@ -30,7 +30,7 @@ struct Args {
     /// What stands before a quote inside of quotes: a backslash, or another quote
     #[arg(long, value_name = "C", default_value = "\\")]
     escape: char,
-    /// The folder to write, with a folder a query
+    /// The folder to write, with a folder for each query
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 }
@@ -60,10 +60,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes a line to standard error, whatever names have line ends in them. Where nobody reads it, the status says enough.
-fn say(text: &str) {
-    let line = text.replace(char::is_control, " ");
-    let _ = writeln!(io::stderr(), "{line}");
+/// Says a line on standard error. Where nobody reads it, the status says enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", one_line(line));
 }
 
 fn run(args: Args) -> Result<(), String> {

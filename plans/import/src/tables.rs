@@ -10,8 +10,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef};
 use join_core::page::DataType;
+use join_core::table::open_file;
 use plan_bundles::MakeError;
-use plan_bundles::files;
 use plan_bundles::store::{Link, RowWriter, Store};
 
 use crate::filter::Filter;
@@ -70,7 +70,7 @@ pub(crate) fn read<'a>(
             columns: writers.collect::<Result<_, MakeError>>()?,
         });
     }
-    let input = BufReader::with_capacity(1 << 20, files::open(file)?);
+    let input = BufReader::with_capacity(1 << 20, open_file(file)?);
     let rows = batches(input, file, table, escape, &needed, |_, columns| {
         outputs
             .iter_mut()

@@ -5,11 +5,12 @@ use std::io;
 use std::path::Path;
 
 use join_core::parallel::{Division, Sharing, Team};
+use join_core::table::{TableError, open_file};
 use memmap2::Mmap;
 
 use crate::framing::{FramingError, Limits, Rows};
 use crate::manifest::{Manifest, ManifestError, Section};
-use crate::store::{MappedStore, chunk_file, named, open_regular};
+use crate::store::{MappedStore, chunk_file, named};
 
 /// Chunks with their manifest.
 pub struct Chunks {
@@ -23,6 +24,9 @@ pub enum ChunksError {
     /// The manifest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A file cannot be opened.
+    #[error("{0}, or load again")]
+    File(#[from] TableError),
     /// A file cannot be read.
     #[error("{0}")]
     Io(io::Error),
@@ -241,7 +245,7 @@ fn map(
 ) -> Result<Box<dyn AsRef<[u8]> + Send + Sync>, ChunksError> {
     let path = folder.join(chunk_file(chunk));
     let io = |error| ChunksError::Io(named("read", &path, error));
-    let file = open_regular(&path).map_err(io)?;
+    let file = open_file(&path)?;
     let bytes = file.metadata().map_err(io)?.len();
     if bytes != expected {
         return Err(ChunksError::Length {

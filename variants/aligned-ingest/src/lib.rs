@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  COPY … TO STDOUT ──> Framing ──> Writer<Placement> ──> Space: chunks, one cursor ──> Chunks: sections ──> pages
-//!  one stream a worker  rows in     packed, aligned,      one fetch_add a flush         in parallel          or one
+//!  a stream per worker  rows in     packed, aligned,      one fetch_add per flush       in parallel          or one
 //!                       any pieces  packed-rows                 │                                            COPY file
 //!                                                               └──> manifest.json, written last
 //! ```

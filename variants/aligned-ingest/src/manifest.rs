@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 
+use join_core::table::{TableError, open_file};
 use serde::{Deserialize, Serialize};
 
 use crate::placement::PlacementKind;
 use crate::space::Layout;
-use crate::store::{named, open_regular};
+use crate::store::named;
 
 /// The file that describes the chunks beside it.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -125,9 +126,9 @@ pub enum ManifestError {
         /// The folder.
         folder: String,
     },
-    /// It cannot be read or written.
-    #[error("{0}")]
-    Io(io::Error),
+    /// It cannot be opened.
+    #[error("{0}, or load again")]
+    File(TableError),
     /// It is not of the form.
     #[error("{path}: {source}; was it edited? load again")]
     Json {
@@ -216,11 +217,13 @@ impl Manifest {
     /// If none is there, or it is wrong.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join(MANIFEST_FILE);
-        let file = open_regular(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => ManifestError::Missing {
-                folder: folder.display().to_string(),
-            },
-            _ => ManifestError::Io(named("read", &path, error)),
+        let file = open_file(&path).map_err(|error| match error {
+            TableError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                ManifestError::Missing {
+                    folder: folder.display().to_string(),
+                }
+            }
+            other => ManifestError::File(other),
         })?;
         let manifest: Manifest =
             serde_json::from_reader(BufReader::new(file)).map_err(|source| {

@@ -20,7 +20,7 @@ pub trait Placement: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Packed;
 
-/// One slot a flush, cut at the last row that fits; the cursor advances by the slot.
+/// One slot per flush, cut at the last row that fits; the cursor advances by the slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Aligned;
 

@@ -33,7 +33,7 @@ pub enum WriteError {
 }
 
 /// Takes COPY BINARY streams and writes their rows, without header and trailer, to places that it takes from the
-/// shared [`Space`]. One a worker.
+/// shared [`Space`]. Each worker has one.
 #[derive(Debug)]
 pub struct Writer<'a, P, S> {
     space: &'a Space<S>,

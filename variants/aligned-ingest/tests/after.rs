@@ -14,7 +14,7 @@ use aligned_ingest::{
 };
 use common::{TestRow, plain_rows, stream};
 use join_core::parallel::{Team, ThreadStart};
-use join_core::table::{Table, Value};
+use join_core::table::{Table, TableError, Value};
 
 fn columns(types: &[&str]) -> Vec<SourceColumn> {
     let name = |(number, type_name): (usize, &&str)| SourceColumn {
@@ -329,20 +329,21 @@ fn a_compact_file_is_one_stream_of_all_rows() {
         assert_eq!(count, 1200);
         assert!(matches!(
             compact(&chunks, &path),
-            Err(CompactError::Exists { .. })
+            Err(CompactError::File(TableError::Exists { .. }))
         ));
     }
     let aligned = chunks(&rows, &[], 4096, PlacementKind::Aligned);
-    let nowhere = folder.path().join("none/file");
+    fs::write(folder.path().join("taken"), "").unwrap();
+    let nowhere = folder.path().join("taken/file");
     let error = compact(&aligned, &nowhere).unwrap_err().to_string();
-    assert!(error.contains("none/file: "), "{error}");
+    assert!(error.contains("taken/file: "), "{error}");
     let packed = chunks(&rows, &[], 4096, PlacementKind::Packed);
     let path = folder.path().join("packed");
     assert!(matches!(
         compact(&packed, &path),
         Err(CompactError::Split { .. })
     ));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
 /// Chunks, and the rows in them.

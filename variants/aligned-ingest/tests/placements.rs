@@ -571,7 +571,11 @@ fn chunks_that_were_tampered_with_are_refused() {
         let name = std::ffi::CString::new(path.join(name).to_str().unwrap()).unwrap();
         // SAFETY: a system call that reads the name, which ends with a zero.
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        assert!(verify().contains("it is no regular file"), "{}", verify());
+        assert!(
+            verify().contains("is no regular file but a pipe"),
+            "{}",
+            verify()
+        );
     }
     fs::remove_file(path.join("manifest.json")).unwrap();
 

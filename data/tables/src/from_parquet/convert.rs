@@ -25,8 +25,10 @@ pub struct Conversion {
     pub bits: Option<u32>,
     /// Whether strings must be UTF-8.
     pub utf8: bool,
-    /// Digits behind the point, and what to do with them; `None` if the column is no decimal.
-    pub decimal: Option<(u32, Decimals)>,
+    /// Digits behind the point; `None` if there are none.
+    pub scale: Option<u32>,
+    /// What becomes of digits that FP64 does not have.
+    pub decimals: Decimals,
 }
 
 impl Conversion {
@@ -44,22 +46,30 @@ impl Conversion {
             }
         }
         let beyond = |remedy: &str| format!("{number} is beyond {}; {remedy}", self.target);
-        match (self.target, self.decimal) {
-            (DataType::Fp64, Some((scale, how))) => decimal(number, scale, how).map(Value::Fp64),
-            (DataType::Fp64, None) if exact::has_integer(number) => Ok(Value::Fp64(number as f64)),
-            (DataType::Fp64, None) => Err(match i64::try_from(number) {
-                Ok(_) => format!("{number} has more digits than FP64; import the column as INT64"),
-                Err(_) => format!(
-                    "{number} has more digits than FP64, and is beyond INT64; leave the column out with --columns, or convert \
-                     it to a string before"
-                ),
-            }),
+        match (self.target, self.scale) {
+            (DataType::Fp64, Some(scale)) => {
+                decimal(number, scale, self.decimals).map(Value::Fp64)
+            }
+            (DataType::Fp64, None)
+                if self.decimals == Decimals::Rounded || exact::has_integer(number) =>
+            {
+                Ok(Value::Fp64(number as f64))
+            }
+            (DataType::Fp64, None) => {
+                let way_out = match i64::try_from(number) {
+                    Ok(_) => "; import the column as INT64",
+                    Err(_) => ", and is beyond INT64; leave the column out with --columns",
+                };
+                Err(format!(
+                    "{number} has more digits than FP64{way_out}, or say --decimals rounded for the nearest FP64"
+                ))
+            }
             (DataType::Int32, _) => i32::try_from(number)
                 .map(Value::Int32)
                 .map_err(|_| beyond("import the column as INT64 with --types")),
             (DataType::Int64, _) => i64::try_from(number)
                 .map(Value::Int64)
-                .map_err(|_| match self.decimal {
+                .map_err(|_| match self.scale {
                     Some(_) => beyond("leave the column out with --columns, or convert it before"),
                     None => beyond(
                         "leave the column out with --columns, or import it as FP64 with --types, which takes what FP64 holds",
@@ -71,7 +81,7 @@ impl Conversion {
 
     /// A string, or a decimal that is stored as one.
     pub fn bytes(self, bytes: &[u8]) -> Result<Value<'_>, String> {
-        if self.decimal.is_some() || self.target != DataType::Varchar {
+        if self.scale.is_some() || self.target != DataType::Varchar {
             return self.number(big_endian(bytes)?);
         }
         if self.utf8

@@ -160,7 +160,7 @@ impl Pages {
                 let (length, page) = page.split_first_chunk()?;
                 page.split_at_checked(u32::from_le_bytes(*length) as usize)
             }
-            // Bit-packed: a column that is not in another one has one bit a row.
+            // Bit-packed: a column that is not in another one has one bit per row.
             _ => Some((&[], page.get(rows.div_ceil(8) as usize..)?)),
         }
     }

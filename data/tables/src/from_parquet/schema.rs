@@ -65,10 +65,10 @@ pub fn plan(schema: &SchemaDescriptor, options: &Options) -> Result<Vec<Planned>
             }
             _ => None,
         };
-        let meaning = match natural.decimal {
-            Some((scale, Decimals::Scaled)) => Meaning::Scaled(scale),
-            Some(_) => Meaning::Plain,
-            None => Meaning::of(field),
+        let meaning = match (natural.scale, natural.decimals) {
+            (Some(scale), Decimals::Scaled) => Meaning::Scaled(scale),
+            (Some(_), _) => Meaning::Plain,
+            (None, _) => Meaning::of(field),
         };
         Ok(Planned { index, name, conversion: Conversion { target, ..natural }, meaning, length })
     }).collect()
@@ -90,7 +90,7 @@ fn way_out(fields: &[TypePtr], decimals: Decimals) -> String {
 
 /// Whether all values are integers, so that any numeric type may be asked for.
 fn is_integer(conversion: Conversion) -> bool {
-    matches!(conversion.target, DataType::Int32 | DataType::Int64) && conversion.decimal.is_none()
+    matches!(conversion.target, DataType::Int32 | DataType::Int64) && conversion.scale.is_none()
 }
 
 /// What becomes of a column of which nothing was said; `None` if nothing can.
@@ -124,7 +124,8 @@ fn natural(field: &Type, decimals: Decimals) -> Option<Conversion> {
         unsigned: false,
         bits: None,
         utf8: false,
-        decimal: None,
+        scale: None,
+        decimals,
     };
     let conversion = match (physical_type, info.converted_type()) {
         _ if !known => return None,
@@ -137,16 +138,13 @@ fn natural(field: &Type, decimals: Decimals) -> Option<Conversion> {
             ConvertedType::DECIMAL,
         ) => {
             let scale = u32::try_from(scale).ok()?;
-            match (scale, decimals) {
-                (0, _) => plain(DataType::Int64),
-                (_, Decimals::Scaled) => Conversion {
-                    decimal: Some((scale, decimals)),
-                    ..plain(DataType::Int64)
-                },
-                (_, _) => Conversion {
-                    decimal: Some((scale, decimals)),
-                    ..plain(DataType::Fp64)
-                },
+            let target = match (scale, decimals) {
+                (0, _) | (_, Decimals::Scaled) => DataType::Int64,
+                _ => DataType::Fp64,
+            };
+            Conversion {
+                scale: (scale > 0).then_some(scale),
+                ..plain(target)
             }
         }
         (Physical::BOOLEAN, _) => plain(DataType::Int32),

@@ -196,15 +196,23 @@ fn decimals_as_was_asked_for() {
 
 #[test]
 fn types_that_are_asked_for_lose_nothing() {
-    let with = |asked, value: i64| {
+    let read = |asked, decimals, of: &str, value: i64| {
         let options = Options {
             types: vec![("a".to_owned(), asked)],
+            decimals,
             ..Options::default()
         };
-        read_file("message m { required int64 a; }", &options, |group| {
-            put!(group, Int64Type, [value])
-        })
+        let schema = format!("message m {{ required int64 a{of}; }}");
+        read_file(&schema, &options, |group| put!(group, Int64Type, [value]))
     };
+    let with = |asked, value| read(asked, Decimals::Fp64, "", value);
+    for of in ["", " (DECIMAL(18,0))"] {
+        assert!(read(Fp64, Decimals::Fp64, of, (1 << 53) + 1).is_err());
+        assert_eq!(
+            read(Fp64, Decimals::Rounded, of, (1 << 53) + 1).unwrap(),
+            (vec![Fp64], vec![vec!["9007199254740992".to_owned()]])
+        );
+    }
     assert_eq!(
         with(Int32, -5).unwrap(),
         (vec![Int32], vec![vec!["-5".to_owned()]])
@@ -221,7 +229,7 @@ fn types_that_are_asked_for_lose_nothing() {
         (
             Fp64,
             (1 << 53) + 1,
-            "9007199254740993 has more digits than FP64",
+            "9007199254740993 has more digits than FP64; import the column as INT64, or say --decimals rounded",
         ),
         (
             Varchar,

@@ -136,7 +136,10 @@ fn what_exists_is_not_overwritten() {
     let table = Table::new("t", vec![column("a")]).unwrap();
     fs::write(&file, "mine").unwrap();
     let error = export(&table, &file, &mut |_| {}).unwrap_err().to_string();
-    assert!(error.contains("exists; remove it first"), "{error}");
+    assert!(
+        error.contains("exists and is not an empty folder; remove it first"),
+        "{error}"
+    );
     assert_eq!(fs::read(&file).unwrap(), b"mine");
 
     let file = folder.path().join("u.parquet");

@@ -121,10 +121,33 @@ fn bundles_inside(folder: &Path) -> Result<Vec<PathBuf>, Ending> {
     Ok(found)
 }
 
-/// A sort key by which `9a` comes before `10a`.
-fn natural(path: &Path) -> (u64, String) {
+/// A sort key by which `9a` comes before `10a`, and `q2` before `q10`: text and the number that follows it, in turns.
+fn natural(path: &Path) -> Vec<(String, u64)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let number = name[..digits].parse().unwrap_or(u64::MAX);
-    (number, name.into_owned())
+    let mut rest = &*name;
+    let mut key = Vec::new();
+    while !rest.is_empty() {
+        let (text, numbered) = rest.split_at(rest.find(is_digit).unwrap_or(rest.len()));
+        let end = numbered.find(|c| !is_digit(c)).unwrap_or(numbered.len());
+        key.push((text.to_owned(), numbered[..end].parse().unwrap_or(u64::MAX)));
+        rest = &numbered[end..];
+    }
+    key
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_in_their_order() {
+        let mut names = ["q10", "10a", "q2", "q", "9b", "q1.10", "9a", "q1.2"].map(Path::new);
+        names.sort_by_key(|name| natural(name));
+        let expected = ["9a", "9b", "10a", "q1.2", "q1.10", "q2", "q10", "q"].map(Path::new);
+        assert_eq!(names, expected);
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use plan_bundles::interrupt::all_or_nothing;
+use join_core::table::all_or_nothing;
 use plan_bundles::job::{self, plans};
 use plan_bundles::{Benchmark, Data};
 
@@ -34,7 +34,7 @@ pub struct BenchmarkArgs {
     /// Only these queries, such as q3,q5 of tpch or q1.1,q3.2 of ssb
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     queries: Vec<String>,
-    /// The folder to write, with a folder a query
+    /// The folder to write, with a folder for each query
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 }
@@ -72,12 +72,12 @@ pub struct JobArgs {
     /// The share of texts at and above the limit of a page
     #[arg(long, default_value_t = 1e-5, value_name = "SHARE")]
     long_texts: f64,
-    /// The folder to write, with a folder a query
+    /// The folder to write, with a folder for each query
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 }
 
-/// Makes the bundles and prints their folder. Ctrl-C leaves nothing behind.
+/// Makes the bundles and prints their folder. Whoever stops this finds nothing left behind.
 pub(super) fn run(source: &Source) -> Result<(), Ending> {
     let out = match source {
         Source::Tpch(args) | Source::Ssb(args) => &args.out,

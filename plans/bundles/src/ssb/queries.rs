@@ -11,7 +11,7 @@ use crate::query::Query;
 use crate::rows::TableMaker;
 use crate::tpch::queries::Make;
 
-#[rustfmt::skip] // a line a flight
+#[rustfmt::skip] // a line per flight
 pub(crate) static QUERIES: &[(&str, Make)] = &[
     ("q1.1", q1_1), ("q1.2", q1_2), ("q1.3", q1_3),
     ("q2.1", q2_1), ("q2.2", q2_2), ("q2.3", q2_3),

@@ -12,7 +12,7 @@ use crate::query::Query;
 /// A query by the choice of its constants.
 pub(crate) type Make = fn(&mut Choice) -> Query;
 
-#[rustfmt::skip] // a line a query
+#[rustfmt::skip] // a line per query
 pub(crate) static QUERIES: &[(&str, Make)] = &[
     ("q2", q2), ("q3", q3), ("q5", q5), ("q7", q7), ("q8", q8),
     ("q9", q9), ("q10", q10), ("q18", q18), ("q21", q21),

@@ -118,7 +118,13 @@ fn shell(case: &Case, line: &str) -> Output {
 }
 
 #[test]
-fn an_interrupt_leaves_nothing() {
+fn a_stop_leaves_nothing() {
+    for signal in ["INT", "TERM", "HUP"] {
+        stopped_by(signal);
+    }
+}
+
+fn stopped_by(signal: &str) {
     let case = large(20_000);
     let mut import = Command::new(env!("CARGO_BIN_EXE_plan-import"))
         .current_dir(case.path(""))
@@ -132,7 +138,7 @@ fn an_interrupt_leaves_nothing() {
         );
         thread::sleep(Duration::from_millis(1));
     }
-    let interrupt = format!("kill -INT {}", import.id());
+    let interrupt = format!("kill -{signal} {}", import.id());
     let sent = Command::new("sh")
         .args(["-c", &interrupt])
         .status()
@@ -202,7 +208,7 @@ fn inputs_are_files() {
         let pipe = shell(&case, &line);
         let said = text(&pipe.stderr);
         assert_eq!(pipe.status.code(), Some(2), "{said}");
-        let file = format!("{name}: not a regular file");
+        let file = format!("{name} is no regular file");
         assert!(said.contains(&file) && said.lines().count() == 1, "{said}");
         assert_eq!(left(&case), [""; 0]);
         let device = shell(

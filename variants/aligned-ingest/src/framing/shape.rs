@@ -52,7 +52,7 @@ struct Block {
     /// Zero elsewhere.
     expected: [u8; BLOCK],
     mask: [u8; BLOCK],
-    /// The mask, a bit a byte.
+    /// The mask, one bit per byte.
     bits: u64,
 }
 
@@ -195,7 +195,7 @@ impl Shape {
         (at, rows)
     }
 
-    /// Takes a whole row into account. The shape of a stream changes at most twice a field. Rows with another number of
+    /// Takes a whole row into account. The shape of a stream changes at most twice per field. Rows with another number of
     /// fields than the first one have no shape.
     pub(super) fn learn(&mut self, row: &[u8]) {
         let row = Row {

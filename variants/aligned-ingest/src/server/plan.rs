@@ -49,8 +49,8 @@ pub struct Snapshot {
     client: Client,
 }
 
-/// Ranges of pages a worker: enough that one who is done early finds more to do.
-const RANGES_A_WORKER: u64 = 8;
+/// Ranges of pages per worker: enough that one who is done early finds more to do.
+const RANGES_PER_WORKER: u64 = 8;
 /// Pages that are worth a statement of their own.
 const LEAST_PAGES: u64 = 64;
 
@@ -197,7 +197,7 @@ fn ranges(pages: Option<u64>, workers: u32) -> Vec<String> {
     let Some(pages) = pages else {
         return vec![String::new()];
     };
-    let parts = (pages / LEAST_PAGES).clamp(1, u64::from(workers) * RANGES_A_WORKER);
+    let parts = (pages / LEAST_PAGES).clamp(1, u64::from(workers) * RANGES_PER_WORKER);
     let start = |part: u64| pages * part / parts;
     (0..parts)
         .map(|part| match (part, part + 1 == parts) {

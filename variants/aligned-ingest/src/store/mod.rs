@@ -87,14 +87,6 @@ fn finish(folder: &Path, files: &[File], lengths: &[u64]) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file that is one: what is written into a pipe need not come, and need not end.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    if std::fs::metadata(path)?.is_file() {
-        return File::open(path);
-    }
-    Err(io::Error::other("it is no regular file; load again"))
-}
-
 /// The error with the file's name.
 pub(crate) fn named(doing: &str, path: &Path, error: io::Error) -> io::Error {
     let path: PathBuf = path.to_owned();
