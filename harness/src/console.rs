@@ -1,9 +1,10 @@
 //! What the program says on standard error, and what it was called with.
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+
+pub use join_core::table::one_line;
 
 /// Says a line on standard error. Where nobody can read it, nothing is said: that is no reason to stop.
 macro_rules! tell {
@@ -22,22 +23,6 @@ pub fn say(text: fmt::Arguments<'_>) {
 pub fn write(text: &str) {
     let mut out = io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// The text with its line feeds and other control characters escaped: paths and names of other people may hold any.
-pub fn one_line(text: &str) -> Cow<'_, str> {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if !text.contains(breaks) {
-        return Cow::Borrowed(text);
-    }
-    let mut line = String::new();
-    for c in text.chars() {
-        match breaks(c) {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
-        }
-    }
-    Cow::Owned(line)
 }
 
 /// The words of the command line behind the program's name, as records keep them: bytes that are no UTF-8 stand as
@@ -64,17 +49,6 @@ fn text(word: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_are_escaped_and_nothing_else() {
-        for (text, line) in [
-            ("cannot read a/ü: gone", "cannot read a/ü: gone"),
-            ("a\nb\r\tc\u{1b}[2K", "a\\nb\\r\\tc\\u{1b}[2K"),
-            ("a\u{85}b\u{2028}c", "a\\u{85}b\\u{2028}c"),
-        ] {
-            assert_eq!(one_line(text), line);
-        }
-    }
 
     #[cfg(unix)]
     #[test]

@@ -201,3 +201,19 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
     Cow::Owned(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_nothing_else() {
+        for (text, line) in [
+            ("cannot read a/ü: gone", "cannot read a/ü: gone"),
+            ("a\nb\r\tc\u{1b}[2K", "a\\nb\\r\\tc\\u{1b}[2K"),
+            ("a\u{85}b\u{2028}c", "a\\u{85}b\\u{2028}c"),
+        ] {
+            assert_eq!(one_line(text), line);
+        }
+    }
+}
