@@ -9,7 +9,6 @@ mod filter;
 mod import;
 mod like;
 mod query;
-mod records;
 mod schema;
 mod sql;
 mod tables;

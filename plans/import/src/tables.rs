@@ -9,13 +9,13 @@ use arrow_array::builder::{Int32Builder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef};
+use csv_records::{Fault, Format, Record, Records};
 use join_core::page::DataType;
 use join_core::table::open_file;
 use plan_bundles::MakeError;
 use plan_bundles::store::{Link, RowWriter, Store};
 
 use crate::filter::Filter;
-use crate::records::{Record, RecordError, Records};
 use crate::schema::{TableDef, integer};
 use crate::sql::shown;
 
@@ -25,8 +25,8 @@ const BATCH_ROWS: usize = 8192;
 /// Bytes of text after which a batch has no more rows.
 const BATCH_BYTES: usize = 16 << 20;
 
-/// What some programs write before text in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Bytes of a record at most: what a quote that is never closed would take of the memory.
+const RECORD_BYTES: usize = 256 << 20;
 
 /// What inputs there are of a table: by filter, the columns that they read.
 pub(crate) type Wanted = BTreeMap<Option<Filter>, BTreeSet<usize>>;
@@ -110,28 +110,27 @@ pub(crate) fn kept(
 /// Reads `input`, that of `file`, and does `work` with each batch: the number of its first row, and the columns that are
 /// needed. Returns the rows.
 fn batches(
-    mut input: impl BufRead,
+    input: impl BufRead,
     file: &Path,
     table: &TableDef,
     escape: u8,
     needed: &BTreeSet<usize>,
     mut work: impl FnMut(u64, &[Option<ArrayRef>]) -> Result<(), MakeError>,
 ) -> Result<u64, MakeError> {
-    let begin = input.fill_buf().map_err(MakeError::read(file))?;
-    if begin.starts_with(BYTE_ORDER_MARK) {
-        input.consume(BYTE_ORDER_MARK.len());
-    }
-    let mut records = Records::new(input, escape);
+    let format = Format {
+        delimiter: b',',
+        quote: Some(b'"'),
+        escape: Some(escape),
+        strict: true,
+    };
+    let mut records = Records::new(input, format, RECORD_BYTES);
+    records.skip_mark().map_err(MakeError::read(file))?;
     let mut record = Record::default();
     let mut batch = Batch::new(table, needed);
     let mut rows = 0;
     loop {
-        let more = records.read(&mut record).map_err(|error| match error {
-            RecordError::Io(source) => MakeError::read(file)(source),
-            RecordError::Malformed(line, what) => {
-                MakeError::input(file, format!("line {line}: {what}"))
-            }
-        })?;
+        let more = records.read(&mut record);
+        let more = more.map_err(|fault| refused(file, record.line, fault))?;
         if more {
             let line = record.line;
             let pushed = batch.push(&record);
@@ -146,6 +145,31 @@ fn batches(
             return Ok(rows);
         }
     }
+}
+
+/// What is wrong with a record that begins on `line`.
+fn refused(file: &Path, line: u64, fault: Fault) -> MakeError {
+    let (line, what) = match fault {
+        Fault::Io(source) => return MakeError::read(file)(source),
+        Fault::OpenQuote => (
+            line,
+            "a quote is not closed; if quotes are doubled there, say --escape '\"'",
+        ),
+        Fault::BesideQuote { line, .. } => (
+            line,
+            "there is text beside quotes, which must be around all of a field; quotes inside of it stand behind a \
+             backslash, or if they are doubled there, say --escape '\"'",
+        ),
+        Fault::StrayReturn => (
+            line,
+            "a carriage return without a line feed; put the field into quotes, or end all lines with line feeds",
+        ),
+        Fault::TooLong => (
+            line,
+            "a record of more than 256 MiB; look for a quote that is not closed",
+        ),
+    };
+    MakeError::input(file, format!("line {line}: {what}"))
 }
 
 impl Output<'_> {
@@ -227,7 +251,9 @@ impl<'a> Batch<'a> {
         for (number, builder) in self.columns.iter_mut().enumerate() {
             let Some(builder) = builder else { continue };
             let at = |what: &str| format!(", column {:?}: {what}", self.table.columns[number].name);
-            let field = record.field(number);
+            // What is empty and not in quotes is NULL.
+            let field = Some(record.field(number));
+            let field = field.filter(|field| record.is_quoted(number) || !field.is_empty());
             let text = field.map(std::str::from_utf8).transpose();
             let text = text.map_err(|_| at("not UTF-8; convert the file first"))?;
             match builder {

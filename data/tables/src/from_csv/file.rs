@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::records::{Fault, Format, Record, Records};
+use csv_records::{Fault, Format, Record, Records};
+
 use crate::error::one_line;
 use crate::{CsvOptions, Error};
 
@@ -39,8 +40,9 @@ impl CsvFile {
             delimiter: options.delimiter.unwrap_or(if tabs { b'\t' } else { b',' }),
             quote: options.quote,
             escape: options.escape.or(options.quote),
+            strict: false,
         };
-        let records = Records::new(BufReader::with_capacity(BUFFER, file), format);
+        let records = Records::new(BufReader::with_capacity(BUFFER, file), format, usize::MAX);
         let mut file = CsvFile {
             path: path.to_owned(),
             records,
@@ -173,11 +175,14 @@ impl CsvFile {
                 None,
                 "a quote is opened and never closed; close it, or say --quote none if quotes mean nothing in this file",
             ),
-            Fault::BehindQuote { line, field } => self.at(
+            Fault::BesideQuote { line, field } => self.at(
                 line,
                 Some(field),
                 "something follows a closing quote; a quote inside of quotes is doubled, or has before it what --escape says",
             ),
+            Fault::StrayReturn | Fault::TooLong => {
+                unreachable!("the format is not strict, and a record may have any length")
+            }
         })
     }
 }

@@ -2,7 +2,6 @@
 
 mod file;
 mod guess;
-mod records;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
