@@ -19,14 +19,11 @@ keys = "uniform"
 
 /// The harness, working in `folder`; a sweep without the machine's limits, which take longer than all of its joins.
 pub fn harness(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = with_limits(folder, arguments);
-    if arguments
+    let is_sweep = arguments
         .first()
-        .is_some_and(|first| first.starts_with("--sweep") || *first == "--ablate")
-    {
-        command.arg("--no-limits");
-    }
-    command
+        .is_some_and(|first| first.starts_with("--sweep") || *first == "--ablate");
+    let without: &[&str] = if is_sweep { &["--no-limits"] } else { &[] };
+    with_limits(folder, &[without, arguments].concat())
 }
 
 /// The harness, working in `folder`.
