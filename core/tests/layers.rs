@@ -41,7 +41,7 @@ const CRATES: &[(&str, Modules)] = &[
     (
         "harness",
         &[
-            "console files nearest",
+            "console files nearest size",
             "machine",
             "peers workload",
             "experiment",

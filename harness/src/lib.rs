@@ -10,5 +10,11 @@ mod files;
 pub mod machine;
 pub mod nearest;
 pub mod peers;
+pub mod size;
 pub mod verbs;
 pub mod workload;
+
+/// The example of `docs/add-an-experiment.md` is compiled and run by the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/add-an-experiment.md")]
+struct AddAnExperiment;

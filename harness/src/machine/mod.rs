@@ -11,6 +11,7 @@ use std::thread;
 
 use join_core::parallel::{StartError, Team, ThreadStart};
 
+use crate::size::Size;
 use counters::Counters;
 use report::record::{Cache, Environment};
 
@@ -136,25 +137,12 @@ fn caches(folder: &Path) -> Vec<Cache> {
             (field("type")? != "Instruction").then_some(())?;
             Some(Cache {
                 level: field("level")?.parse().ok()?,
-                bytes: size(&field("size")?)?,
+                bytes: field("size")?.parse().ok().map(|Size(bytes)| bytes)?,
             })
         })
         .collect();
     caches.sort_by_key(|cache| cache.level);
     caches
-}
-
-/// `32K`, `1024K`, `32M` as bytes.
-fn size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" => 1,
-        "K" => 1 << 10,
-        "M" => 1 << 20,
-        "G" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn kernel() -> String {

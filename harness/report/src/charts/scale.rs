@@ -211,6 +211,7 @@ pub fn percent(share: f64) -> String {
 /// `64 KiB`.
 pub fn bytes(value: f64) -> String {
     match value {
+        v if v >= (1u64 << 40) as f64 => format!("{} TiB", short(v / (1u64 << 40) as f64)),
         v if v >= (1u64 << 30) as f64 => format!("{} GiB", short(v / (1u64 << 30) as f64)),
         v if v >= (1u64 << 20) as f64 => format!("{} MiB", short(v / (1u64 << 20) as f64)),
         v if v >= 1024.0 => format!("{} KiB", short(v / 1024.0)),

@@ -35,7 +35,11 @@ pub fn table(limits: &[Limit]) -> String {
         }
         let (what, array_bytes) = row_key;
         let name = what.trim_end_matches("_per_second").replace('_', " ");
-        let _ = write!(text, "\n{name:<34}{:>9}{unit:>9}", bytes(array_bytes));
+        let _ = write!(
+            text,
+            "\n{name:<34}{:>9}{unit:>9}",
+            report::charts::scale::bytes(array_bytes as f64)
+        );
         text += cells.trim_end();
     }
     text += "\n(the fastest repetition, and how far below it the median lies)\n";
@@ -63,16 +67,6 @@ fn cell(limit: &Limit) -> String {
     let below = (limit.median / limit.value - 1.0) * 100.0;
     let digits = if value < 100.0 { 2 } else { 0 };
     format!("{value:.digits$} {:>6}", format!("{below:.0} %"))
-}
-
-fn bytes(bytes: u64) -> String {
-    if bytes.is_multiple_of(1 << 30) {
-        format!("{} GiB", bytes >> 30)
-    } else if bytes.is_multiple_of(1 << 20) {
-        format!("{} MiB", bytes >> 20)
-    } else {
-        format!("{} KiB", bytes >> 10)
-    }
 }
 
 #[cfg(test)]

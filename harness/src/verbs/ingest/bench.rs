@@ -3,14 +3,14 @@
 use std::thread;
 
 use super::super::{ALLOCATOR, Ending, interrupt_flag};
-use super::{Bench, size};
+use super::Bench;
 use crate::console::tell;
 use crate::experiment::folder::Asked;
 use crate::experiment::ingest::{Volume, measure};
 use crate::experiment::{Budget, Progress, session};
 use crate::machine::{self, limits};
 use crate::peers::Found;
-use report::charts::scale::percent;
+use report::charts::scale::{self, percent};
 use report::record::{Size, read_run};
 use report::summary::{IngestSummary, summarise};
 
@@ -30,22 +30,22 @@ pub(super) fn run(args: &Bench) -> Result<(), Ending> {
     if needed > memory {
         return Err(Ending::Usage(format!(
             "--bytes {} for {most} workers takes {} of memory, of which there is {}; lower one of them",
-            size::text(args.bytes.0 as f64),
-            size::text(needed as f64),
-            size::text(memory as f64)
+            scale::bytes(args.bytes.0 as f64),
+            scale::bytes(needed as f64),
+            scale::bytes(memory as f64)
         )));
     }
     if args.slot.0 < LEAST_SLOT {
         return Err(Ending::Usage(format!(
             "--slot {} holds too few rows; at least {}",
-            size::text(args.slot.0 as f64),
-            size::text(LEAST_SLOT as f64)
+            scale::bytes(args.slot.0 as f64),
+            scale::bytes(LEAST_SLOT as f64)
         )));
     }
     if args.slot.0 > args.bytes.0 {
         return Err(Ending::Usage(format!(
             "--slot {} is more than a worker writes; raise --bytes to it",
-            size::text(args.slot.0 as f64)
+            scale::bytes(args.slot.0 as f64)
         )));
     }
     let volume = Volume {

@@ -7,7 +7,8 @@ use aligned_ingest::overlap::{Rule, measure, truth};
 use aligned_ingest::pages::{NumericAs, SourceType};
 
 use super::super::Ending;
-use super::{Check, open_verified, size};
+use super::{Check, open_verified};
+use report::charts::scale;
 
 pub(super) fn run(args: &Check) -> Result<(), Ending> {
     let (chunks, found) = open_verified(&args.folder)?;
@@ -18,8 +19,8 @@ pub(super) fn run(args: &Check) -> Result<(), Ending> {
         manifest.placement,
         manifest.sections.len(),
         manifest.layout.chunks,
-        size::text(manifest.used as f64),
-        size::text(manifest.wasted() as f64),
+        scale::bytes(manifest.used as f64),
+        scale::bytes(manifest.wasted() as f64),
     );
     if let Some(section) = args.overlap {
         overlap(&chunks, section.0)?;
@@ -83,14 +84,14 @@ fn overlap(chunks: &Chunks, section: u64) -> Result<(), Ending> {
     if section > MOST_OVERLAP {
         return Err(Ending::Usage(format!(
             "--overlap {} is too much; at most {}",
-            size::text(section as f64),
-            size::text(MOST_OVERLAP as f64)
+            scale::bytes(section as f64),
+            scale::bytes(MOST_OVERLAP as f64)
         )));
     }
     let longest = manifest.sections.iter().map(|section| section.used).max();
     say!(
         "read without the manifest in sections of {}:",
-        size::text(section as f64)
+        scale::bytes(section as f64)
     );
     for (known, confirm) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
         let rule = Rule {

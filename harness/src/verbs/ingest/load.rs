@@ -10,9 +10,10 @@ use aligned_ingest::server::{LoadPlan, Origin, Progress, Server, Snapshot, work}
 use aligned_ingest::{Job, Layout, LoadError, Manifest, Sink, StoreKind};
 
 use super::super::{Ending, interrupt_flag};
-use super::{Load, size};
+use super::Load;
 
 use crate::console::{self, tell};
+use report::charts::scale;
 
 /// Rows are sent larger than they are stored: narrow columns get four bytes of length, and long values are compressed
 /// on the server's disk. Files have holes, so room costs nothing.
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Load) -> Result<(), Ending> {
         "{}: {} rows, {} in {seconds:.2} s ({:.1} MB/s), {}, {} sections, {} rows split",
         args.out.display(),
         manifest.rows,
-        size::text(manifest.used as f64),
+        scale::bytes(manifest.used as f64),
         manifest.used as f64 / 1e6 / seconds,
         manifest.placement,
         manifest.sections.len(),
@@ -153,7 +154,7 @@ fn show(progress: &Progress, server: &Server, done: &AtomicBool) {
         let line = format!(
             "{} rows, {}, {:.1} MB/s",
             progress.rows.load(Ordering::Relaxed),
-            size::text(bytes),
+            scale::bytes(bytes),
             bytes / 1e6 / began.elapsed().as_secs_f64()
         );
         if terminal {

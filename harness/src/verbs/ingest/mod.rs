@@ -4,11 +4,11 @@ mod bench;
 mod chart;
 mod check;
 mod compact;
+mod lengths;
 #[cfg(feature = "ingest")]
 mod load;
 mod pages;
 mod simulate;
-mod size;
 #[cfg(feature = "ingest")]
 mod ssb;
 
@@ -21,7 +21,8 @@ use join_core::parallel::{Team, ThreadStart};
 
 use super::Ending;
 use crate::machine;
-use size::{Lengths, Size};
+use crate::size::Size;
+use lengths::Lengths;
 
 /// What to do with chunks.
 #[derive(Debug, clap::Subcommand)]

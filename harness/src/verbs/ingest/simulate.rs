@@ -8,8 +8,8 @@ use aligned_ingest::PlacementKind;
 use aligned_ingest::account::{Account, Case, RowLengths, claims, count, formula, simulate};
 
 use super::super::Ending;
-use super::size::text as size;
 use super::{Simulate, chart};
+use report::charts::scale::bytes as size;
 use report::charts::text::wrap;
 
 pub(super) fn run(args: &Simulate) -> Result<(), Ending> {

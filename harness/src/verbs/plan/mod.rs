@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 
 use super::{Ending, line, program};
 use crate::experiment::executor::Equipment;
+use crate::size::Size;
 
 /// What can be done with plan bundles.
 #[derive(Debug, Subcommand)]
@@ -48,7 +49,7 @@ pub struct Common {
     pub threads: Option<u32>,
     /// Memory that an execution may hold, such as 512M or 8G [default: what is available]
     #[arg(long, value_name = "SIZE")]
-    pub memory: Option<String>,
+    pub memory: Option<Size>,
     /// The build variant, for executors that take one
     #[arg(long, value_name = "NAME")]
     pub build: Option<String>,
@@ -133,29 +134,18 @@ impl Common {
     fn equipment(&self) -> Result<Equipment, Ending> {
         Ok(Equipment {
             threads: self.threads,
-            memory: self.memory.as_deref().map(bytes).transpose()?,
+            memory: self.memory.map(memory).transpose()?,
             build: self.build.clone(),
             without: self.without.clone(),
         })
     }
 }
 
-/// A number of bytes, with K, M, G or T behind it or nothing.
-fn bytes(text: &str) -> Result<usize, Ending> {
-    let (number, shift) = match text.chars().last().map(|c| c.to_ascii_uppercase()) {
-        Some('K') => (&text[..text.len() - 1], 10),
-        Some('M') => (&text[..text.len() - 1], 20),
-        Some('G') => (&text[..text.len() - 1], 30),
-        Some('T') => (&text[..text.len() - 1], 40),
-        _ => (text, 0),
-    };
-    let bytes = number.parse::<usize>().ok();
-    bytes
-        .and_then(|bytes| bytes.checked_mul(1 << shift))
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| {
-            Ending::Usage(format!(
-                "--memory {text}: give a number of bytes, such as 512M or 8G"
-            ))
-        })
+fn memory(Size(bytes): Size) -> Result<usize, Ending> {
+    let bytes = usize::try_from(bytes).ok().filter(|&bytes| bytes > 0);
+    bytes.ok_or_else(|| {
+        Ending::usage(
+            "--memory: no execution can hold as much; give a number of bytes, such as 512M or 8G",
+        )
+    })
 }

@@ -2,13 +2,12 @@
 
 use std::str::FromStr;
 
-use aligned_ingest::account::RowLengths;
-
 /// Bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub u64);
 
-const UNITS: [(&str, u64); 12] = [
+/// A letter alone stands for the power of two, as kernels write it.
+const UNITS: [(&str, u64); 16] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -20,6 +19,10 @@ const UNITS: [(&str, u64); 12] = [
     ("KB", 1_000),
     ("PB", 1_000_000_000_000_000),
     ("B", 1),
+    ("T", 1 << 40),
+    ("G", 1 << 30),
+    ("M", 1 << 20),
+    ("K", 1 << 10),
     ("", 1),
 ];
 
@@ -37,38 +40,10 @@ impl FromStr for Size {
                 .contains(&bytes)
                 .then_some(bytes as u64)
         });
-        size.map(Size)
-            .ok_or_else(|| format!("{text:?} is no size; write for instance 4096, 64MiB or 40GB"))
+        size.map(Size).ok_or_else(|| {
+            format!("{text:?} is no size; write for instance 4096, 512M, 64MiB or 40GB")
+        })
     }
-}
-
-/// Lengths of rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lengths(pub RowLengths);
-
-impl FromStr for Lengths {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Lengths, String> {
-        let size = |text: &str| text.parse::<Size>().map(|size| size.0);
-        let lengths = if let Some(mean) = text.strip_prefix('~') {
-            RowLengths::Exponential(size(mean)?)
-        } else if let Some((low, high)) = text.split_once("..") {
-            RowLengths::Uniform(size(low)?, size(high)?)
-        } else {
-            RowLengths::Fixed(size(text)?)
-        };
-        Ok(Lengths(lengths))
-    }
-}
-
-/// `5 GiB`, `62 B`; to three digits.
-pub fn text(bytes: f64) -> String {
-    let tib = (1u64 << 40) as f64;
-    if bytes >= tib {
-        return format!("{} TiB", report::charts::scale::short(bytes / tib));
-    }
-    report::charts::scale::bytes(bytes)
 }
 
 #[cfg(test)]
@@ -85,20 +60,13 @@ mod tests {
             ("100TB", 100_000_000_000_000),
             ("1.5KiB", 1536),
             ("7B", 7),
+            ("32K", 32 << 10),
+            ("512M", 512 << 20),
         ] {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }
         for wrong in ["", "MiB", "-1", "1e30TB", "four", "99999999TB"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn lengths_are_read() {
-        let of = |text: &str| text.parse::<Lengths>().map(|lengths| lengths.0);
-        assert_eq!(of("150"), Ok(RowLengths::Fixed(150)));
-        assert_eq!(of("100..200"), Ok(RowLengths::Uniform(100, 200)));
-        assert_eq!(of("~1KiB"), Ok(RowLengths::Exponential(1024)));
-        assert!(of("100..").is_err());
     }
 }
