@@ -289,6 +289,16 @@ impl PlanRun {
         Some(plans)
     }
 
+    /// The plans whose results have rows, or those whose have none, with sums and ratios of their own.
+    pub fn with_rows(&self, has_rows: bool) -> Self {
+        let mut some = self.clone();
+        for measured in some.arms.iter_mut().flat_map(|arm| &mut arm.bundles) {
+            *measured = measured.take().filter(|one| (one.rows > 0) == has_rows);
+        }
+        some.summarise();
+        some
+    }
+
     /// Fills in sums and ratios.
     pub fn summarise(&mut self) {
         for at in 0..self.arms.len() {

@@ -1,7 +1,7 @@
 //! Executors of plans with what they work with: threads, memory, techniques.
 
 use join_core::memory::Memory;
-use join_core::memory::process::{self, Origin as Source};
+use join_core::memory::process::{self, Origin};
 use join_core::page::PAGE_BYTES;
 use join_core::parallel::{Team, ThreadStart};
 use plan_executor::{Bundle, Context, ExecuteError, Execution, Executor, Options};
@@ -53,7 +53,7 @@ pub struct Equipped {
     executor: Box<dyn Executor>,
     team: Team,
     limit: Limit,
-    source: Source,
+    source: Origin,
 }
 
 impl Equipped {
@@ -75,7 +75,7 @@ impl Equipped {
             }
         };
         let mut options = Options::default();
-        let mut source = Source::Pool;
+        let mut source = Origin::Pool;
         for (number, technique) in equipment.without.iter().enumerate() {
             if equipment.without[..number].contains(technique) {
                 return Err(format!(
@@ -83,7 +83,7 @@ impl Equipped {
                 ));
             }
             if technique == POOL {
-                source = Source::System;
+                source = Origin::System;
                 continue;
             }
             let names = Options::NAMES.iter().map(|(name, _)| *name);

@@ -1,6 +1,6 @@
 //! The process that measures peak memory: started by a sweep, not by people.
 
-use join_core::memory::process::Origin as Source;
+use join_core::memory::process::Origin;
 
 use super::Ending;
 use crate::experiment::{Cells, memory};
@@ -32,7 +32,7 @@ fn measure() -> Result<(), Ending> {
     let mut cells = Cells::default();
     for mut variant in variants() {
         if wanted.variants.contains(&variant.name) {
-            variant.base.source = Source::System;
+            variant.base.source = Origin::System;
             cells
                 .variant(&variant, &[wanted.threads])
                 .map_err(Ending::usage)?;

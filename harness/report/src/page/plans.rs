@@ -14,9 +14,10 @@ pub(super) const INTRODUCTION: &str = "<p>Plans of scans and joins over paged ta
 /// All arms, and every plan.
 pub(super) fn tables(run: &PlanRun) -> String {
     format!(
-        "<h3>All plans together</h3>\n{}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
+        "<h3>All plans together</h3>\n{}{}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
          </details>\n",
         arms(run),
+        by_results(run),
         plans(run)
     )
 }
@@ -54,6 +55,39 @@ fn arms(run: &PlanRun) -> String {
         ]);
     }
     table.html()
+}
+
+/// The ratios of plans whose results have rows and of the others, where there are both: an executor that ends early where
+/// nothing can come of a plan shows it on the others alone.
+fn by_results(run: &PlanRun) -> String {
+    let [some, none] = [true, false].map(|has_rows| run.with_rows(has_rows));
+    let [with, without] = [&some, &none].map(|run| run.arms[0].summary.bundles);
+    if with == 0 || without == 0 {
+        return String::new();
+    }
+    let mut table = Table::new(&[
+        "executor",
+        "#total : first, with rows",
+        "#geometric mean : first",
+        "#total : first, without",
+        "#geometric mean : first",
+    ]);
+    for (a, b) in some.arms.iter().zip(&none.arms) {
+        let over = [a, b].map(|arm| arm.summary.over_first);
+        if let [Some(with), Some(without)] = over {
+            table.row(&[
+                &a.name,
+                &interval_text(with.total),
+                &interval_text(with.geometric_mean),
+                &interval_text(without.total),
+                &interval_text(without.geometric_mean),
+            ]);
+        }
+    }
+    format!(
+        "<h3>{with} plans with result rows, {without} without</h3>\n{}",
+        table.html()
+    )
 }
 
 fn interval_text(ratio: Interval) -> String {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use join_core::page::PAGE_BYTES;
-use join_core::table::{Column, Table, Value};
+use join_core::table::{Column, Table, Value, one_line};
 
 use crate::verbs::{Ending, list};
 
@@ -22,7 +22,7 @@ pub fn show(folder: &Path, rows: usize) -> Result<(), Ending> {
     for named in table.columns() {
         let column = &named.column;
         lines.push(vec![
-            named.name.clone(),
+            one_line(&named.name).into_owned(),
             column.data_type().to_string(),
             nulls(column).to_string(),
             column.pages().len().to_string(),
@@ -37,7 +37,7 @@ pub fn show(folder: &Path, rows: usize) -> Result<(), Ending> {
         table
             .columns()
             .iter()
-            .map(|named| named.name.clone())
+            .map(|named| one_line(&named.name).into_owned())
             .collect(),
     ];
     let mut columns: Vec<_> = table
