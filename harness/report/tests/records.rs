@@ -24,7 +24,8 @@ fn every_kind_survives_a_round_trip() {
     }
     let run = read_run(dir.path()).unwrap();
     assert!(run.complete && !run.torn);
-    let samples = records.iter().filter(|r| matches!(r, Record::Sample(_)));
+    let is_sample = |r: &&Record| matches!(r, Record::Sample(_) | Record::Ingest(_));
+    let samples = records.iter().filter(is_sample);
     assert_eq!(run.samples.len(), samples.count());
 }
 
@@ -104,10 +105,10 @@ fn other_errors_say_what_and_where() {
     let again = RecordWriter::create(dir.path()).unwrap_err().to_string();
     assert!(again.contains("samples.jsonl"), "{again}");
     let mut record = serde_json::to_value(&synthetic::records(1)[0]).unwrap();
-    record["schema"] = 2.into();
+    record["schema"] = 3.into();
     fs::write(dir.path().join(SAMPLES_FILE), format!("{record}\n")).unwrap();
     let schema = read_run(dir.path()).unwrap_err().to_string();
-    assert!(schema.contains(":1: schema 2"), "{schema}");
+    assert!(schema.contains(":1: schema 3"), "{schema}");
 }
 
 #[test]
