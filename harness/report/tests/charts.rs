@@ -42,14 +42,14 @@ fn every_chart_is_drawn_with_its_axes() {
         ("overview", "time : time of the fastest, geometric mean"),
         ("times", "time"),
         ("throughput", "M tuples/s"),
-        ("builds", "ns a build row"),
+        ("builds", "ns per build row"),
         ("phases", "time"),
         ("ablation", "time with the setting : time with the default"),
         ("scaling", "time with 1 thread : time with 2"),
         ("zero-copy", "time materialised : time zero-copy"),
         ("tags", "keys without a match that are let through"),
-        ("memory", "bytes a build row"),
-        ("ingest", "GB of rows a second"),
+        ("memory", "bytes per build row"),
+        ("ingest", "GB of rows per second"),
     ];
     let charts = drawn();
     assert_eq!(charts.len(), axes.len());

@@ -273,7 +273,7 @@ fn a_server_that_is_killed_leaves_nothing() {
 #[test]
 fn one_connection_that_is_terminated_leaves_nothing() {
     let text = ended_by(|postgres| {
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'";
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%'";
         while postgres.client().query(end, &[]).unwrap().is_empty() {}
     });
     assert!(text.contains("the server stopped sending"), "{text}");

@@ -167,7 +167,7 @@ fn by_rows(
     let panels = [
         LinePanel {
             title: format!("build time, {}", threads_text(threads)),
-            y_title: "ns a build row".into(),
+            y_title: "ns per build row".into(),
             unit: scale::short,
             y_range: lines::around(&times),
             series: times,

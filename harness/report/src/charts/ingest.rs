@@ -78,7 +78,7 @@ fn panel(group: &[&IngestSummary]) -> RowPanel {
         rows: rows.collect(),
         kind: Kind::Bars(0.0),
         log: false,
-        axis: "GB of rows a second".into(),
+        axis: "GB of rows per second".into(),
         unit: gigabytes,
         guides: target.into_iter().collect(),
         band: None,

@@ -54,7 +54,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     })
 }
 
-/// Peak bytes a build row, least first.
+/// Peak bytes per build row, least first.
 fn peaks<'a>(
     data: &Data<'a>,
     workload: &WorkloadRecord,
@@ -96,7 +96,7 @@ fn panel(data: &Data<'_>, workload: &WorkloadRecord, peaks: &[(f64, &CellSummary
         rows: rows.collect(),
         kind: Kind::Bars(0.0),
         log: false,
-        axis: "bytes a build row".into(),
+        axis: "bytes per build row".into(),
         unit: scale::short,
         guides: Vec::new(),
         band: None,
@@ -110,17 +110,13 @@ fn finding(measured: &[(&WorkloadRecord, Vec<(f64, &CellSummary)>)]) -> String {
     let (Some(least), Some(most)) = (peaks.first(), peaks.last()) else {
         return String::new();
     };
-    let of = |(peak, result): &(f64, &CellSummary)| {
-        format!(
-            "{} with {} bytes a build row",
-            result.variant,
-            scale::short(*peak)
-        )
-    };
+    let bytes = |peak: &(f64, &CellSummary)| format!("{} bytes", scale::short(peak.0));
     format!(
-        "On {} the least memory takes {}, the most {}.",
+        "On {}, {} needs the least memory with {} per build row, {} the most with {}.",
         workload.name,
-        of(least),
-        of(most)
+        least.1.variant,
+        bytes(least),
+        most.1.variant,
+        bytes(most)
     )
 }

@@ -41,7 +41,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         .collect();
     let mut canvas = Canvas::default();
     let explanation = "Share of the probe keys without a match that go on to the tuples, counted \
-                       once on the whole probe side, by scheme and directory slots a build tuple.";
+                       once on the whole probe side, by scheme and directory slots per build tuple.";
     let y = header(&mut canvas, TITLE, explanation);
     let columns = if panels.len() == 1 { 1 } else { 2 };
     let y = grid(&mut canvas, y, columns, &panels);
@@ -52,7 +52,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         csv: csv::of_rows(&panels),
         finding: finding(tags),
         reading: "Shorter is better: each key that is let through costs a read of the tuples for \
-                  nothing. More slots a tuple leave fewer tuples, and so fewer tag bits, in a slot.",
+                  nothing. More slots per tuple leave fewer tuples, and so fewer tag bits, in a slot.",
     })
 }
 
@@ -81,7 +81,7 @@ fn panel(group: &[&TagSummary], schemes: &[&str]) -> RowPanel {
     });
     RowPanel {
         title: format!(
-            "{}, {} slot{} a tuple",
+            "{}, {} slot{} per tuple",
             group[0].workload,
             scale::short(slots),
             if slots == 1.0 { "" } else { "s" }
@@ -101,7 +101,7 @@ fn finding(tags: &[TagSummary]) -> String {
         |a: &&TagSummary, b: &&TagSummary| a.false_positive_rate.total_cmp(&b.false_positive_rate);
     let text = |tag: &TagSummary| {
         format!(
-            "{} at {} slots a tuple on {} ({})",
+            "{} at {} slots per tuple on {} ({})",
             tag.scheme,
             scale::short(tag.directory_slots_per_tuple),
             tag.workload,

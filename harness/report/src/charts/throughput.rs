@@ -33,8 +33,8 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
 
     let mut canvas = Canvas::default();
     let explanation = format!(
-        "Build and probe tuples a second over the whole join, median with its 95 % interval. \
-         Dotted lines: a table of {} bytes a build row fills that cache. Dashed: what memory \
+        "Build and probe tuples per second over the whole join, median with its 95 % interval. \
+         Dotted lines: a table of {} bytes per build row fills that cache. Dashed: what memory \
          allows (model). Pale: the variants of the other panels.",
         scale::short(bytes_per_row)
     );

@@ -72,7 +72,7 @@ pub fn results(summary: &Summary, workload: &str) -> String {
         .collect();
     let names = counters
         .iter()
-        .map(|name| format!("#{} a tuple", name.replace('_', " ")));
+        .map(|name| format!("#{} per tuple", name.replace('_', " ")));
     let names: Vec<String> = names.collect();
     columns.extend(names.iter().map(String::as_str));
     columns.push("what it chose");
@@ -279,7 +279,7 @@ pub fn machine(e: &Environment) -> Table {
 
 /// What the memory can do.
 pub fn limits(run: &Run) -> String {
-    let mut table = Table::new(&["limit", "#threads", "#array", "huge pages", "#a second"]);
+    let mut table = Table::new(&["limit", "#threads", "#array", "huge pages", "#per second"]);
     for l in &run.limits {
         let value = if l.what.contains("bytes") {
             scale::bytes(l.value)

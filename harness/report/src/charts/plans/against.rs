@@ -36,7 +36,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     }
     let mut canvas = Canvas::default();
     let explanation = format!(
-        "A point a plan, {}, warm, medians, log axes. Dashed: equal times, and multiples of them.",
+        "One point per plan, {}, warm, medians, log axes. Dashed: equal times, and multiples of them.",
         threads_text(data.run.threads)
     );
     let mut y = header(&mut canvas, TITLE, &explanation);
