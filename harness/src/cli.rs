@@ -28,7 +28,7 @@ pub struct Cli {
 pub enum Verb {
     /// List what there is
     List {
-        /// Of what
+        /// What to list
         #[arg(value_enum)]
         what: Listed,
     },
@@ -92,13 +92,58 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let text = error.to_string();
-    let told: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .collect();
-    tell!("{}; `harness --help` shows the options", told.join("; "));
+    tell!("{}", in_one_line(&error.to_string()));
     ExitCode::from(2)
+}
+
+/// What clap says over several lines, with the help of the verb that was meant.
+fn in_one_line(text: &str) -> String {
+    let mut told = String::new();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    for line in
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+    {
+        let glue = match told.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some('?' | '.') => " ",
+            Some(_) => "; ",
+        };
+        told.push_str(glue);
+        told.push_str(line);
+    }
+    let usage = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Usage: "));
+    let words = usage.unwrap_or("harness").split(' ');
+    let verb: Vec<&str> = words
+        .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect();
+    format!("{told}; `{} --help` shows the options", verb.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_command_line_are_one_line_that_names_the_right_help() {
+        let said = |words: &[&str]| {
+            let error = Cli::try_parse_from(words).unwrap_err();
+            in_one_line(&error.to_string())
+        };
+        assert_eq!(
+            said(&["harness", "plan", "run"]),
+            "error: the following required arguments were not provided: <BUNDLE>...; `harness plan run --help` shows the options"
+        );
+        let error = said(&["harness", "--swep"]);
+        assert!(
+            error.starts_with("error: unexpected argument '--swep' found"),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("`harness --help` shows the options"),
+            "{error}"
+        );
+    }
 }

@@ -25,6 +25,12 @@ pub fn write(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// `1 workload`, `15 workloads`.
+pub fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
+
 /// The words of the command line behind the program's name, as records keep them: bytes that are no UTF-8 stand as
 /// `\xff`.
 pub fn command_line() -> Vec<String> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::rounds::{self, Budget};
 use super::{Bench, Contender, Failed, Measured, Progress, key};
+use crate::console::counted;
 use report::record::{
     Answer, FailureRecord, NoteRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
     ScheduleRecord, ScheduledCell, Source, Toggles, WorkloadRecord,
@@ -283,8 +284,8 @@ impl<'a> Runner<'a> {
             }
         }
         self.progress.done(&format!(
-            "{} cells, {samples} samples in {most} rounds",
-            contenders.len()
+            "{}, {samples} samples in {most} rounds",
+            counted(contenders.len(), "cell")
         ));
         Ok(())
     }

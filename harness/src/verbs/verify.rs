@@ -17,6 +17,7 @@ use join_core::table::Column;
 use super::Ending;
 use super::plan::verify::verify;
 use super::select::select;
+use crate::console::counted;
 use crate::experiment::{Cells, Work};
 use crate::machine;
 use crate::workload::Instance;
@@ -100,10 +101,10 @@ fn everything(only: &[String]) -> Result<(), Ending> {
     match wrong {
         0 => {
             say!(
-                "{} variants and {} toggles agree with the oracle on {} workloads",
-                checked.len(),
-                TOGGLES.len(),
-                workloads.len()
+                "{} and {} agree with the oracle on {}",
+                counted(checked.len(), "variant"),
+                counted(TOGGLES.len(), "toggle"),
+                counted(workloads.len(), "workload")
             );
             Ok(())
         }

@@ -69,7 +69,12 @@ fn peaks<'a>(
     peaks
 }
 
+/// The most over the middle from which on an axis from 0 hides what differs.
+const FAR: f64 = 4.0;
+
 fn panel(data: &Data<'_>, workload: &WorkloadRecord, peaks: &[(f64, &CellSummary)]) -> RowPanel {
+    let most = peaks.last().map_or(0.0, |peak| peak.0);
+    let far = most > FAR * peaks[peaks.len() / 2].0 && peaks[0].0 > 0.0;
     let rows = peaks.iter().map(|(peak, result)| Row {
         label: result.variant.clone(),
         marks: vec![Mark {
@@ -94,8 +99,9 @@ fn panel(data: &Data<'_>, workload: &WorkloadRecord, peaks: &[(f64, &CellSummary
             scale::rows(workload.build_rows)
         ),
         rows: rows.collect(),
-        kind: Kind::Bars(0.0),
-        log: false,
+        // One that takes ten times as much would leave specks of the others.
+        kind: if far { Kind::Points } else { Kind::Bars(0.0) },
+        log: far,
         axis: "bytes per build row".into(),
         unit: scale::short,
         guides: Vec::new(),

@@ -50,10 +50,10 @@ pub struct Common {
     /// Memory that an execution may hold, such as 512M or 8G [default: what is available]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Size>,
-    /// The build variant, for executors that take one
+    /// The build variant, for executors that take one: any build of `list variants`, such as partitioned
     #[arg(long, value_name = "NAME")]
     pub build: Option<String>,
-    /// Techniques that the pipelined executor is to do without, such as filters
+    /// Techniques that the pipelined executor is to do without, such as filters, tags or pool; a wrong name lists all
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     pub without: Vec<String>,
 }
@@ -64,7 +64,7 @@ pub struct RunArgs {
     /// Bundles, threads, memory
     #[command(flatten)]
     pub common: Common,
-    /// The executors, in turns on each bundle
+    /// The executors, in turns on each bundle: pipelined, operator-at-a-time [default: pipelined]
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     pub executor: Vec<String>,
     /// Execute with each of these techniques left out as well, in turns; all techniques if none is named

@@ -107,7 +107,10 @@ impl Request<'_> {
             .generate(self.args.seed, threads)
             .map_err(|error| failed(error.to_string()))?;
         if !item.pairs && !workload.recorded && self.args.seed.is_none() {
-            let text = format!("{name} has no recorded answer; it is {}", workload.answer());
+            let text = format!(
+                "{name} has no recorded answer; it is {}, which `expected` of its file would hold it to",
+                workload.answer()
+            );
             runner.progress().say(&text);
         }
         let mut record = workload.record();

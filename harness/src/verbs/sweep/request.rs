@@ -3,6 +3,7 @@
 use join_core::parallel::ThreadStart;
 
 use super::MeasureArgs;
+use crate::console::counted;
 use crate::experiment::{Budget, Cell, Cells};
 use crate::machine;
 use crate::machine::limits;
@@ -263,8 +264,9 @@ impl<'a> Request<'a> {
         Ok(Estimate {
             seconds,
             text: format!(
-                "{} workloads, {cells} cells, {samples}: about {time}",
-                items.len()
+                "{}, {}, {samples}: about {time}",
+                counted(items.len(), "workload"),
+                counted(cells, "cell")
             ),
         })
     }
