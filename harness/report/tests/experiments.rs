@@ -1,0 +1,90 @@
+//! Runs of more than joins: cold executions stand apart, and each experiment is drawn by itself.
+
+use std::path::Path;
+
+use report::page::Drawn;
+use report::plans::{Kind, PlanRun};
+use report::record::*;
+use report::summary::summarise;
+
+mod synthetic;
+
+/// The synthetic run of joins, with a plan that two executors were measured on: the first under two names.
+fn run() -> Run {
+    let mut records = synthetic::records(2);
+    let end = records.pop().unwrap();
+    let workload = r#"{"kind":"workload","name":"job/1a","group":"job","experiment":"plan","sentence":"","probe_rows":9}"#;
+    records.push(serde_json::from_str(workload).unwrap());
+    for variant in ["pipelined", "other"] {
+        let line = format!(
+            r#"{{"kind":"variant","name":"{variant}","family":"plan","build":null,"probe":null,"description":""}}"#
+        );
+        records.push(serde_json::from_str(&line).unwrap());
+    }
+    for (variant, label, seconds) in [
+        ("pipelined", r#""A""#, 1.0),
+        ("pipelined", r#""A'""#, 1.0),
+        ("other", "null", 3.0),
+    ] {
+        for round in 0..4 {
+            let seconds = if round == 0 { 100.0 } else { seconds };
+            let line = format!(
+                r#"{{"kind":"sample","round":{round},"order":0,"workload":"job/1a","variant":"{variant}","label":{label},
+                "threads":2,"seconds":{seconds},"phases":[],"rows":7,"checksum":"00000000000000ff","source":"variant"}}"#
+            );
+            records.push(serde_json::from_str(&line).unwrap());
+        }
+    }
+    records.push(end);
+    let lines = records
+        .iter()
+        .map(|r| serde_json::to_string(r).unwrap() + "\n");
+    let text: String = lines.collect();
+    parse_run(Path::new(SAMPLES_FILE), text.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_cold_execution_is_in_no_median() {
+    let run = run();
+    let summary = summarise(&run);
+    let cells = summary
+        .results
+        .iter()
+        .filter(|cell| cell.workload == "job/1a");
+    let cells: Vec<_> = cells
+        .map(|cell| (cell.samples, cell.seconds.high))
+        .collect();
+    assert_eq!(cells, [(3, 1.0), (3, 3.0)]);
+    let controls = summary.noise_floor.controls.iter();
+    let control = controls.filter(|control| control.workload == "job/1a");
+    assert!(control.into_iter().all(|control| control.ratio.high == 1.0));
+
+    let plans = PlanRun::from_run(&run).unwrap();
+    let kinds: Vec<Kind> = plans.arms.iter().map(|arm| arm.kind).collect();
+    assert_eq!(kinds, [Kind::Executor, Kind::Control, Kind::Executor]);
+    let other = plans.arms[2].bundles[0].as_ref().unwrap();
+    assert_eq!(
+        (other.cold_seconds, &*other.samples),
+        (100.0, &[3.0; 3][..])
+    );
+    let over = plans.arms[2].summary.over_first.unwrap();
+    assert_eq!((over.total.median, over.cold_total.median), (3.0, 1.0));
+}
+
+#[test]
+fn charts_of_joins_are_the_same_beside_other_experiments() {
+    let run = run();
+    let joins = run.part(JOIN);
+    assert!(joins.variant("other").is_none() && joins.workload("job/1a").is_none());
+    let ingest = run.part(INGEST).samples.len();
+    assert_eq!(joins.samples.len() + ingest + 12, run.samples.len());
+    let mut alone = run.clone();
+    alone.samples.retain(|sample| sample.workload != "job/1a");
+    alone
+        .workloads
+        .retain(|workload| workload.experiment != PLAN);
+    alone.variants.retain(|variant| variant.family != PLAN);
+    assert!(Drawn::new(&alone).charts == Drawn::new(&run).charts);
+    let plans = Drawn::new(&run).plan_charts;
+    assert_eq!(plans.iter().flatten().count(), 3);
+}
