@@ -85,6 +85,8 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                             counters: Default::default(),
                             notes: Vec::new(),
                             source: Source::Variant,
+                            system: None,
+                            disturbed: false,
                         });
                     }
                 }

@@ -52,6 +52,8 @@ fn run() -> Vec<Record> {
     let plan = ScheduleRecord {
         workload: "small-1k".into(),
         seconds: 1.5,
+        looks: 1,
+        last: true,
         cells: vec![ScheduledCell {
             variant: "serial+zero-copy".into(),
             toggles: Toggles::new(),

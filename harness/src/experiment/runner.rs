@@ -373,6 +373,8 @@ impl<'a> Runner<'a> {
         let schedule = ScheduleRecord {
             workload: at_hand.case.name.clone(),
             seconds: spent + sampling.sum::<f64>(),
+            looks: 1,
+            last: true,
             cells: cells
                 .map(|(contender, &rounds)| ScheduledCell {
                     rounds,
@@ -471,6 +473,8 @@ fn record_of(
             true => Source::Peer,
             false => Source::Variant,
         },
+        system: None,
+        disturbed: false,
     }
 }
 

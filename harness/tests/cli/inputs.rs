@@ -75,26 +75,35 @@ fn a_run_whose_plans_fail_is_not_complete_and_goes_on() {
     bundle(&at.join("plans/1"), 100, |row| row);
     let many = SWEEP.map(|word| if word == "3" { "1000" } else { word });
     let plans = ["--plans", "plans"];
-    let child = harness(at, &[&many[..], &plans, &["--out", "run"]].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let file = at.join("run").join(SAMPLES_FILE);
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let has_begun = || {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
-        text.contains("\"kind\":\"workload\"")
+    let measured_until_the_plans_are_gone = || {
+        let _ = std::fs::remove_dir_all(at.join("run"));
+        let child = harness(at, &[&many[..], &plans, &["--out", "run"]].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let file = at.join("run").join(SAMPLES_FILE);
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let has_begun = || {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            text.contains("\"kind\":\"workload\"")
+        };
+        while !has_begun() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::fs::rename(at.join("plans"), at.join("away")).unwrap();
+        let output = child.wait_with_output().unwrap();
+        std::fs::rename(at.join("away"), at.join("plans")).unwrap();
+        output
     };
-    while !has_begun() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    std::fs::rename(at.join("plans"), at.join("away")).unwrap();
-    let output = child.wait_with_output().unwrap();
+    // On a busy machine the plans may have been read before; then once more.
+    let output = (0..20)
+        .map(|_| measured_until_the_plans_are_gone())
+        .find(|output| output.status.code() != Some(0));
+    let output = output.expect("a run that did not read its plans before");
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(!read_run(&at.join("run")).unwrap().complete, "{error}");
-    std::fs::rename(at.join("away"), at.join("plans")).unwrap();
     let output = run(at, &[&many[..], &plans, &["--resume", "run"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(read_run(&at.join("run")).unwrap().complete);

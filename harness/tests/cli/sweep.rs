@@ -308,7 +308,11 @@ fn killed_ten_times_a_run_ends_with_the_same_samples() {
         let wanted = lines + random.random_range(0..left.max(1));
         let wait = random.random_range(0..if kills < 2 { 60_000 } else { 3_000 });
         let arguments = [&call[..], &[option, "run"]].concat();
-        assert!(kill(folder.path(), &arguments, wanted, wait), "too late");
+        // On a busy machine it may end before: as good a whole run as any other, once it was killed at all.
+        if !kill(folder.path(), &arguments, wanted, wait) {
+            assert!(kills > 0, "too late");
+            break;
+        }
         let mut records = std::fs::read(&file).unwrap_or_default();
         // Half of the time a torn last line, as a crash of the machine leaves it.
         if kills % 2 == 1 && !records.is_empty() {
@@ -317,11 +321,14 @@ fn killed_ten_times_a_run_ends_with_the_same_samples() {
         }
         lines = records.iter().filter(|&&byte| byte == b'\n').count();
     }
-    let option = if file.exists() { "--resume" } else { "--out" };
-    let last = call_with(option, "run");
-    assert!(last.status.success(), "{}", text(&last.stderr));
+    let is_complete = || read_run(&folder.path().join("run")).is_ok_and(|run| run.complete);
+    if !is_complete() {
+        let option = if file.exists() { "--resume" } else { "--out" };
+        let last = call_with(option, "run");
+        assert!(last.status.success(), "{}", text(&last.stderr));
+    }
+    assert!(is_complete());
     let run = read_run(&folder.path().join("run")).unwrap();
-    assert!(run.complete);
     assert_eq!(samples(&run), samples(&whole));
     let limits = |run: &Run| run.limits.len();
     assert_eq!(limits(&run), limits(&whole));

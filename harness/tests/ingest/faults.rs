@@ -21,19 +21,15 @@ fn server(bytes: u32) -> Postgres {
 }
 
 fn load<'a>(dsn: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let fixed = [
-        "load",
-        "--dsn",
-        dsn,
-        "--table",
-        "t",
-        "--workers",
-        "4",
-        "--slot",
-        "64KiB",
-    ];
+    let fixed = ["load", "--dsn", dsn, "--slot", "64KiB"];
     [&fixed, more].concat()
 }
+
+/// All rows of `t`, by four workers.
+const TABLE: [&str; 4] = ["--table", "t", "--workers", "4"];
+
+/// More rows than a test waits for.
+const ENDLESS: [&str; 2] = ["--query", "SELECT n, s, generate_series(1, 1000000) FROM t"];
 
 fn is_one_line(text: &str) -> bool {
     text.trim_end().lines().count() == 1 && text.starts_with("error: ")
@@ -49,15 +45,18 @@ fn nothing_is_there(folder: &Path, out: &str) {
 
 #[test]
 fn a_loader_that_is_killed_leaves_no_manifest_and_the_next_load_is_whole() {
-    let postgres = server(64 << 20);
+    let postgres = server(1 << 20);
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    let mut child = ingest(folder, &load(&dsn, &["--out", "out"]))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = ingest(
+        folder,
+        &load(&dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
+    )
+    .stdout(Stdio::null())
+    .stderr(Stdio::null())
+    .spawn()
+    .unwrap();
     let chunk = folder.join("out/chunk-0000.rows");
     while !fs::metadata(&chunk).is_ok_and(|file| file.len() > 0) {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
@@ -66,24 +65,28 @@ fn a_loader_that_is_killed_leaves_no_manifest_and_the_next_load_is_whole() {
     child.kill().unwrap();
     child.wait().unwrap();
     nothing_is_there(folder, "out");
-    let (code, text) = run(ingest(folder, &load(&dsn, &["--out", "out"])));
+    let again = |out| [&TABLE[..], &["--out", out]].concat();
+    let (code, text) = run(ingest(folder, &load(&dsn, &again("out"))));
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("exists and is not empty"), "{text}");
-    good(ingest(folder, &load(&dsn, &["--out", "again"])));
+    good(ingest(folder, &load(&dsn, &again("again"))));
     good(ingest(folder, &["check", "again", "--dsn", &dsn]));
 }
 
 #[test]
 fn a_server_that_is_killed_ends_the_load_in_a_line() {
-    let postgres = server(64 << 20);
+    let postgres = server(1 << 20);
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    let child = ingest(folder, &load(&dsn, &["--out", "out"]))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = ingest(
+        folder,
+        &load(&dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     let chunk = folder.join("out/chunk-0000.rows");
     while !fs::metadata(&chunk).is_ok_and(|file| file.len() > 0) {
         thread::sleep(Duration::from_millis(1));
@@ -102,10 +105,9 @@ fn ctrl_c_ends_the_load_and_leaves_nothing() {
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    let query = "SELECT n, s, generate_series(1, 1000000) FROM t";
     let child = ingest(
         folder,
-        &["load", "--dsn", &dsn, "--query", query, "--out", "out"],
+        &load(&dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
     )
     .stdout(Stdio::piped())
     .stderr(Stdio::piped())
@@ -134,7 +136,7 @@ fn more_connections_than_files_may_be_open_are_refused() {
         command.args(["-c", &format!("{limit}; exec \"$@\""), "bash"]);
         command.args([env!("CARGO_BIN_EXE_harness"), "ingest"]);
         command
-            .args(load(&dsn, &["--out", "out"]))
+            .args(load(&dsn, &[&TABLE[..], &["--out", "out"]].concat()))
             .current_dir(temporary.path());
         let (code, text) = run(command);
         assert_eq!(code, if good { 0 } else { 2 }, "{text}");
@@ -165,7 +167,7 @@ fn a_full_disk_ends_the_load_in_a_line() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path();
         fs::create_dir(folder.join("disk")).unwrap();
-        let arguments = load(&dsn, &[&["--out", "disk/out"], store].concat());
+        let arguments = load(&dsn, &[&TABLE[..], &["--out", "disk/out"], store].concat());
         let ours = ["bash", env!("CARGO_BIN_EXE_harness"), "ingest"];
         let mut command = in_namespace(folder, MOUNT);
         let said = if command.status().is_ok_and(|status| status.success()) {

@@ -98,15 +98,15 @@ fn policies_that_hide_rows_of_a_table_are_an_error() {
 #[test]
 fn limits_of_time_of_a_role_end_no_load() {
     let (_postgres, server) = server(
-        "ALTER ROLE other SET statement_timeout = '300ms'; ALTER ROLE other SET idle_in_transaction_session_timeout = '200ms'; \
-         ALTER ROLE other SET idle_session_timeout = '200ms'; ALTER ROLE other SET lock_timeout = '1ms'",
+        "ALTER ROLE other SET statement_timeout = '1s'; ALTER ROLE other SET idle_in_transaction_session_timeout = '1s'; \
+         ALTER ROLE other SET idle_session_timeout = '1s'; ALTER ROLE other SET lock_timeout = '1ms'",
     );
     let out = tempfile::tempdir().unwrap();
     // The first session waits for the workers, and a worker for a slow query.
     let path = out.path().join("t");
-    let wait = |_: u32| thread::sleep(Duration::from_millis(700));
+    let wait = |_: u32| thread::sleep(Duration::from_millis(1500));
     load_after(&server, &table("t"), &path, &wait).unwrap();
-    let slow = query("SELECT n FROM t, LATERAL (SELECT pg_sleep(0.7)) p LIMIT 1");
+    let slow = query("SELECT n FROM t, LATERAL (SELECT pg_sleep(1.5)) p LIMIT 1");
     load_after(&server, &slow, &out.path().join("q"), &|_| ()).unwrap();
     let shown = server.connect().unwrap().query(
         "SELECT name, setting FROM pg_settings WHERE name ~ '_timeout$' AND name ~ 'statement|idle|transaction|^lock' ORDER BY name",

@@ -334,8 +334,31 @@ pub struct ScheduleRecord {
     pub workload: String,
     /// Seconds that the workload takes in all, by the warm-up.
     pub seconds: f64,
+    /// How often the times may be looked at before measuring stops: 1 where the rounds were fixed beforehand. Intervals are
+    /// as much wider as that asks for.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub looks: u32,
+    /// Whether no other schedule of the workload follows.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub last: bool,
     /// The cells, each measured in the rounds 1 to `rounds`.
     pub cells: Vec<ScheduledCell>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(looks: &u32) -> bool {
+    *looks == 1
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(last: &bool) -> bool {
+    *last
 }
 
 /// One cell of a schedule.
@@ -406,6 +429,26 @@ pub struct SampleRecord {
     pub notes: Vec<String>,
     /// Whether this process or a peer did the work.
     pub source: Source,
+    /// What the system gave the process that worked, where that was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemUse>,
+    /// Whether `system` differs from what is usual for the cell so much that something else was in the way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disturbed: bool,
+}
+
+/// What the system gave a process during a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct SystemUse {
+    /// CPU time of all threads.
+    pub cpu_seconds: f64,
+    /// Time that threads could have run and did not, of all threads; none where the kernel does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_seconds: Option<f64>,
+    /// Times that a thread was put aside for another.
+    pub involuntary_switches: u64,
+    /// What the host took from all processors.
+    pub stolen_seconds: f64,
 }
 
 /// The counter of rows that were written; 0 of a copy, which knows none.

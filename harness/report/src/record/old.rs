@@ -259,6 +259,8 @@ pub(super) fn add_plans(run: &mut Run, plans: &Plans) {
                     toggles: cell.toggles.clone(),
                     label: cell.label.clone(),
                     bytes: measured.peak_bytes,
+                    system: None,
+                    disturbed: false,
                     source: match arm.kind {
                         Kind::Peer => Source::Peer,
                         _ => Source::Variant,
@@ -295,6 +297,8 @@ pub(super) fn add_plans(run: &mut Run, plans: &Plans) {
         run.schedules.push(ScheduleRecord {
             workload: workload.name.clone(),
             seconds: 0.0,
+            looks: 1,
+            last: true,
             cells: cells.clone(),
         });
     }
@@ -359,5 +363,7 @@ fn sample(
         counters: [].into(),
         notes: Vec::new(),
         source: Source::Variant,
+        system: None,
+        disturbed: false,
     }
 }

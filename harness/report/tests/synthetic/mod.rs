@@ -461,6 +461,8 @@ fn sample(
         )]),
         notes: vec!["what the join chose".to_owned()],
         bytes: (family != "peer").then_some((bytes * workload.build_rows as f64) as u64),
+        system: None,
+        disturbed: false,
         source: if family == "peer" {
             Source::Peer
         } else {

@@ -16,18 +16,21 @@ const SIGNALS: [libc::c_int; 7] = [
 
 static AT_HAND: AtomicPtr<String> = AtomicPtr::new(ptr::null_mut());
 
-/// Writes `text` to standard error if a signal ends the process during `work`.
+/// Writes `text` to standard error if a signal ends the process during `work`. Within that, the innermost text is told.
 pub(super) fn told<R>(text: String, work: impl FnOnce() -> R) -> R {
-    /// Nothing is at hand once this is dropped, by a panic too.
-    struct Until;
-    impl Drop for Until {
+    told_by(&AT_HAND, text, work)
+}
+
+fn told_by<R>(at_hand: &AtomicPtr<String>, text: String, work: impl FnOnce() -> R) -> R {
+    /// What was at hand before is so again once this is dropped, by a panic too.
+    struct Until<'a>(&'a AtomicPtr<String>, *mut String);
+    impl Drop for Until<'_> {
         fn drop(&mut self) {
-            AT_HAND.store(ptr::null_mut(), Ordering::Release);
+            self.0.store(self.1, Ordering::Release);
         }
     }
     let mut line = text + "\n";
-    AT_HAND.store(&raw mut line, Ordering::Release);
-    let _until = Until;
+    let _until = Until(at_hand, at_hand.swap(&raw mut line, Ordering::AcqRel));
     work()
 }
 
@@ -54,5 +57,28 @@ extern "C" fn tell(signal: libc::c_int) {
             libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
         }
         libc::raise(signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_text_is_at_hand() {
+        let slot = AtomicPtr::<String>::new(ptr::null_mut());
+        // SAFETY: only this thread sets it, and its texts outlive the call.
+        let at_hand = || unsafe { slot.load(Ordering::Acquire).as_ref() }.map(String::as_str);
+        let told = |text: &str, work: &dyn Fn()| told_by(&slot, text.to_owned(), work);
+        assert_eq!(at_hand(), None);
+        told("outer", &|| {
+            assert_eq!(at_hand(), Some("outer\n"));
+            told("inner", &|| assert_eq!(at_hand(), Some("inner\n")));
+            let panics = || told("panics", &|| std::panic::resume_unwind(Box::new(())));
+            let panics = std::panic::AssertUnwindSafe(panics);
+            assert!(std::panic::catch_unwind(panics).is_err());
+            assert_eq!(at_hand(), Some("outer\n"));
+        });
+        assert_eq!(at_hand(), None);
     }
 }

@@ -23,13 +23,19 @@ pub(crate) fn run(joins: NonZeroU64, first: u64, only: &[String]) -> Result<(), 
     let mut wrong = 0;
     for number in 0..joins.get() {
         let seed = first.wrapping_add(number);
-        for fault in check(seed, &variants) {
-            say!("WRONG  {fault}");
-            wrong += 1;
-        }
-        if (number + 1).is_multiple_of(REPORTED) {
-            say!("       {} joins, up to seed {seed}", number + 1);
-        }
+        told(
+            format!("ended during: {}", again(seed)),
+            || -> Result<(), Ending> {
+                for fault in check(seed, &variants) {
+                    say!("WRONG  {fault}");
+                    wrong += 1;
+                }
+                if (number + 1).is_multiple_of(REPORTED) {
+                    say!("       {} joins, up to seed {seed}", number + 1);
+                }
+                Ok(())
+            },
+        )?;
     }
     process::trim();
     match wrong {
@@ -59,13 +65,18 @@ fn named(only: &[String]) -> Result<Vec<Variant>, Ending> {
     Ok(selection.variants)
 }
 
+/// The command that makes one join again, through all variants.
+fn again(seed: u64) -> String {
+    format!("harness verify --random 1 --seed {seed}")
+}
+
 /// What variants answer wrongly to the join of a seed.
 fn check(seed: u64, variants: &[Variant]) -> Vec<String> {
     let join = RandomJoin::from_seed(seed);
     let teams = [ThreadStart::Fresh, ThreadStart::Pool].map(|start| (start, join.team(start)));
     let wrong = variants.iter().filter_map(|variant| {
         let name = &variant.name;
-        let again = format!("harness verify --random 1 --seed {seed} --only {name}");
+        let again = format!("{} --only {name}", again(seed));
         let settings = Settings::drawn(variant, &mut Random::of(seed, name));
         let start = settings.configuration.thread_start;
         let (_, team) = teams.iter().find(|team| team.0 == start)?;

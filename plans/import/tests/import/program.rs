@@ -131,11 +131,12 @@ fn stopped_by(signal: &str) {
         .args([".", "plans.json", "--out", "out"])
         .spawn()
         .unwrap();
-    while left(&case).is_empty() {
-        assert!(
-            import.try_wait().unwrap().is_none(),
-            "ended before it wrote"
-        );
+    loop {
+        let ended = import.try_wait().unwrap();
+        if !left(&case).is_empty() {
+            break;
+        }
+        assert!(ended.is_none(), "ended before it wrote");
         thread::sleep(Duration::from_millis(1));
     }
     let interrupt = format!("kill -{signal} {}", import.id());
