@@ -9,7 +9,7 @@ use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 /// Workers take them from the front by one atomic counter. Because a task is moved out to its only taker, the
 /// exclusive borrows inside it need no further synchronisation.
 pub struct Tasks<T> {
-    tasks: Box<[UnsafeCell<Option<T>>]>,
+    tasks: Vec<UnsafeCell<Option<T>>>,
     next: CachePadded<AtomicUsize>,
 }
 
@@ -20,11 +20,14 @@ unsafe impl<T: Send> Sync for Tasks<T> {}
 impl<T> Tasks<T> {
     /// The list of `tasks`, in the order in which they are taken.
     pub fn new(tasks: impl IntoIterator<Item = T>) -> Self {
+        let tasks = tasks.into_iter();
+        let mut list = Vec::with_capacity(tasks.size_hint().0);
+        // A loop, no chain of adapters: this is compiled for every phase of every join.
+        for task in tasks {
+            list.push(UnsafeCell::new(Some(task)));
+        }
         Self {
-            tasks: tasks
-                .into_iter()
-                .map(|task| UnsafeCell::new(Some(task)))
-                .collect(),
+            tasks: list,
             next: CachePadded::new(AtomicUsize::new(0)),
         }
     }

@@ -179,25 +179,28 @@ impl Team {
         R: Send,
         F: Fn(usize, S) -> R + Sync,
     {
-        if states.len() <= 1 {
-            return states
-                .into_iter()
-                .enumerate()
-                .map(|(worker, state)| work(worker, state))
-                .collect();
+        // Loops, no chains of adapters: this is compiled for every phase of every join.
+        let count = states.len();
+        let mut returned = Vec::with_capacity(count);
+        if count <= 1 {
+            for state in states {
+                returned.push(work(0, state));
+            }
+            return returned;
         }
-        let mut results: Vec<Option<R>> = states.iter().map(|_| None).collect();
+        let mut results: Vec<Option<R>> = Vec::new();
+        results.resize_with(count, || None);
         let tasks = Tasks::new(states.into_iter().zip(&mut results));
-        self.start(tasks.len(), &|| {
+        self.start(count, &|| {
             if let Some((worker, (state, result))) = tasks.take() {
                 *result = Some(work(worker, state));
             }
         });
         drop(tasks);
-        results
-            .into_iter()
-            .map(|result| result.expect("as many calls as states"))
-            .collect()
+        for result in results {
+            returned.push(result.expect("as many calls as states"));
+        }
+        returned
     }
 
     /// Calls `work` on so many workers and waits for all. Not generic, so that threads and pool are compiled once and
