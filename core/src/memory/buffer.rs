@@ -164,6 +164,59 @@ impl<T: Copy> UninitBuffer<T> {
     }
 }
 
+/// Room of which a prefix is there, zeroes at first: a worker that writes no more than it needs touches no more, and
+/// whoever makes the room for all workers touches none of it.
+pub struct OnDemand<T> {
+    room: UninitBuffer<T>,
+    /// Values that have been written.
+    there: usize,
+}
+
+impl<T: Copy + Zeroable> OnDemand<T> {
+    /// Room for `len` values, none of which is there.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub fn new(memory: &Memory, len: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            room: memory.uninit(len)?,
+            there: 0,
+        })
+    }
+
+    /// Size of the room in bytes.
+    pub fn bytes(&self) -> usize {
+        self.room.0.bytes()
+    }
+
+    /// The first `len` values: zeroes, where they have not been there before.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for so many.
+    #[inline]
+    pub fn first(&mut self, len: usize) -> &mut [T] {
+        if self.there < len {
+            self.room[self.there..len].fill(MaybeUninit::zeroed());
+            self.there = len;
+        }
+        // SAFETY: all values below `there` have been written, and nobody takes one away.
+        unsafe { self.room[..len].assume_init_mut() }
+    }
+}
+
+/// The values that are there.
+impl<T> Deref for OnDemand<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: all values below `there` have been written.
+        unsafe { self.room[..self.there].assume_init_ref() }
+    }
+}
+
 impl<T> Deref for UninitBuffer<T> {
     type Target = [MaybeUninit<T>];
 
@@ -177,5 +230,20 @@ impl<T> DerefMut for UninitBuffer<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_zero_until_they_are_written() {
+        let mut values = OnDemand::<u32>::new(&Memory::unlimited(), 9).unwrap();
+        assert!(values.is_empty());
+        values.first(2).copy_from_slice(&[1, 2]);
+        assert_eq!(values.first(4), [1, 2, 0, 0]);
+        assert_eq!(values.first(1), [1]);
+        assert_eq!((&values[..], values.bytes()), (&[1, 2, 0, 0][..], 36));
     }
 }

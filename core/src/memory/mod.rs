@@ -9,4 +9,4 @@ mod buffer;
 pub mod process;
 
 pub use budget::{Memory, OutOfMemory, Reservation};
-pub use buffer::{Buffer, UninitBuffer};
+pub use buffer::{Buffer, OnDemand, UninitBuffer};

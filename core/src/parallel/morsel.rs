@@ -24,7 +24,7 @@ pub enum Sharing {
 pub enum MorselSize {
     /// max(256, units / (workers × 16)), as in the contest engine (R8.2).
     Contest,
-    /// So many units.
+    /// So many units, or fewer where a worker would get too few morsels ([`Division::morsels`]).
     Units(usize),
 }
 
@@ -43,6 +43,12 @@ impl MorselSize {
         }
     }
 }
+
+/// Morsels of a worker, at least, where whoever is free takes the next one.
+const MORSELS_EACH: usize = 4;
+
+/// Units that no morsel is shortened below.
+const FEWEST_UNITS: usize = 1 << 10;
 
 /// How the work of a phase is divided: among how many workers, in which way, and how much of it at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +95,15 @@ impl Division {
 
     /// Divides `0..total` into morsels and returns an iterator over them for each worker. Together the iterators yield
     /// every unit once.
+    ///
+    /// Morsels that whoever is free takes are shorter than asked for where a worker would get less than four: the last
+    /// ones are waited for, and with too few of them some workers get none.
     pub fn morsels(self, total: usize) -> Vec<Morsels> {
         let workers = self.workers.max(1);
-        let size = self.morsel.units(total, workers);
+        let mut size = self.morsel.units(total, workers);
+        if self.sharing != Sharing::Static {
+            size = size.min((total / (workers * MORSELS_EACH)).max(FEWEST_UNITS));
+        }
         let blocks = total.div_ceil(size);
         let share = |worker: usize| blocks * worker / workers..blocks * (worker + 1) / workers;
         let ways: Vec<Way> = match self.sharing {
@@ -214,6 +226,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn no_worker_goes_without_a_morsel_that_another_could_spare() {
+        let lengths = |division: Division, total| -> Vec<usize> {
+            let first = division.morsels(total).swap_remove(0);
+            first.map(|morsel| morsel.len()).collect()
+        };
+        assert_eq!(lengths(Division::counter(2), 1 << 20), [1 << 16; 16]);
+        assert_eq!(lengths(Division::counter(64), 1 << 20), [1 << 12; 256]);
+        assert_eq!(lengths(Division::counter(2), 1 << 14), [1 << 11; 8]);
+        assert_eq!(lengths(Division::counter(4), 1500), [1024, 476]);
+        assert_eq!(lengths(Division::counter(4).by(1), 3), [1; 3]);
+        assert_eq!(lengths(Division::whole(), 1 << 20), [1 << 20]);
     }
 
     #[test]

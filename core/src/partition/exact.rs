@@ -26,10 +26,13 @@ impl<T: Copy> Partitioned<T> {
     /// The entries of each partition.
     pub(super) fn segments(&self) -> Segments<'_, T> {
         let parts = self.places.first().map_or(0, Vec::len);
-        Segments::new(parts, |part| {
-            self.places.iter().map(move |places| {
-                // SAFETY: a partitioning is made once all places have been filled.
-                unsafe { self.entries[places[part].clone()].assume_init_ref() }
+        Segments::new(parts, || {
+            self.places.iter().flat_map(|places| {
+                places.iter().enumerate().map(|(part, place)| {
+                    // SAFETY: a partitioning is made once all places have been filled.
+                    let entries = unsafe { self.entries[place.clone()].assume_init_ref() };
+                    (part, entries)
+                })
             })
         })
     }

@@ -21,6 +21,12 @@ use super::{ChunkSize, Entry, Partitioning, Target};
 /// The first block of a thread's arena, as in the contest engine; bumpalo doubles from there.
 const ARENA_BLOCK: usize = 4 << 20;
 
+/// Bytes that a thread reserves beyond those that it needs at once.
+const RESERVED_AHEAD: usize = 64 << 10;
+
+/// Entries of a chunk, at most: half of what 32 bits count.
+const MOST_ENTRIES: usize = 1 << 31;
+
 /// Where chunks come from.
 pub(super) trait Chunks<T>: Send {
     /// Room for entries.
@@ -72,10 +78,11 @@ impl<T: Pod + Send + Sync> Chunks<T> for Boxes {
 }
 
 /// One thread's list of one partition: full chunks and the one being filled.
-#[derive(Default)]
 struct List<C> {
     chunk: C,
-    used: usize,
+    used: u32,
+    /// Entries of the next chunk.
+    next: u32,
 }
 
 /// One thread's lists.
@@ -90,11 +97,13 @@ struct Writer<T, S: Chunks<T>> {
     source: S,
     lists: Vec<List<S::Chunk>>,
     full: Vec<(u32, S::Chunk)>,
-    /// Entries of a list's first chunk.
-    first_chunk: usize,
-    /// Entries of each later one.
-    chunk: usize,
+    /// Entries of a list's second chunk.
+    second_chunk: u32,
+    /// How many times as long as the one before it each later chunk is.
+    growth: u32,
     reservation: Reservation,
+    /// Bytes that are reserved and not yet taken.
+    spare: usize,
     memory: Memory,
     error: Option<OutOfMemory>,
 }
@@ -103,22 +112,25 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Target<T> for Writer<T, S> {
     #[inline(always)]
     fn push(&mut self, part: usize, entry: T) {
         let list = &mut self.lists[part];
-        if list.used == list.chunk.len() {
+        let used = list.used as usize;
+        if used == list.chunk.len() {
             return self.push_to_next(part, entry);
         }
-        list.chunk[list.used].write(entry);
+        list.chunk[used].write(entry);
         list.used += 1;
     }
 
     /// Chunks hold whole fillings of [`Lines`].
     #[inline(never)]
     fn push_lines(&mut self, part: usize, line: &[T]) {
-        if self.lists[part].used == self.lists[part].chunk.len() && !self.next(part) {
+        let list = &self.lists[part];
+        if list.used as usize == list.chunk.len() && !self.next(part) {
             return;
         }
         let list = &mut self.lists[part];
-        crate::streaming_store::stream_copy(&mut list.chunk[list.used..][..line.len()], line);
-        list.used += line.len();
+        let place = &mut list.chunk[list.used as usize..][..line.len()];
+        crate::streaming_store::stream_copy(place, line);
+        list.used += line.len() as u32;
     }
 
     fn is_exhausted(&self) -> bool {
@@ -134,24 +146,40 @@ impl<T: Pod + Send + Sync, S: Chunks<T>> Writer<T, S> {
         }
     }
 
+    /// Takes `bytes` out of the budget. Many chunks are reserved at once, because all threads share the budget's counter
+    /// and begin their lists at the same time.
+    fn reserve(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        if self.spare < bytes {
+            let more = match self.reservation.grow(bytes + RESERVED_AHEAD) {
+                Ok(()) => bytes + RESERVED_AHEAD,
+                // The budget is nearly spent.
+                Err(_) => self.reservation.grow(bytes).map(|()| bytes)?,
+            };
+            self.spare += more;
+        }
+        self.spare -= bytes;
+        Ok(())
+    }
+
     /// Begins the next chunk of a list; `false` once memory has run out.
     fn next(&mut self, part: usize) -> bool {
-        let entries = match self.lists[part].used {
-            0 => self.first_chunk,
-            _ => self.chunk,
-        };
-        let grown = self.reservation.grow(entries * size_of::<T>());
-        let chunk = grown.and_then(|()| {
+        let entries = self.lists[part].next as usize;
+        let bytes = entries * size_of::<T>();
+        let chunk = self.reserve(bytes).and_then(|()| {
             let chunk = self.source.chunk(entries);
-            chunk.ok_or_else(|| self.memory.refused(entries * size_of::<T>()))
+            chunk.ok_or_else(|| self.memory.refused(bytes))
         });
         match chunk {
             Ok(chunk) => {
                 let list = &mut self.lists[part];
                 let full = std::mem::replace(&mut list.chunk, chunk);
-                if list.used > 0 {
-                    self.full.push((part as u32, full));
-                }
+                list.next = match list.used {
+                    0 => self.second_chunk,
+                    _ => {
+                        self.full.push((part as u32, full));
+                        list.next.saturating_mul(self.growth)
+                    }
+                };
                 list.used = 0;
                 true
             }
@@ -170,15 +198,18 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
     plan: &Partitioning,
     context: &Context<'_>,
 ) -> Result<Vec<Lists<C::Chunk>>, JoinError> {
-    let (first_chunk, chunk) = match plan.chunk {
+    let (first_chunk, second_chunk, growth) = match plan.chunk {
         ChunkSize::Expected => {
             let expected = plan.rows / (plan.parts() * plan.workers);
-            (expected + expected / 16, expected / 4)
+            (expected + expected / 16, expected / 4, 2)
         }
-        ChunkSize::Entries(entries) => (entries, entries),
+        ChunkSize::Entries(entries) => (entries, entries, 1),
     };
     // Whole lines, so that lines need not be divided.
-    let lines = |entries: usize| entries.max(1).next_multiple_of(Lines::<E::Of<K>>::ENTRIES);
+    let lines = |entries: usize| {
+        let entries = entries.clamp(1, MOST_ENTRIES);
+        entries.next_multiple_of(Lines::<E::Of<K>>::ENTRIES) as u32
+    };
     let cursors = source.cursors(Division::counter(plan.workers));
     let states: Vec<_> = cursors.into_iter().zip(chunks).collect();
     let lists = context.team.run(states, |_, (cursor, chunks)| {
@@ -188,14 +219,16 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
                 .map(|_| List {
                     chunk: C::Chunk::default(),
                     used: 0,
+                    next: lines(first_chunk),
                 })
                 .collect(),
             full: Vec::new(),
-            first_chunk: lines(first_chunk),
-            chunk: lines(chunk),
+            second_chunk: lines(second_chunk),
+            growth,
             reservation: context
                 .memory
                 .reserve(plan.parts() * size_of::<List<C::Chunk>>())?,
+            spare: 0,
             memory: context.memory.clone(),
             error: None,
         };
@@ -217,18 +250,19 @@ pub(super) fn segments<T, C: DerefMut<Target = [MaybeUninit<T>]>>(
     lists: &[Lists<C>],
 ) -> Segments<'_, T> {
     let parts = lists.first().map_or(0, |lists| lists.lists.len());
-    let mut full: Vec<Vec<&[T]>> = Vec::new();
-    full.resize_with(parts, Vec::new);
-    for (part, chunk) in lists.iter().flat_map(|lists| &lists.full) {
-        // SAFETY: a chunk is kept as full only once all of it has been written.
-        full[*part as usize].push(unsafe { chunk.assume_init_ref() });
-    }
-    Segments::new(parts, |part| {
-        let last = lists.iter().map(move |lists| {
-            let list = &lists.lists[part];
-            // SAFETY: `used` entries of the chunk have been written.
-            unsafe { list.chunk[..list.used].assume_init_ref() }
-        });
-        std::mem::take(&mut full[part]).into_iter().chain(last)
+    Segments::new(parts, || {
+        lists.iter().flat_map(|lists| {
+            let full = lists.full.iter().map(|(part, chunk)| {
+                // SAFETY: a chunk is kept as full only once all of it has been written.
+                (*part as usize, unsafe { chunk.assume_init_ref() })
+            });
+            let last = lists.lists.iter().enumerate().map(|(part, list)| {
+                // SAFETY: `used` entries of the chunk have been written.
+                (part, unsafe {
+                    list.chunk[..list.used as usize].assume_init_ref()
+                })
+            });
+            full.chain(last)
+        })
     })
 }

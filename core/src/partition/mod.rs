@@ -36,7 +36,8 @@ pub enum Collect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChunkSize {
     /// First what a list is expected to hold and a sixteenth more, so that it is read from one place; where that does not
-    /// do, a quarter of it.
+    /// do, a quarter of it, and then twice as much each time: a thread that got the processor while others waited for it
+    /// has taken their share, too.
     #[default]
     Expected,
     /// So many entries; 256 in the contest engine.

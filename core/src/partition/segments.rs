@@ -8,18 +8,24 @@ pub struct Segments<'a, T> {
 }
 
 impl<'a, T> Segments<'a, T> {
-    /// The slices of partitions 0, 1, …, each from `of(partition)`.
-    pub(super) fn new<I: IntoIterator<Item = &'a [T]>>(
-        parts: usize,
-        mut of: impl FnMut(usize) -> I,
-    ) -> Self {
-        let mut slices = Vec::new();
-        let mut starts = Vec::with_capacity(parts + 1);
-        starts.push(0);
-        for part in 0..parts {
-            slices.extend(of(part).into_iter().filter(|slice| !slice.is_empty()));
-            starts.push(slices.len());
+    /// The slices that `all` yields with their partitions, the same each time. Those of a partition stay in their order.
+    pub(super) fn new<I>(parts: usize, all: impl Fn() -> I) -> Self
+    where
+        I: Iterator<Item = (usize, &'a [T])>,
+    {
+        let all = || all().filter(|(_, slice)| !slice.is_empty());
+        // Starts stand one entry further on, so that placing advances them to where they belong.
+        let mut starts = vec![0; parts + 2];
+        all().for_each(|(part, _)| starts[part + 2] += 1);
+        for part in 2..starts.len() {
+            starts[part] += starts[part - 1];
         }
+        let mut slices: Vec<&[T]> = vec![&[]; starts[parts + 1]];
+        for (part, slice) in all() {
+            slices[starts[part + 1]] = slice;
+            starts[part + 1] += 1;
+        }
+        starts.truncate(parts + 1);
         Self { slices, starts }
     }
 

@@ -150,10 +150,7 @@ fn join_round<K: Key, S: Scheme>(
     consume(tables, context, phases, "join", |table, mut sink| {
         while let Some((_, task)) = tasks.take() {
             table.build(&Partition(builds, task.part));
-            let ranges = table.ranges();
-            for probes in &task.probes {
-                ranges.probe(probes, how, sink.reborrow());
-            }
+            table.ranges().probe(&task.probes, how, sink.reborrow());
         }
     })
 }

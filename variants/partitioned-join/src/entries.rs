@@ -7,7 +7,19 @@ use join_core::partition::Segments;
 use join_core::prefetch::prefetch_read;
 
 /// How many entries ahead are asked for: a processor does not ask beyond a page by itself.
-pub(crate) const AHEAD: usize = 256;
+const AHEAD: usize = 256;
+
+/// Pieces of slices, in order, and how many bytes beyond each entry of a piece the one lies that is to be asked for with
+/// it: [`AHEAD`] entries, and beyond the end of a slice in the next one.
+pub(crate) fn pieces<'a, T>(slices: &'a [&'a [T]]) -> impl Iterator<Item = (&'a [T], isize)> {
+    slices.iter().enumerate().flat_map(|(index, slice)| {
+        let (head, tail) = slice.split_at(slice.len().saturating_sub(AHEAD));
+        let next = slices.get(index + 1).unwrap_or(&tail);
+        let apart = next.as_ptr().addr().wrapping_sub(tail.as_ptr().addr());
+        let ahead = AHEAD * size_of::<T>();
+        [(head, ahead as isize), (tail, apart as isize)]
+    })
+}
 
 /// Entries that can be gone through more than once.
 pub(crate) trait Entries<K: Key> {
@@ -29,10 +41,10 @@ impl<K: Key> Entries<K> for Partition<'_, K> {
     #[inline(always)]
     fn for_each<H: KeyHash>(&self, mut each: impl FnMut(u64, Tuple<K>)) {
         let mut hashed = HashedKeys::default();
-        for slice in self.0.slices(self.1) {
+        for (piece, ahead) in pieces(self.0.slices(self.1)) {
             let key = |tuple: &Tuple<K>| tuple.key;
-            hashed.for_each_item::<H, K, _>(slice, key, |hash, tuple| {
-                prefetch_read(std::ptr::from_ref(tuple).wrapping_add(AHEAD));
+            hashed.for_each_item::<H, K, _>(piece, key, |hash, tuple| {
+                prefetch_read(std::ptr::from_ref(tuple).wrapping_byte_offset(ahead));
                 each(hash, *tuple);
             });
         }

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use join_core::key::{Key, Tuple};
-use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::memory::{Memory, OnDemand, OutOfMemory};
 use join_core::unchained::Scheme;
 
 use crate::entries::Entries;
@@ -14,8 +14,8 @@ use crate::ranges::{PADDING, Ranges, Slots};
 /// for its place.
 pub(crate) struct LocalTable<K: Key, S> {
     /// Entry s + 1 is the END of slot s; entry 0 is directory[-1].
-    ends: Buffer<u32>,
-    tuples: Buffer<Tuple<K>>,
+    ends: OnDemand<u32>,
+    tuples: OnDemand<Tuple<K>>,
     part_bits: u32,
     slots_per_tuple: f64,
     /// Those in use.
@@ -33,8 +33,8 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
     ) -> Result<Self, OutOfMemory> {
         let slots = 1_usize << slot_bits(largest, slots_per_tuple);
         Ok(Self {
-            ends: memory.zeroed(slots + 1)?,
-            tuples: memory.zeroed(largest + PADDING)?,
+            ends: OnDemand::new(memory, slots + 1)?,
+            tuples: OnDemand::new(memory, largest + PADDING)?,
             part_bits,
             slots_per_tuple,
             slots: Slots::new(part_bits, 1),
@@ -49,10 +49,11 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
 
     /// Makes this the table of these entries, of which there are at most as many as there is room for.
     pub(crate) fn build(&mut self, entries: &impl Entries<K>) {
-        let slot_bits = slot_bits(entries.at_most(), self.slots_per_tuple);
+        let at_most = entries.at_most();
+        let slot_bits = slot_bits(at_most, self.slots_per_tuple);
         self.slots = Slots::new(self.part_bits, slot_bits);
         let slots = self.slots;
-        let ends = &mut self.ends[..=slots.len()];
+        let ends = self.ends.first(slots.len() + 1);
         ends.fill(0);
         // Counts stand one entry further than ENDs, so that their sums are the starts from which copying advances.
         let counts = &mut ends[1..];
@@ -65,7 +66,7 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
         for entry in counts.iter_mut() {
             start += std::mem::replace(entry, start);
         }
-        let tuples = &mut self.tuples[..];
+        let tuples = self.tuples.first(at_most + PADDING);
         entries.for_each::<S::Hash>(|hash, tuple| {
             // SAFETY: a hash's slot is below their number.
             let place = unsafe { counts.get_unchecked_mut(slots.of(hash)) };

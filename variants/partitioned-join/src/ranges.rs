@@ -14,7 +14,7 @@ use join_core::prefetch::prefetch_read;
 use join_core::simd::Compare;
 use join_core::simd::{Lanes, MAX_LANES, Matches, WithLanes};
 
-use crate::entries::AHEAD;
+use crate::entries::pieces;
 
 /// Tuples that stand behind the last one, so that a vector can be read from any place.
 pub(crate) const PADDING: usize = MAX_LANES;
@@ -82,8 +82,8 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
         }
     }
 
-    /// Finds the matches of the probes.
-    pub(crate) fn probe(&self, probes: &[Tuple<K>], how: How, sink: SinkRef<'_, '_>) {
+    /// Finds the matches of the probes, which lie in slices.
+    pub(crate) fn probe(&self, probes: &[&[Tuple<K>]], how: How, sink: SinkRef<'_, '_>) {
         match sink {
             SinkRef::Aggregate(sums) => {
                 let mut found = Aggregate::default();
@@ -153,7 +153,7 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
 /// Counts and sums the matches; the table is fenced.
 struct Sum<'a, 't, K: Key, H> {
     ranges: &'a Ranges<'t, K, H>,
-    probes: &'a [Tuple<K>],
+    probes: &'a [&'a [Tuple<K>]],
     found: &'a mut Aggregate,
 }
 
@@ -163,11 +163,11 @@ impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
         let Self { ranges, probes, .. } = self;
         // SAFETY: lanes were dispatched, so the machine has their instructions.
         let mut sums = unsafe { L::zero() };
-        HashedKeys::default().for_each_item::<H, K, _>(
-            probes,
-            |probe| probe.key,
-            |hash, probe| {
-                prefetch_read(std::ptr::from_ref(probe).wrapping_add(AHEAD));
+        let mut hashed = HashedKeys::default();
+        let key = |probe: &Tuple<K>| probe.key;
+        for (probes, ahead) in pieces(probes) {
+            hashed.for_each_item::<H, K, _>(probes, key, |hash, probe| {
+                prefetch_read(std::ptr::from_ref(probe).wrapping_byte_offset(ahead));
                 let (mut start, end) = ranges.range(hash);
                 loop {
                     let tuples = ranges.tuples.as_ptr().wrapping_add(start);
@@ -178,8 +178,8 @@ impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
                         break;
                     }
                 }
-            },
-        );
+            });
+        }
         // SAFETY: lanes were dispatched, so the machine has their instructions.
         *self.found = unsafe { L::aggregate(sums) };
     }
@@ -188,7 +188,7 @@ impl<K: Key, H: KeyHash> WithLanes for Sum<'_, '_, K, H> {
 /// Finds the matches, pair by pair.
 struct Find<'a, 't, 's, K: Key, H> {
     ranges: &'a Ranges<'t, K, H>,
-    probes: &'a [Tuple<K>],
+    probes: &'a [&'a [Tuple<K>]],
     matches: &'a mut Matches<'s>,
 }
 
@@ -202,17 +202,18 @@ impl<K: Key, H: KeyHash> WithLanes for Find<'_, '_, '_, K, H> {
         } = self;
         let tuples = ranges.tuples;
         let mut found = matches.end();
-        HashedKeys::default().for_each_item::<H, K, _>(
-            probes,
-            |probe| probe.key,
-            |hash, probe| {
+        let mut hashed = HashedKeys::default();
+        let key = |probe: &Tuple<K>| probe.key;
+        for (probes, ahead) in pieces(probes) {
+            hashed.for_each_item::<H, K, _>(probes, key, |hash, probe| {
+                prefetch_read(std::ptr::from_ref(probe).wrapping_byte_offset(ahead));
                 let (start, end) = ranges.range(hash);
                 let (len, row) = (end - start, probe.row_id());
                 // SAFETY: the padding stands behind every END; lanes were dispatched.
                 found =
                     unsafe { matches.extend::<L, K>(found, tuples, start, len, probe.key, row) };
-            },
-        );
+            });
+        }
         // SAFETY: returned by the last key's matches.
         unsafe { matches.set_end(found) };
         matches.flush();
@@ -281,7 +282,7 @@ mod tests {
                             swapped: false,
                         };
                         let sink = SinkRef::Aggregate(&mut found);
-                        table.ranges().probe(&probes, how, sink);
+                        table.ranges().probe(&[&probes], how, sink);
                         assert_eq!(found, expected, "{len} / {each}, {slots} slots, {compare}");
                     }
                 }

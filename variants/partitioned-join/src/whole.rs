@@ -51,7 +51,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
                             }
                         }
                     }
-                    ranges.probe(probes, sides.how, sink.reborrow());
+                    ranges.probe(&[probes], sides.how, sink.reborrow());
                 }
             }
         },

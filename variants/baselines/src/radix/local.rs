@@ -3,15 +3,15 @@
 use bytemuck::Zeroable;
 use join_core::hash::KeyHash;
 use join_core::key::{Key, Tuple};
-use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::memory::{Memory, OnDemand, OutOfMemory};
 use join_core::output::Sink;
 use join_core::parallel::Tasks;
 
 /// Room for the table of a partition.
 pub(super) struct LocalTable<K: Key> {
-    slots: Buffer<Tuple<K>>,
+    slots: OnDemand<Tuple<K>>,
     /// Where each slot's group of tuples ends.
-    ends: Buffer<u32>,
+    ends: OnDemand<u32>,
 }
 
 /// A partition of the build side and a piece of the probe side's.
@@ -21,8 +21,8 @@ impl<K: Key> LocalTable<K> {
     /// Room for partitions of up to `longest` tuples.
     pub(super) fn new(longest: usize, memory: &Memory) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            slots: memory.zeroed(slots(longest))?,
-            ends: memory.zeroed(longest.next_power_of_two())?,
+            slots: OnDemand::new(memory, slots(longest))?,
+            ends: OnDemand::new(memory, longest.next_power_of_two())?,
         })
     }
 
@@ -52,7 +52,7 @@ impl<K: Key> LocalTable<K> {
         sink: &mut S,
     ) -> bool {
         // A row field of one more than the row, so that 0 is an empty slot; a column has at most u32::MAX rows.
-        let slots = &mut self.slots[..slots(build.len())];
+        let slots = self.slots.first(slots(build.len()));
         let (mask, bits) = (slots.len() - 1, slots.len().ilog2());
         slots.fill(Zeroable::zeroed());
         for tuple in build {
@@ -95,8 +95,8 @@ impl<K: Key> LocalTable<K> {
         sink: &mut S,
     ) {
         let bits = build.len().next_power_of_two().ilog2();
-        let ends = &mut self.ends[..1 << bits];
-        let groups = &mut self.slots[..build.len()];
+        let ends = self.ends.first(1 << bits);
+        let groups = self.slots.first(build.len());
         ends.fill(0);
         for tuple in build {
             ends[home::<K, H>(tuple.key, skip, bits)] += 1;
