@@ -6,7 +6,7 @@ use crate::record::{
     CONTROL_A, CONTROL_B, Checksum, Environment, OFF, PLAN, Run, SampleRecord, ScheduledCell,
     Toggles,
 };
-use crate::stats::{Interval, geometric_mean, interval, paired_ratio, paired_ratios};
+use crate::stats::{Interval, geometric_mean, interval, paired_ratio};
 use crate::summary::Cells;
 
 /// The version of the form in which it is written.
@@ -71,6 +71,9 @@ pub struct Measured {
     pub checksum: Checksum,
     /// Of the first run: nothing of this bundle is in a cache, no memory has been touched for it.
     pub cold_seconds: f64,
+    /// How often they may have been looked at before measuring stopped.
+    #[serde(skip_serializing_if = "crate::record::is_one")]
+    pub looks: u32,
     /// Of the others.
     pub seconds: Interval,
     /// The others in order.
@@ -135,18 +138,19 @@ pub fn name_of(variant: &str, toggles: &Toggles, label: Option<&str>) -> String 
 
 impl Measured {
     /// What the samples of a cell on one plan say; none where it has none but cold ones.
-    fn of(bundle: &str, samples: &[&SampleRecord]) -> Option<Self> {
+    fn of(bundle: &str, samples: &[&SampleRecord], looks: u32) -> Option<Self> {
         let mut samples = samples.to_vec();
         samples.sort_by_key(|sample| sample.round);
         let cold = samples.partition_point(|sample| sample.round == 0);
         let (cold, warm) = samples.split_at(cold);
         let times: Vec<f64> = warm.iter().map(|sample| sample.seconds).collect();
-        let seconds = interval(&times, bundle)?;
+        let seconds = interval(&times, looks)?;
         Some(Self {
             bundle: bundle.to_owned(),
             rows: warm[0].answer.rows,
             checksum: warm[0].answer.checksum,
             cold_seconds: cold.first().map_or(times[0], |sample| sample.seconds),
+            looks,
             seconds,
             samples: times,
             peak_bytes: samples.iter().filter_map(|sample| sample.bytes).max(),
@@ -178,7 +182,7 @@ impl Arm {
     /// The ratio of each bundle's time to that of the first arm.
     pub fn ratios(&self, first: &Arm) -> Vec<Interval> {
         self.pairs(first)
-            .filter_map(|(a, b)| paired_ratio(rounds(&a.samples), rounds(&b.samples), &a.bundle))
+            .filter_map(|(a, b)| paired_ratio(rounds(&a.samples), rounds(&b.samples), a.looks))
             .collect()
     }
 
@@ -207,12 +211,13 @@ impl Arm {
 
     /// The ratio of the sums over all bundles, a round at a time.
     fn total_ratio(&self, first: &Arm, samples: fn(&Measured) -> &[f64]) -> Option<Interval> {
-        let (mut over, mut under) = (Vec::new(), Vec::new());
+        let (mut over, mut under, mut looks) = (Vec::new(), Vec::new(), 1);
         for (a, b) in self.pairs(first) {
             add(&mut over, samples(a));
             add(&mut under, samples(b));
+            looks = looks.max(a.looks);
         }
-        interval(&paired_ratios(rounds(&over), rounds(&under)), &self.name)
+        paired_ratio(rounds(&over), rounds(&under), looks)
     }
 }
 
@@ -263,7 +268,7 @@ impl PlanRun {
                     label == key.label.as_deref()
                 };
                 let samples = cell.every_sample().iter().filter(is_ours).copied();
-                Measured::of(bundle, &samples.collect::<Vec<_>>())
+                Measured::of(bundle, &samples.collect::<Vec<_>>(), cell.looks())
             });
             Arm {
                 bundles: bundles.collect(),
@@ -334,7 +339,8 @@ mod tests {
             rows: 1,
             checksum: Checksum(1),
             cold_seconds: 10.0,
-            seconds: interval(samples, bundle).unwrap(),
+            looks: 1,
+            seconds: interval(samples, 1).unwrap(),
             samples: samples.to_vec(),
             peak_bytes: None,
             telemetry: None,

@@ -4,20 +4,37 @@
 //! nor the clock nor a shared generator enters, so a report drawn twice is the same byte for byte.
 
 use std::collections::BTreeMap;
+use std::f64::consts::{FRAC_PI_2, LN_2, SQRT_2};
 
-use rand::RngExt;
-use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
+use libm::erfc;
 use serde::{Deserialize, Serialize};
 
-/// Below this many samples the percentile bootstrap of a median is too narrow (its tails cannot
-/// lie outside the samples, and each end is one of two or three values), so the interval is the
-/// full range instead: for independent samples it covers the true median with probability
-/// 1 − 2^(1−n), which is 50 % for two, 75 % for three and 94 % for five.
-pub const BOOTSTRAP_FROM: usize = 6;
+/// Share of intervals that may miss what they are of.
+const ALPHA: f64 = 0.05;
 
-/// Resamples of a bootstrap: enough to fix the 2.5 % tails to about a third of a per cent.
-pub const RESAMPLES: usize = 2000;
+/// Standard errors at which a normal variable is looked at so many times and passes them once in twenty at any of the
+/// looks (Pocock 1977; Jennison and Turnbull 2000, table 2.1; from 30 on by the same recursion).
+const POCOCK: [(u32, f64); 15] = [
+    (2, 2.178),
+    (3, 2.289),
+    (4, 2.361),
+    (5, 2.413),
+    (6, 2.453),
+    (7, 2.485),
+    (8, 2.512),
+    (9, 2.535),
+    (10, 2.555),
+    (12, 2.588),
+    (15, 2.626),
+    (20, 2.672),
+    (30, 2.730),
+    (40, 2.770),
+    (60, 2.819),
+];
+
+/// The farthest that an end lies from its median, as a factor: two samples that differ by much say nothing at all, and
+/// numbers beyond this could not be reckoned with.
+const FARTHEST: f64 = 1e6;
 
 /// A median and the ends of its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,17 +77,23 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(middle(&sorted(values)?))
 }
 
-/// Median with a 95 % interval: a percentile bootstrap from [`BOOTSTRAP_FROM`] samples on, the
-/// range below. `name` seeds the resampling, so that a cell has one interval for ever.
-pub fn interval(values: &[f64], name: &str) -> Option<Interval> {
+/// Median with a 95 % interval. `looks` is how often the values may have been looked at before measuring stopped; 1 where
+/// their number was fixed beforehand.
+///
+/// Where there are enough values, the ends lie between two order statistics, which asks nothing of the distribution
+/// (Hettmansperger and Sheather 1986). The fewer values below that are taken for normal in their logarithms, and the ends
+/// are Student's. One value has no interval, and values that are not all positive have their range.
+pub fn interval(values: &[f64], looks: u32) -> Option<Interval> {
+    interval_at(values, alpha(looks))
+}
+
+/// As [`interval`], for a share of intervals that may miss.
+pub fn interval_at(values: &[f64], alpha: f64) -> Option<Interval> {
     let values = sorted(values)?;
     let median = middle(&values);
-    let (low, high) = if values.len() < BOOTSTRAP_FROM {
-        (values[0], values[values.len() - 1])
-    } else {
-        let mut draw = Resampler::new(name);
-        tails((0..RESAMPLES).map(|_| draw.median(&values)).collect())
-    };
+    let (low, high) = order_statistics(&values, alpha)
+        .or_else(|| student(&values, median, alpha))
+        .unwrap_or((values[0], values[values.len() - 1]));
     Some(Interval { median, low, high })
 }
 
@@ -86,34 +109,13 @@ pub fn paired_ratios(
         .collect()
 }
 
-/// The median of [`paired_ratios`] with its interval; none without a common round.
+/// The median of [`paired_ratios`] with its [`interval`]; none without a common round.
 pub fn paired_ratio(
     over: impl IntoIterator<Item = (u32, f64)>,
     under: impl IntoIterator<Item = (u32, f64)>,
-    name: &str,
+    looks: u32,
 ) -> Option<Interval> {
-    interval(&paired_ratios(over, under), name)
-}
-
-/// The ratio of the medians of two cells that share no rounds (two runs). Each side is resampled
-/// on its own; below [`BOOTSTRAP_FROM`] samples on either side the ends come from the ranges.
-pub fn independent_ratio(over: &[f64], under: &[f64], name: &str) -> Option<Interval> {
-    let (over, under) = (sorted(over)?, sorted(under)?);
-    let median = middle(&over) / middle(&under);
-    let (low, high) = if over.len().min(under.len()) < BOOTSTRAP_FROM {
-        (
-            over[0] / under[under.len() - 1],
-            over[over.len() - 1] / under[0],
-        )
-    } else {
-        let mut draw = Resampler::new(name);
-        tails(
-            (0..RESAMPLES)
-                .map(|_| draw.median(&over) / draw.median(&under))
-                .collect(),
-        )
-    };
-    Some(Interval { median, low, high })
+    interval(&paired_ratios(over, under), looks)
 }
 
 /// The geometric mean of ratios, with the interval that the single intervals imply if their
@@ -204,61 +206,104 @@ fn by_round(samples: impl IntoIterator<Item = (u32, f64)>) -> BTreeMap<u32, f64>
         .collect()
 }
 
-/// The 2.5 % and 97.5 % values.
-fn tails(mut values: Vec<f64>) -> (f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let cut = values.len() / 40;
-    (values[cut], values[values.len() - 1 - cut])
+/// Share of intervals that may miss, of values that are looked at so often.
+fn alpha(looks: u32) -> f64 {
+    if looks <= 1 {
+        return ALPHA;
+    }
+    let pocock = POCOCK.iter().find(|(most, _)| looks <= *most);
+    pocock.map_or(ALPHA / f64::from(looks), |(_, z)| erfc(z / SQRT_2))
 }
 
-/// Draws medians of resamples.
-struct Resampler {
-    random: Xoshiro256PlusPlus,
-    counts: Vec<u32>,
+/// Standard errors that `comparisons` normal variables all stay within 19 times in 20 (Bonferroni).
+pub fn normal_quantile(comparisons: usize) -> f64 {
+    let alpha = ALPHA / comparisons.max(1) as f64;
+    root(|z| erfc(z / SQRT_2) - alpha)
 }
 
-impl Resampler {
-    fn new(name: &str) -> Self {
-        // FNV-1a: any fixed hash of the name would do.
-        let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        Self {
-            random: Xoshiro256PlusPlus::seed_from_u64(seed),
-            counts: Vec::new(),
-        }
-    }
+/// Student's two-sided quantile.
+pub fn student_quantile(alpha: f64, freedom: usize) -> f64 {
+    root(|t| student_tails(t, freedom) - alpha)
+}
 
-    /// The median of as many draws with replacement as there are values. Counting the draws of
-    /// each value finds the middle without sorting.
-    fn median(&mut self, sorted: &[f64]) -> f64 {
-        let n = sorted.len();
-        self.counts.clear();
-        self.counts.resize(n, 0);
-        for _ in 0..n {
-            self.counts[self.random.random_range(0..n)] += 1;
-        }
-        let (lower, upper) = ((n - 1) / 2, n / 2);
-        (self.nth(sorted, lower) + self.nth(sorted, upper)) / 2.0
+/// Where a function that falls from above 0 crosses it, by halving.
+fn root(of: impl Fn(f64) -> f64) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    while of(high) > 0.0 && high < 1e12 {
+        (low, high) = (high, high * 2.0);
     }
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        match of(middle) > 0.0 {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    low
+}
 
-    /// The value at place `rank` of the sorted resample.
-    fn nth(&self, sorted: &[f64], rank: usize) -> f64 {
-        let mut seen = 0;
-        for (value, &count) in sorted.iter().zip(&self.counts) {
-            seen += count as usize;
-            if seen > rank {
-                return *value;
-            }
-        }
-        sorted[sorted.len() - 1]
+/// How much of Student's distribution lies farther from 0 than `t` (Abramowitz and Stegun 26.7.3 and 26.7.4).
+fn student_tails(t: f64, freedom: usize) -> f64 {
+    let angle = (t / (freedom as f64).sqrt()).atan();
+    let (sine, cosine) = angle.sin_cos();
+    let is_odd = freedom % 2 == 1;
+    let (mut term, mut sum) = if is_odd { (cosine, 0.0) } else { (1.0, 0.0) };
+    for at in (1 + usize::from(is_odd)..freedom).step_by(2) {
+        sum += term;
+        term *= cosine * cosine * at as f64 / (at + 1) as f64;
     }
+    match is_odd {
+        true => 1.0 - (angle + sine * sum) / FRAC_PI_2,
+        false => 1.0 - sine * sum,
+    }
+}
+
+/// Ends that the median of the distribution lies between but for a share of `alpha`: the innermost pair of order
+/// statistics that is sure enough, moved towards the next pair, which is not. None where the outermost is not.
+fn order_statistics(sorted: &[f64], alpha: f64) -> Option<(f64, f64)> {
+    let n = sorted.len();
+    // The logarithm of the probability of so many values below the median: powers of a half would vanish.
+    let mut term = -(n as f64) * LN_2;
+    let (mut miss, mut next) = (0.0, 2.0 * term.exp());
+    if n < 2 || next > alpha {
+        return None;
+    }
+    let mut rank = 0;
+    while next <= alpha {
+        rank += 1;
+        term += ((n - rank + 1) as f64 / rank as f64).ln();
+        (miss, next) = (next, next + 2.0 * term.exp());
+    }
+    let share = (alpha - miss) / (next - miss);
+    let (outer, n) = (rank as f64, n as f64);
+    let inward = (n - outer) * share / (outer + (n - 2.0 * outer) * share);
+    let from = |end: f64, inner: f64| end + (inner - end) * inward;
+    let last = sorted.len() - rank;
+    Some((
+        from(sorted[rank - 1], sorted[rank]),
+        from(sorted[last], sorted[last - 1]),
+    ))
+}
+
+/// Student's interval of the logarithms. Their median is never farther from their mean than they scatter, so it is inside.
+fn student(values: &[f64], median: f64, alpha: f64) -> Option<(f64, f64)> {
+    if values.len() < 2 || values[0] <= 0.0 {
+        return None;
+    }
+    let n = values.len() as f64;
+    let logarithms = || values.iter().map(|value| (value / median).ln());
+    let mean = logarithms().sum::<f64>() / n;
+    let variance = logarithms().map(|l| (l - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let reach = student_quantile(alpha, values.len() - 1) * (variance / n).sqrt();
+    let end = |at: f64| median * at.exp().clamp(1.0 / FARTHEST, FARTHEST);
+    Some((end((mean - reach).min(0.0)), end((mean + reach).max(0.0))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::f64::consts::E;
 
     fn rounds(values: &[f64]) -> Vec<(u32, f64)> {
         (0..).zip(values.iter().copied()).collect()
@@ -272,49 +317,59 @@ mod tests {
     }
 
     #[test]
-    fn few_samples_give_the_range() {
-        let found = interval(&[1.0, 5.0, 2.0, 3.0, 4.0], "cell").unwrap();
-        assert_eq!((found.low, found.median, found.high), (1.0, 3.0, 5.0));
-        let one = interval(&[7.0], "cell").unwrap();
+    fn few_samples_reach_beyond_their_range() {
+        // Student's interval of two logarithms at 1 and -1: their mean and 12.706 standard errors.
+        let found = interval(&[E, 1.0 / E], 1).unwrap();
+        let centre = (E + 1.0 / E) / 2.0;
+        assert!((found.median - centre).abs() < 1e-12);
+        assert!((found.high.ln() - 12.706).abs() < 1e-3, "{found:?}");
+        let three = interval(&[1.0, 1.1, 1.2], 1).unwrap();
+        assert!(three.low < 0.9 && three.high > 1.3, "{three:?}");
+        let one = interval(&[7.0], 1).unwrap();
         assert_eq!((one.low, one.median, one.high), (7.0, 7.0, 7.0));
+        let far = interval(&[1e-9, 1e5], 1).unwrap();
+        assert!(far.high.is_finite() && far.low > 0.0);
+        let none = interval(&[0.0, 1.0, 2.0], 1).unwrap();
+        assert_eq!((none.low, none.high), (0.0, 2.0));
     }
 
     #[test]
     fn many_samples_give_less_than_the_range() {
-        let values: Vec<f64> = (0..31).map(f64::from).collect();
-        let found = interval(&values, "cell").unwrap();
-        assert_eq!(found.median, 15.0);
-        assert!(found.low > 5.0 && found.low < 12.0, "{found:?}");
-        assert!(found.high > 18.0 && found.high < 25.0, "{found:?}");
+        let values: Vec<f64> = (1..=31).map(f64::from).collect();
+        let found = interval(&values, 1).unwrap();
+        assert_eq!(found.median, 16.0);
+        // The 10th and 22nd of 31 hold the median 97 times in 100, the 11th and 21st 93 times.
+        assert!(found.low > 10.0 && found.low < 11.0, "{found:?}");
+        assert!(found.high > 21.0 && found.high < 22.0, "{found:?}");
+        let six = interval(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 1).unwrap();
+        assert!(six.low > 1.0 && six.low < 1.5, "{six:?}");
+        let thousands: Vec<f64> = (1..=5001).map(f64::from).collect();
+        let found = interval(&thousands, 1).unwrap();
+        // 1.96 standard errors of a half: 69 places.
+        assert!((found.low - (2501.0 - 69.3)).abs() < 1.0, "{found:?}");
     }
 
     #[test]
-    fn the_name_seeds_the_interval() {
-        let values: Vec<f64> = (0..400).map(f64::from).collect();
-        let of = |name: &str| interval(&values, name).unwrap();
-        assert_eq!(of("a"), of("a"));
-        assert!((0..20).any(|i| of(&i.to_string()) != of("a")));
-    }
-
-    #[test]
-    fn the_interval_covers_the_true_median() {
-        // A skewed distribution, like times: exp of a sum of uniforms, whose median is 1.
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
-        for n in [5, 9, 15, 30] {
-            let covered = (0..400)
-                .filter(|trial| {
-                    let values: Vec<f64> = (0..n)
-                        .map(|_| {
-                            let sum: f64 = (0..6).map(|_| random.random::<f64>()).sum();
-                            ((sum - 3.0) * 0.2).exp()
-                        })
-                        .collect();
-                    let found = interval(&values, &format!("{n} {trial}")).unwrap();
-                    found.low <= 1.0 && 1.0 <= found.high
-                })
-                .count();
-            assert!((350..=400).contains(&covered), "n = {n}: {covered} of 400");
+    fn looks_widen() {
+        for n in [2, 3, 5, 6, 9, 15, 40] {
+            let values: Vec<f64> = (1..=n).map(f64::from).collect();
+            let widths = [1, 2, 3, 8, 11, 40, 61, u32::MAX].map(|looks| {
+                let found = interval(&values, looks).unwrap();
+                found.high / found.low
+            });
+            assert!(widths.is_sorted(), "{n}: {widths:?}");
+            assert!(widths[0] < widths[3]);
         }
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_tables() {
+        assert!((normal_quantile(1) - 1.959_964).abs() < 1e-5);
+        assert!((normal_quantile(500) - 3.890_592).abs() < 1e-5);
+        for (freedom, wanted) in [(1, 12.706), (2, 4.303), (3, 3.182), (9, 2.262), (30, 2.042)] {
+            assert!((student_quantile(0.05, freedom) - wanted).abs() < 1e-3);
+        }
+        assert!((student_quantile(0.01, 4) - 4.604).abs() < 1e-3);
     }
 
     #[test]
@@ -323,9 +378,9 @@ mod tests {
         let under = [(0, 1.0), (1, 3.0), (2, 2.0), (7, 1.0)];
         let over = [(2, 4.0), (0, 2.0), (1, 6.0), (9, 1.0)];
         assert_eq!(paired_ratios(over, under), [2.0, 2.0, 2.0]);
-        let found = paired_ratio(over, under, "pair").unwrap();
+        let found = paired_ratio(over, under, 1).unwrap();
         assert_eq!((found.low, found.median, found.high), (2.0, 2.0, 2.0));
-        assert_eq!(paired_ratio([(0, 1.0)], [(1, 1.0)], "none"), None);
+        assert_eq!(paired_ratio([(0, 1.0)], [(1, 1.0)], 1), None);
     }
 
     #[test]
@@ -379,28 +434,26 @@ mod tests {
     proptest! {
         #[test]
         fn order_does_not_matter(mut values in prop::collection::vec(1e-6..1e3_f64, 1..40)) {
-            let first = interval(&values, "cell");
+            let first = interval(&values, 1);
             values.reverse();
-            prop_assert_eq!(first, interval(&values, "cell"));
+            prop_assert_eq!(first, interval(&values, 1));
             let mut shuffled = rounds(&values);
-            let pairs = paired_ratio(shuffled.clone(), rounds(&values), "pair");
+            let pairs = paired_ratio(shuffled.clone(), rounds(&values), 1);
             shuffled.reverse();
-            prop_assert_eq!(pairs, paired_ratio(shuffled, rounds(&values), "pair"));
+            prop_assert_eq!(pairs, paired_ratio(shuffled, rounds(&values), 1));
         }
 
         #[test]
         fn the_interval_holds_the_median(values in prop::collection::vec(1e-6..1e3_f64, 1..40)) {
-            let found = interval(&values, "cell").unwrap();
-            let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = values.iter().copied().fold(0.0, f64::max);
-            prop_assert!(least <= found.low && found.low <= found.median);
-            prop_assert!(found.median <= found.high && found.high <= most);
+            let found = interval(&values, 1).unwrap();
+            prop_assert!(0.0 < found.low && found.low <= found.median);
+            prop_assert!(found.median <= found.high && found.high.is_finite());
         }
 
         #[test]
         fn scaling_scales(values in prop::collection::vec(1e-3..1e3_f64, 1..30)) {
             let doubled: Vec<f64> = values.iter().map(|v| v * 2.0).collect();
-            let (one, two) = (interval(&values, "c").unwrap(), interval(&doubled, "c").unwrap());
+            let (one, two) = (interval(&values, 1).unwrap(), interval(&doubled, 1).unwrap());
             prop_assert_eq!(two, one.scaled(2.0));
         }
 
@@ -408,10 +461,8 @@ mod tests {
         fn a_variant_against_itself_is_noise(
             values in prop::collection::vec(1e-3..1e3_f64, 1..30)
         ) {
-            let ratio = paired_ratio(rounds(&values), rounds(&values), "aa").unwrap();
+            let ratio = paired_ratio(rounds(&values), rounds(&values), 1).unwrap();
             prop_assert_eq!(verdict(ratio, floor(ratio)), Verdict::WithinNoise);
-            let twin = independent_ratio(&values, &values, "aa").unwrap();
-            prop_assert_eq!(verdict(twin, 0.0), Verdict::WithinNoise);
         }
     }
 }

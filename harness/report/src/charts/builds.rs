@@ -105,8 +105,8 @@ fn ratio(data: &Data<'_>, pair: Pair<'_>, workload: &str, threads: u32) -> Optio
     let partitioned = data
         .cells
         .default_of(workload, &pair.partitioned.name, threads)?;
-    let name = format!("build {} over {}", partitioned.name(), serial.name());
-    let ratio = stats::paired_ratio(partitioned.build_rounds(), serial.build_rounds(), &name)?;
+    let (over, under) = (partitioned.build_rounds(), serial.build_rounds());
+    let ratio = stats::paired_ratio(over, under, serial.looks())?;
     (ratio.low > 0.0 && ratio.high.is_finite()).then_some(ratio)
 }
 
@@ -123,7 +123,7 @@ fn times_by_rows(data: &Data<'_>, variant: &str, threads: u32) -> Vec<(f64, Inte
     let point = |w: &&WorkloadRecord| {
         let cell = data.cells.default_of(&w.name, variant, threads)?;
         let seconds: Vec<f64> = cell.build_rounds().map(|(_, s)| s).collect();
-        let seconds = stats::interval(&seconds, &format!("build {}", cell.name()))?;
+        let seconds = stats::interval(&seconds, cell.looks())?;
         let point = (
             w.build_rows as f64,
             seconds.scaled(1e9 / w.build_rows as f64),

@@ -3,10 +3,9 @@
 use std::cmp::Ordering;
 use std::f64::consts::SQRT_2;
 
-use crate::stats::{self, Interval};
+use libm::erfc;
 
-/// Share of all runs of the same code in which a verdict may be wrong anywhere.
-const ALPHA: f64 = 0.05;
+use crate::stats::{self, Interval, normal_quantile, student_quantile};
 
 /// How far the ends of an interval lie from its middle.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,18 +16,10 @@ pub(super) struct Reach {
 
 impl Reach {
     /// The reach of a cell's median of two samples or more.
-    pub(super) fn of(seconds: Interval, samples: usize) -> Self {
-        // Below `BOOTSTRAP_FROM` the ends are the range. The range of n normal values is d₂ standard deviations wide
-        // (1.128, 1.693, 2.059, 2.326), the standard error of their median 1.2533 / √n of one.
-        let factor = match samples {
-            ..=2 => 3.08,
-            3 => 1.68,
-            4 => 1.19,
-            _ => 1.0,
-        };
+    pub(super) fn of(seconds: Interval) -> Self {
         Self {
-            low: (seconds.median / seconds.low).ln() * factor,
-            high: (seconds.high / seconds.median).ln() * factor,
+            low: (seconds.median / seconds.low).ln(),
+            high: (seconds.high / seconds.median).ln(),
         }
     }
 
@@ -80,13 +71,14 @@ pub(super) fn mean(values: &[(f64, Reach)], z: f64) -> (f64, Reach) {
     let mean = values.iter().map(|(value, _)| value).sum::<f64>() / n;
     let side = |side: fn(&Reach) -> f64| {
         let squares = values.iter().map(|(_, reach)| side(reach).powi(2));
-        squares.sum::<f64>().sqrt() / n * z / z_of(1)
+        squares.sum::<f64>().sqrt() / n * z / normal_quantile(1)
     };
     let scatter = if values.len() < 3 {
         0.0
     } else {
         let squares = values.iter().map(|(value, _)| (value - mean).powi(2));
-        t(z, n - 1.0) * (squares.sum::<f64>() / (n - 1.0) / n).sqrt()
+        student_quantile(erfc(z / SQRT_2), values.len() - 1)
+            * (squares.sum::<f64>() / (n - 1.0) / n).sqrt()
     };
     let reach = Reach {
         low: side(|reach| reach.low),
@@ -113,40 +105,9 @@ pub(super) fn median(values: &[f64]) -> f64 {
     stats::median(values).unwrap_or(0.0)
 }
 
-/// Standard errors that all of `comparisons` stay within with a probability of 95 % (Bonferroni).
-pub(super) fn z_of(comparisons: usize) -> f64 {
-    let tail = ALPHA / 2.0 / comparisons.max(1) as f64;
-    let (mut low, mut high) = (0.0, 40.0);
-    // The normal distribution's quantile, by halving.
-    for _ in 0..60 {
-        let middle: f64 = (low + high) / 2.0;
-        if libm::erfc(middle / SQRT_2) / 2.0 > tail {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    low
-}
-
-/// Student's quantile for the tail that `z` has in the normal distribution (Fisher's expansion to the second term).
-fn t(z: f64, freedom: f64) -> f64 {
-    let first = (z.powi(3) + z) / 4.0;
-    let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
-    z + first / freedom + second / freedom.powi(2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_are_those_of_the_tables() {
-        assert!((z_of(1) - 1.959_964).abs() < 1e-5);
-        assert!((z_of(500) - 3.890_592).abs() < 1e-5);
-        assert!((t(z_of(1), 9.0) - 2.262).abs() < 0.01);
-        assert!((t(z_of(1), 30.0) - 2.042).abs() < 0.001);
-    }
 
     #[test]
     fn a_ratio_falls_with_what_is_above_and_rises_with_what_is_below() {
@@ -197,16 +158,5 @@ mod tests {
         let ((_, calm), (centre, wild)) = (mean(&calm, 1.96), mean(&wild, 1.96));
         assert!((calm.low - 0.01 / 3.0).abs() < 1e-4, "{calm:?}");
         assert!((centre - 0.1).abs() < 1e-12 && wild.low > 0.04, "{wild:?}");
-    }
-
-    #[test]
-    fn three_samples_reach_farther_than_their_range() {
-        let seconds = Interval {
-            median: 1.0,
-            low: 0.9,
-            high: 1.1,
-        };
-        assert!(Reach::of(seconds, 3).high > 0.15);
-        assert!(Reach::of(seconds, 15).high < 0.1);
     }
 }

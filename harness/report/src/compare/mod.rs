@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::record::{Environment, Run, Size, Toggles};
-use crate::stats::{self, Interval, Verdict};
+use crate::stats::{self, Interval, Verdict, normal_quantile};
 use crate::summary::{CellSummary, Cells, Summary, summarise_cells};
-use judge::{Reach, z_of};
+use judge::Reach;
 
 mod chart;
 mod judge;
@@ -428,7 +428,7 @@ impl<'a> Measured<'a> {
         let reach = |side: usize, cell: &CellSummary| {
             let of_one = typical[side].get(&group(cell)).copied().unwrap_or(0.0);
             let least = of_one / (cell.samples as f64).sqrt();
-            Reach::of(cell.seconds, cell.samples).at_least(least)
+            Reach::of(cell.seconds).at_least(least)
         };
         let floor = |summary: &Summary, cell: &CellSummary| {
             summary.noise_floor.of(&cell.workload, cell.threads)
@@ -450,7 +450,9 @@ impl<'a> Measured<'a> {
 
     /// The cell's change, one of so many; `shift` is how far its workload moved.
     fn judge(&self, comparisons: usize, shift: f64) -> CellChange {
-        let reach = self.reach.scaled(z_of(comparisons) / z_of(1));
+        let reach = self
+            .reach
+            .scaled(normal_quantile(comparisons) / normal_quantile(1));
         let reach = reach.at_least(self.floor);
         let mut change = Change::of(reach.around(self.ratio, shift));
         if self.agreement < AGREEMENT {
@@ -480,7 +482,7 @@ fn group(cell: &CellSummary) -> Group<'_> {
 fn typical<'a>(cells: impl Iterator<Item = &'a CellSummary>) -> BTreeMap<Group<'a>, f64> {
     let mut found: BTreeMap<Group<'_>, Vec<f64>> = BTreeMap::new();
     for cell in cells {
-        let reach = Reach::of(cell.seconds, cell.samples).mean();
+        let reach = Reach::of(cell.seconds).mean();
         let of_one = reach * (cell.samples as f64).sqrt();
         found.entry(group(cell)).or_default().push(of_one);
     }
@@ -527,9 +529,11 @@ fn over_workloads<'a>(
     if workloads.is_empty() {
         return None;
     }
-    let means = workloads.values().map(|of| judge::mean(of, z_of(1)));
+    let means = workloads
+        .values()
+        .map(|of| judge::mean(of, normal_quantile(1)));
     // One wrong verdict here would make hundreds, so 99.5 %.
-    let (mean, reach) = judge::mean(&means.collect::<Vec<_>>(), z_of(10));
+    let (mean, reach) = judge::mean(&means.collect::<Vec<_>>(), normal_quantile(10));
     let reach = reach.at_least(floor.max(DRIFT).ln_1p());
     Some(Change::of(reach.around(mean, shift)))
 }
@@ -544,7 +548,7 @@ fn variants(measured: &[Measured<'_>], shift: impl Fn(&CellSummary) -> f64) -> V
         ratios.push((cell.ratio, cell.reach.at_least(cell.floor)));
         *shifts += shift(cell.before);
     }
-    let z = z_of(found.len());
+    let z = normal_quantile(found.len());
     found
         .into_iter()
         .map(|((variant, toggles), (ratios, shifts))| {

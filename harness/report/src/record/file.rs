@@ -204,6 +204,13 @@ impl Run {
         }
     }
 
+    /// How often the times of a workload may have been looked at before measuring stopped.
+    pub fn looks(&self, workload: &str) -> u32 {
+        let mut schedules = self.schedules.iter();
+        let found = schedules.find(|schedule| schedule.workload == workload);
+        found.map_or(1, |schedule| schedule.looks)
+    }
+
     /// What it has of the workloads that are cases of `experiment`, and the variants that took part in no other alone.
     pub fn part(&self, experiment: &str) -> Run {
         let workloads = self.workloads.iter();

@@ -349,7 +349,7 @@ fn one() -> u32 {
     1
 }
 
-fn is_one(looks: &u32) -> bool {
+pub(crate) fn is_one(looks: &u32) -> bool {
     *looks == 1
 }
 

@@ -183,6 +183,11 @@ impl<'c, 'a> Cell<'c, 'a> {
         &self.key.toggles
     }
 
+    /// How often its times may have been looked at before measuring stopped.
+    pub fn looks(&self) -> u32 {
+        self.run.looks(&self.workload().name)
+    }
+
     /// Threads of the join.
     pub fn threads(&self) -> u32 {
         self.key.threads
@@ -211,25 +216,7 @@ impl<'c, 'a> Cell<'c, 'a> {
 
     /// Time of this cell over time of `under`, paired within rounds.
     pub fn over(&self, under: &Cell<'_, '_>) -> Option<Interval> {
-        let name = format!("{} over {}", self.name(), under.name());
-        stats::paired_ratio(self.rounds(), under.rounds(), &name)
-    }
-
-    /// A name that no other cell of the run has.
-    pub fn name(&self) -> String {
-        let toggles: Vec<String> = self
-            .key
-            .toggles
-            .iter()
-            .map(|(toggle, setting)| format!("{toggle}={setting}"))
-            .collect();
-        format!(
-            "{}/{}/{}/{}",
-            self.workload().name,
-            self.variant(),
-            toggles.join(","),
-            self.key.threads
-        )
+        stats::paired_ratio(self.rounds(), under.rounds(), self.looks())
     }
 
     /// Seconds of the build alone, by round: the phases before the first whose name has `probe`.

@@ -49,7 +49,6 @@ fn of(cells: &Cells<'_>, cell: &Cell<'_, '_>) -> Option<IngestSummary> {
     let rows = workload.strip_prefix("ingest-").unwrap_or(workload);
     let (way, workers) = (cell.variant(), cell.threads());
     let copy = cells.default_of(workload, COPY, workers)?;
-    let name = format!("ingest {rows} {way} {workers}");
     let samples: Vec<&SampleRecord> = cell.samples().collect();
     let bytes = |sample: &SampleRecord| sample.bytes.unwrap_or(0);
     let speeds: Vec<f64> = samples
@@ -64,8 +63,8 @@ fn of(cells: &Cells<'_>, cell: &Cell<'_, '_>) -> Option<IngestSummary> {
         way: way.to_owned(),
         workers,
         samples: samples.len(),
-        bytes_per_second: stats::interval(&speeds, &name)?,
-        of_copy: stats::paired_ratio(copy.rounds(), cell.rounds(), &name)?,
+        bytes_per_second: stats::interval(&speeds, cell.looks())?,
+        of_copy: stats::paired_ratio(copy.rounds(), cell.rounds(), cell.looks())?,
         row_count: counter(ROWS),
         split_rows: counter(SPLIT_ROWS),
         empty: reserved.saturating_sub(bytes) as f64 / reserved.max(1) as f64,

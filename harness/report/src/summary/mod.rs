@@ -211,7 +211,7 @@ fn cell_summary(run: &Run, cell: &Cell<'_, '_>) -> Option<CellSummary> {
     let workload = cell.workload();
     let samples: Vec<&SampleRecord> = cell.samples().collect();
     let times: Vec<f64> = samples.iter().map(|s| s.seconds).collect();
-    let seconds = stats::interval(&times, &cell.name())?;
+    let seconds = stats::interval(&times, cell.looks())?;
     let answer = workload.expected.unwrap_or(samples[0].answer);
     let threads = cell.threads();
     let limit = limit_model::seconds(workload, threads, &run.limits, &run.run.environment);
@@ -263,9 +263,8 @@ fn counters_per_tuple(samples: &[&SampleRecord], tuples: u64) -> BTreeMap<String
 }
 
 fn control(cell: &Cell<'_, '_>) -> Option<Control> {
-    let name = format!("control {}", cell.name());
     let (a, b) = (cell.labelled(CONTROL_A), cell.labelled(CONTROL_B));
-    let ratio = stats::paired_ratio(a, b, &name)?;
+    let ratio = stats::paired_ratio(a, b, cell.looks())?;
     Some(Control {
         workload: cell.workload().name.clone(),
         variant: cell.variant().to_owned(),
