@@ -7,7 +7,7 @@ use join_core::table::Column;
 
 use super::{Contender, key};
 use crate::peers::Setup;
-use registry::{Configuration, NotCompiled, Part, Toggle, Variant};
+use registry::{Configuration, HEADLINES, NotCompiled, Part, Toggle, Variant};
 use report::record::{CONTROL_A, CONTROL_B, Toggles, WorkloadRecord};
 
 /// A workload in memory.
@@ -59,12 +59,15 @@ impl Cell {
         let join = variant.join(&configuration)?;
         #[cfg(feature = "slowed")]
         let join = slowed::slowed(&variant.name, join);
+        let mut contender = Contender::new(&variant.name, toggles, label, threads);
+        let is_headline = HEADLINES.contains(&&*variant.name);
+        contender.is_wanted |= is_headline && contender.name.toggles.is_empty();
         Ok(Self {
             work: Work::Join {
                 join,
                 configuration,
             },
-            contender: Contender::new(&variant.name, toggles, label, threads),
+            contender,
         })
     }
 }

@@ -20,6 +20,7 @@ pub mod session;
 #[cfg(feature = "slowed")]
 mod slowed;
 pub mod tags;
+mod undecided;
 
 pub use cells::{Cell, Cells, Data, Work};
 pub use progress::Progress;
@@ -60,6 +61,8 @@ pub struct Contender {
     pub name: ScheduledCell,
     /// Whether another engine does its work.
     pub is_peer: bool,
+    /// Whether its time is a result however fast others are.
+    pub is_wanted: bool,
 }
 
 impl Contender {
@@ -74,6 +77,7 @@ impl Contender {
                 rounds: 0,
             },
             is_peer: false,
+            is_wanted: label.is_some(),
         }
     }
 

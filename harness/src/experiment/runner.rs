@@ -1,17 +1,22 @@
 //! A run: workload after workload, round after round, every sample in the file before the next one starts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::rounds::{self, Budget};
+use super::rounds::{self, Budget, LOOKS, Looked};
+use super::undecided::{Standing, far_behind, needs};
 use super::{Bench, Contender, Failed, Measured, Progress, key};
 use crate::console::counted;
 use report::record::{
     Answer, FailureRecord, NoteRecord, Record, RecordError, RecordWriter, Run, SampleRecord,
     ScheduleRecord, ScheduledCell, Source, Toggles, WorkloadRecord,
 };
+use report::stats::median;
+
+/// What a sample costs in all, over its own time: results are freed, memory is counted.
+const AROUND: f64 = 1.1;
 
 /// Why a run ends early.
 #[derive(Debug, thiserror::Error)]
@@ -136,18 +141,16 @@ impl<'a> Runner<'a> {
         let Some(before) = &self.before else {
             return false;
         };
-        let Some(schedule) = before
-            .schedules
-            .iter()
-            .find(|schedule| schedule.workload == workload)
-        else {
+        let Some(schedule) = self.schedule_of_before(workload) else {
             return false;
         };
         let done = Done::of(before, workload);
-        schedule.cells.iter().all(|cell| {
-            done.failed.contains(&key(cell))
-                || (1..=cell.rounds).all(|round| done.samples.contains(&(round, key(cell))))
-        })
+        let is_done = |cell: &ScheduledCell| {
+            let key = key(cell);
+            let has = |round| done.samples(&key).iter().any(|taken| taken.round == round);
+            done.failed.contains(&key) || (1..=cell.rounds).all(has)
+        };
+        schedule.last && schedule.cells.iter().all(is_done)
     }
 
     /// Refuses data that are not those that the run has measured under this name before.
@@ -196,39 +199,39 @@ impl<'a> Runner<'a> {
             before.workload(name).is_some()
         })?;
         let done = self.before.as_ref().map(|before| Done::of(before, name));
-        let mut at_hand = AtHand {
-            case,
-            answer: case.expected.or(done.as_ref().and_then(|done| done.answer)),
-            done: done.unwrap_or_default(),
-            failed: Vec::new(),
-        };
-        let contenders = bench.contenders().to_vec();
-        at_hand.failed = contenders
-            .iter()
-            .map(|contender| at_hand.done.failed.contains(&key(&contender.name)))
-            .collect();
-        let failed = (0..contenders.len()).filter(|&number| at_hand.failed[number]);
+        let mut at_hand = AtHand::new(case, bench.contenders(), &done.unwrap_or_default(), spent);
+        let failed = (0..at_hand.cells.len()).filter(|&number| at_hand.cells[number].failed);
         bench.prepare(&failed.collect::<Vec<_>>());
-        let schedule = match self.schedule_of_before(name) {
+        let mut schedule = match self.schedule_of_before(name) {
             Some(schedule) => {
                 // Their processes are new. One that fails now fails its samples, too.
-                for (number, contender) in contenders.iter().enumerate() {
-                    if contender.is_peer && !at_hand.failed[number] {
+                for number in 0..at_hand.cells.len() {
+                    let cell = &at_hand.cells[number];
+                    if cell.contender.is_peer && !cell.failed {
                         let _ = bench.sample(number, 0);
                     }
                 }
+                at_hand.clock = Clock::since(schedule.seconds);
                 schedule
             }
-            None => self.warm_up(&mut at_hand, bench, budget, share, spent)?,
+            None => self.warm_up(&mut at_hand, bench, budget, share)?,
         };
-        self.used += schedule.seconds;
-        let rounds = |contender: &Contender| {
-            let wanted = key(&contender.name);
-            let scheduled = schedule.cells.iter().find(|cell| key(cell) == wanted);
-            scheduled.map_or(0, |cell| cell.rounds)
-        };
-        let rounds: Vec<u32> = contenders.iter().map(rounds).collect();
-        self.rounds(&mut at_hand, bench, &rounds)
+        loop {
+            self.rounds(&mut at_hand, bench, &schedule)?;
+            if schedule.last {
+                break;
+            }
+            schedule = self.look(&mut at_hand, budget, share)?;
+        }
+        self.used += at_hand.clock.seconds();
+        let cells = at_hand.cells.iter();
+        let samples: usize = cells.map(|cell| cell.samples.len()).sum();
+        self.progress.done(&format!(
+            "{}, {}",
+            counted(at_hand.cells.len(), "cell"),
+            counted(samples, "sample")
+        ));
+        Ok(())
     }
 
     /// Measures a case that every sample of is not there already, with as many samples as `budget` has at least.
@@ -248,45 +251,35 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// All rounds after the first.
+    /// The rounds of a schedule that have not been measured.
     fn rounds(
         &mut self,
         at_hand: &mut AtHand<'_>,
         bench: &mut dyn Bench,
-        rounds: &[u32],
+        schedule: &ScheduleRecord,
     ) -> Result<(), Stop> {
-        let name = &at_hand.case.name;
-        let contenders = bench.contenders().to_vec();
-        let is_left = |at_hand: &AtHand<'_>, number: usize| !at_hand.failed[number];
-        let left = (0..rounds.len()).filter(|&number| is_left(at_hand, number));
-        let left: Vec<u32> = left.map(|number| rounds[number]).collect();
-        let most = left.iter().copied().max().unwrap_or(0);
-        let total: u64 = left.iter().map(|&rounds| u64::from(rounds)).sum();
-        let mut samples = 0_u64;
+        let rounds: Vec<u32> = at_hand
+            .cells
+            .iter()
+            .map(|cell| cell.planned(schedule))
+            .collect();
+        let most = rounds.iter().copied().max().unwrap_or(0);
         for round in 1..=most {
-            let order = rounds::order(contenders.len(), self.seed, name, round);
+            let order = rounds::order(rounds.len(), self.seed, &schedule.workload, round);
             for (place, &number) in order.iter().enumerate() {
-                if rounds[number] < round || !is_left(at_hand, number) {
-                    continue;
-                }
-                samples += 1;
-                if at_hand.done.has(round, &contenders[number]) {
+                let cell = &at_hand.cells[number];
+                if rounds[number] < round || cell.failed || cell.has(round) {
                     continue;
                 }
                 if self.interrupted() {
                     return Err(Stop::Interrupted);
                 }
-                let part = samples as f64 / total.max(1) as f64;
+                let part = at_hand.clock.seconds() / schedule.seconds.max(1e-9);
                 self.progress
-                    .step(part, &format!("round {round} of {most}"));
-                let place = place as u32;
-                self.sample(at_hand, bench, number, (round, place), true)?;
+                    .step(part.min(1.0), &format!("round {round} of {most}"));
+                self.sample(at_hand, bench, number, (round, place as u32), true)?;
             }
         }
-        self.progress.done(&format!(
-            "{}, {samples} samples in {most} rounds",
-            counted(contenders.len(), "cell")
-        ));
         Ok(())
     }
 
@@ -300,34 +293,35 @@ impl<'a> Runner<'a> {
         kept: bool,
     ) -> Result<bool, Stop> {
         let measured = bench.sample(number, round);
-        let contender = &bench.contenders()[number];
         match measured.and_then(|measured| at_hand.check(measured)) {
             Ok(measured) => {
-                if kept && !at_hand.done.has(round, contender) {
-                    let sample = record_of(&at_hand.case.name, contender, round, order, measured);
+                if kept {
+                    let cell = &mut at_hand.cells[number];
+                    let sample =
+                        record_of(&at_hand.case.name, &cell.contender, round, order, measured);
+                    cell.samples.push(Taken::of(&sample));
                     self.writer.write(&Record::Sample(sample))?;
                 }
                 Ok(true)
             }
             Err(Failed::Interrupted) => Err(Stop::Interrupted),
             Err(failure) => {
-                at_hand.failed[number] = true;
-                self.fail(&at_hand.case.name, contender, round, &failure)?;
+                at_hand.cells[number].failed = true;
+                let contender = at_hand.cells[number].contender.clone();
+                self.fail(&at_hand.case.name, &contender, round, &failure)?;
                 Ok(false)
             }
         }
     }
 
-    /// Runs each contender once to learn what a sample costs, and decides how many there will be.
+    /// Runs each contender once to learn what a sample costs, and decides on the first rounds.
     fn warm_up(
         &mut self,
         at_hand: &mut AtHand<'_>,
         bench: &mut dyn Bench,
         budget: Budget,
         share: f64,
-        spent: f64,
     ) -> Result<ScheduleRecord, Stop> {
-        let start = Instant::now();
         let contenders = bench.contenders().to_vec();
         let keeps_first = bench.keeps_first();
         let mut costs: Vec<Option<f64>> = vec![None; contenders.len()];
@@ -342,7 +336,7 @@ impl<'a> Runner<'a> {
             if self.interrupted() {
                 return Err(Stop::Interrupted);
             }
-            if at_hand.failed[number] {
+            if at_hand.cells[number].failed {
                 continue;
             }
             let of = stands_in(number);
@@ -353,32 +347,85 @@ impl<'a> Runner<'a> {
             }
             let start = Instant::now();
             let place = (0, number as u32);
-            if self.sample(at_hand, bench, number, place, keeps_first)? {
+            let kept = keeps_first && !at_hand.cells[number].has(0);
+            if self.sample(at_hand, bench, number, place, kept)? {
                 // With what surrounds the sample, such as freeing its results.
                 costs[number] = Some(start.elapsed().as_secs_f64());
             }
         }
-        let spent = spent + start.elapsed().as_secs_f64();
-        let bounds: Vec<(u32, u32)> = contenders
-            .iter()
-            .map(|contender| budget.samples(contender.is_peer))
+        let left = budget.left(share, at_hand.clock.seconds());
+        let (rounds, looks) = match budget {
+            Budget::Samples { variant, peer } => {
+                let samples = |number: usize| match (costs[number], contenders[number].is_peer) {
+                    (None, _) => 0,
+                    (_, true) => peer,
+                    (_, false) => variant,
+                };
+                ((0..contenders.len()).map(samples).collect(), 1)
+            }
+            Budget::Seconds(_) => {
+                let behind = far_behind(&contenders, &costs);
+                (rounds::first(&costs, &behind, left), LOOKS.len() as u32)
+            }
+        };
+        for (cell, cost) in at_hand.cells.iter_mut().zip(costs) {
+            cell.cost = cost;
+        }
+        self.schedule(at_hand, &rounds, looks, looks == 1)
+    }
+
+    /// Looks at the samples and decides on the next rounds.
+    fn look(
+        &mut self,
+        at_hand: &mut AtHand<'_>,
+        budget: Budget,
+        share: f64,
+    ) -> Result<ScheduleRecord, Stop> {
+        at_hand.learn_costs();
+        let seconds: Vec<Vec<(u32, f64)>> =
+            at_hand.cells.iter().map(|cell| cell.seconds()).collect();
+        let cells = at_hand.cells.iter().zip(&seconds);
+        let standings: Vec<Standing<'_>> = cells
+            .map(|(cell, samples)| Standing {
+                contender: &cell.contender,
+                samples,
+            })
             .collect();
-        let seconds = (share - spent).max(budget.least_seconds());
-        let rounds = rounds::divide(&costs, seconds, &bounds);
-        let sampling = costs
-            .iter()
-            .zip(&rounds)
-            .filter_map(|(cost, &rounds)| Some((*cost)? * f64::from(rounds)));
-        let cells = contenders.into_iter().zip(&rounds);
+        let cells = at_hand.cells.iter().zip(needs(&standings));
+        let looked: Vec<Looked> = cells
+            .map(|(cell, need)| Looked {
+                cost: cell.cost.filter(|_| !cell.failed),
+                rounds: cell.rounds(),
+                need,
+            })
+            .collect();
+        let left = budget.left(share, at_hand.clock.seconds());
+        let (rounds, is_last) = rounds::next(&looked, left, budget.grace(share));
+        self.schedule(at_hand, &rounds, LOOKS.len() as u32, is_last)
+    }
+
+    /// Writes down how many rounds each contender has in all.
+    fn schedule(
+        &mut self,
+        at_hand: &AtHand<'_>,
+        rounds: &[u32],
+        looks: u32,
+        last: bool,
+    ) -> Result<ScheduleRecord, Stop> {
+        let cells = || at_hand.cells.iter().zip(rounds);
+        let sampling = cells().map(|(cell, &rounds)| {
+            let more = rounds.saturating_sub(cell.rounds());
+            cell.cost.unwrap_or(0.0) * f64::from(more)
+        });
         let schedule = ScheduleRecord {
             workload: at_hand.case.name.clone(),
-            seconds: spent + sampling.sum::<f64>(),
-            looks: 1,
-            last: true,
-            cells: cells
-                .map(|(contender, &rounds)| ScheduledCell {
+            seconds: at_hand.clock.seconds() + sampling.sum::<f64>(),
+            looks,
+            last,
+            cells: cells()
+                .map(|(cell, &rounds)| ScheduledCell {
                     rounds,
-                    ..contender.name
+                    ..cell.contender.name.clone()
                 })
                 .collect(),
         };
@@ -427,12 +474,87 @@ struct AtHand<'c> {
     case: &'c WorkloadRecord,
     /// The right answer, or the first one where nobody knew it beforehand.
     answer: Option<Answer>,
-    done: Done,
-    /// Which contenders are not measured any more.
-    failed: Vec<bool>,
+    cells: Vec<CellAtHand>,
+    clock: Clock,
 }
 
-impl AtHand<'_> {
+/// A contender that is being measured.
+struct CellAtHand {
+    contender: Contender,
+    samples: Vec<Taken>,
+    /// Whether it is not measured any more.
+    failed: bool,
+    /// Seconds of a sample with what surrounds it, where that is known.
+    cost: Option<f64>,
+}
+
+impl CellAtHand {
+    /// Its rounds by a schedule, in all.
+    fn planned(&self, schedule: &ScheduleRecord) -> u32 {
+        let wanted = key(&self.contender.name);
+        let scheduled = schedule.cells.iter().find(|cell| key(cell) == wanted);
+        scheduled.map_or(0, |cell| cell.rounds)
+    }
+
+    fn has(&self, round: u32) -> bool {
+        self.samples.iter().any(|taken| taken.round == round)
+    }
+
+    /// The rounds that it has had.
+    fn rounds(&self) -> u32 {
+        self.samples
+            .iter()
+            .map(|taken| taken.round)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// What is looked at.
+    fn seconds(&self) -> Vec<(u32, f64)> {
+        let warm = self.samples.iter().filter(|taken| taken.round > 0);
+        match self.failed {
+            true => Vec::new(),
+            false => warm.map(|taken| (taken.round, taken.seconds)).collect(),
+        }
+    }
+}
+
+/// The time that a case has taken.
+struct Clock {
+    before: f64,
+    start: Instant,
+}
+
+impl Clock {
+    fn since(before: f64) -> Self {
+        let start = Instant::now();
+        Self { before, start }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.start.elapsed().as_secs_f64()
+    }
+}
+
+impl<'c> AtHand<'c> {
+    fn new(case: &'c WorkloadRecord, contenders: &[Contender], done: &Done, spent: f64) -> Self {
+        let cells = contenders.iter().map(|contender| {
+            let key = key(&contender.name);
+            CellAtHand {
+                contender: contender.clone(),
+                samples: done.samples(&key).to_vec(),
+                failed: done.failed.contains(&key),
+                cost: None,
+            }
+        });
+        Self {
+            case,
+            answer: case.expected.or(done.answer),
+            cells: cells.collect(),
+            clock: Clock::since(spent),
+        }
+    }
+
     /// Refuses an answer that is not the case's.
     fn check(&mut self, measured: Measured) -> Result<Measured, Failed> {
         let (answer, expected) = (measured.answer, self.answer.unwrap_or(measured.answer));
@@ -443,6 +565,16 @@ impl AtHand<'_> {
                 "{} rows with checksum {}, not {} with {}",
                 answer.rows, answer.checksum, expected.rows, expected.checksum
             ))),
+        }
+    }
+
+    /// Has the samples say what one costs.
+    fn learn_costs(&mut self) {
+        for cell in &mut self.cells {
+            let seconds: Vec<f64> = cell.seconds().iter().map(|sample| sample.1).collect();
+            if let Some(median) = median(&seconds) {
+                cell.cost = Some(median * AROUND);
+            }
         }
     }
 }
@@ -497,10 +629,26 @@ fn stand_in(contender: &Contender, contenders: &[Contender]) -> usize {
         .unwrap_or(0)
 }
 
+/// A sample of a case.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    round: u32,
+    seconds: f64,
+}
+
+impl Taken {
+    fn of(sample: &SampleRecord) -> Self {
+        Self {
+            round: sample.round,
+            seconds: sample.seconds,
+        }
+    }
+}
+
 /// What of a case is in the file already.
 #[derive(Default)]
 struct Done {
-    samples: HashSet<(u32, String)>,
+    samples: HashMap<String, Vec<Taken>>,
     failed: HashSet<String>,
     /// The first answer.
     answer: Option<Answer>,
@@ -518,21 +666,26 @@ impl Done {
                 rounds: 0,
             })
         };
-        let samples = before.samples.iter().filter(|s| of_case(&s.workload));
+        let of_before = before.samples.iter().filter(|s| of_case(&s.workload));
+        let mut samples: HashMap<String, Vec<Taken>> = HashMap::new();
+        for sample in of_before.clone() {
+            let s = sample;
+            let key = cell(&s.variant, &s.toggles, &s.label, s.threads);
+            samples.entry(key).or_default().push(Taken::of(sample));
+        }
         let failures = before.failures.iter().filter(|f| of_case(&f.workload));
         Self {
-            answer: samples.clone().map(|sample| sample.answer).next(),
-            samples: samples
-                .map(|s| (s.round, cell(&s.variant, &s.toggles, &s.label, s.threads)))
-                .collect(),
+            answer: of_before.map(|sample| sample.answer).next(),
+            samples,
             failed: failures
                 .map(|f| cell(&f.variant, &f.toggles, &f.label, f.threads))
                 .collect(),
         }
     }
 
-    fn has(&self, round: u32, contender: &Contender) -> bool {
-        self.samples.contains(&(round, key(&contender.name)))
+    /// Those of a cell, by its [`key`].
+    fn samples(&self, key: &str) -> &[Taken] {
+        self.samples.get(key).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -550,7 +703,7 @@ mod tests {
     use crate::machine;
     use crate::workload::answer;
     use registry::{Variant, default_variant};
-    use report::record::{JOIN, RunRecord, VariantRecord, WorkloadRecord, read_run};
+    use report::record::{JOIN, RunRecord, VariantRecord, read_run};
     use report::summary::summarise;
 
     /// A join that spoils the outcome of the default variant, or has none.
@@ -655,5 +808,93 @@ mod tests {
         let summary = summarise(&run);
         assert_eq!(summary.results.len(), 1);
         assert_eq!(summary.results[0].variant, default_variant().name);
+    }
+
+    /// Times by contender and round, of which one is far behind and one fails.
+    struct Scripted(Vec<Contender>);
+
+    impl Bench for Scripted {
+        fn contenders(&self) -> &[Contender] {
+            &self.0
+        }
+
+        fn sample(&mut self, contender: usize, round: u32) -> Result<Measured, Failed> {
+            if self.0[contender].name.variant == "failing" && round == 2 {
+                return Err(Failed::Error("why".to_owned()));
+            }
+            let usual = [0.01, 0.01, 0.0101, 0.05, 0.02][contender];
+            let noise = f64::from((round * 7 + contender as u32 * 3) % 5) / 100.0;
+            Ok(Measured {
+                seconds: usual * (1.0 + noise),
+                ..Measured::default()
+            })
+        }
+    }
+
+    fn scripted() -> Scripted {
+        let variant = |name: &str| Contender::new(name, Toggles::new(), None, 1);
+        let mut all = Contender::control("ours", &Toggles::new(), 1).to_vec();
+        all.extend(["close", "behind", "failing"].map(variant));
+        Scripted(all)
+    }
+
+    fn case() -> WorkloadRecord {
+        serde_json::from_value(serde_json::json!({
+            "name": "case", "sentence": "", "probe_rows": 1, "experiment": "test"
+        }))
+        .unwrap()
+    }
+
+    /// Measures in `folder`, going on where that has begun.
+    fn measure(folder: &Path) -> Run {
+        let before = read_run(folder).ok();
+        let writer = match &before {
+            Some(_) => RecordWriter::append(folder).unwrap(),
+            None => {
+                let mut writer = RecordWriter::create(folder).unwrap();
+                let environment = machine::environment("test");
+                writer
+                    .write(&Record::Run(RunRecord::of_a_test(environment)))
+                    .unwrap();
+                writer
+            }
+        };
+        let interrupted = AtomicBool::new(false);
+        let budget = Budget::Seconds(1e6);
+        let progress = Progress::silent();
+        let mut runner = Runner::new(writer, before, budget, 1, &interrupted, progress);
+        if !runner.is_measured("case") {
+            runner
+                .case(&case(), &mut scripted(), budget, 1e6, 0.0)
+                .unwrap();
+        }
+        read_run(folder).unwrap()
+    }
+
+    #[test]
+    fn samples_go_to_what_is_undecided_and_a_run_that_was_killed_goes_on_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = measure(folder.path());
+        let count = |run: &Run, variant: &str| {
+            let samples = run.samples.iter().filter(|s| s.variant == variant);
+            samples.count() as u32
+        };
+        assert_eq!(count(&whole, "behind"), LOOKS[0]);
+        assert_eq!(count(&whole, "failing"), 1);
+        assert!(count(&whole, "close") >= 10 && count(&whole, "ours") >= 20);
+        assert!(whole.schedules[0].last && whole.schedules[0].looks == 4);
+        let file = folder.path().join(report::record::SAMPLES_FILE);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let of_schedules = |run: &Run| {
+            let mut schedules = run.schedules.clone();
+            schedules.iter_mut().for_each(|s| s.seconds = 0.0);
+            schedules
+        };
+        for (line, _) in text.match_indices('\n').skip(1).step_by(5) {
+            std::fs::write(&file, &text[..line + 1]).unwrap();
+            let found = measure(folder.path());
+            assert_eq!(found.samples, whole.samples);
+            assert_eq!(of_schedules(&found), of_schedules(&whole));
+        }
     }
 }

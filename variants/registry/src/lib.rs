@@ -12,7 +12,7 @@ use join_core::join::DynJoin;
 pub use configuration::{Configuration, NotCompiled};
 pub use executors::{EXECUTORS, ExecutorSettings, ExecutorVariant};
 pub use toggles::{Part, Setting, TOGGLES, Toggle};
-pub use variants::{BUILDS, BuildVariant, DEFAULT, Make};
+pub use variants::{BUILDS, BuildVariant, DEFAULT, HEADLINES, Make};
 
 use configuration::joined;
 use variants::{JOINS, PROBES};

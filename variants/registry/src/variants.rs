@@ -111,6 +111,9 @@ pub static JOINS: &[JoinVariant] = &[
 /// The variant that an ablation changes.
 pub const DEFAULT: &str = "partitioned+batched";
 
+/// The variants whose times are stated however fast the others are.
+pub const HEADLINES: [&str; 2] = [DEFAULT, "adaptive"];
+
 /// The variants that an ablation changes, in order: a toggle is shown on the first that has its part.
 pub(super) const ABLATED: &[&str] = &[DEFAULT, "partitioned-join"];
 
