@@ -87,6 +87,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                             source: Source::Variant,
                             system: None,
                             disturbed: false,
+                            pair: 0,
                         });
                     }
                 }
