@@ -58,7 +58,7 @@ impl Cell {
     ) -> Result<Self, NotCompiled> {
         let join = variant.join(&configuration)?;
         #[cfg(feature = "slowed")]
-        let join = slowed::slowed(&variant.name, join);
+        let join = super::slowed::slowed(&variant.name, join);
         Ok(Self {
             work: Work::Join {
                 join,

@@ -137,6 +137,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         cases.push(Case {
             record: workload.record(),
             files,
+            cost: 0.0,
         });
     }
     cases.sort_by_key(|case| case.record.tuples());

@@ -45,6 +45,8 @@ pub struct Case {
     pub record: WorkloadRecord,
     /// Its keys.
     pub files: KeyFiles,
+    /// Seconds of a round, by the first joins; known once the builds were checked.
+    pub cost: f64,
 }
 
 /// What two builds do.
@@ -104,8 +106,9 @@ impl Duel<'_> {
                 sides[1].name
             )));
         }
-        for case in &self.cases {
-            self.meet(&mut players, case)?;
+        for number in 0..self.cases.len() {
+            let cost = self.meet(&mut players, &self.cases[number])?;
+            self.cases[number].cost = cost;
         }
         Ok(Checked { hello, notes })
     }
@@ -154,7 +157,8 @@ impl Duel<'_> {
         Ok(())
     }
 
-    /// One pair of processes; each case gets the same part of what is left until `until`.
+    /// One pair of processes, which ends about at `until`. A case gets time by the root of its cost: then the sum of the
+    /// cases' errors is the least.
     fn pair(
         &self,
         runner: &mut Runner<'_>,
@@ -172,8 +176,12 @@ impl Duel<'_> {
         };
         let cells = self.cells();
         for (number, case) in self.cases.iter().enumerate() {
-            let left = until.saturating_duration_since(Instant::now());
-            let share = after(left.as_secs_f64() / (self.cases.len() - number) as f64);
+            let weight = |case: &Case| case.cost.sqrt();
+            let weights: f64 = self.cases[number..].iter().map(weight).sum();
+            let left = until
+                .saturating_duration_since(Instant::now())
+                .as_secs_f64();
+            let share = after(left * weight(case) / weights);
             self.meet(&mut players, case)?;
             let name = &case.record.name;
             for round in 1..=ROUNDS.1 {
@@ -216,18 +224,19 @@ impl Duel<'_> {
         Ok(())
     }
 
-    /// Has both load a case and join each cell once, unmeasured.
-    fn meet(&self, players: &mut [Player<'_>; 2], case: &Case) -> Result<(), Stop> {
+    /// Has both load a case and join each cell once, unmeasured; returns the seconds of the joins.
+    fn meet(&self, players: &mut [Player<'_>; 2], case: &Case) -> Result<f64, Stop> {
         let threads = self.threads.iter().copied().max().unwrap_or(1);
         for player in players.iter_mut() {
             player.load(&case.files, threads)?;
         }
+        let mut seconds = 0.0;
         for cell in self.cells() {
             for player in players.iter_mut() {
-                self.join(player, case, &cell)?;
+                seconds += self.join(player, case, &cell)?.seconds;
             }
         }
-        Ok(())
+        Ok(seconds)
     }
 
     /// A join with a right answer.
