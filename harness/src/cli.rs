@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::console::tell;
 use crate::verbs::list::Listed;
 use crate::verbs::sweep::MeasureArgs;
-use crate::verbs::{self, Ending, compare, limits, table, verify};
+use crate::verbs::{self, Ending, compare, duel, limits, table, verify};
 
 /// A workbench for in-memory hash joins.
 #[derive(Debug, Parser)]
@@ -49,12 +49,17 @@ pub enum Verb {
     Plan(verbs::plan::Verb),
     /// Compare two runs: what is faster, slower, within noise, or not comparable
     Compare(compare::Args),
+    /// Measure this build against another one, in the same rounds
+    Duel(duel::Args),
     /// PostgreSQL's rows in aligned chunks, and on into joins
     #[command(subcommand)]
     Ingest(verbs::ingest::Verb),
     /// Measure the peak memory of variants, one process each
     #[command(name = "__memory", hide = true)]
     Memory,
+    /// Take part in a duel
+    #[command(name = "__serve", hide = true)]
+    Serve,
 }
 
 /// Does what the command line asks and says how it ended.
@@ -69,7 +74,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Compare(args)) => verbs::compare::run(&args),
         Some(Verb::Verify(args)) => verify::run(&args),
         Some(Verb::Plan(verb)) => verbs::plan::run(&verb),
+        Some(Verb::Duel(args)) => verbs::duel::run(&args),
         Some(Verb::Memory) => verbs::memory::run(),
+        Some(Verb::Serve) => verbs::duel::serve(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

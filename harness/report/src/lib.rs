@@ -5,6 +5,7 @@
 
 pub mod charts;
 pub mod compare;
+pub mod duel;
 pub mod findings;
 pub mod limit_model;
 pub mod page;

@@ -87,6 +87,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                             source: Source::Variant,
                             system: None,
                             disturbed: false,
+                            pair: 0,
                         });
                     }
                 }
@@ -137,6 +138,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
         failures: Vec::new(),
         memory: Vec::new(),
         tags: Vec::new(),
+        builds: Vec::new(),
         notes: Vec::new(),
         finished: None,
         complete: true,

@@ -58,7 +58,7 @@ impl Cell {
     ) -> Result<Self, NotCompiled> {
         let join = variant.join(&configuration)?;
         #[cfg(feature = "slowed")]
-        let join = slowed::slowed(&variant.name, join);
+        let join = super::slowed::slowed(&variant.name, join);
         let mut contender = Contender::new(&variant.name, toggles, label, threads);
         let is_headline = HEADLINES.contains(&&*variant.name);
         contender.is_wanted |= is_headline && contender.name.toggles.is_empty();

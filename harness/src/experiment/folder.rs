@@ -90,7 +90,7 @@ fn cannot(error: RecordError) -> String {
 }
 
 /// A name for a run, and when it begins.
-fn new_id() -> (String, Timestamp) {
+pub(crate) fn new_id() -> (String, Timestamp) {
     let now = Timestamp::now();
     let id = format!(
         "{}-{:04x}",

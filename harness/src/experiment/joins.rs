@@ -93,7 +93,14 @@ impl<'a> Joins<'a> {
         })
     }
 
-    fn join(
+    /// Sees how much memory joins may take beside the data.
+    pub(super) fn see_memory(&mut self) {
+        // What making the data has left in the pool is not in use.
+        process::trim();
+        self.memory = budget();
+    }
+
+    pub(super) fn join(
         &mut self,
         configuration: &Configuration,
         join: &dyn DynJoin,
@@ -183,11 +190,9 @@ impl Bench for JoinBench<'_, '_> {
         &self.contenders
     }
 
-    /// Sees how much memory joins may take beside the data, and has the peers load it.
+    /// Sees how much memory there is, and has the peers load the data.
     fn prepare(&mut self, failed: &[usize]) {
-        // What making the data has left in the pool is not in use.
-        process::trim();
-        self.joins.memory = budget();
+        self.joins.see_memory();
         let cells = self.contenders.iter().zip(&self.works).enumerate();
         let wanted = cells.filter(|(number, _)| !failed.contains(number));
         let wanted: Vec<Wanted<'_>> = wanted.filter_map(|(_, cell)| wanted_of(cell)).collect();

@@ -7,6 +7,7 @@
 //! failures and controls. Round 0 checks answers and learns costs; it leaves a sample only where [`Bench::keeps_first`].
 
 mod cells;
+pub mod duel;
 pub mod executor;
 pub mod folder;
 pub mod ingest;

@@ -30,6 +30,9 @@ pub enum Stop {
     /// The key columns of a workload cannot be joined.
     #[error("workload {0}: {1}")]
     Workload(String, String),
+    /// One of the two builds of a duel does not answer.
+    #[error("{0}")]
+    Build(String),
     /// The data of a workload are not those that the run has measured before.
     #[error(
         "workload {0}: its data are not those that this run began with ({1}); bring them back, or start a new run with \
@@ -607,6 +610,7 @@ fn record_of(
         },
         system: None,
         disturbed: false,
+        pair: 0,
     }
 }
 

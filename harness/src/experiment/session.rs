@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::folder::{self, Asked};
 use super::{Budget, Progress, Runner, Stop};
 use crate::peers::Found;
+use registry::Variant;
 use report::record::{EndRecord, Record, VariantRecord};
 
 /// A run whose page is drawn.
@@ -82,4 +83,16 @@ pub fn variants(
         })?;
     }
     Ok(())
+}
+
+/// What records say of a variant.
+pub fn record_of(variant: &Variant) -> VariantRecord {
+    VariantRecord {
+        name: variant.name.clone(),
+        family: variant.family.to_owned(),
+        build: variant.build.map(str::to_owned),
+        probe: variant.probe.map(str::to_owned),
+        description: variant.description.clone(),
+        definition: None,
+    }
 }

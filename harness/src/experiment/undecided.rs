@@ -195,7 +195,7 @@ impl Found<'_, '_> {
 
 /// The interval of a median; one sample has none.
 fn interval(values: &[f64]) -> Option<Interval> {
-    stats::interval(values, "").filter(|_| values.len() > 1)
+    stats::interval(values, super::rounds::LOOKS.len() as u32).filter(|_| values.len() > 1)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use join_core::input::KeyColumn;
 use join_core::join::JoinInput;
 use join_core::key::Key;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 /// The key columns of a workload in a folder that vanishes with this.
@@ -21,7 +21,7 @@ pub struct KeyFiles {
 }
 
 /// The files of one side, as the protocol names them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     /// Rows, NULLs included.
     pub rows: u64,

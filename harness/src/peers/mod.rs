@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 pub use definition::{Error, Missing, Peer, Setup};
 pub use found::Found;
-pub use keys::KeyFiles;
+pub use keys::{KeyFiles, Side};
 pub use plan::PlanFiles;
 pub use pool::{Pool, Wanted};
-pub use process::{Executed, Fault, Process};
+pub use process::{Executed, Fault, Joined, Process};
+pub(crate) use process::{group, kill, possible};
 
 use crate::nearest::did_you_mean;
 

@@ -69,7 +69,7 @@ struct Loaded {
 }
 
 /// What a peer says of a join.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Joined {
     /// Wall time of the query alone.
     pub seconds: f64,
@@ -217,9 +217,12 @@ impl Process {
     }
 
     /// Sends a line and waits for the line that answers it. After a fault the process is of no more use.
-    fn ask<A: DeserializeOwned>(
+    ///
+    /// # Errors
+    /// Anything but an answer within `limit`.
+    pub(crate) fn ask<A: DeserializeOwned>(
         &mut self,
-        request: &Request<'_>,
+        request: &impl Serialize,
         limit: Duration,
         interrupted: &AtomicBool,
     ) -> Result<A, Fault> {
@@ -276,7 +279,10 @@ impl Drop for Process {
 }
 
 /// Refuses a time that is longer than the answer took.
-fn possible(seconds: f64, passed: Duration) -> Result<(), Fault> {
+///
+/// # Errors
+/// It is.
+pub(crate) fn possible(seconds: f64, passed: Duration) -> Result<(), Fault> {
     let passed = passed.as_secs_f64();
     match is_time(seconds) && seconds <= passed {
         true => Ok(()),
@@ -346,7 +352,7 @@ fn finished(reader: JoinHandle<String>) -> Option<String> {
 
 /// Gives a command a process group of its own: a Ctrl-C is the harness's to deal with, and all that the command starts
 /// can be ended with it.
-fn group(command: &mut Command) {
+pub(crate) fn group(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     #[cfg(not(unix))]
@@ -359,7 +365,8 @@ fn expendable(child: &Child) {
     let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
 }
 
-fn kill(child: &mut Child) {
+/// Ends a child that has a group of its own, with all that it has started.
+pub(crate) fn kill(child: &mut Child) {
     #[cfg(unix)]
     // SAFETY: a signal to the group of a child that has not been waited for, so that its id is still its own.
     unsafe {

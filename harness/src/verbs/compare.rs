@@ -27,13 +27,7 @@ pub struct Args {
 
 /// Compares them.
 pub(crate) fn run(args: &Args) -> Result<(), Ending> {
-    if let Some(percent) = args.fail_over
-        && !(percent >= 0.0 && percent.is_finite())
-    {
-        return Err(Ending::Usage(format!(
-            "--fail-over {percent}: not a percentage; 0 or more, such as --fail-over 5"
-        )));
-    }
+    args.fail_over.map_or(Ok(()), is_percentage)?;
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     let comparison = compare(&before, &after);
     let folder = args.out.clone().unwrap_or_else(|| {
@@ -53,6 +47,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     match args.fail_over {
         Some(percent) => gate(&comparison, percent),
         None => Ok(()),
+    }
+}
+
+/// Refuses what `--fail-over` cannot mean.
+pub(super) fn is_percentage(percent: f64) -> Result<(), Ending> {
+    match percent >= 0.0 && percent.is_finite() {
+        true => Ok(()),
+        false => Err(Ending::Usage(format!(
+            "--fail-over {percent}: not a percentage; 0 or more, such as --fail-over 5"
+        ))),
     }
 }
 

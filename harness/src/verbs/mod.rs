@@ -8,6 +8,7 @@ macro_rules! say {
 }
 
 pub mod compare;
+pub mod duel;
 mod ended;
 pub mod ingest;
 pub mod limits;

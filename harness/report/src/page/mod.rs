@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::charts::{self, Chart, LeftOut};
+use crate::duel;
 use crate::plans::PlanRun;
 use crate::record::{
     Environment, JOIN, Lock, RecordError, Run, RunRecord, SAMPLES_FILE, Size, read_run,
@@ -48,6 +49,9 @@ struct EnvironmentFile<'a> {
 /// The records cannot be read, or a file cannot be written.
 pub fn draw(dir: &Path) -> Result<PathBuf, RecordError> {
     let run = read_run(dir)?;
+    if !run.builds.is_empty() {
+        return duel::draw(dir, &run);
+    }
     let drawn = Drawn::new(&run);
     write(dir, SUMMARY_FILE, &json(&drawn.summary))?;
     write(dir, ENVIRONMENT_FILE, &json(&environment(&run.run)))?;

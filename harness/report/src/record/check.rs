@@ -43,6 +43,7 @@ impl Record {
             Record::Run(_)
             | Record::Workload(_)
             | Record::Variant(_)
+            | Record::Build(_)
             | Record::Note(_)
             | Record::End(_) => None,
         }

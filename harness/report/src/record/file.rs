@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{
-    FailureRecord, LimitRecord, Lock, MemoryRecord, Record, RunRecord, SAMPLES_FILE, SCHEMA,
-    SampleRecord, ScheduleRecord, TagsRecord, VariantRecord, WorkloadRecord, old,
+    BuildRecord, FailureRecord, LimitRecord, Lock, MemoryRecord, Record, RunRecord, SAMPLES_FILE,
+    SCHEMA, SampleRecord, ScheduleRecord, TagsRecord, VariantRecord, WorkloadRecord, old,
 };
 use crate::plain::plain;
 
@@ -174,6 +174,8 @@ pub struct Run {
     pub memory: Vec<MemoryRecord>,
     /// False positives of the tags.
     pub tags: Vec<TagsRecord>,
+    /// The two builds of a duel, of one each side; of other runs none.
+    pub builds: Vec<BuildRecord>,
     /// Sentences for the report.
     pub notes: Vec<String>,
     /// When the run ended, RFC 3339.
@@ -197,6 +199,7 @@ impl Run {
             failures: Vec::new(),
             memory: Vec::new(),
             tags: Vec::new(),
+            builds: Vec::new(),
             notes: Vec::new(),
             finished: None,
             complete: false,
@@ -237,6 +240,7 @@ impl Run {
             failures: kept(&self.failures, |f| ours.contains(&*f.workload)),
             memory: kept(&self.memory, |m| ours.contains(&*m.workload)),
             tags: kept(&self.tags, |t| ours.contains(&*t.workload)),
+            builds: self.builds.clone(),
             notes: self.notes.clone(),
             finished: self.finished.clone(),
             ..*self
@@ -348,6 +352,7 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
             Record::Memory(r) => run.memory.push(r),
             Record::Tags(r) => run.tags.push(r),
             Record::Ingest(r) => old::add_ingest(&mut run, &mut placed, r),
+            Record::Build(r) => replace(&mut run.builds, r, |r| &r.side),
             Record::Note(r) => run.notes.push(r.text),
             Record::End(r) => run.finished = Some(r.finished),
         }

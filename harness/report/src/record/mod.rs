@@ -49,6 +49,8 @@ pub enum Record {
     Tags(TagsRecord),
     /// A sample of the ingest as version 1 has it.
     Ingest(IngestRecord),
+    /// One of the two builds of a duel, before its first sample.
+    Build(BuildRecord),
     /// A sentence that the report repeats (a peer that is missing, a workload that was left out).
     Note(NoteRecord),
     /// The run ended by itself. A run without it was interrupted.
@@ -406,8 +408,11 @@ pub struct SampleRecord {
     /// What differs from the default configuration.
     #[serde(default)]
     pub toggles: Toggles,
-    /// `A` or `A'` for the two names of the control, else none.
+    /// `A` or `A'` for the two names of the control, [`THIS`] or [`OTHER`] for the two builds of a duel, else none.
     pub label: Option<String>,
+    /// The pair of processes of a duel, from 1; else 0. Rounds count within it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pair: u32,
     /// Threads that worked.
     pub threads: u32,
     /// Wall time.
@@ -465,6 +470,32 @@ pub const OFF: &str = "off";
 pub const CONTROL_A: &str = "A";
 /// Label of the control's second name.
 pub const CONTROL_B: &str = "A'";
+
+/// Label of the build that a duel was started from.
+pub const THIS: &str = "this";
+/// Label of the build that it is held against.
+pub const OTHER: &str = "other";
+
+/// One of the two builds of a duel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildRecord {
+    /// [`THIS`] or [`OTHER`].
+    pub side: String,
+    /// As the command line has it: a revision, or a path.
+    pub name: String,
+    /// The revision that was built, or why it is not known.
+    pub commit: String,
+    /// Whether the tree had changes beside it.
+    pub dirty: bool,
+    /// The cargo profile.
+    pub profile: String,
+    /// The compiler's version.
+    pub rustc: String,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
 
 /// Wall time of one phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -261,6 +261,7 @@ pub(super) fn add_plans(run: &mut Run, plans: &Plans) {
                     bytes: measured.peak_bytes,
                     system: None,
                     disturbed: false,
+                    pair: 0,
                     source: match arm.kind {
                         Kind::Peer => Source::Peer,
                         _ => Source::Variant,
@@ -365,5 +366,6 @@ fn sample(
         source: Source::Variant,
         system: None,
         disturbed: false,
+        pair: 0,
     }
 }

@@ -463,6 +463,7 @@ fn sample(
         bytes: (family != "peer").then_some((bytes * workload.build_rows as f64) as u64),
         system: None,
         disturbed: false,
+        pair: 0,
         source: if family == "peer" {
             Source::Peer
         } else {

@@ -11,7 +11,7 @@ use crate::experiment::{Cell, Data, Runner, Stop, ingest, memory, session, tags}
 use crate::machine::limits::{self, Plan};
 use registry::Variant;
 use report::record::{
-    Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, VariantRecord, WorkloadRecord,
+    Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, WorkloadRecord,
 };
 
 /// What a report says of `--samples 1`.
@@ -47,7 +47,7 @@ impl Request<'_> {
             said.push(&variant.name);
             is_new
         });
-        session::variants(runner, variants.into_iter().map(record_of))?;
+        session::variants(runner, variants.into_iter().map(session::record_of))?;
         if self.args.samples == Some(1) {
             runner.note(ONE_SAMPLE.to_owned())?;
         }
@@ -229,17 +229,5 @@ impl Request<'_> {
             }
             Err(error) => runner.note(format!("The machine's limits were not measured: {error}.")),
         }
-    }
-}
-
-/// What records say of a variant.
-fn record_of(variant: &Variant) -> VariantRecord {
-    VariantRecord {
-        name: variant.name.clone(),
-        family: variant.family.to_owned(),
-        build: variant.build.map(str::to_owned),
-        probe: variant.probe.map(str::to_owned),
-        description: variant.description.clone(),
-        definition: None,
     }
 }
