@@ -13,3 +13,4 @@ pub mod plans;
 pub mod record;
 pub mod stats;
 pub mod summary;
+pub mod table;
