@@ -14,3 +14,4 @@ pub mod plans;
 pub mod record;
 pub mod stats;
 pub mod summary;
+pub mod table;

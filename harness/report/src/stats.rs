@@ -53,6 +53,11 @@ impl Interval {
         self.low < self.high
     }
 
+    /// Whether a value lies inside.
+    pub fn holds(self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+
     /// The interval of `1 / x`; all of `self` must be positive.
     pub fn reciprocal(self) -> Interval {
         Interval {
@@ -142,6 +147,17 @@ pub fn geometric_mean(ratios: &[Interval]) -> Option<Interval> {
 /// from 1, as a share: 0.03 says that this run shows differences of 3 % where there are none.
 pub fn floor(ratio: Interval) -> f64 {
     ratio.high.max(1.0 / ratio.low).max(1.0) - 1.0
+}
+
+/// Whether so many of `all` intervals may well miss what they are of: no more than would 19 times in 20.
+pub fn is_chance(missing: usize, all: usize) -> bool {
+    let none = (1.0 - ALPHA).powi(all.min(i32::MAX as usize) as i32);
+    let fewer = (0..missing).scan(none, |term, at| {
+        let now = *term;
+        *term *= (all - at) as f64 / (at + 1) as f64 * ALPHA / (1.0 - ALPHA);
+        Some(now)
+    });
+    1.0 - fewer.sum::<f64>() > ALPHA
 }
 
 /// What a ratio of times says about the one above the line.
@@ -360,6 +376,13 @@ mod tests {
             assert!(widths.is_sorted(), "{n}: {widths:?}");
             assert!(widths[0] < widths[3]);
         }
+    }
+
+    #[test]
+    fn what_chance_explains() {
+        // Of 36 intervals of 95 %, four or more miss 11 times in 100, five or more 3 times.
+        assert!(is_chance(0, 36) && is_chance(4, 36) && !is_chance(5, 36));
+        assert!(is_chance(0, 0) && !is_chance(2, 2) && !is_chance(200, 200));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use report::stats::{Interval, interval, paired_ratio};
 
-const TRIALS: usize = 2000;
+const TRIALS: usize = 1000;
 const SAMPLES: [usize; 8] = [2, 3, 4, 5, 6, 10, 15, 40];
 /// Places in a round, of which a cell's is drawn anew each time.
 const PLACES: usize = 8;
@@ -97,10 +97,6 @@ fn truth(machine: Machine) -> f64 {
     *times.select_nth_unstable_by(200_000, f64::total_cmp).1
 }
 
-fn holds(interval: Interval, truth: f64) -> bool {
-    interval.low <= truth && truth <= interval.high
-}
-
 fn ratio(rounds: &[[f64; 2]], looks: u32) -> Interval {
     let side = |of: usize| (0..).zip(rounds.iter().map(move |round| round[of]));
     paired_ratio(side(0), side(1), looks).unwrap()
@@ -114,12 +110,12 @@ fn coverage(machine: Machine, samples: usize, truth: f64) -> [f64; 3] {
         let mut noise = Noise::new(machine, 1000 + trial as u64);
         let rounds: Vec<[f64; 2]> = (0..samples).map(|_| noise.round()).collect();
         let times: Vec<f64> = rounds.iter().map(|round| round[0]).collect();
-        held[0] += usize::from(holds(interval(&times, 1).unwrap(), truth));
-        held[1] += usize::from(holds(ratio(&rounds, 1), 1.0));
+        held[0] += usize::from(interval(&times, 1).unwrap().holds(truth));
+        held[1] += usize::from(ratio(&rounds, 1).holds(1.0));
         // From three rounds on, after each.
         let looks = 3.min(samples)..=samples;
         let most = looks.clone().count() as u32;
-        let mut stays = looks.map(|so_far| holds(ratio(&rounds[..so_far], most), 1.0));
+        let mut stays = looks.map(|so_far| ratio(&rounds[..so_far], most).holds(1.0));
         held[2] += usize::from(stays.all(|holds| holds));
     }
     held.map(|count| count as f64 / TRIALS as f64)

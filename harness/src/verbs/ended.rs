@@ -40,39 +40,33 @@ impl Finished {
     }
 }
 
-/// A line per workload at the most threads: the fastest variant and its time, and the fastest peer against it.
+/// Whether the run can be read, and a line per workload: the fastest variant and its time, and the fastest peer against it.
 fn fastest(summary: &Summary) -> Vec<String> {
-    let plain = || {
-        summary
-            .results
-            .iter()
-            .filter(|cell| cell.toggles.is_empty())
-    };
-    let Some(most) = plain().map(|cell| cell.threads).max() else {
-        return Vec::new();
-    };
-    let mut workloads: Vec<&str> = plain().map(|cell| &*cell.workload).collect();
-    workloads.dedup();
-    let lines = workloads.into_iter().filter_map(|workload| {
-        let cells = plain().filter(|cell| (&*cell.workload, cell.threads) == (workload, most));
-        let best = cells.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))?;
-        let mut against = summary.against_peers.iter();
-        let against = against.find(|a| (&*a.workload, a.threads) == (workload, most));
+    let lines = summary.fastest.iter().map(|fastest| {
+        let against = summary.against(&fastest.workload).next();
         let peer = against.map_or_else(String::new, |against| {
             format!(
-                "  {} takes {}",
+                "  {} with {} takes {}",
                 against.peer,
+                threads_text(against.peer_threads),
                 scale::times(against.ratio.median)
             )
         });
-        Some(format!(
-            "{workload:<24} {:<26} {:>9}{peer}",
-            best.variant,
-            scale::seconds(best.seconds.median)
-        ))
+        format!(
+            "{:<24} {:<44} {:<9} {:>9}{peer}",
+            fastest.workload,
+            fastest.name(),
+            threads_text(fastest.threads),
+            scale::seconds(fastest.seconds.median)
+        )
     });
-    let head = format!("fastest with {}:", threads_text(most));
-    std::iter::once(head).chain(lines).collect()
+    match summary.fastest.is_empty() {
+        true => Vec::new(),
+        false => std::iter::once("fastest:".to_owned())
+            .chain(lines)
+            .chain([summary.noise_floor.verdict()])
+            .collect(),
+    }
 }
 
 /// How a whole run ends: whether every variant answered, and rightly. The records say so, be they of this session or one

@@ -7,14 +7,22 @@ use join_core::join::DynJoin;
 
 use crate::Observed;
 
+/// A join to pick.
+pub struct Candidate {
+    /// The variant that is the same code, where it decides likewise.
+    pub variant: &'static str,
+    /// The join.
+    pub join: Box<dyn DynJoin>,
+}
+
 /// The joins to pick from.
 pub struct Candidates {
     /// An array of row ids where build keys are dense and distinct, and another table where they turn out not to be.
-    pub array: Box<dyn DynJoin>,
+    pub array: Candidate,
     /// One table of the smaller side, built by one thread.
-    pub one_table: Box<dyn DynJoin>,
+    pub one_table: Candidate,
     /// Both sides partitioned.
-    pub partitioned: Box<dyn DynJoin>,
+    pub partitioned: Candidate,
 }
 
 /// What is picked.
@@ -69,11 +77,11 @@ impl Choice {
     }
 
     /// The join.
-    pub(crate) fn join(self, candidates: &Candidates) -> &dyn DynJoin {
+    pub(crate) fn candidate(self, candidates: &Candidates) -> &Candidate {
         match self {
-            Self::Array => &*candidates.array,
-            Self::OneTable | Self::HotTable => &*candidates.one_table,
-            Self::Partitioned => &*candidates.partitioned,
+            Self::Array => &candidates.array,
+            Self::OneTable | Self::HotTable => &candidates.one_table,
+            Self::Partitioned => &candidates.partitioned,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A join that looks first and then picks one of several.
 //!
 //! [`Choice::of`] has the rules. The joins are handed in, so this knows none of them; what was observed and picked is noted
-//! in the outcome.
+//! in the outcome, with the name of the variant that is the same code.
 
 mod choice;
 mod observed;
@@ -10,7 +10,7 @@ use join_core::input::KeyColumn;
 use join_core::join::{Context, DynJoin, JoinError, JoinInput, Outcome};
 use join_core::key::Key;
 
-pub use choice::{Candidates, Choice};
+pub use choice::{Candidate, Candidates, Choice};
 pub use observed::Observed;
 
 /// The join that picks.
@@ -23,9 +23,13 @@ impl DynJoin for Adaptive {
             JoinInput::Int64(build, probe) => observe(build, probe, context),
         };
         let choice = Choice::of(&observed);
-        let mut outcome = choice.join(&self.0).join(input, context)?;
-        let note = format!("picked {}: {observed}", choice.name());
-        outcome.notes.insert(0, note);
+        let picked = choice.candidate(&self.0);
+        let mut outcome = picked.join.join(input, context)?;
+        let notes = [
+            format!("picked {}: {observed}", choice.name()),
+            format!("runs {}", picked.variant),
+        ];
+        outcome.notes.splice(0..0, notes);
         Ok(outcome)
     }
 }

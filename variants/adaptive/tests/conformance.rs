@@ -1,6 +1,6 @@
 //! The join that picks, under the conformance suite, and what it picks.
 
-use adaptive::{Adaptive, Candidates, Choice, Observed};
+use adaptive::{Adaptive, Candidate, Candidates, Choice, Observed};
 use join_core::conformance::{SimpleProbe, SortedBuild, check_join};
 use join_core::input::InputMode;
 use join_core::join::{BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel};
@@ -9,19 +9,20 @@ use join_core::parallel::Team;
 use join_core::table::Column;
 
 fn adaptive() -> Adaptive {
-    let join = || {
-        Box::new(BuildProbe {
+    let join = |variant| Candidate {
+        variant,
+        join: Box::new(BuildProbe {
             build_input: InputMode::ZeroCopy,
             build: SortedBuild,
             probe: SimpleProbe {
                 kernel: Kernel::SCALAR,
             },
-        })
+        }),
     };
     Adaptive(Candidates {
-        array: join(),
-        one_table: join(),
-        partitioned: join(),
+        array: join("an-array"),
+        one_table: join("a-table"),
+        partitioned: join("partitions"),
     })
 }
 
@@ -56,6 +57,11 @@ fn it_says_what_it_picked() {
         let context = Context::new(&team, &memory);
         let outcome = adaptive().join(&input, &context).unwrap();
         assert_eq!(outcome.notes[0], wanted);
+        let runs = match wanted.starts_with("picked one table") {
+            true => "runs a-table",
+            false => "runs partitions",
+        };
+        assert_eq!(outcome.notes[1], runs);
     }
 }
 

@@ -3,7 +3,7 @@
 //! To add one: a dependency in `Cargo.toml` and a line in [`BUILDS`] (it then combines with every probe of [`PROBES`])
 //! or in [`JOINS`]. `docs/add-a-variant.md` is a worked example.
 
-use adaptive::{Adaptive, Candidates};
+use adaptive::{Adaptive, Candidate, Candidates};
 use array_build::ArrayBuild;
 use baselines::{
     BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
@@ -183,12 +183,18 @@ fn adaptive(configuration: &Configuration) -> Adaptive {
             part_bits,
             ..configuration.join
         };
-        Box::new(PartitionedJoin::<DefaultScheme>::new(settings))
+        Candidate {
+            variant: "partitioned-join",
+            join: Box::new(PartitionedJoin::<DefaultScheme>::new(settings)),
+        }
     };
     let mut batched = *configuration;
     batched.probe.kernel = Kernel::batched(Configuration::BATCH);
     Adaptive(Candidates {
-        array: joined(array(configuration), &batched),
+        array: Candidate {
+            variant: "array+batched",
+            join: joined(array(configuration), &batched),
+        },
         one_table: both_sides(Some(0)),
         partitioned: both_sides(configuration.join.part_bits),
     })

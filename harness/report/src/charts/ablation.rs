@@ -5,7 +5,7 @@ use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Kind, Mark, Row, RowPanel, grid};
 use super::style::{FASTER, Marker, SLOWER, Style};
-use super::{Chart, Data, LeftOut, noise_band, ratio_text, scale, threads_text};
+use super::{Chart, Data, LeftOut, noise_band, scale, threads_text};
 use crate::stats::{self, Interval, Verdict};
 
 const TITLE: &str = "Ablation: the effect of one setting at a time";
@@ -133,7 +133,7 @@ fn finding(effects: &[Effect], floor: f64) -> String {
     };
     let strongest = |wanted, word: &str| {
         let effect = judged(wanted).next();
-        let text = |e: &Effect| format!("{} is {word} most ({})", e.name, ratio_text(e.mean));
+        let text = |e: &Effect| format!("{} is {word} most ({})", e.name, scale::ratio(e.mean));
         effect.map_or_else(|| format!("no setting is {word}"), text)
     };
     format!(

@@ -5,7 +5,7 @@ use super::csv;
 use super::frame::{MARGIN, WIDTH, header, legend, legend_width};
 use super::lines::{self, LinePanel, Series};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
-use super::{Chart, Data, LeftOut, noise_band, ratio_text, scale, threads_text, throughput};
+use super::{Chart, Data, LeftOut, noise_band, scale, threads_text, throughput};
 use crate::record::{VariantRecord, WorkloadRecord};
 use crate::stats::{self, Interval};
 
@@ -247,7 +247,7 @@ fn finding(data: &Data<'_>, pairs: &[Pair<'_>], threads: u32) -> String {
         Some(format!(
             "{} takes {} of the time of {} on {} ({})",
             pair.partitioned.build.as_deref().unwrap_or_default(),
-            ratio_text(ratio),
+            scale::ratio(ratio),
             pair.serial.build.as_deref().unwrap_or_default(),
             workload.name,
             stats::verdict(ratio, floor)

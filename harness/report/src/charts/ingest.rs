@@ -119,9 +119,9 @@ fn finding(all: &[IngestSummary]) -> String {
         .max_by_key(|one| one.split_rows);
     let split = split.map_or(String::new(), |one| {
         format!(
-            " packed splits {} of {} rows, the others none.",
-            one.split_rows, one.row_count
+            " Of {} rows, packed splits {}, the others none.",
+            one.row_count, one.split_rows
         )
     });
-    format!("aligned reaches {}.{split}", aligned.join(", "))
+    format!("Placement aligned reaches {}.{split}", aligned.join(", "))
 }

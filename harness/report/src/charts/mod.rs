@@ -3,8 +3,7 @@
 //! One file a chart; `frame`, `rows` and `lines` hold what they share.
 
 use crate::record::{Run, WorkloadRecord};
-use crate::stats::Interval;
-use crate::summary::{Cell, Cells, Summary};
+use crate::summary::{Cell, CellSummary, Cells, Summary};
 
 pub mod canvas;
 pub mod csv;
@@ -133,18 +132,16 @@ impl<'a> Data<'a> {
         rungs
     }
 
-    /// Cells of a workload in the default configuration, fastest first.
-    fn fastest_first(&self, workload: &str, threads: u32) -> Vec<(Interval, Cell<'_, 'a>)> {
-        let results = self.summary.results.iter().chain(&self.summary.peers);
-        let mut found: Vec<_> = results
-            .filter(|r| r.workload == workload && r.threads == threads && r.toggles.is_empty())
-            .filter_map(|r| {
-                let cell = self.cells.default_of(workload, &r.variant, threads)?;
-                Some((r.seconds, cell))
-            })
-            .collect();
-        found.sort_by(|a, b| a.0.median.total_cmp(&b.0.median));
-        found
+    /// Cells of a workload in the default configuration, each at its best number of threads, fastest first.
+    fn at_best(&self, workload: &str) -> Vec<(&'a CellSummary, Cell<'_, 'a>)> {
+        let cells = self.summary.at_best(workload).into_iter();
+        let found = cells.filter_map(|summary| {
+            let cell = self
+                .cells
+                .default_of(workload, &summary.variant, summary.threads)?;
+            Some((summary, cell))
+        });
+        found.collect()
     }
 
     /// The noise floor of the run.
@@ -157,15 +154,6 @@ impl<'a> Data<'a> {
 pub fn threads_text(threads: u32) -> String {
     let s = if threads == 1 { "" } else { "s" };
     format!("{threads} thread{s}")
-}
-
-/// `×1.24 [1.1, 1.3]`; of one sample `×1.24`.
-fn ratio_text(ratio: Interval) -> String {
-    let [median, low, high] = [ratio.median, ratio.low, ratio.high].map(scale::short);
-    match ratio.is_wide() {
-        true => format!("×{median} [{low}, {high}]"),
-        false => format!("×{median}"),
-    }
 }
 
 /// The shaded range of ratios that are within the noise.

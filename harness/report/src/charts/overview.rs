@@ -4,8 +4,9 @@ use super::canvas::Canvas;
 use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
-use super::{Chart, Data, LeftOut, scale, threads_text};
+use super::{Chart, Data, LeftOut, scale};
 use crate::stats::{self, Interval};
+use crate::summary::{Cell, CellSummary, engine};
 
 const TITLE: &str = "Overview: how much slower than the fastest";
 
@@ -13,24 +14,18 @@ const TITLE: &str = "Overview: how much slower than the fastest";
 const MOST: usize = 24;
 
 pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
-    let threads = data.most_threads();
-    let names: Vec<&str> = data.workloads().map(|workload| &*workload.name).collect();
-    let mut means: Vec<(&str, Interval, usize)> = data
-        .run
-        .variants
-        .iter()
-        .filter_map(|variant| {
-            let ratios: Vec<Interval> = names
-                .iter()
-                .filter_map(|workload| over_fastest(data, workload, &variant.name, threads))
-                .collect();
-            Some((
-                &*variant.name,
-                stats::geometric_mean(&ratios)?,
-                ratios.len(),
-            ))
-        })
-        .collect();
+    let workloads: Vec<_> = data.workloads().map(|w| data.at_best(&w.name)).collect();
+    let mut names: Vec<&str> = data.run.variants.iter().map(|v| engine(&v.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mean = |name| {
+        let ratios = workloads
+            .iter()
+            .filter_map(|cells| over_fastest(cells, name));
+        let ratios: Vec<Interval> = ratios.collect();
+        Some((name, stats::geometric_mean(&ratios)?, ratios.len()))
+    };
+    let mut means: Vec<(&str, Interval, usize)> = names.into_iter().filter_map(mean).collect();
     let most = means.iter().map(|mean| mean.2).max().unwrap_or(0);
     // A mean over fewer workloads is no mean of the same thing.
     means.retain(|mean| mean.2 == most);
@@ -75,9 +70,8 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         rest => format!(" The {rest} slowest are left out."),
     };
     let explanation = format!(
-        "Geometric mean over {workloads} at {}, paired within rounds, with its 95 % interval. Shaded: the noise floor. Grey \
-         stars: peers.{rest}",
-        threads_text(threads)
+        "Geometric mean over {workloads}, all at their best number of threads, peers at their best setting; paired within \
+         rounds, with its 95 % interval. Shaded: the noise floor. Grey stars: peers.{rest}"
     );
     let y = header(&mut canvas, TITLE, &explanation);
     let y = grid(&mut canvas, y, 1, &panels);
@@ -92,12 +86,12 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     })
 }
 
-/// Time of a variant over that of the fastest of all on a workload.
-fn over_fastest(data: &Data<'_>, workload: &str, variant: &str, threads: u32) -> Option<Interval> {
-    let cells = data.fastest_first(workload, threads);
+/// Time of a variant or engine over that of the fastest of all on a workload.
+fn over_fastest(cells: &[(&CellSummary, Cell<'_, '_>)], name: &str) -> Option<Interval> {
     let (_, fastest) = cells.first()?;
-    let (_, own) = cells.iter().find(|(_, cell)| cell.variant() == variant)?;
-    match fastest.variant() == variant {
+    let mut own = cells.iter().filter(|(of, _)| engine(&of.variant) == name);
+    let (_, own) = own.next()?;
+    match engine(fastest.variant()) == name {
         true => Some(Interval {
             median: 1.0,
             low: 1.0,
@@ -108,10 +102,13 @@ fn over_fastest(data: &Data<'_>, workload: &str, variant: &str, threads: u32) ->
 }
 
 fn finding(data: &Data<'_>, means: &[(&str, Interval, usize)]) -> String {
-    let is_peer = |name: &str| data.run.variant(name).is_some_and(|v| v.is_peer());
+    let is_peer = |name: &str| {
+        let mut variants = data.run.variants.iter();
+        variants.any(|v| v.is_peer() && engine(&v.name) == name)
+    };
     let (first, ..) = means[0];
     let mut text = format!(
-        "{first} is the fastest in the mean, {} from the fastest of each workload.",
+        "The fastest in the mean is {first}, {} from the fastest of each workload.",
         scale::times(means[0].1.median)
     );
     if let Some((peer, mean, _)) = means.iter().find(|(name, ..)| is_peer(name)) {

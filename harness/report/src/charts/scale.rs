@@ -2,6 +2,7 @@
 //! plotters rounds those of a log axis wrongly and cannot label powers of two.
 
 use super::text;
+use crate::stats::Interval;
 
 /// From a value to a pixel.
 #[derive(Debug, Clone, Copy)]
@@ -201,6 +202,20 @@ pub fn short(value: f64) -> String {
 /// `×1.24`.
 pub fn times(value: f64) -> String {
     format!("×{}", short(value))
+}
+
+/// `1.24 (1.1–1.3)`; of one sample, which has no interval, `1.24`.
+pub fn interval(interval: Interval) -> String {
+    let [median, low, high] = [interval.median, interval.low, interval.high].map(short);
+    match interval.is_wide() {
+        true => format!("{median} ({low}–{high})"),
+        false => median,
+    }
+}
+
+/// `×1.24 (1.1–1.3)`.
+pub fn ratio(ratio: Interval) -> String {
+    format!("×{}", interval(ratio))
 }
 
 /// `3.2 %` of a share.

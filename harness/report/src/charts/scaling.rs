@@ -104,7 +104,7 @@ fn finding(speed_ups: &[SpeedUp<'_>], few: u32, many: u32) -> String {
     let (Some(best), Some(worst)) = (speed_ups.first(), speed_ups.last()) else {
         return String::new();
     };
-    let of = |(name, ratio, _): &SpeedUp<'_>| format!("{name} {}", super::ratio_text(*ratio));
+    let of = |(name, ratio, _): &SpeedUp<'_>| format!("{name} {}", scale::ratio(*ratio));
     format!(
         "From {few} to {many} threads the one that gains most is {}, least {}.",
         of(best),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::canvas::{Canvas, Colour, Dash};
+use crate::summary::engine;
 
 /// Okabe and Ito's palette, told apart with the common kinds of colour blindness. A brown stands
 /// for its yellow, which a white page swallows.
@@ -141,7 +142,9 @@ impl Styles {
 
     /// How `variant` looks.
     pub fn of(&self, variant: &str) -> Style {
-        self.0.get(variant).copied().unwrap_or(Style {
+        let of_engine = || self.0.iter().find(|(name, _)| engine(name) == variant);
+        let found = self.0.get(variant).or_else(|| Some(of_engine()?.1));
+        found.copied().unwrap_or(Style {
             colour: super::canvas::GREY,
             marker: Marker::Disc,
             dash: None,

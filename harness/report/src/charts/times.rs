@@ -6,7 +6,8 @@ use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use super::{Chart, Data, LeftOut, scale, threads_text};
 use crate::limit_model;
-use crate::stats::{self, Verdict};
+use crate::stats::Verdict;
+use crate::summary::Fastest;
 
 const TITLE: &str = "Time of the whole join by workload";
 
@@ -24,9 +25,9 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     }
     let mut canvas = Canvas::default();
     let explanation = format!(
-        "{}, median with its 95 % interval, log axis, fastest first. Shaded: as fast as the \
-         fastest within the noise floor. Dashed: what memory allows (model). Grey stars: peers, \
-         hollow with huge pages.",
+        "{} or, where it says so, fewer, whichever is best; median with its 95 % interval, log axis, fastest first. Shaded: \
+         as fast as the fastest within the noise floor. Dashed: what memory allows (model). Grey stars: peers, hollow with \
+         huge pages.",
         threads_text(threads)
     );
     let y = header(&mut canvas, TITLE, &explanation);
@@ -37,7 +38,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         title: TITLE.into(),
         svg: canvas.finish(WIDTH, y + MARGIN),
         csv: csv::of_rows(&panels),
-        finding: finding(data, threads),
+        finding: finding(data),
         reading: "Left is faster. Two variants differ only if their intervals do not overlap by \
                   much and the gap exceeds the noise floor. The distance to the dashed line is \
                   what instructions, barriers and fresh memory cost beyond memory traffic.",
@@ -45,21 +46,25 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
 }
 
 fn panel(data: &Data<'_>, workload: &str, threads: u32) -> Option<RowPanel> {
-    let cells = data.fastest_first(workload, threads);
-    let (best, _) = cells.first()?;
+    let cells = data.summary.at_best(workload);
+    let best = cells.first()?;
     let record = data.run.workload(workload)?;
-    let rows = cells.iter().map(|(seconds, cell)| Row {
-        label: cell.variant().to_owned(),
+    let rows = cells.iter().map(|cell| Row {
+        label: match cell.threads == threads {
+            true => cell.variant.clone(),
+            false => format!("{}, {}", cell.variant, threads_text(cell.threads)),
+        },
         marks: vec![Mark {
-            value: *seconds,
-            style: data.styles.of(cell.variant()),
+            value: cell.seconds,
+            style: data.styles.of(&cell.variant),
         }],
         dots: Vec::new(),
-        note: scale::seconds(seconds.median),
+        note: scale::seconds(cell.seconds.median),
     });
     let environment = &data.run.run.environment;
     let limit = limit_model::seconds(record, threads, &data.run.limits, environment);
-    let floor = data.summary.noise_floor.of(workload, threads);
+    let floor = data.summary.noise_floor.of(workload, best.threads);
+    let fastest = best.seconds.median;
     Some(RowPanel {
         title: format!(
             "{workload}   {} ⋈ {}",
@@ -78,69 +83,69 @@ fn panel(data: &Data<'_>, workload: &str, threads: u32) -> Option<RowPanel> {
             })
             .into_iter()
             .collect(),
-        band: (floor > 0.0).then_some((best.median, best.median * (1.0 + floor))),
+        band: (floor > 0.0).then_some((fastest, fastest * (1.0 + floor))),
     })
 }
 
 /// How the fastest variants stand to the fastest peers.
-fn against_peers(data: &Data<'_>, threads: u32) -> String {
-    let is_drawn = |name: &str| data.workloads().any(|workload| workload.name == name);
-    let all = data.summary.against_peers.iter();
-    let ratios = all
-        .filter(|a| a.threads == threads && is_drawn(&a.workload))
-        .map(|a| a.ratio.median);
+fn against_peers(data: &Data<'_>, workloads: &[&Fastest]) -> String {
+    let fastest = workloads.iter();
+    let ratios =
+        fastest.filter_map(|of| Some(data.summary.against(&of.workload).next()?.ratio.median));
     let (low, high) = ratios.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
         (low.min(ratio), high.max(ratio))
     });
+    let range = match scale::times(low) == scale::times(high) {
+        true => scale::times(low),
+        false => format!("{} to {}", scale::times(low), scale::times(high)),
+    };
     match high > 0.0 {
-        true => format!(
-            " The fastest peer takes {} to {} the time of the fastest variant.",
-            scale::times(low),
-            scale::times(high)
-        ),
+        true => format!(" The fastest peer takes {range} the time of the fastest variant."),
         false => String::new(),
     }
 }
 
-/// Who is fastest where, counting only leads beyond the noise.
-fn finding(data: &Data<'_>, threads: u32) -> String {
-    let (mut clear, mut ties): (Vec<(&str, usize)>, usize) = (Vec::new(), 0);
-    let mut workloads = 0;
-    for workload in data.workloads() {
-        let cells = data.fastest_first(&workload.name, threads);
-        let [(_, first), (_, second), ..] = &cells[..] else {
-            continue;
-        };
-        workloads += 1;
-        let floor = data.summary.noise_floor.of(&workload.name, threads);
-        let lead = first.over(second).map(|r| stats::verdict(r, floor));
-        if lead != Some(Verdict::Faster) {
-            ties += 1;
-            continue;
+/// Who is fastest where, counting only leads beyond the noise over other code.
+fn finding(data: &Data<'_>) -> String {
+    let is_drawn = |of: &&Fastest| data.workloads().any(|w| w.name == of.workload);
+    let drawn: Vec<&Fastest> = data.summary.fastest.iter().filter(is_drawn).collect();
+    let against = against_peers(data, &drawn);
+    let (mut clear, mut ties): (Vec<(String, usize)>, usize) = (Vec::new(), 0);
+    for fastest in &drawn {
+        match fastest.next.as_ref().map(|next| next.verdict) {
+            None => continue,
+            Some(Verdict::Slower) => {}
+            Some(_) => {
+                ties += 1;
+                continue;
+            }
         }
-        match clear.iter_mut().find(|(name, _)| *name == first.variant()) {
+        let name = fastest.name();
+        match clear.iter_mut().find(|(other, _)| *other == name) {
             Some((_, count)) => *count += 1,
-            None => clear.push((first.variant(), 1)),
+            None => clear.push((name, 1)),
         }
     }
-    clear.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    clear.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let workloads = ties + clear.iter().map(|(_, count)| count).sum::<usize>();
+    let s = if workloads == 1 { "" } else { "s" };
     let clear: Vec<String> = clear
         .iter()
-        .map(|(name, count)| format!("{name} on {count}"))
+        .map(|(name, count)| format!("{name} (on {count})"))
         .collect();
-    let lead = match (workloads, clear.is_empty()) {
-        (0, _) => return format!("One variant was measured.{}", against_peers(data, threads)),
-        (_, true) => "no variant leads beyond the noise".to_owned(),
-        (_, false) => format!("the clear leaders are {}", clear.join(", ")),
-    };
-    let s = if workloads == 1 { "" } else { "s" };
-    let ties = match (ties, clear.is_empty()) {
-        (0, _) | (_, true) => String::new(),
-        (ties, false) => format!("; on {ties} the two fastest are within noise"),
-    };
-    format!(
-        "Of {workloads} workload{s} at {}, {lead}{ties}.{}",
-        threads_text(threads),
-        against_peers(data, threads)
-    )
+    match (workloads, &clear[..], ties) {
+        (0, ..) => format!("No two variants of different code were measured.{against}"),
+        (_, [], _) => {
+            format!("Of {workloads} workload{s}, none has a leader beyond the noise.{against}")
+        }
+        (_, clear, 0) => format!(
+            "Of {workloads} workload{s}, the clear leaders are {}.{against}",
+            clear.join("; ")
+        ),
+        (_, clear, _) => format!(
+            "Of {workloads} workload{s}, the clear leaders are {}; on {ties} the two fastest of different code are within \
+             noise.{against}",
+            clear.join("; ")
+        ),
+    }
 }

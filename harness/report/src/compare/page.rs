@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use super::chart::{self, beyond_noise, name};
 use super::{Change, Comparison, NotComparable, Side};
 use crate::charts::{scale, threads_text};
-use crate::page::html::{Table, escape};
+use crate::page::html::escape;
 use crate::page::{PAGE_FILE, STYLE, json, write};
 use crate::record::RecordError;
 use crate::stats::{Interval, Verdict};
+use crate::table::Table;
 
 const METHOD: &str = include_str!("method.html");
 

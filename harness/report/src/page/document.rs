@@ -1,10 +1,11 @@
 //! `index.html`: findings first, then the charts, then what they rest on.
 
 use super::html::{escape, shell_word};
-use super::{Drawn, STYLE, peers, tables};
+use super::{Drawn, STYLE, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::record::{PLAN, Run};
 use crate::summary::Summary;
+use crate::table::Table;
 
 const METHOD: &str = include_str!("method.html");
 const GLOSSARY: &str = include_str!("glossary.html");
@@ -13,6 +14,7 @@ const GLOSSARY: &str = include_str!("glossary.html");
 pub fn page(run: &Run, drawn: &Drawn) -> String {
     let mut page = Page(String::new());
     page.head(run);
+    page.noise_verdict(drawn.judging());
     page.findings(run, drawn);
     page.section("Charts");
     page.push(&figures(&drawn.charts));
@@ -54,15 +56,6 @@ pub fn page(run: &Run, drawn: &Drawn) -> String {
 
 fn most_threads(summary: &Summary) -> u32 {
     summary.results.iter().map(|r| r.threads).max().unwrap_or(1)
-}
-
-fn against_text(summary: &Summary) -> &'static str {
-    if summary.against_peers.is_empty() {
-        ""
-    } else {
-        "<p>Time of the peer over time of the variant, paired within rounds. Each side is the one with the least \
-         median on the workload, a peer with the better of its page settings.</p>"
-    }
 }
 
 fn failure_text(summary: &Summary) -> &'static str {
@@ -130,6 +123,12 @@ impl Page {
         }
     }
 
+    /// A table with what it says, left out where it is empty.
+    fn explained(&mut self, title: &str, text: &str, table: &Table) {
+        let table = table.html();
+        self.titled(title, if table.is_empty() { "" } else { text }, &table);
+    }
+
     fn head(&mut self, run: &Run) {
         let id = escape(&run.run.id);
         self.push(&format!(
@@ -166,14 +165,6 @@ impl Page {
         self.section("Findings");
         self.push("<ul>\n");
         self.push(&findings(drawn.charts()));
-        let floor = match drawn.judging().noise_floor.floor {
-            Some(floor) => format!(
-                "differences below {} (the median floor) are not differences",
-                scale::percent(floor)
-            ),
-            None => "this run has no control, so only the intervals speak".to_owned(),
-        };
-        self.push(&format!("<li>Noise: {floor}.</li>\n"));
         for note in &run.notes {
             self.push(&format!("<li>{}</li>\n", escape(note)));
         }
@@ -181,29 +172,24 @@ impl Page {
     }
 
     fn joins(&mut self, run: &Run, summary: &Summary) {
-        let threads = most_threads(summary);
-        self.titled(
-            &format!("Times over the fastest, {}", threads_text(threads)),
-            "<p>The fastest of a workload with its time, the others as multiples of it.</p>",
-            &tables::overview(run, summary, threads),
+        self.explained(
+            "Times over the fastest",
+            "<p>The fastest of a workload with its time, the others as multiples of it, each at its best number of threads.</p>",
+            &tables::overview(run, summary),
         );
-        self.titled(
-            "The fastest variant against the fastest peer",
-            against_text(summary),
-            &peers::against(summary),
+        self.explained(
+            "The fastest variant against other engines",
+            "<p>Time of the engine over time of the variant, paired within rounds: each side at the number of threads and \
+             with the setting that has the least median on the workload. Bold: the fastest engine.</p>",
+            &tables::engines(summary),
         );
     }
 
     fn effects(&mut self, run: &Run, summary: &Summary) {
-        let threads = most_threads(summary);
-        self.titled(
-            &format!("Every effect, {}", threads_text(threads)),
-            if summary.ablations.is_empty() {
-                ""
-            } else {
-                "<p>Time with the setting over time with the default. Bold: beyond the noise.</p>"
-            },
-            &tables::ablations(run, summary, threads),
+        self.explained(
+            &format!("Every effect, {}", threads_text(most_threads(summary))),
+            "<p>Time with the setting over time with the default. Bold: beyond the noise.</p>",
+            &tables::ablations(run, summary),
         );
     }
 
@@ -222,6 +208,15 @@ impl Page {
         }
     }
 
+    fn noise_verdict(&mut self, summary: &Summary) {
+        let noise = &summary.noise_floor;
+        let class = if noise.quiet { "quiet" } else { "warning" };
+        self.push(&format!(
+            "<p class=\"{class}\">{}</p>\n",
+            escape(&noise.verdict())
+        ));
+    }
+
     fn noise(&mut self, summary: &Summary) {
         let text = match summary.noise_floor.floor {
             None => "<p>This run has no control.</p>".to_owned(),
@@ -233,7 +228,7 @@ impl Page {
                 scale::percent(floor)
             ),
         };
-        self.titled("Noise floor", &text, &tables::controls(summary));
+        self.titled("Noise floor", &text, &tables::controls(summary).html());
     }
 
     fn again(&mut self, run: &Run) {

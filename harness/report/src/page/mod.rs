@@ -15,9 +15,8 @@ use crate::summary::{Cells, SUMMARY_FILE, Summary, summarise_cells};
 
 mod document;
 pub mod html;
-mod peers;
-mod plans;
-mod tables;
+pub(crate) mod plans;
+pub(crate) mod tables;
 
 /// The looks of every page.
 pub(crate) const STYLE: &str = include_str!("page.css");

@@ -1,9 +1,9 @@
 //! Whole plans: their part of a run's page.
 
-use super::html::{Table, escape};
 use crate::charts::scale;
 use crate::plans::{Arm, Kind, PlanRun};
 use crate::stats::Interval;
+use crate::table::{Table, Text};
 
 /// What the numbers of plans are.
 pub(super) const INTRODUCTION: &str = "<p>Plans of scans and joins over paged tables, to a paged result; a peer makes a table of its own in memory. Each \
@@ -16,13 +16,14 @@ pub(super) fn tables(run: &PlanRun) -> String {
     format!(
         "<h3>All plans together</h3>\n{}{}<details><summary>Every plan: medians in ms with 95 % intervals</summary>\n{}\
          </details>\n",
-        arms(run),
+        arms(run).html(),
         by_results(run),
         plans(run)
     )
 }
 
-fn arms(run: &PlanRun) -> String {
+/// All arms, each over the plans that it has.
+pub(crate) fn arms(run: &PlanRun) -> Table {
     let mut table = Table::new(&[
         "executor",
         "#plans",
@@ -35,7 +36,7 @@ fn arms(run: &PlanRun) -> String {
     ]);
     for arm in &run.arms {
         let summary = &arm.summary;
-        let ratio = |of: Option<Interval>| of.map_or_else(String::new, interval_text);
+        let ratio = |of: Option<Interval>| of.map_or_else(String::new, scale::ratio);
         let peak = arm
             .bundles
             .iter()
@@ -54,7 +55,7 @@ fn arms(run: &PlanRun) -> String {
             &ratio(summary.over_first.map(|over| over.geometric_mean)),
         ]);
     }
-    table.html()
+    table
 }
 
 /// The ratios of plans whose results have rows and of the others, where there are both: an executor that ends early where
@@ -77,10 +78,10 @@ fn by_results(run: &PlanRun) -> String {
         if let [Some(with), Some(without)] = over {
             table.row(&[
                 &a.name,
-                &interval_text(with.total),
-                &interval_text(with.geometric_mean),
-                &interval_text(without.total),
-                &interval_text(without.geometric_mean),
+                &scale::ratio(with.total),
+                &scale::ratio(with.geometric_mean),
+                &scale::ratio(without.total),
+                &scale::ratio(without.geometric_mean),
             ]);
         }
     }
@@ -88,19 +89,6 @@ fn by_results(run: &PlanRun) -> String {
         "<h3>{with} plans with result rows, {without} without</h3>\n{}",
         table.html()
     )
-}
-
-fn interval_text(ratio: Interval) -> String {
-    format!("×{}", with_ends(ratio))
-}
-
-/// A median and its interval, which a single sample does not have.
-fn with_ends(interval: Interval) -> String {
-    let [median, low, high] = [interval.median, interval.low, interval.high].map(scale::short);
-    match interval.is_wide() {
-        true => format!("{median} [{low}, {high}]"),
-        false => median,
-    }
 }
 
 fn plans(run: &PlanRun) -> String {
@@ -115,23 +103,23 @@ fn plans(run: &PlanRun) -> String {
         .into_iter()
         .chain(names)
         .collect();
-    let mut table = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = Table::new(&head);
     for (at, first) in run.arms[0].bundles.iter().enumerate() {
         let Some(first) = first else { continue };
         let times = engines.iter().map(|arm| {
             arm.bundles[at]
                 .as_ref()
                 .map_or_else(String::new, |measured| {
-                    with_ends(measured.seconds.scaled(1e3))
+                    scale::interval(measured.seconds.scaled(1e3))
                 })
         });
         let mut row = vec![
-            escape(&first.bundle),
-            first.rows.to_string(),
-            first.checksum.to_string(),
+            Text::plain(&first.bundle),
+            Text::plain(first.rows),
+            Text::plain(first.checksum),
         ];
-        row.extend(times);
-        table.html_row(row);
+        row.extend(times.map(Text::plain));
+        table.texts(row);
     }
     table.html()
 }

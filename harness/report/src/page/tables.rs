@@ -3,54 +3,94 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::html::{Table, escape};
-use crate::charts::scale;
+use crate::charts::{scale, threads_text};
 use crate::record::{Environment, JOIN, Run, Toggles};
 use crate::stats::{self, Interval, Verdict};
-use crate::summary::{Ablation, CellSummary, Summary};
+use crate::summary::{Ablation, AgainstPeer, CellSummary, Summary};
+use crate::table::{Table, Text};
 
-/// Times over the fastest of each workload, at the greatest thread count. Medians alone: the
-/// intervals stand in the charts and in [`results`].
-pub fn overview(run: &Run, summary: &Summary, threads: u32) -> String {
-    let cells: Vec<&CellSummary> = summary
-        .results
-        .iter()
-        .chain(&summary.peers)
-        .filter(|r| r.threads == threads && r.toggles.is_empty())
+/// Times over the fastest of each workload, all at their best number of threads. Medians alone: the intervals stand in the
+/// charts and in [`results`].
+pub fn overview(run: &Run, summary: &Summary) -> Table {
+    let workloads = run.workloads.iter().filter(|w| w.group.is_none());
+    let cells: Vec<(&str, Vec<&CellSummary>)> = workloads
+        .map(|w| (&*w.name, summary.at_best(&w.name)))
+        .filter(|(_, cells)| !cells.is_empty())
         .collect();
-    let workloads: Vec<&str> = run
-        .workloads
-        .iter()
-        .filter(|w| w.group.is_none())
-        .map(|w| w.name.as_str())
-        .filter(|name| cells.iter().any(|c| c.workload == *name))
+    let columns = cells.iter().map(|(workload, _)| format!("#{workload}"));
+    let columns: Vec<String> = std::iter::once("variant".to_owned())
+        .chain(columns)
         .collect();
-    let mut columns = vec!["variant".to_owned()];
-    columns.extend(workloads.iter().map(|w| format!("#{w}")));
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut table = Table::new(&columns);
     for variant in &run.variants {
-        let mut row = vec![escape(&variant.name)];
-        for workload in &workloads {
-            let here = || cells.iter().filter(|c| c.workload == *workload);
-            let best = here()
-                .map(|c| c.seconds.median)
-                .fold(f64::INFINITY, f64::min);
-            let own = here().find(|c| c.variant == variant.name);
-            row.push(own.map_or_else(String::new, |cell| {
-                let ratio = cell.seconds.median / best;
-                if ratio == 1.0 {
-                    format!("<b>{}</b>", scale::seconds(best))
-                } else {
-                    scale::times(ratio)
-                }
-            }));
-        }
-        if row[1..].iter().any(|cell| !cell.is_empty()) {
-            table.html_row(row);
+        let times = cells.iter().map(|(_, cells)| {
+            let own = cells.iter().find(|cell| cell.variant == variant.name)?;
+            let ratio = own.seconds.median / cells[0].seconds.median;
+            Some(match ratio == 1.0 {
+                true => Text::bold_if(true, scale::seconds(own.seconds.median)),
+                false => Text::plain(scale::times(ratio)),
+            })
+        });
+        let times: Vec<Option<Text>> = times.collect();
+        if times.iter().any(Option::is_some) {
+            let mut row = vec![Text::plain(&variant.name)];
+            row.extend(times.into_iter().map(Option::unwrap_or_default));
+            table.texts(row);
         }
     }
-    table.html()
+    table
+}
+
+/// The fastest variant of each workload, and every engine's time over its, at the best setting and number of threads of
+/// either. Bold: the fastest engine.
+pub fn engines(summary: &Summary) -> Table {
+    let engines: BTreeSet<&str> = summary.against_peers.iter().map(|a| &*a.engine).collect();
+    let columns = [
+        "workload",
+        "fastest of ours",
+        "#threads",
+        "#time",
+        "#over the limit",
+    ];
+    let of_engines = engines.iter().map(|engine| format!("#{engine}"));
+    let columns: Vec<String> = columns
+        .map(str::to_owned)
+        .into_iter()
+        .chain(of_engines)
+        .collect();
+    let mut table = Table::new(&columns);
+    for fastest in &summary.fastest {
+        let against: Vec<&AgainstPeer> = summary.against(&fastest.workload).collect();
+        if against.is_empty() {
+            continue;
+        }
+        let mut row = vec![
+            Text::plain(&fastest.workload),
+            Text::plain(fastest.name()),
+            Text::plain(fastest.threads),
+            Text::plain(scale::seconds(fastest.seconds.median)),
+            Text::plain(fastest.limit_ratio.map_or_else(String::new, scale::times)),
+        ];
+        row.extend(engines.iter().map(|engine| {
+            let found = against.iter().position(|against| against.engine == *engine);
+            found.map_or_else(Text::default, |at| {
+                let AgainstPeer {
+                    peer,
+                    peer_threads,
+                    ratio,
+                    ..
+                } = against[at];
+                let setting = &peer[engine.len()..];
+                let with = threads_text(*peer_threads);
+                Text::bold_if(
+                    at == 0,
+                    format!("{}, {with}{setting}", scale::ratio(*ratio)),
+                )
+            })
+        }));
+        table.texts(row);
+    }
+    table
 }
 
 /// Every cell of one workload in the default configuration.
@@ -121,10 +161,10 @@ pub fn results(summary: &Summary, workload: &str) -> String {
     table.html()
 }
 
-/// Every effect at one thread count: a setting a row, a workload a column. What is beyond the
-/// noise is bold.
-pub fn ablations(run: &Run, summary: &Summary, threads: u32) -> String {
-    let all = summary.ablations.iter().filter(|a| a.threads == threads);
+/// Every effect at the most threads: a setting a row, a workload a column. Bold: beyond the noise.
+pub fn ablations(run: &Run, summary: &Summary) -> Table {
+    let most = summary.ablations.iter().map(|a| a.threads).max();
+    let all = summary.ablations.iter().filter(|a| Some(a.threads) == most);
     let all: Vec<&Ablation> = all.collect();
     let names = run.workloads.iter().map(|w| w.name.as_str());
     let workloads: Vec<&str> = names
@@ -138,48 +178,41 @@ pub fn ablations(run: &Run, summary: &Summary, threads: u32) -> String {
     settings.dedup();
     let mut columns = vec!["setting".to_owned(), "variant".to_owned()];
     columns.extend(workloads.iter().map(|w| format!("#{w}")));
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut table = Table::new(&columns);
     for key in settings {
         let (toggle, setting, variant) = key;
-        let mut row = vec![escape(&format!("{toggle} = {setting}")), escape(variant)];
-        for workload in &workloads {
+        let mut row = vec![
+            Text::plain(format!("{toggle} = {setting}")),
+            Text::plain(variant),
+        ];
+        row.extend(workloads.iter().map(|workload| {
             let mut own = all.iter().filter(|a| a.workload == *workload);
             let found = own.find(|a| (&*a.toggle, &*a.setting, &*a.variant) == key);
-            row.push(found.map_or_else(String::new, |a| {
-                let ratio = scale::times(a.ratio.median);
-                match stats::verdict(a.ratio, summary.noise_floor.of(workload, threads)) {
-                    Verdict::WithinNoise => ratio,
-                    Verdict::Faster | Verdict::Slower => format!("<b>{ratio}</b>"),
-                }
-            }));
-        }
-        table.html_row(row);
+            found.map_or_else(Text::default, |a| {
+                let floor = summary.noise_floor.of(workload, a.threads);
+                let beyond = stats::verdict(a.ratio, floor) != Verdict::WithinNoise;
+                Text::bold_if(beyond, scale::ratio(a.ratio))
+            })
+        }));
+        table.texts(row);
     }
-    table.html()
+    table
 }
 
 /// Every control.
-pub fn controls(summary: &Summary) -> String {
+pub fn controls(summary: &Summary) -> Table {
     let mut table = Table::new(&[
         "workload",
         "variant",
         "#threads",
-        "#A : A'",
-        "#95 % interval",
+        "#A : A′ (95 %)",
         "#floor",
     ]);
     for c in &summary.noise_floor.controls {
-        table.row(&[
-            &c.workload,
-            &c.variant,
-            &c.threads,
-            &scale::times(c.ratio.median),
-            &ends(c.ratio, scale::times),
-            &scale::percent(c.floor),
-        ]);
+        let (ratio, floor) = (scale::ratio(c.ratio), scale::percent(c.floor));
+        table.row(&[&c.workload, &c.variant, &c.threads, &ratio, &floor]);
     }
-    table.html()
+    table
 }
 
 /// Every cell that failed.
@@ -300,7 +333,7 @@ pub fn limits(run: &Run) -> String {
 }
 
 /// The ends of an interval, where there is one.
-pub(super) fn ends(interval: Interval, unit: fn(f64) -> String) -> String {
+fn ends(interval: Interval, unit: fn(f64) -> String) -> String {
     if !interval.is_wide() {
         return "none".to_owned();
     }

@@ -347,7 +347,7 @@ pub fn parse_run(path: &Path, text: &[u8]) -> Result<Run, RecordError> {
             Record::Variant(r) => replace(&mut run.variants, r, |r| &r.name),
             Record::Schedule(r) => replace(&mut run.schedules, r, |r| &r.workload),
             Record::Limit(r) => run.limits.push(r),
-            Record::Sample(r) => run.samples.push(r),
+            Record::Sample(r) => run.samples.push(old::naming_what_ran(r)),
             Record::Failure(r) => run.failures.push(r),
             Record::Memory(r) => run.memory.push(r),
             Record::Tags(r) => run.tags.push(r),

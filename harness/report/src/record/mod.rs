@@ -463,6 +463,9 @@ pub const SPLIT_ROWS: &str = "split_rows";
 /// The counter of addresses that were given away; what exceeds the bytes of the rows is empty.
 pub const RESERVED: &str = "reserved";
 
+/// How a note begins that names the variant whose code ran, of one that picks among others.
+pub const RUNS: &str = "runs ";
+
 /// What a technique is set to where an executor does without it.
 pub const OFF: &str = "off";
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, CONTROL_A, CONTROL_B, Checksum, Environment, FailureRecord, INGEST, OFF, PEER, PLAN,
-    RESERVED, ROWS, RecordError, Run, RunRecord, SCHEMA, SPLIT_ROWS, SampleRecord, ScheduleRecord,
-    ScheduledCell, Size, Source, Toggles, VariantRecord, WorkloadRecord, is_time, read_regular,
+    RESERVED, ROWS, RUNS, RecordError, Run, RunRecord, SCHEMA, SPLIT_ROWS, SampleRecord,
+    ScheduleRecord, ScheduledCell, Size, Source, Toggles, VariantRecord, WorkloadRecord, is_time,
+    read_regular,
 };
 use crate::plain::plain;
 
@@ -110,6 +111,24 @@ impl Plans {
             is_wrong.then(|| format!("{} has a time that cannot be", arm.name))
         })
     }
+}
+
+/// How notes began of a join that picked another, before they named the variant whose code ran.
+const PICKED: [(&str, &str); 3] = [
+    ("picked an array of row ids: ", "array+batched"),
+    ("picked both sides partitioned: ", "partitioned-join"),
+    ("picked one table: ", "partitioned-join"),
+];
+
+/// The sample, with a note that names the variant whose code ran.
+pub(super) fn naming_what_ran(mut sample: SampleRecord) -> SampleRecord {
+    let is_picked = |(note, _): &&(&str, _)| sample.notes.iter().any(|n| n.starts_with(note));
+    if let Some((_, variant)) = PICKED.iter().find(is_picked)
+        && !sample.notes.iter().any(|note| note.starts_with(RUNS))
+    {
+        sample.notes.push(format!("{RUNS}{variant}"));
+    }
+    sample
 }
 
 /// The cell of an arm that is called so: `pipelined without filters`, `pipelined again`.

@@ -6,16 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::limit_model;
-use crate::record::{CONTROL_A, CONTROL_B, Checksum, Run, SampleRecord, Size, Toggles};
+use crate::record::{Checksum, Run, SampleRecord, Size, Toggles};
 use crate::stats::{self, Interval};
 
-mod against;
 mod cells;
+mod fastest;
 mod ingest;
+mod noise;
 
-pub use against::AgainstPeer;
 pub use cells::{Cell, Cells};
+pub use fastest::{AgainstPeer, Fastest, Next, engine};
 pub use ingest::{COPY, COPY_STREAMING, IngestSummary};
+pub use noise::{Control, NoiseFloor};
 
 /// The file of a run's folder that holds its summary.
 pub const SUMMARY_FILE: &str = "summary.json";
@@ -37,7 +39,10 @@ pub struct Summary {
     pub ablations: Vec<Ablation>,
     /// Cells of other engines.
     pub peers: Vec<CellSummary>,
-    /// The fastest variant against the fastest peer, by workload and threads.
+    /// The fastest variant of each workload.
+    #[serde(default)]
+    pub fastest: Vec<Fastest>,
+    /// The fastest variant of each workload against each engine, the fastest engine first.
     #[serde(default)]
     pub against_peers: Vec<AgainstPeer>,
     /// False positives of the tags.
@@ -71,41 +76,6 @@ pub struct Limits {
     pub read_bytes_per_second: BTreeMap<u32, f64>,
     /// Random reads that overlap.
     pub random_reads_per_second: BTreeMap<u32, f64>,
-}
-
-/// What the control (one variant under two names) shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NoiseFloor {
-    /// Median of the cells' floors, as a share; none in a run without a control.
-    pub floor: Option<f64>,
-    /// Every control.
-    pub controls: Vec<Control>,
-}
-
-impl NoiseFloor {
-    /// The floor for a workload: its own control's where it has one, else the run's.
-    pub fn of(&self, workload: &str, threads: u32) -> f64 {
-        let own = self
-            .controls
-            .iter()
-            .find(|c| c.workload == workload && c.threads == threads);
-        own.map(|c| c.floor).or(self.floor).unwrap_or(0.0)
-    }
-}
-
-/// One variant against itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// The workload.
-    pub workload: String,
-    /// The variant that was measured under two names.
-    pub variant: String,
-    /// Threads of the join.
-    pub threads: u32,
-    /// First name over second, paired within rounds; its truth is 1.
-    pub ratio: Interval,
-    /// [`stats::floor`] of the ratio.
-    pub floor: f64,
 }
 
 /// One cell.
@@ -262,18 +232,6 @@ fn counters_per_tuple(samples: &[&SampleRecord], tuples: u64) -> BTreeMap<String
     medians.collect()
 }
 
-fn control(cell: &Cell<'_, '_>) -> Option<Control> {
-    let (a, b) = (cell.labelled(CONTROL_A), cell.labelled(CONTROL_B));
-    let ratio = stats::paired_ratio(a, b, cell.looks())?;
-    Some(Control {
-        workload: cell.workload().name.clone(),
-        variant: cell.variant().to_owned(),
-        threads: cell.threads(),
-        ratio,
-        floor: stats::floor(ratio),
-    })
-}
-
 /// Medians by phase. A sample that skipped a phase counts as 0 for it. Medians do not add up by themselves, so all are
 /// scaled alike until they are that share of `seconds` that the phases of a sample usually are.
 fn phases(samples: &[&SampleRecord], seconds: f64) -> Vec<PhaseSummary> {
@@ -326,9 +284,10 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
             &mut results
         };
         list.extend(cell_summary(run, &cell));
-        controls.extend(control(&cell));
+        controls.extend(noise::control(&cell));
     }
-    let floors: Vec<f64> = controls.iter().map(|c| c.floor).collect();
+    let noise_floor = NoiseFloor::of_controls(controls);
+    let (fastest, against_peers) = fastest::fastest(cells, &results, &peers, &noise_floor);
     Summary {
         schema: 1,
         run: RunSummary {
@@ -339,11 +298,9 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
             complete: run.complete,
         },
         limits: limits(run),
-        noise_floor: NoiseFloor {
-            floor: stats::median(&floors),
-            controls,
-        },
-        against_peers: against::against_peers(cells, &results, &peers),
+        noise_floor,
+        fastest,
+        against_peers,
         results,
         ablations: ablations(cells),
         peers,

@@ -123,5 +123,5 @@ fn finding(data: &Data<'_>, others: &[&Arm]) -> String {
             first.name
         ))
     });
-    format!("{}.", sentences.collect::<Vec<_>>().join("; "))
+    format!("By plan, {}.", sentences.collect::<Vec<_>>().join("; "))
 }

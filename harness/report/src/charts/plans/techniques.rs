@@ -6,7 +6,7 @@ use crate::charts::canvas::Canvas;
 use crate::charts::csv;
 use crate::charts::frame::{MARGIN, WIDTH, header};
 use crate::charts::rows::grid;
-use crate::charts::{Chart, LeftOut, ratio_text, scale, threads_text};
+use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::plans::Kind;
 use crate::stats::{self, Verdict};
 
@@ -57,7 +57,7 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
 
 fn finding(effects: &[Effect], floor: f64) -> String {
     let strongest = effects.iter().take(3);
-    let strongest = strongest.map(|e| format!("{} {}", e.name, ratio_text(e.mean)));
+    let strongest = strongest.map(|e| format!("{} {}", e.name, scale::ratio(e.mean)));
     let noise = effects
         .iter()
         .filter(|effect| stats::verdict(effect.mean, floor) == Verdict::WithinNoise);

@@ -116,5 +116,5 @@ fn finding(data: &Data<'_>) -> String {
         all += 1;
         fastest += usize::from(ours.seconds.median <= least.fold(f64::INFINITY, f64::min));
     }
-    format!("{} is the fastest on {fastest} of {all} plans.", first.name)
+    format!("The fastest on {fastest} of {all} plans is {}.", first.name)
 }

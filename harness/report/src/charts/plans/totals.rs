@@ -99,10 +99,10 @@ fn finding(data: &Data<'_>) -> String {
     let others: Vec<_> = others.collect();
     match others.is_empty() {
         true => format!(
-            "{} takes {} for all plans.",
-            first.name,
-            scale::seconds(first.summary.total_seconds)
+            "All plans take {} with {}.",
+            scale::seconds(first.summary.total_seconds),
+            first.name
         ),
-        false => format!("{}.", others.join("; ")),
+        false => format!("Over all plans, {}.", others.join("; ")),
     }
 }
