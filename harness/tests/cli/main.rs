@@ -2,6 +2,8 @@
 
 mod common;
 mod compare;
+#[cfg(unix)]
+mod duel;
 mod errors;
 mod hostile;
 mod ingest;

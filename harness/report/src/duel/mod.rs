@@ -47,7 +47,7 @@ pub struct Duel {
 /// A ratio with its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// Geometric mean over the pairs, with its interval.
+    /// Trimmed geometric mean over the pairs, with its interval.
     pub ratio: Interval,
     /// What it says.
     pub verdict: Verdict,
