@@ -8,10 +8,11 @@ use crate::charts::frame::{MARGIN, WIDTH, header};
 use crate::charts::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
 use crate::charts::style::{FASTER, Marker, SLOWER, Style};
 use crate::charts::{scale, threads_text};
-use crate::page::html::{Table, escape, shell_word};
+use crate::page::html::{escape, shell_word};
 use crate::page::{PAGE_FILE, STYLE, json, write};
 use crate::record::{OTHER, RecordError, Run, THIS};
 use crate::stats::Verdict;
+use crate::table::Table;
 
 /// The file of a duel's folder that holds the verdicts.
 pub const DUEL_FILE: &str = "duel.json";
