@@ -19,6 +19,7 @@ use super::{Bench, Budget, Contender, Failed, Measured, Runner, Stop, session};
 use crate::machine;
 use crate::machine::limits::region::{Region, words, words_mut};
 use crate::machine::limits::sequential;
+use crate::machine::system::Watch;
 use report::record::{
     Answer, CONTROL_A, CONTROL_B, INGEST, RESERVED, ROWS, SPLIT_ROWS, Size, Toggles, VariantRecord,
     WorkloadRecord,
@@ -193,6 +194,7 @@ pub struct IngestBench {
     layout: Layout,
     /// Taken while it is written to.
     store: Option<MappedStore>,
+    watch: Watch,
 }
 
 impl IngestBench {
@@ -248,6 +250,7 @@ impl IngestBench {
         }
         let row_count = row_count * (repeat * streams) as u64;
         Ok(Self {
+            watch: Watch::own(),
             case: WorkloadRecord {
                 name: rows.case_name(),
                 group: None,
@@ -381,13 +384,19 @@ impl Bench for IngestBench {
 
     fn sample(&mut self, contender: usize, _round: u32) -> Result<Measured, Failed> {
         let workers = self.contenders[contender].name.threads;
-        let placement = match self.ways[contender] {
-            Way::Placed(placement) => return self.load(placement, workers),
-            copy => copy,
-        };
-        let team = machine::team(workers, ThreadStart::Fresh)
-            .map_err(|error| Failed::Error(error.to_string()))?;
-        Ok(self.copy(placement == Way::CopyStreaming, &team))
+        let watching = self.watch.start();
+        let measured = match self.ways[contender] {
+            Way::Placed(placement) => self.load(placement, workers),
+            copy => {
+                let team = machine::team(workers, ThreadStart::Fresh);
+                team.map_err(|error| Failed::Error(error.to_string()))
+                    .map(|team| self.copy(copy == Way::CopyStreaming, &team))
+            }
+        }?;
+        Ok(Measured {
+            system: Some(self.watch.since(&watching)),
+            ..measured
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use join_core::parallel::{Team, ThreadStart};
 use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::machine;
 use crate::machine::counters::Counters;
+use crate::machine::system::Watch;
 use crate::peers::{Fault, Pool, Wanted};
 use crate::workload::answer;
 use registry::Configuration;
@@ -27,6 +28,7 @@ pub struct Joins<'a> {
     caches: CacheSizes,
     peers: Pool<'a>,
     counters: Counters,
+    watch: Watch,
 }
 
 impl<'a> Joins<'a> {
@@ -47,6 +49,7 @@ impl<'a> Joins<'a> {
             peers: Pool::new(interrupted),
             // Before any team, whose threads inherit them.
             counters: Counters::open(),
+            watch: Watch::own(),
         }
     }
 
@@ -84,6 +87,7 @@ impl<'a> Joins<'a> {
             })?;
         Ok(Measured {
             seconds: joined.seconds,
+            system: joined.system,
             answer: answer(&Aggregate {
                 rows: joined.rows,
                 sum_build: joined.sum_build,
@@ -129,6 +133,7 @@ impl<'a> Joins<'a> {
             caches: self.caches,
             ..Context::new(team, &self.memory).with_consumer(consumer)
         };
+        let watching = self.watch.start();
         let counting = self.counters.start();
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
             let start = Instant::now();
@@ -137,6 +142,7 @@ impl<'a> Joins<'a> {
         }))
         .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
         let counters = self.counters.since(&counting);
+        let system = self.watch.since(&watching);
         let outcome = result.map_err(|error| Failed::Error(error.to_string()))?;
         let aggregate = outcome
             .results
@@ -165,6 +171,7 @@ impl<'a> Joins<'a> {
             bytes: Some(outcome.table_bytes as u64),
             counters,
             notes: outcome.notes,
+            system: Some(system),
         })
     }
 }

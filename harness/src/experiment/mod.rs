@@ -7,6 +7,7 @@
 //! failures and controls. Round 0 checks answers and learns costs; it leaves a sample only where [`Bench::keeps_first`].
 
 mod cells;
+mod disturbed;
 pub mod duel;
 pub mod executor;
 pub mod folder;
@@ -30,7 +31,7 @@ pub use runner::{Runner, Stop};
 
 use std::collections::BTreeMap;
 
-use report::record::{Answer, CONTROL_A, CONTROL_B, Phase, ScheduledCell, Toggles};
+use report::record::{Answer, CONTROL_A, CONTROL_B, Phase, ScheduledCell, SystemUse, Toggles};
 
 /// What takes turns on one case.
 pub trait Bench {
@@ -112,6 +113,8 @@ pub struct Measured {
     pub counters: BTreeMap<String, u64>,
     /// What was observed and chosen.
     pub notes: Vec<String>,
+    /// What the system gave the process that worked.
+    pub system: Option<SystemUse>,
 }
 
 /// Why there is no sample.

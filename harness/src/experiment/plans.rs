@@ -12,6 +12,7 @@ use plan_executor::{Bundle, Options, Telemetry};
 
 use super::executor::{Equipment, Equipped, POOL};
 use super::{Bench, Contender, Failed, Measured};
+use crate::machine::system::Watch;
 use crate::peers::{Fault, Pool, Setup, Wanted};
 use registry::{EXECUTORS, ExecutorVariant};
 use report::record::{
@@ -29,6 +30,7 @@ pub struct Plans<'a> {
     setups: Vec<Setup>,
     contenders: Vec<Contender>,
     pool: Pool<'a>,
+    watch: Watch,
     interrupted: &'a AtomicBool,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Plans<'a> {
             setups: setups.to_vec(),
             contenders: Vec::new(),
             pool: Pool::new(interrupted),
+            watch: Watch::own(),
             interrupted,
         };
         for (number, name) in names.iter().enumerate() {
@@ -212,9 +215,11 @@ impl PlanBench<'_, '_> {
     }
 
     fn ours(&mut self, contender: usize, executor: usize) -> Result<Measured, Failed> {
+        let watching = self.plans.watch.start();
         let start = Instant::now();
         let executed = self.plans.executors[executor].execute(self.bundle);
         let seconds = start.elapsed().as_secs_f64();
+        let system = self.plans.watch.since(&watching);
         let (execution, peak) = executed.map_err(|error| Failed::Error(error.to_string()))?;
         let rows = execution.result.rows();
         self.rows = Some(rows);
@@ -229,6 +234,7 @@ impl PlanBench<'_, '_> {
                 ..Answer::default()
             },
             bytes: Some(peak as u64),
+            system: Some(system),
             ..Measured::default()
         })
     }
@@ -257,6 +263,7 @@ impl PlanBench<'_, '_> {
         let sum = *self.sums[contender].get_or_insert(sum.unwrap_or_default());
         Ok(Measured {
             seconds: executed.seconds,
+            system: executed.system,
             answer: Answer {
                 rows: executed.rows,
                 checksum: sum,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::disturbed::{Given, USUAL_FROM, is_disturbed};
 use super::rounds::{self, Budget, LOOKS, Looked};
 use super::undecided::{Standing, far_behind, needs};
 use super::{Bench, Contender, Failed, Measured, Progress, key};
@@ -14,6 +15,10 @@ use report::record::{
     ScheduleRecord, ScheduledCell, Source, Toggles, WorkloadRecord,
 };
 use report::stats::median;
+use report::summary::undisturbed;
+
+/// How often a disturbed sample is measured again at the end of its round.
+const REPEATS: usize = 2;
 
 /// What a sample costs in all, over its own time: results are freed, memory is counted.
 const AROUND: f64 = 1.1;
@@ -269,6 +274,7 @@ impl<'a> Runner<'a> {
         let most = rounds.iter().copied().max().unwrap_or(0);
         for round in 1..=most {
             let order = rounds::order(rounds.len(), self.seed, &schedule.workload, round);
+            let mut again = Vec::new();
             for (place, &number) in order.iter().enumerate() {
                 let cell = &at_hand.cells[number];
                 if rounds[number] < round || cell.failed || cell.has(round) {
@@ -280,7 +286,37 @@ impl<'a> Runner<'a> {
                 let part = at_hand.clock.seconds() / schedule.seconds.max(1e-9);
                 self.progress
                     .step(part.min(1.0), &format!("round {round} of {most}"));
-                self.sample(at_hand, bench, number, (round, place as u32), true)?;
+                if self.sample(at_hand, bench, number, (round, place as u32), true)?
+                    && at_hand.cells[number].is_disturbed()
+                {
+                    again.push(number);
+                }
+            }
+            self.repeat(at_hand, bench, round, again)?;
+        }
+        Ok(())
+    }
+
+    /// Measures those again whose sample of a round was disturbed, and once more where that was, too.
+    fn repeat(
+        &mut self,
+        at_hand: &mut AtHand<'_>,
+        bench: &mut dyn Bench,
+        round: u32,
+        mut again: Vec<usize>,
+    ) -> Result<(), Stop> {
+        let mut place = at_hand.cells.len() as u32;
+        for _ in 0..REPEATS {
+            for number in std::mem::take(&mut again) {
+                if self.interrupted() {
+                    return Err(Stop::Interrupted);
+                }
+                if self.sample(at_hand, bench, number, (round, place), true)?
+                    && at_hand.cells[number].is_disturbed()
+                {
+                    again.push(number);
+                }
+                place += 1;
             }
         }
         Ok(())
@@ -299,9 +335,12 @@ impl<'a> Runner<'a> {
         match measured.and_then(|measured| at_hand.check(measured)) {
             Ok(measured) => {
                 if kept {
+                    let disturbed = at_hand.disturbed(number, round, &measured);
                     let cell = &mut at_hand.cells[number];
-                    let sample =
-                        record_of(&at_hand.case.name, &cell.contender, round, order, measured);
+                    let sample = SampleRecord {
+                        disturbed,
+                        ..record_of(&at_hand.case.name, &cell.contender, round, order, measured)
+                    };
                     cell.samples.push(Taken::of(&sample));
                     self.writer.write(&Record::Sample(sample))?;
                 }
@@ -499,6 +538,17 @@ impl CellAtHand {
         scheduled.map_or(0, |cell| cell.rounds)
     }
 
+    /// Whether its last sample was disturbed.
+    fn is_disturbed(&self) -> bool {
+        self.samples.last().is_some_and(|taken| taken.disturbed)
+    }
+
+    /// What the system gave its samples.
+    fn given(&self) -> impl Iterator<Item = Given> {
+        let warm = self.samples.iter().filter(|taken| taken.round > 0);
+        warm.filter_map(|taken| taken.given)
+    }
+
     fn has(&self, round: u32) -> bool {
         self.samples.iter().any(|taken| taken.round == round)
     }
@@ -512,13 +562,13 @@ impl CellAtHand {
             .unwrap_or(0)
     }
 
-    /// What is looked at.
+    /// What is looked at: samples that were not disturbed, and others where a round has none.
     fn seconds(&self) -> Vec<(u32, f64)> {
         let warm = self.samples.iter().filter(|taken| taken.round > 0);
-        match self.failed {
-            true => Vec::new(),
-            false => warm.map(|taken| (taken.round, taken.seconds)).collect(),
-        }
+        let mut counting: Vec<&Taken> = warm.filter(|_| !self.failed).collect();
+        undisturbed(&mut counting, |taken| taken.round, |taken| taken.disturbed);
+        let seconds = counting.iter().map(|taken| (taken.round, taken.seconds));
+        seconds.collect()
     }
 }
 
@@ -571,6 +621,26 @@ impl<'c> AtHand<'c> {
         }
     }
 
+    /// Whether a sample of a contender was disturbed, by its own samples before. While it has too few of them, those of all
+    /// of ours with as many threads say what is usual.
+    fn disturbed(&self, number: usize, round: u32, measured: &Measured) -> bool {
+        let Some(system) = measured.system.filter(|_| round > 0) else {
+            return false;
+        };
+        let seconds = measured.seconds;
+        let cell = &self.cells[number];
+        let mut usual: Vec<Given> = cell.given().collect();
+        if usual.len() < USUAL_FROM && !cell.contender.is_peer {
+            let threads = cell.contender.name.threads;
+            let alike = |other: &&CellAtHand| {
+                !other.contender.is_peer && other.contender.name.threads == threads
+            };
+            let others = self.cells.iter().filter(alike);
+            usual = others.flat_map(CellAtHand::given).collect();
+        }
+        is_disturbed(&Given { system, seconds }, &usual)
+    }
+
     /// Has the samples say what one costs.
     fn learn_costs(&mut self) {
         for cell in &mut self.cells {
@@ -608,7 +678,7 @@ fn record_of(
             true => Source::Peer,
             false => Source::Variant,
         },
-        system: None,
+        system: measured.system,
         disturbed: false,
         pair: 0,
     }
@@ -638,6 +708,8 @@ fn stand_in(contender: &Contender, contenders: &[Contender]) -> usize {
 struct Taken {
     round: u32,
     seconds: f64,
+    given: Option<Given>,
+    disturbed: bool,
 }
 
 impl Taken {
@@ -645,6 +717,11 @@ impl Taken {
         Self {
             round: sample.round,
             seconds: sample.seconds,
+            given: sample.system.map(|system| Given {
+                system,
+                seconds: sample.seconds,
+            }),
+            disturbed: sample.disturbed,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod counters;
 pub mod limits;
 mod memory;
+pub mod system;
 
 use std::fs;
 use std::path::Path;

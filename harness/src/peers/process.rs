@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{KeyFiles, Side};
 use super::plan::PlanFiles;
+use crate::machine::system::Watch;
 use report::plain::plain;
-use report::record::is_time;
+use report::record::{SystemUse, is_time};
 
 /// How often a wait looks whether someone pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -79,6 +80,9 @@ pub struct Joined {
     pub sum_build: u64,
     /// Wrapping sum of the probe sides' row ids.
     pub sum_probe: u64,
+    /// What the system gave it from the request to the answer.
+    #[serde(skip)]
+    pub system: Option<SystemUse>,
 }
 
 /// What a peer says of a plan.
@@ -90,6 +94,9 @@ pub struct Executed {
     pub rows: u64,
     /// Of the result, where it was asked for.
     pub checksum: Option<Checksum>,
+    /// What the system gave it from the request to the answer.
+    #[serde(skip)]
+    pub system: Option<SystemUse>,
 }
 
 /// A peer that runs.
@@ -99,6 +106,7 @@ pub struct Process {
     input: ChildStdin,
     answers: Receiver<String>,
     errors: Option<JoinHandle<String>>,
+    watch: Watch,
 }
 
 impl Process {
@@ -127,6 +135,7 @@ impl Process {
         let errors = child.stderr.take().expect("piped above");
         Ok(Self {
             input: child.stdin.take().expect("piped above"),
+            watch: Watch::of(child.id()),
             child,
             answers,
             errors: Some(std::thread::spawn(move || last_line(errors))),
@@ -191,10 +200,12 @@ impl Process {
         interrupted: &AtomicBool,
     ) -> Result<Joined, Fault> {
         let consumer = if pairs { "pairs" } else { "aggregate" };
+        let watching = self.watch.start();
         let start = Instant::now();
         let joined: Joined = self.ask(&Request::Join(consumer), limit, interrupted)?;
         possible(joined.seconds, start.elapsed())?;
-        Ok(joined)
+        let system = Some(self.watch.since(&watching));
+        Ok(Joined { system, ..joined })
     }
 
     /// Has it execute the plan that it loaded.
@@ -207,13 +218,15 @@ impl Process {
         limit: Duration,
         interrupted: &AtomicBool,
     ) -> Result<Executed, Fault> {
+        let watching = self.watch.start();
         let start = Instant::now();
         let executed: Executed = self.ask(&Request::Execute { checksum }, limit, interrupted)?;
         possible(executed.seconds, start.elapsed())?;
         if checksum && executed.checksum.is_none() {
             return Err(Fault::Failed("answered no checksum".to_owned()));
         }
-        Ok(executed)
+        let system = Some(self.watch.since(&watching));
+        Ok(Executed { system, ..executed })
     }
 
     /// Sends a line and waits for the line that answers it. After a fault the process is of no more use.

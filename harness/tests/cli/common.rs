@@ -1,7 +1,10 @@
 //! What the tests of the command line share: the program, and a workload that takes no time.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use report::record::{Run, SampleRecord};
 
 /// A workload of two pages a side and more.
 pub const TINY: &str = r#"
@@ -48,6 +51,23 @@ pub fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder for the test");
     std::fs::write(folder.path().join("tiny.toml"), TINY).expect("it can be written");
     folder
+}
+
+/// Every sample's round and cell, as often as it was measured; again because it was disturbed does not count.
+pub fn samples(run: &Run) -> Vec<String> {
+    let name = |s: &SampleRecord| {
+        format!(
+            "{} {} {} {:?} {:?} {}",
+            s.workload, s.round, s.variant, s.toggles, s.label, s.threads
+        )
+    };
+    let (disturbed, others): (Vec<_>, Vec<_>) = run.samples.iter().partition(|s| s.disturbed);
+    let mut samples: Vec<String> = others.into_iter().map(name).collect();
+    let known: BTreeSet<String> = samples.iter().cloned().collect();
+    let left: BTreeSet<String> = disturbed.into_iter().map(name).collect();
+    samples.extend(left.difference(&known).cloned());
+    samples.sort();
+    samples
 }
 
 /// What was written to a stream.

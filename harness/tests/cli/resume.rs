@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use join_core::table::{Column, NamedColumn, Table};
 use report::record::{Lock, SAMPLES_FILE, read_run};
 
-use crate::common::{TINY, folder, harness, run, text};
+use crate::common::{TINY, folder, harness, run, samples, text};
 use crate::plan::bundle;
 
 const CALL: [&str; 7] = [
@@ -70,7 +70,7 @@ fn is_told(folder: &Path, change: impl Fn(), back: impl Fn(), what: &str) {
         let error = refused(&call(folder, "--resume"));
         assert!(error.contains("own") && error.contains(what), "{error}");
         let left = read_run(&folder.join("run")).unwrap();
-        assert!(!left.complete && left.samples.len() <= all.samples.len());
+        assert!(!left.complete && samples(&left).len() <= samples(&all).len());
         assert!(left.failures.is_empty() && left.memory.is_empty());
         back();
     }
@@ -78,7 +78,7 @@ fn is_told(folder: &Path, change: impl Fn(), back: impl Fn(), what: &str) {
     assert!(resumed.status.success(), "{}", text(&resumed.stderr));
     let found = read_run(&folder.join("run")).unwrap();
     assert!(found.complete);
-    assert_eq!(found.samples.len(), all.samples.len());
+    assert_eq!(samples(&found), samples(&all));
     assert_eq!(found.workloads, all.workloads);
     assert_eq!(found.tags, all.tags);
 }
@@ -217,7 +217,7 @@ fn a_run_that_is_measured_is_not_gone_on_with() {
     );
     assert!(first.wait().unwrap().success());
     let found = read_run(&at.join("run")).unwrap();
-    assert_eq!(found.samples.len(), 2 * 2000);
+    assert_eq!(samples(&found).len(), 2 * 2000);
     let ends = records(at).matches("\"kind\":\"end\"").count();
     assert!(found.complete && ends == 1);
 }
@@ -255,7 +255,7 @@ fn what_is_no_sweep_goes_on_after_a_kill_too() {
             assert!(output.status.success(), "{}", text(&output.stderr));
             let found = read_run(&here.join("run")).unwrap();
             assert!(found.complete && found.failures.is_empty());
-            assert_eq!(found.samples.len(), whole.samples.len(), "{until}");
+            assert_eq!(samples(&found), samples(&whole), "{until}");
             assert_eq!(found.workloads, whole.workloads);
         }
         assert!(run(here, &["report", "run"]).status.success());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::common::{TINY, folder, harness, run, run_folder, text, with_limits};
+use crate::common::{TINY, folder, harness, run, run_folder, samples, text, with_limits};
 use report::record::{Run, SAMPLES_FILE, read_run};
 
 const SWEEP: [&str; 8] = [
@@ -17,22 +17,6 @@ const SWEEP: [&str; 8] = [
     "4",
     "--quick",
 ];
-
-/// Every sample's round and cell, as often as it is there.
-fn samples(run: &Run) -> Vec<String> {
-    let mut samples: Vec<String> = run
-        .samples
-        .iter()
-        .map(|s| {
-            format!(
-                "{} {} {} {:?} {:?} {}",
-                s.workload, s.round, s.variant, s.toggles, s.label, s.threads
-            )
-        })
-        .collect();
-    samples.sort();
-    samples
-}
 
 fn summary(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(folder.join("summary.json")).unwrap()).unwrap()
@@ -235,7 +219,7 @@ fn ctrl_c_leaves_a_run_that_can_be_read_and_gone_on_with() {
     let whole = read_run(&run_at).unwrap();
     assert!(whole.complete);
     assert_eq!(whole.samples[..partial.samples.len()], partial.samples);
-    assert_eq!(whole.samples.len(), 400 * (whole.variants.len() + 1));
+    assert_eq!(samples(&whole).len(), 400 * (whole.variants.len() + 1));
 }
 
 /// Starts `arguments` and kills it after so many lines of the run's file and so many microseconds more. False where it

@@ -1,7 +1,7 @@
 //! `index.html`: findings first, then the charts, then what they rest on.
 
 use super::html::{escape, shell_word};
-use super::{Drawn, STYLE, tables};
+use super::{Drawn, STYLE, disturbed, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::record::{PLAN, Run};
 use crate::summary::Summary;
@@ -165,6 +165,10 @@ impl Page {
         self.section("Findings");
         self.push("<ul>\n");
         self.push(&findings(drawn.charts()));
+        if let Some(found) = &drawn.summary.disturbance {
+            let sentence = disturbed::sentence(found);
+            self.push(&format!("<li>Disturbances: {sentence}.</li>\n"));
+        }
         for note in &run.notes {
             self.push(&format!("<li>{}</li>\n", escape(note)));
         }
@@ -229,6 +233,12 @@ impl Page {
             ),
         };
         self.titled("Noise floor", &text, &tables::controls(summary).html());
+        let found = summary.disturbance.as_ref();
+        let table = found.map_or(String::new(), disturbed::verdicts);
+        if !table.is_empty() {
+            self.push("<h2 id=\"disturbed\">Verdicts that depend on disturbed samples</h2>\n");
+            self.push(&table);
+        }
     }
 
     fn again(&mut self, run: &Run) {

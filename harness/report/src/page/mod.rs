@@ -13,6 +13,7 @@ use crate::record::{
 };
 use crate::summary::{Cells, SUMMARY_FILE, Summary, summarise_cells};
 
+mod disturbed;
 mod document;
 pub mod html;
 pub(crate) mod plans;

@@ -20,6 +20,12 @@ impl Record {
             Record::Sample(sample) => threads(sample.threads)
                 .or_else(|| time("seconds", sample.seconds))
                 .or_else(|| {
+                    let system = sample.system.as_ref()?;
+                    let waited = system.waited_seconds.unwrap_or(0.0);
+                    let mut times = [system.cpu_seconds, waited, system.stolen_seconds].into_iter();
+                    times.find_map(|seconds| time("what the system gave", seconds))
+                })
+                .or_else(|| {
                     let mut phases = sample.phases.iter();
                     phases.find_map(|phase| time("the seconds of a phase", phase.seconds))
                 }),

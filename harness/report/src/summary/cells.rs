@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::CellFailure;
+use super::{CellFailure, undisturbed};
 use crate::record::{
     Answer, CONTROL_A, MOST_SECONDS, Run, SampleRecord, Source, Toggles, WorkloadRecord, is_time,
 };
@@ -23,6 +23,8 @@ pub struct Cells<'a> {
     run: &'a Run,
     cells: BTreeMap<Key, Vec<&'a SampleRecord>>,
     pub(super) failures: BTreeMap<Key, CellFailure>,
+    /// Whether disturbed samples stand beside others of their rounds.
+    pub(super) has_disturbed: bool,
 }
 
 /// The samples of one cell.
@@ -34,12 +36,24 @@ pub struct Cell<'c, 'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// Sorts the samples. A sample whose answer is not the workload's makes its cell a failure.
+    /// Sorts the samples that count. A sample whose answer is not the workload's makes its cell a failure. One that was
+    /// disturbed counts only where its round has no others of the cell.
     pub fn new(run: &'a Run) -> Self {
+        let mut found = Self::with_disturbed(run);
+        found.has_disturbed = false;
+        for samples in found.cells.values_mut() {
+            undisturbed(samples, |s| (s.round, s.label.as_deref()), |s| s.disturbed);
+        }
+        found
+    }
+
+    /// Sorts all samples, disturbed ones among them.
+    pub(super) fn with_disturbed(run: &'a Run) -> Self {
         let mut found = Self {
             run,
             cells: BTreeMap::new(),
             failures: BTreeMap::new(),
+            has_disturbed: true,
         };
         for failure in &run.failures {
             let Some(key) = found.key(

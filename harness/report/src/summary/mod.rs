@@ -10,11 +10,13 @@ use crate::record::{Checksum, Run, SampleRecord, Size, Toggles};
 use crate::stats::{self, Interval};
 
 mod cells;
+mod disturbed;
 mod fastest;
 mod ingest;
 mod noise;
 
 pub use cells::{Cell, Cells};
+pub use disturbed::{DifferentVerdict, Disturbance, undisturbed};
 pub use fastest::{AgainstPeer, Fastest, Next, engine};
 pub use ingest::{COPY, COPY_STREAMING, IngestSummary};
 pub use noise::{Control, NoiseFloor};
@@ -33,6 +35,9 @@ pub struct Summary {
     pub limits: Limits,
     /// How large a difference means nothing.
     pub noise_floor: NoiseFloor,
+    /// What the system says of the samples; none where that was not recorded.
+    #[serde(default)]
+    pub disturbance: Option<Disturbance>,
     /// Cells of the variants, by workload, variant, toggles, threads.
     pub results: Vec<CellSummary>,
     /// One toggle at a time against the default configuration.
@@ -288,7 +293,7 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
     }
     let noise_floor = NoiseFloor::of_controls(controls);
     let (fastest, against_peers) = fastest::fastest(cells, &results, &peers, &noise_floor);
-    Summary {
+    let mut summary = Summary {
         schema: 1,
         run: RunSummary {
             id: run.run.id.clone(),
@@ -301,13 +306,18 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
         noise_floor,
         fastest,
         against_peers,
+        disturbance: None,
         results,
         ablations: ablations(cells),
         peers,
         tags: tags(run),
         ingest: ingest::summarise(cells),
         failures: cells.failures.values().cloned().collect(),
+    };
+    if !cells.has_disturbed {
+        summary.disturbance = disturbed::of(run, &summary);
     }
+    summary
 }
 
 fn limits(run: &Run) -> Limits {
