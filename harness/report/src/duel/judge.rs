@@ -1,8 +1,6 @@
 //! What pairs of processes say of two builds. All of it in natural logarithms, where a ratio is a difference.
 
-use std::f64::consts::FRAC_2_PI;
-
-use crate::stats::Interval;
+use crate::stats::{Interval, student_quantile};
 
 /// Share of all duels of a build against itself in which a verdict may be wrong anywhere.
 pub(super) const ALPHA: f64 = 0.002;
@@ -26,7 +24,7 @@ pub(super) fn interval(values: &[f64], verdicts: usize) -> Interval {
             let winsorised: Vec<f64> = sorted.iter().map(|v| v.clamp(*least, *most)).collect();
             let squares = spread(&winsorised).powi(2) * (sorted.len() - 1) as f64;
             let error = (squares / n / (n - 1.0)).sqrt();
-            quantile(ALPHA / verdicts.max(1) as f64, kept.len() as u32 - 1) * error
+            student_quantile(ALPHA / verdicts.max(1) as f64, kept.len() - 1) * error
         }
         _ => 0.0,
     };
@@ -45,60 +43,11 @@ pub(super) fn spread(values: &[f64]) -> f64 {
     (squares.sum::<f64>() / (n - 1.0).max(1.0)).sqrt()
 }
 
-/// Student's quantile: `tails` of the distribution lie farther than this from 0, on both sides together.
-fn quantile(tails: f64, freedom: u32) -> f64 {
-    let (mut low, mut high) = (0.0, 1e9);
-    for _ in 0..200 {
-        let middle = (low + high) / 2.0;
-        if 1.0 - within(middle, freedom) > tails {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    low
-}
-
-/// Probability that Student's t lies within `t` of 0: Abramowitz and Stegun 26.7.3 and 26.7.4.
-fn within(t: f64, freedom: u32) -> f64 {
-    let angle = (t / f64::from(freedom).sqrt()).atan();
-    let (sine, square) = (angle.sin(), angle.cos().powi(2));
-    let odd = freedom % 2 == 1;
-    let mut term = if odd { angle.cos() } else { 1.0 };
-    let mut sum = 0.0;
-    let mut next = if odd { 3 } else { 2 };
-    while next <= freedom {
-        sum += term;
-        term *= square * f64::from(next - 1) / f64::from(next);
-        next += 2;
-    }
-    if odd {
-        FRAC_2_PI * (angle + sine * sum)
-    } else {
-        sine * sum
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rand::{RngExt, SeedableRng};
     use rand_xoshiro::Xoshiro256PlusPlus;
-
-    #[test]
-    fn quantiles_are_those_of_the_tables() {
-        for (tails, freedom, t) in [
-            (0.05, 1, 12.706),
-            (0.05, 2, 4.303),
-            (0.05, 9, 2.262),
-            (0.01, 10, 3.169),
-            (0.001, 9, 4.781),
-            (0.001, 30, 3.646),
-        ] {
-            let found = quantile(tails, freedom);
-            assert!((found / t - 1.0).abs() < 1e-3, "{tails} {freedom}: {found}");
-        }
-    }
 
     #[test]
     fn a_pair_that_was_disturbed_moves_little() {
