@@ -46,9 +46,9 @@ pub fn needs(standings: &[Standing<'_>]) -> Vec<Need> {
     for group in groups(standings.iter().map(|standing| standing.contender)) {
         found.race(&group);
     }
-    for number in 0..standings.len() {
-        if standings[number].contender.is_wanted {
-            let seconds = standings[number].samples.iter().map(|sample| sample.1);
+    for (number, standing) in standings.iter().enumerate() {
+        if standing.contender.is_wanted {
+            let seconds = standing.samples.iter().map(|sample| sample.1);
             found.is_to_be_narrow(&[number], interval(&seconds.collect::<Vec<_>>()));
         }
         if let Some(base) = found.base(number) {
