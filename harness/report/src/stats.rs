@@ -231,10 +231,14 @@ fn alpha(looks: u32) -> f64 {
     pocock.map_or(ALPHA / f64::from(looks), |(_, z)| erfc(z / SQRT_2))
 }
 
-/// Standard errors that `comparisons` normal variables all stay within 19 times in 20 (Bonferroni).
+/// Share of intervals that may miss where all of so many are to hold at once 19 times in 20 (Bonferroni).
+pub fn miss(comparisons: usize) -> f64 {
+    ALPHA / comparisons.max(1) as f64
+}
+
+/// Standard errors that `comparisons` normal variables all stay within 19 times in 20.
 pub fn normal_quantile(comparisons: usize) -> f64 {
-    let alpha = ALPHA / comparisons.max(1) as f64;
-    root(|z| erfc(z / SQRT_2) - alpha)
+    root(|z| erfc(z / SQRT_2) - miss(comparisons))
 }
 
 /// Student's two-sided quantile.
@@ -301,16 +305,27 @@ fn order_statistics(sorted: &[f64], alpha: f64) -> Option<(f64, f64)> {
     ))
 }
 
+/// The standard deviation of the logarithms of two or more positive values, as factors of `median`.
+pub(crate) fn scatter(values: &[f64], median: f64) -> f64 {
+    let n = values.len() as f64;
+    let logarithms = || values.iter().map(|value| (value / median).ln());
+    let mean = logarithms().sum::<f64>() / n;
+    let squares = logarithms().map(|l| (l - mean).powi(2));
+    (squares.sum::<f64>() / (n - 1.0)).sqrt()
+}
+
 /// Student's interval of the logarithms. Their median is never farther from their mean than they scatter, so it is inside.
 fn student(values: &[f64], median: f64, alpha: f64) -> Option<(f64, f64)> {
     if values.len() < 2 || values[0] <= 0.0 {
         return None;
     }
     let n = values.len() as f64;
-    let logarithms = || values.iter().map(|value| (value / median).ln());
-    let mean = logarithms().sum::<f64>() / n;
-    let variance = logarithms().map(|l| (l - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let reach = student_quantile(alpha, values.len() - 1) * (variance / n).sqrt();
+    let mean = values
+        .iter()
+        .map(|value| (value / median).ln())
+        .sum::<f64>()
+        / n;
+    let reach = student_quantile(alpha, values.len() - 1) * scatter(values, median) / n.sqrt();
     let end = |at: f64| median * at.exp().clamp(1.0 / FARTHEST, FARTHEST);
     Some((end((mean - reach).min(0.0)), end((mean + reach).max(0.0))))
 }

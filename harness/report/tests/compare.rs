@@ -1,5 +1,8 @@
 //! Two runs side by side: what is said of runs whose truth is known.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use report::compare::{Comparison, compare, draw};
@@ -226,6 +229,93 @@ fn a_slowed_variant_is_called_slower_and_no_other() {
         // The other way round it is an improvement.
         let turned = compare(&run(again, one_slower), &run(machine, alike));
         assert_eq!(verdict_of(&turned, &variant(3)), Verdict::Faster);
+    }
+}
+
+/// Runs that drift apart by some per cent, as two sweeps on a shared machine do, with as few samples as losers have.
+#[test]
+fn a_variant_that_is_a_tenth_slower_is_found() {
+    let tenth = |_: usize, number: usize| if number == 3 { 1.1 } else { 1.0 };
+    let (mut found, mut others, mut cells, mut within) = (0, 0, 0, 0);
+    for seed in 0..20 {
+        let machine = Machine {
+            seed: 100 + 2 * seed,
+            noise: 0.06,
+            drift: 0.05,
+            rounds: [3, 10][seed as usize % 2],
+        };
+        let again = Machine {
+            seed: machine.seed + 1,
+            ..machine
+        };
+        let (before, after) = (run(machine, alike), run(again, tenth));
+        let slower = compare(&before, &after);
+        found += u32::from(verdict_of(&slower, &variant(3)) == Verdict::Slower);
+        let beyond = slower
+            .variants
+            .iter()
+            .filter(|v| v.variant != variant(3) && v.change.verdict != Verdict::WithinNoise);
+        others += beyond.count();
+        let same = compare(&before, &run(again, alike));
+        cells += same.cells.len();
+        within += same.counts.within_noise;
+    }
+    assert!(found >= 18, "{found} of 20");
+    assert_eq!(others, 0);
+    assert!(within * 100 >= cells * 99, "{within} of {cells}");
+}
+
+/// A run whose cells have as many samples as in `run`, drawn from them.
+fn drawn_from(run: &Run, seed: u64) -> Run {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut cells: BTreeMap<(&str, &str, Option<&str>, u32), Vec<&SampleRecord>> = BTreeMap::new();
+    for sample in run.samples.iter().filter(|s| s.toggles.is_empty()) {
+        let SampleRecord {
+            workload,
+            variant,
+            label,
+            threads,
+            ..
+        } = sample;
+        let key = (&**workload, &**variant, label.as_deref(), *threads);
+        cells.entry(key).or_default().push(sample);
+    }
+    let mut samples = Vec::new();
+    for cell in cells.values() {
+        samples.extend((1..).zip(cell).map(|(round, _)| SampleRecord {
+            round,
+            ..cell[random.random_range(0..cell.len())].clone()
+        }));
+    }
+    Run {
+        samples,
+        ..run.clone()
+    }
+}
+
+#[test]
+fn of_sweeps_like_the_reference_run_a_tenth_is_seen_and_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reports/reference");
+    let reference = read_run(&folder).unwrap().part(JOIN);
+    for (seed, slowed) in [
+        (1, "partitioned-join"),
+        (2, "radix"),
+        (3, "std-hashmap+zero-copy"),
+    ] {
+        let [before, mut after] = [2 * seed, 2 * seed + 1].map(|seed| drawn_from(&reference, seed));
+        let found = compare(&before, &after);
+        let (within, all) = (found.counts.within_noise, found.cells.len());
+        assert!(within * 100 >= all * 99, "{within} of {all}");
+        for sample in after.samples.iter_mut().filter(|s| s.variant == slowed) {
+            sample.seconds *= 1.1;
+        }
+        for variant in &compare(&before, &after).variants {
+            let wanted = match variant.variant == slowed {
+                true => Verdict::Slower,
+                false => Verdict::WithinNoise,
+            };
+            assert_eq!(variant.change.verdict, wanted, "{}", variant.variant);
+        }
     }
 }
 

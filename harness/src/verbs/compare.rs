@@ -31,7 +31,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     let comparison = compare(&before, &after);
     let folder = args.out.clone().unwrap_or_else(|| {
-        let [before, after] = [&before, &after].map(|run| file_name(&run.run.id));
+        let [before, after] =
+            [(&args.before, &before), (&args.after, &after)].map(|(folder, run)| {
+                let folder = folder.canonicalize().ok();
+                let name = folder.as_deref().and_then(Path::file_name);
+                file_name(&name.map_or(run.run.id.clone(), |name| {
+                    name.to_string_lossy().into_owned()
+                }))
+            });
         Path::new("reports").join(format!("compare-{before}-{after}"))
     });
     is_free(&folder)?;
@@ -60,7 +67,7 @@ pub(super) fn is_percentage(percent: f64) -> Result<(), Ending> {
     }
 }
 
-/// A run's name as a part of a folder's: whoever wrote the record may have put anything there.
+/// The name of a run's folder as a part of another's.
 fn file_name(id: &str) -> String {
     /// Of the folder's name, whose length systems limit.
     const MOST: usize = 80;

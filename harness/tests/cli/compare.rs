@@ -48,7 +48,7 @@ fn a_regression_beyond_noise_is_status_1_and_a_run_against_itself_is_not() {
     let error = text(&slower.stderr);
     assert_eq!(slower.status.code(), Some(1), "{error}");
     assert!(error.contains("slower by more than 5 %"), "{error}");
-    assert!(text(&slower.stdout).contains("slower over all cells: serial+zero-copy"));
+    assert!(text(&slower.stdout).contains("Slower over all cells: serial+zero-copy"));
     assert_eq!(run_folder(at, &slower), at.join("c"));
     for file in ["comparison.json", "compare.svg"] {
         assert!(at.join("c").join(file).is_file());

@@ -5,7 +5,7 @@ use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Kind, Mark, Row, RowPanel, grid};
 use super::style::{FASTER, Marker, SLOWER, Style};
-use super::{Chart, Data, LeftOut, noise_band, scale, threads_text};
+use super::{Chart, Data, LeftOut, count_text, noise_band, scale, threads_text};
 use crate::stats::{self, Interval, Verdict};
 
 const TITLE: &str = "Ablation: the effect of one setting at a time";
@@ -137,8 +137,8 @@ fn finding(effects: &[Effect], floor: f64) -> String {
         effect.map_or_else(|| format!("no setting is {word}"), text)
     };
     format!(
-        "Of {} settings, {}, {}; {} are within noise.",
-        effects.len(),
+        "Of {}, {}, {}; {} within noise.",
+        count_text(effects.len(), "setting"),
         strongest(Verdict::Slower, "slower"),
         strongest(Verdict::Faster, "faster"),
         judged(Verdict::WithinNoise).count()

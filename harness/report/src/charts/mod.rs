@@ -152,8 +152,13 @@ impl<'a> Data<'a> {
 
 /// `1 thread`, `2 threads`.
 pub fn threads_text(threads: u32) -> String {
-    let s = if threads == 1 { "" } else { "s" };
-    format!("{threads} thread{s}")
+    count_text(threads as usize, "thread")
+}
+
+/// One of a thing, or several.
+fn count_text(number: usize, thing: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{s}")
 }
 
 /// The shaded range of ratios that are within the noise.

@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::csv;
 use super::frame::{MARGIN, WIDTH, header};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
-use super::{Chart, Data, LeftOut, scale, threads_text};
+use super::{Chart, Data, LeftOut, count_text, scale, threads_text};
 use crate::limit_model;
 use crate::stats::Verdict;
 use crate::summary::Fastest;
@@ -128,22 +128,22 @@ fn finding(data: &Data<'_>) -> String {
     }
     clear.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let workloads = ties + clear.iter().map(|(_, count)| count).sum::<usize>();
-    let s = if workloads == 1 { "" } else { "s" };
     let clear: Vec<String> = clear
         .iter()
         .map(|(name, count)| format!("{name} (on {count})"))
         .collect();
+    let of = count_text(workloads, "workload");
     match (workloads, &clear[..], ties) {
         (0, ..) => format!("No two variants of different code were measured.{against}"),
         (_, [], _) => {
-            format!("Of {workloads} workload{s}, none has a leader beyond the noise.{against}")
+            format!("Of {of}, none has a leader beyond the noise.{against}")
         }
         (_, clear, 0) => format!(
-            "Of {workloads} workload{s}, the clear leaders are {}.{against}",
+            "Of {of}, the clear leaders are {}.{against}",
             clear.join("; ")
         ),
         (_, clear, _) => format!(
-            "Of {workloads} workload{s}, the clear leaders are {}; on {ties} the two fastest of different code are within \
+            "Of {of}, the clear leaders are {}; on {ties} the two fastest of different code are within \
              noise.{against}",
             clear.join("; ")
         ),

@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::csv;
 use super::frame::{LINE, MARGIN, WIDTH, header, legend};
 use super::rows::{Guide, Kind, Mark, Row, RowPanel, grid};
-use super::{Chart, Data, LeftOut, noise_band, scale, threads_text};
+use super::{Chart, Data, LeftOut, count_text, noise_band, scale, threads_text};
 use crate::record::VariantRecord;
 use crate::stats::{self, Interval, Verdict};
 
@@ -111,8 +111,8 @@ fn pairs<'a>(data: &Data<'a>) -> Vec<(&'a VariantRecord, &'a VariantRecord)> {
 fn finding(verdicts: &[Verdict], threads: u32) -> String {
     let count = |wanted| verdicts.iter().filter(|v| **v == wanted).count();
     format!(
-        "Of {} pairs at {}, zero-copy is faster in {}, slower in {}, within noise in {}.",
-        verdicts.len(),
+        "Of {} at {}, zero-copy is faster in {}, slower in {}, within noise in {}.",
+        count_text(verdicts.len(), "pair"),
         threads_text(threads),
         count(Verdict::Slower),
         count(Verdict::Faster),

@@ -31,7 +31,7 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
         comparison.after.id, comparison.before.id
     );
     let y = header(&mut canvas, "After : before", &explanation);
-    let title = "Geometric mean of each variant over its cells (dots)";
+    let title = "Each variant against the others, over its cells (dots: as measured)";
     let y = grid(
         &mut canvas,
         y,

@@ -23,11 +23,6 @@ impl Reach {
         }
     }
 
-    /// The mean of both sides.
-    pub(super) fn mean(self) -> f64 {
-        (self.low + self.high) / 2.0
-    }
-
     /// No side nearer than `least`.
     pub(super) fn at_least(self, least: f64) -> Self {
         Self {

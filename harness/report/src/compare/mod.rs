@@ -4,11 +4,12 @@
 //! looks like an effect. `docs/method.md` says what is done about it, and why.
 
 use std::collections::BTreeMap;
+use std::f64::consts::FRAC_PI_2;
 
 use serde::Serialize;
 
 use crate::record::{Environment, Run, Size, Toggles};
-use crate::stats::{self, Interval, Verdict, normal_quantile};
+use crate::stats::{self, Interval, Verdict, miss, normal_quantile};
 use crate::summary::{CellSummary, Cells, Summary, summarise_cells};
 use judge::Reach;
 
@@ -17,6 +18,13 @@ mod judge;
 mod page;
 
 pub use page::{COMPARISON_FILE, FILES, draw};
+
+/// A variant's change by less than this share, or than half of what all moved by, may be the machine's: neighbours slow
+/// variants that wait for memory or at barriers by more than others.
+const UNEQUAL: f64 = 0.05;
+
+/// Cells of a variant from which on their scatter tells more than what each says of itself.
+const CELLS_FROM: usize = 6;
 
 /// Variants of a workload that it takes to tell a change of one of them from a shift of all.
 const SHIFT_FROM: usize = 5;
@@ -50,7 +58,7 @@ pub struct Comparison {
     pub common: Option<Change>,
     /// How far the variants of a workload moved together, where there are enough of them to tell.
     pub shifts: Vec<Shift>,
-    /// Geometric mean of each variant, by name.
+    /// Each variant, by name.
     pub variants: Vec<VariantChange>,
     /// Every cell that both runs measured, by workload, variant, toggles, threads.
     pub cells: Vec<CellChange>,
@@ -139,10 +147,10 @@ pub struct VariantChange {
     pub variant: String,
     /// What differs from the default configuration.
     pub toggles: Toggles,
-    /// The change.
+    /// The change, against the variants that were measured beside it where there are enough of them.
     #[serde(flatten)]
     pub change: Change,
-    /// Ratios of its cells, in the order of [`Comparison::cells`].
+    /// Ratios of its cells as measured, in the order of [`Comparison::cells`].
     pub cells: Vec<f64>,
 }
 
@@ -214,13 +222,13 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
     // A shift beyond what machines do between two runs is an effect, and nobody's noise.
     let drift = common.is_some_and(|common| common.verdict == Verdict::WithinNoise);
     let shift = |cell: &CellSummary| {
-        let mut shifts = shifts.iter().filter(|_| drift);
+        let mut shifts = shifts.iter();
         let own = shifts.find(|shift| group(cell) == (&*shift.workload, shift.threads));
-        own.map_or(0.0, |shift| shift.ratio.ln())
+        own.map(|shift| if drift { shift.ratio.ln() } else { 0.0 })
     };
     let cells: Vec<CellChange> = measured
         .iter()
-        .map(|cell| cell.judge(measured.len(), shift(cell.before)))
+        .map(|cell| cell.judge(measured.len(), shift(cell.before).unwrap_or(0.0)))
         .collect();
     let ratios = measured
         .iter()
@@ -241,7 +249,7 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
             not_comparable: not_comparable.len(),
         },
         total: over_workloads(ratios, floor, drift_of_all),
-        variants: variants(&measured, shift),
+        variants: variants(&measured, shift, drift_of_all),
         common,
         shifts,
         cells,
@@ -418,34 +426,41 @@ impl<'a> Measured<'a> {
         cells: &[Cells<'_>; 2],
         pairs: &[[&'a CellSummary; 2]],
     ) -> Vec<Self> {
-        let seconds = |side: usize, of: &CellSummary| -> Vec<f64> {
-            let cell = cells[side].find(&of.workload, &of.variant, &of.toggles, of.threads);
-            cell.map_or(Vec::new(), |cell| {
-                cell.samples().map(|s| s.seconds).collect()
-            })
-        };
-        let typical = [0, 1].map(|side| typical(pairs.iter().map(|pair| pair[side])));
+        let seconds = [0, 1].map(|side| {
+            let seconds = pairs.iter().map(|pair| {
+                let of = pair[side];
+                let cell = cells[side].find(&of.workload, &of.variant, &of.toggles, of.threads);
+                cell.map_or(Vec::new(), |cell| {
+                    cell.samples().map(|s| s.seconds).collect::<Vec<f64>>()
+                })
+            });
+            seconds.collect::<Vec<_>>()
+        });
+        let typical = [0, 1].map(|side| {
+            let seconds = seconds[side].iter().map(Vec::as_slice);
+            typical(pairs.iter().map(|pair| pair[side]).zip(seconds))
+        });
         let reach = |side: usize, cell: &CellSummary| {
             let of_one = typical[side].get(&group(cell)).copied().unwrap_or(0.0);
-            let least = of_one / (cell.samples as f64).sqrt();
-            Reach::of(cell.seconds).at_least(least)
+            // The standard error of a median, of normal values.
+            let error = of_one * (FRAC_PI_2 / cell.samples as f64).sqrt();
+            Reach::of(cell.seconds).at_least(error * normal_quantile(1))
         };
         let floor = |summary: &Summary, cell: &CellSummary| {
             summary.noise_floor.of(&cell.workload, cell.threads)
         };
-        pairs
-            .iter()
-            .map(|&[before, after]| Self {
-                before,
-                after,
-                ratio: (after.seconds.median / before.seconds.median).ln(),
-                reach: Reach::of_ratio(reach(1, after), reach(0, before)),
-                floor: floor(&summaries[0], before)
-                    .max(floor(&summaries[1], after))
-                    .ln_1p(),
-                agreement: judge::agreement(&seconds(0, before), &seconds(1, after)),
-            })
-            .collect()
+        let all = pairs.iter().zip(&seconds[0]).zip(&seconds[1]);
+        all.map(|((&[before, after], seconds), seconds_after)| Self {
+            before,
+            after,
+            ratio: (after.seconds.median / before.seconds.median).ln(),
+            reach: Reach::of_ratio(reach(1, after), reach(0, before)),
+            floor: floor(&summaries[0], before)
+                .max(floor(&summaries[1], after))
+                .ln_1p(),
+            agreement: judge::agreement(seconds, seconds_after),
+        })
+        .collect()
     }
 
     /// The cell's change, one of so many; `shift` is how far its workload moved.
@@ -477,18 +492,19 @@ fn group(cell: &CellSummary) -> Group<'_> {
     (&cell.workload, cell.threads)
 }
 
-/// The usual 95 % reach of one sample, by workload and threads: cells that were measured side by side are disturbed alike,
-/// and one whose few samples happen to agree is no more certain than its neighbours.
-fn typical<'a>(cells: impl Iterator<Item = &'a CellSummary>) -> BTreeMap<Group<'a>, f64> {
+/// How far single samples scatter by workload and threads, in logarithms: cells that were measured side by side are
+/// disturbed alike, and one whose few samples happen to agree is no more certain than its neighbours.
+fn typical<'a>(
+    cells: impl Iterator<Item = (&'a CellSummary, &'a [f64])>,
+) -> BTreeMap<Group<'a>, f64> {
     let mut found: BTreeMap<Group<'_>, Vec<f64>> = BTreeMap::new();
-    for cell in cells {
-        let reach = Reach::of(cell.seconds).mean();
-        let of_one = reach * (cell.samples as f64).sqrt();
-        found.entry(group(cell)).or_default().push(of_one);
+    for (cell, seconds) in cells {
+        let scatter = stats::scatter(seconds, cell.seconds.median);
+        found.entry(group(cell)).or_default().push(scatter);
     }
     found
         .into_iter()
-        .map(|(group, reaches)| (group, judge::median(&reaches)))
+        .map(|(group, scatter)| (group, judge::median(&scatter)))
         .collect()
 }
 
@@ -538,28 +554,54 @@ fn over_workloads<'a>(
     Some(Change::of(reach.around(mean, shift)))
 }
 
-/// The geometric mean of each variant; `shift` is how far a cell moved with its workload.
-fn variants(measured: &[Measured<'_>], shift: impl Fn(&CellSummary) -> f64) -> Vec<VariantChange> {
-    type Found = (Vec<(f64, Reach)>, f64);
-    let mut found: BTreeMap<(&str, &Toggles), Found> = BTreeMap::new();
+/// What became of each variant; `shift` is how far a cell moved with its workload, and none where nobody knows, `drift` how
+/// far all moved.
+///
+/// A variant is judged against those that were measured beside it, by the median of its cells: the machine moves all
+/// variants of a workload alike, and what it does to single cells goes up as often as down.
+fn variants(
+    measured: &[Measured<'_>],
+    shift: impl Fn(&CellSummary) -> Option<f64>,
+    drift: f64,
+) -> Vec<VariantChange> {
+    let mut found: BTreeMap<(&str, &Toggles), Vec<&Measured<'_>>> = BTreeMap::new();
     for cell in measured {
         let key = (&*cell.before.variant, &cell.before.toggles);
-        let (ratios, shifts) = found.entry(key).or_default();
-        ratios.push((cell.ratio, cell.reach.at_least(cell.floor)));
-        *shifts += shift(cell.before);
+        found.entry(key).or_default().push(cell);
     }
-    let z = normal_quantile(found.len());
+    let count = found.len();
+    let change = |cells: &[&Measured<'_>]| {
+        let against = |cell: &&Measured<'_>| Some((cell.ratio - shift(cell.before)?).exp());
+        let against: Vec<f64> = cells.iter().filter_map(against).collect();
+        if against.len() >= CELLS_FROM {
+            return stats::interval_at(&against, miss(count)).expect("there are cells");
+        }
+        let ratios = cells
+            .iter()
+            .map(|cell| (cell.ratio, cell.reach.at_least(cell.floor)));
+        let (mean, reach) = judge::mean(&ratios.collect::<Vec<_>>(), normal_quantile(count));
+        let shifts = cells.iter().filter_map(|cell| shift(cell.before));
+        let reach = reach.at_least(if against.is_empty() {
+            DRIFT.ln_1p()
+        } else {
+            0.0
+        });
+        reach.around(mean, shifts.sum::<f64>() / cells.len() as f64)
+    };
+    let change = |cells: &[&Measured<'_>]| {
+        let ratio = change(cells);
+        Change {
+            ratio,
+            verdict: stats::verdict(ratio, UNEQUAL.max((drift.abs() / 2.0).exp_m1())),
+        }
+    };
     found
         .into_iter()
-        .map(|((variant, toggles), (ratios, shifts))| {
-            let (mean, reach) = judge::mean(&ratios, z);
-            let shift = shifts / ratios.len() as f64;
-            VariantChange {
-                variant: variant.to_owned(),
-                toggles: toggles.clone(),
-                change: Change::of(reach.around(mean, shift)),
-                cells: ratios.iter().map(|(ratio, _)| ratio.exp()).collect(),
-            }
+        .map(|((variant, toggles), cells)| VariantChange {
+            variant: variant.to_owned(),
+            toggles: toggles.clone(),
+            change: change(&cells),
+            cells: cells.iter().map(|cell| cell.ratio.exp()).collect(),
         })
         .collect()
 }
@@ -567,27 +609,34 @@ fn variants(measured: &[Measured<'_>], shift: impl Fn(&CellSummary) -> f64) -> V
 /// What a comparison says, in sentences.
 pub fn findings(comparison: &Comparison) -> Vec<String> {
     let counts = comparison.counts;
+    let others = match counts.not_comparable {
+        0 => String::new(),
+        others => format!("; {others} more are not comparable"),
+    };
     let mut found = vec![format!(
-        "Of {} cells, {} are slower, {} faster, {} within noise; {} more are not comparable.",
+        "Of {} cells, {} are slower, {} faster, {} within noise{others}.",
         comparison.cells.len(),
         counts.slower,
         counts.faster,
         counts.within_noise,
-        counts.not_comparable
     )];
     if let Some(total) = comparison.total {
         found.push(format!("All workloads together: {}.", change_text(&total)));
     }
-    if let Some(common) = comparison.common
-        && common.verdict != Verdict::WithinNoise
-    {
-        found.push(format!(
-            "All variants moved together ({}): either all joins changed, or the machine did. Two runs cannot tell; measure \
-             the first again before believing it.",
-            change_text(&common)
-        ));
+    if let Some(common) = comparison.common {
+        found.push(match common.verdict {
+            Verdict::WithinNoise => format!(
+                "All variants moved together by ×{}, as machines do between two runs; each is judged against the others.",
+                crate::charts::scale::short(common.ratio.median)
+            ),
+            _ => format!(
+                "All variants moved together ({}): either all joins changed, or the machine did. Two runs cannot tell; \
+                 measure the first again before believing it.",
+                change_text(&common)
+            ),
+        });
     }
-    for verdict in [Verdict::Slower, Verdict::Faster] {
+    for (verdict, word) in [(Verdict::Slower, "Slower"), (Verdict::Faster, "Faster")] {
         let variants = comparison.variants.iter();
         let names: Vec<String> = variants
             .filter(|v| v.change.verdict == verdict)
@@ -600,7 +649,7 @@ pub fn findings(comparison: &Comparison) -> Vec<String> {
             })
             .collect();
         if !names.is_empty() {
-            found.push(format!("{verdict} over all cells: {}.", names.join("; ")));
+            found.push(format!("{word} over all cells: {}.", names.join("; ")));
         }
     }
     if comparison.cells.is_empty() {

@@ -166,10 +166,17 @@ fn not_comparable(comparison: &Comparison) -> String {
     }
     let mut table = Table::new(&["workload", "reason", "#cells", "which"]);
     for (cell, names) in &found {
-        let which = names.join(", ");
+        let which = match names.len() {
+            ..=3 => names.join(", "),
+            all => format!("{} and {} more", names[..2].join(", "), all - 2),
+        };
         table.row(&[&cell.workload, &cell.reason, &names.len(), &which]);
     }
-    table.html()
+    let all = match found.iter().any(|(_, names)| names.len() > 3) {
+        true => "<p class=\"quiet\">All of them stand in comparison.json.</p>\n",
+        false => "",
+    };
+    table.html() + all
 }
 
 fn cells(comparison: &Comparison) -> String {

@@ -14,7 +14,7 @@ const GLOSSARY: &str = include_str!("glossary.html");
 pub fn page(run: &Run, drawn: &Drawn) -> String {
     let mut page = Page(String::new());
     page.head(run);
-    page.noise_verdict(drawn.judging());
+    page.noise_verdict(&drawn.summary);
     page.findings(run, drawn);
     page.section("Charts");
     page.push(&figures(&drawn.charts));

@@ -106,11 +106,6 @@ impl Drawn {
         }
     }
 
-    /// The summary whose noise floor is the run's: that of the joins, where there are any.
-    fn judging(&self) -> &Summary {
-        self.joins.as_ref().map_or(&self.summary, |joins| &joins.1)
-    }
-
     fn charts(&self) -> impl Iterator<Item = &Chart> {
         self.charts.iter().chain(&self.plan_charts).flatten()
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::limit_model;
-use crate::record::{Checksum, Run, SampleRecord, Size, Toggles};
+use crate::record::{Checksum, JOIN, Run, SampleRecord, Size, Toggles};
 use crate::stats::{self, Interval};
 
 mod cells;
@@ -291,7 +291,12 @@ pub fn summarise_cells(run: &Run, cells: &Cells<'_>) -> Summary {
         list.extend(cell_summary(run, &cell));
         controls.extend(noise::control(&cell));
     }
-    let noise_floor = NoiseFloor::of_controls(controls);
+    let is_join = |control: &Control| {
+        let workload = run.workload(&control.workload);
+        workload.is_some_and(|workload| workload.experiment == JOIN)
+    };
+    let has_joins = controls.iter().any(is_join);
+    let noise_floor = NoiseFloor::of_controls(controls, |control| !has_joins || is_join(control));
     let (fastest, against_peers) = fastest::fastest(cells, &results, &peers, &noise_floor);
     let mut summary = Summary {
         schema: 1,

@@ -18,7 +18,10 @@ pub struct NoiseFloor {
     /// The floor that nine in ten stay below.
     #[serde(default)]
     pub high: Option<f64>,
-    /// How many controls exclude 1, which is their truth.
+    /// How many controls that is of: those of joins, where there are any, else all.
+    #[serde(default)]
+    pub counted: usize,
+    /// How many of them exclude 1, which is their truth.
     #[serde(default)]
     pub excluding: usize,
     /// Whether the median floor is at most 8 %, and no more controls exclude 1 than chance explains.
@@ -44,19 +47,22 @@ pub struct Control {
 }
 
 impl NoiseFloor {
-    pub(super) fn of_controls(controls: Vec<Control>) -> Self {
-        let mut floors: Vec<f64> = controls.iter().map(|c| c.floor).collect();
+    /// Of all controls; `counts` says which the run is judged by.
+    pub(super) fn of_controls(controls: Vec<Control>, counts: impl Fn(&Control) -> bool) -> Self {
+        let counted: Vec<&Control> = controls.iter().filter(|c| counts(c)).collect();
+        let mut floors: Vec<f64> = counted.iter().map(|c| c.floor).collect();
         floors.sort_by(f64::total_cmp);
         let floor = stats::median(&floors);
-        let excluding = controls.iter().filter(|c| !c.ratio.holds(1.0)).count();
+        let excluding = counted.iter().filter(|c| !c.ratio.holds(1.0)).count();
         Self {
             floor,
             high: floors
                 .get((floors.len() * 9).div_ceil(10).max(1) - 1)
                 .copied(),
+            counted: counted.len(),
             excluding,
             quiet: floor.is_some_and(|floor| floor <= QUIET)
-                && stats::is_chance(excluding, controls.len()),
+                && stats::is_chance(excluding, counted.len()),
             controls,
         }
     }
@@ -75,16 +81,19 @@ impl NoiseFloor {
         let (Some(floor), Some(high)) = (self.floor, self.high) else {
             return "This run has no control, so only the intervals speak.".to_owned();
         };
-        let [floor, high] = [floor, high].map(scale::percent);
+        let [floor, high] = [floor, high].map(|share| match share < 1.0 {
+            true => scale::percent(share),
+            false => scale::times(1.0 + share),
+        });
         let reads = match self.quiet {
             true => {
                 format!("The machine was quiet: differences below {floor} are not differences.")
             }
             false => format!(
-                "The machine was too noisy to read differences below {high}; measure again when it is idle."
+                "Too noisy to read differences below {high}: measure again when the machine is idle, or with more samples."
             ),
         };
-        let [controls, exclude] = match (self.controls.len(), self.excluding) {
+        let [controls, exclude] = match (self.counted, self.excluding) {
             (1, 1) => ["the one control".to_owned(), "excludes".to_owned()],
             (1, _) => ["the one control".to_owned(), "does not exclude".to_owned()],
             (all, 0) => [format!("of {all} controls"), "none excludes".to_owned()],
@@ -130,7 +139,7 @@ mod tests {
                 floor: stats::floor(ratio),
             }
         };
-        NoiseFloor::of_controls((0..number).map(control).collect())
+        NoiseFloor::of_controls((0..number).map(control).collect(), |_| true)
     }
 
     #[test]
@@ -138,7 +147,7 @@ mod tests {
         let says = |of: NoiseFloor| of.verdict();
         assert!(says(controls(30, 3, 0.06)).starts_with("The machine was quiet"));
         // Five of 30 are more than chance explains, and floors of 9 % are much.
-        assert!(says(controls(30, 5, 0.06)).starts_with("The machine was too noisy"));
+        assert!(says(controls(30, 5, 0.06)).starts_with("Too noisy"));
         assert!(says(controls(30, 0, 0.09)).contains("below 9 %"));
         assert!(says(controls(1, 0, 0.01)).contains("the one control does not exclude 1"));
         assert!(says(controls(0, 0, 0.0)).starts_with("This run has no control"));
