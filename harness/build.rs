@@ -1,4 +1,5 @@
-//! Hands the compiler's version and the profile to the crate, which records them with every run.
+//! Hands the compiler's version, the profile and the flags to the crate, which records them with every run, and builds others
+//! alike for duels.
 
 use std::env;
 use std::process::Command;
@@ -18,6 +19,7 @@ fn main() {
     for (name, from) in [
         ("JOINERY_PROFILE", "PROFILE"),
         ("JOINERY_OPT_LEVEL", "OPT_LEVEL"),
+        ("JOINERY_RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"),
     ] {
         let value = env::var(from).unwrap_or_default();
         println!("cargo::rustc-env={name}={value}");

@@ -106,8 +106,15 @@ fn is_free(folder: &Path) -> Result<(), Ending> {
 }
 
 fn read(folder: &Path) -> Result<Run, Ending> {
-    read_run(folder)
-        .map_err(|error| Ending::Usage(format!("{error}; name the folders of two runs")))
+    let run = read_run(folder)
+        .map_err(|error| Ending::Usage(format!("{error}; name the folders of two runs")))?;
+    match run.builds.is_empty() {
+        true => Ok(run),
+        false => Err(Ending::Usage(format!(
+            "{}: a duel, which has compared two builds already; name the folders of two runs",
+            folder.display()
+        ))),
+    }
 }
 
 /// Fails if anything is slower beyond noise and by more than `percent`.

@@ -14,7 +14,7 @@ use crate::experiment::{Budget, Progress, Stop, session};
 use crate::machine::{self, limits};
 use crate::peers::{Found, KeyFiles};
 use ::report::duel::{Outcome, findings};
-use ::report::record::{Size, THIS, read_run};
+use ::report::record::{SAMPLES_FILE, Size, THIS, read_run};
 use ::report::stats::Verdict;
 use join_core::parallel::ThreadStart;
 use registry::Variant;
@@ -168,11 +168,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     };
     let progress = || Progress::new(args.seconds, 1);
     let budget = Budget::Seconds(args.seconds);
+    let mut refused = false;
     let finished = session::run(&asked, budget, progress, &interrupted, |runner| {
         runner.progress().workload("duel", args.seconds);
-        duel.measure(runner, &checked)
+        let measured = duel.measure(runner, &checked);
+        refused = matches!(measured, Err(Stop::Build(_)));
+        measured
     })
-    .map_err(Ending::Usage)?;
+    .map_err(|error| {
+        if refused {
+            // Half a duel against a build that fails is none.
+            let _ = std::fs::remove_file(out.join(SAMPLES_FILE));
+            let _ = std::fs::remove_dir(&out);
+        }
+        Ending::Usage(error)
+    })?;
     let judged = ::report::duel::Duel::of(&read_run(&finished.folder).map_err(Ending::usage)?);
     for line in findings(&judged) {
         say!("{line}");

@@ -160,6 +160,33 @@ fn what_cannot_take_part_is_refused_in_one_line() {
 }
 
 #[test]
+fn a_build_that_fails_on_the_way_leaves_nothing() {
+    let folder = folder();
+    let at = folder.path();
+    // Its second process ends with its first join.
+    let dying = script(
+        at,
+        "dying",
+        &format!(
+            r#"if [ -e begun ]; then
+                head -n 1 | {HARNESS} "$@"; echo gone >&2; exit 3
+            fi
+            touch begun; exec {HARNESS} "$@""#
+        ),
+    );
+    let output = output(at, &dying);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let last = error.lines().last().unwrap();
+    assert!(
+        last.starts_with("error: ") && last.contains("gone"),
+        "{error}"
+    );
+    let left = std::fs::read_dir(at.join("reports")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
 fn slips_are_refused_before_anything_starts() {
     let folder = folder();
     let at = folder.path();

@@ -33,8 +33,11 @@ const LEAST_PAIRS: u32 = 10;
 /// Pairs after which more teach little.
 const MOST_PAIRS: u32 = 60;
 
-/// Seconds of a pair that are worth its start, its loading and its first, cold joins.
+/// Seconds of a pair at least.
 const SECONDS_PER_PAIR: f64 = 3.0;
+
+/// As often as its start, its loading and its first joins take, a pair may take in all: most of it is to be rounds.
+const WORTH: f64 = 3.0;
 
 /// Joins of a cell that are checked and not counted: the first two in fresh memory take up to seven times as long.
 const WARM_UP: usize = 2;
@@ -75,6 +78,8 @@ pub struct Duel<'a> {
 /// Two builds that can meet.
 pub struct Checked {
     hello: [Hello; 2],
+    /// Seconds that a pair takes until its first round.
+    start: f64,
     /// Sentences for the report.
     notes: Vec<String>,
 }
@@ -86,6 +91,7 @@ impl Duel<'_> {
     /// # Errors
     /// A build takes no part, or answers wrongly; or there is no variant that both have.
     pub fn check(&mut self) -> Result<Checked, Stop> {
+        let start = Instant::now();
         let sides = self.sides.clone();
         let mut players = [
             sides[0].start(self.interrupted)?,
@@ -113,7 +119,11 @@ impl Duel<'_> {
             let cost = self.meet(&mut players, &self.cases[number])?;
             self.cases[number].cost = cost;
         }
-        Ok(Checked { hello, notes })
+        Ok(Checked {
+            hello,
+            start: start.elapsed().as_secs_f64(),
+            notes,
+        })
     }
 
     /// Measures pair after pair until the time is up.
@@ -122,7 +132,15 @@ impl Duel<'_> {
     /// Ctrl-C, a full disk, or a build that fails.
     pub fn measure(&self, runner: &mut Runner<'_>, checked: &Checked) -> Result<(), Stop> {
         self.describe(runner, checked)?;
-        let pairs = ((self.seconds / SECONDS_PER_PAIR) as u32).clamp(LEAST_PAIRS, MOST_PAIRS);
+        let seconds = SECONDS_PER_PAIR.max(checked.start * WORTH);
+        let pairs = ((self.seconds / seconds) as u32).clamp(LEAST_PAIRS, MOST_PAIRS);
+        let round: f64 = self.cases.iter().map(|case| case.cost).sum();
+        let least = f64::from(pairs) * round * (WARM_UP as f64 + f64::from(ROUNDS.0));
+        if least > self.seconds {
+            runner.progress().say(&format!(
+                "{pairs} pairs take {least:.0} s at least, longer than --seconds; fewer or smaller workloads take less"
+            ));
+        }
         let mut done = vec![0; self.cases.len()];
         for pair in 1..=pairs {
             let left = self.seconds - self.began.elapsed().as_secs_f64();
@@ -231,7 +249,7 @@ impl Duel<'_> {
     fn meet(&self, players: &mut [Player<'_>; 2], case: &Case) -> Result<f64, Stop> {
         let threads = self.threads.iter().copied().max().unwrap_or(1);
         for player in players.iter_mut() {
-            player.load(&case.files, threads)?;
+            player.load(case, threads)?;
         }
         let mut seconds = 0.0;
         for _ in 0..WARM_UP {

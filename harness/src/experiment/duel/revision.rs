@@ -114,6 +114,8 @@ fn built(root: &Path, commit: &str, interrupted: &AtomicBool) -> Result<PathBuf,
             "--target-dir",
         ])
         .arg(folder.join("build"))
+        // In place of those of a configuration around the worktree.
+        .env("CARGO_ENCODED_RUSTFLAGS", env!("JOINERY_RUSTFLAGS"))
         .stdin(Stdio::null());
     run(cargo, interrupted)?;
     let named = if profile == "dev" { "debug" } else { profile };

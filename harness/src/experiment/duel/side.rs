@@ -5,9 +5,10 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use super::Case;
 use super::protocol::{Hello, Loaded, PROTOCOL, Request, Wanted};
 use crate::experiment::Stop;
-use crate::peers::{Fault, Joined, KeyFiles, Process, possible};
+use crate::peers::{Fault, Joined, Process, possible};
 
 /// The verb that starts a build's process.
 pub const VERB: &str = "__serve";
@@ -15,8 +16,9 @@ pub const VERB: &str = "__serve";
 /// What a build may take to say who it is.
 const HELLO: Duration = Duration::from_secs(20);
 
-/// What any other answer may take.
-const LIMIT: Duration = Duration::from_secs(120);
+/// What any other answer may take, and what each tuple adds: as peers have it.
+const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT_PER_TUPLE: Duration = Duration::from_nanos(5000);
 
 /// One of the two builds.
 #[derive(Debug, Clone)]
@@ -35,6 +37,7 @@ pub struct Side {
 pub(super) struct Player<'a> {
     side: &'a Side,
     process: Process,
+    limit: Duration,
     interrupted: &'a AtomicBool,
 }
 
@@ -47,6 +50,7 @@ impl Side {
         Ok(Player {
             side: self,
             process,
+            limit: LIMIT,
             interrupted,
         })
     }
@@ -91,14 +95,17 @@ impl Player<'_> {
         }
     }
 
-    /// Has it load keys.
-    pub(super) fn load(&mut self, files: &KeyFiles, threads: u32) -> Result<(), Stop> {
+    /// Has it load a case.
+    pub(super) fn load(&mut self, case: &Case, threads: u32) -> Result<(), Stop> {
         let request = Request::Load {
             threads,
-            build: files.build.clone(),
-            probe: files.probe.clone(),
+            build: case.files.build.clone(),
+            probe: case.files.probe.clone(),
         };
-        let loaded = self.process.ask(&request, LIMIT, self.interrupted);
+        let results = case.record.expected.map_or(0, |answer| answer.rows);
+        let tuples = case.record.tuples().saturating_add(results);
+        self.limit = LIMIT + LIMIT_PER_TUPLE.mul_f64(tuples as f64);
+        let loaded = self.process.ask(&request, self.limit, self.interrupted);
         match loaded.map_err(|fault| self.side.stop(fault))? {
             Loaded { loaded: true } => Ok(()),
             Loaded { loaded: false } => Err(self.side.refuse("it did not load the data")),
@@ -110,7 +117,7 @@ impl Player<'_> {
         let start = Instant::now();
         let joined = self
             .process
-            .ask(&Request::Join(wanted.clone()), LIMIT, self.interrupted)
+            .ask(&Request::Join(wanted.clone()), self.limit, self.interrupted)
             .and_then(|joined: Joined| {
                 possible(joined.seconds, start.elapsed())?;
                 Ok(joined)
