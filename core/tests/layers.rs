@@ -34,7 +34,7 @@ const CRATES: &[(&str, Modules)] = &[
             "summary",
             "plans",
             "charts",
-            "page findings",
+            "page findings threads_model",
             "compare",
         ],
     ),

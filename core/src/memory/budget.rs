@@ -65,6 +65,14 @@ impl Memory {
 
     /// Takes `bytes` out of the budget until the reservation is dropped.
     pub fn reserve(&self, bytes: usize) -> Result<Reservation, OutOfMemory> {
+        self.take(bytes)?;
+        Ok(Reservation {
+            memory: self.clone(),
+            bytes,
+        })
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), OutOfMemory> {
         let account = &self.0;
         let before = account
             .used
@@ -77,10 +85,7 @@ impl Memory {
                 limit: account.limit,
             })?;
         account.peak.fetch_max(before + bytes, Ordering::Relaxed);
-        Ok(Reservation {
-            memory: self.clone(),
-            bytes,
-        })
+        Ok(())
     }
 
     /// A buffer of zeroes.
@@ -118,8 +123,8 @@ impl Reservation {
 
     /// Adds `bytes` to the reservation.
     pub fn grow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        let mut more = self.memory.reserve(bytes)?;
-        self.bytes += std::mem::take(&mut more.bytes);
+        self.memory.take(bytes)?;
+        self.bytes += bytes;
         Ok(())
     }
 }

@@ -207,11 +207,7 @@ impl Team {
     /// not for every phase of every variant.
     fn start(&self, workers: usize, work: &(dyn Fn() + Sync)) {
         match &self.starter {
-            Starter::Pool(pool) => pool.scope(|scope| {
-                for _ in 0..workers {
-                    scope.spawn(|_| work());
-                }
-            }),
+            Starter::Pool(pool) => pool.scope(|scope| branch(scope, workers, work)),
             Starter::Fresh => std::thread::scope(|scope| {
                 let start = |_| {
                     let thread = Builder::new().spawn_scoped(scope, work);
@@ -227,6 +223,17 @@ impl Team {
             }),
         }
     }
+}
+
+/// Calls `work` so many times. Whoever is woken for half of the calls wakes others for half of these before it works, so
+/// that the last of many threads waits for the levels of a tree and not for all the others to be woken.
+fn branch<'s>(scope: &rayon::Scope<'s>, mut calls: usize, work: &'s (dyn Fn() + Sync)) {
+    while calls > 1 {
+        let half = calls / 2;
+        scope.spawn(move |scope| branch(scope, half, work));
+        calls -= half;
+    }
+    work();
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::input::{HashedKeys, KeySource};
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{OutOfMemory, UninitBuffer};
-use crate::parallel::Division;
+use crate::parallel::{Division, Team};
 use bytemuck::Pod;
 
 use super::combine::Lines;
@@ -22,13 +22,14 @@ pub(super) struct Partitioned<T> {
     places: Vec<Vec<Range<usize>>>,
 }
 
-impl<T: Copy> Partitioned<T> {
+impl<T: Copy + Sync> Partitioned<T> {
     /// The entries of each partition.
-    pub(super) fn segments(&self) -> Segments<'_, T> {
-        let parts = self.places.first().map_or(0, Vec::len);
-        Segments::new(parts, || {
-            self.places.iter().flat_map(|places| {
-                places.iter().enumerate().map(|(part, place)| {
+    pub(super) fn segments(&self, plan: &Partitioning, team: &Team) -> Segments<'_, T> {
+        let slices = plan.parts() * self.places.len();
+        Segments::new(plan.part_bits, slices, team, |parts| {
+            self.places.iter().flat_map(move |places| {
+                let places = places[parts.clone()].iter().zip(parts.start..);
+                places.map(|(place, part)| {
                     // SAFETY: a partitioning is made once all places have been filled.
                     let entries = unsafe { self.entries[place.clone()].assume_init_ref() };
                     (part, entries)

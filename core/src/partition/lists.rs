@@ -9,7 +9,7 @@ use crate::input::KeySource;
 use crate::join::{Context, JoinError};
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory, Reservation};
-use crate::parallel::Division;
+use crate::parallel::{Division, Team};
 use crate::streaming_store::LINE;
 use bumpalo::Bump;
 use bytemuck::Pod;
@@ -246,21 +246,27 @@ pub(super) fn partition<K: Key, H: KeyHash, E: Entry, C: Chunks<E::Of<K>>>(
 }
 
 /// All threads' lists, by partition (R5.1).
-pub(super) fn segments<T, C: DerefMut<Target = [MaybeUninit<T>]>>(
-    lists: &[Lists<C>],
-) -> Segments<'_, T> {
-    let parts = lists.first().map_or(0, |lists| lists.lists.len());
-    Segments::new(parts, || {
-        lists.iter().flat_map(|lists| {
-            let full = lists.full.iter().map(|(part, chunk)| {
-                // SAFETY: a chunk is kept as full only once all of it has been written.
-                (*part as usize, unsafe { chunk.assume_init_ref() })
-            });
-            let last = lists.lists.iter().enumerate().map(|(part, list)| {
+pub(super) fn segments<'l, T: Sync, C: DerefMut<Target = [MaybeUninit<T>]> + Sync>(
+    lists: &'l [Lists<C>],
+    plan: &Partitioning,
+    team: &Team,
+) -> Segments<'l, T> {
+    let slices = plan.parts() * lists.len();
+    Segments::new(plan.part_bits, slices, team, |parts| {
+        lists.iter().flat_map(move |lists| {
+            let (parts, first) = (parts.clone(), parts.start);
+            let last = lists.lists[parts.clone()].iter().zip(first..);
+            let last = last.map(|(list, part)| {
                 // SAFETY: `used` entries of the chunk have been written.
-                (part, unsafe {
-                    list.chunk[..list.used as usize].assume_init_ref()
-                })
+                let entries = unsafe { list.chunk[..list.used as usize].assume_init_ref() };
+                (part, entries)
+            });
+            let full = lists.full.iter();
+            let full = full.map(|(part, chunk)| (*part as usize, chunk));
+            let full = full.filter(move |(part, _)| parts.contains(part));
+            let full = full.map(|(part, chunk)| {
+                // SAFETY: a chunk is kept as full only once all of it has been written.
+                (part, unsafe { chunk.assume_init_ref() })
             });
             full.chain(last)
         })

@@ -158,18 +158,18 @@ impl Partitioning {
         match self.collect {
             Collect::Exact if source.rows().is_some() => {
                 let entries = exact::partition::<K, H, E>(source, self, context)?;
-                with(&entries.segments())
+                with(&entries.segments(self, context.team))
             }
             Collect::Boxes => {
                 let chunks = (0..self.workers).map(|_| lists::Boxes).collect();
                 let lists = lists::partition::<K, H, E, _>(source, chunks, self, context)?;
-                with(&lists::segments(&lists))
+                with(&lists::segments(&lists, self, context.team))
             }
             Collect::Arena | Collect::Exact => {
                 let mut arenas = lists::arenas(self.workers);
                 let chunks = arenas.iter_mut().map(lists::Arena).collect();
                 let lists = lists::partition::<K, H, E, _>(source, chunks, self, context)?;
-                with(&lists::segments(&lists))
+                with(&lists::segments(&lists, self, context.team))
             }
         }
     }

@@ -15,3 +15,4 @@ pub mod record;
 pub mod stats;
 pub mod summary;
 pub mod table;
+pub mod threads_model;

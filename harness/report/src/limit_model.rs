@@ -70,6 +70,12 @@ fn model(
     Some(in_order.min(tuples / scatter + partition_by_partition))
 }
 
+/// The limit of additions to a counter that all threads share.
+pub const SHARED_COUNTER_LIMIT: &str = "shared_counter_additions_per_second";
+
+/// The limit of phases of a team that have no work.
+pub const PHASE_LIMIT: &str = "empty_phases_per_second";
+
 /// The name of the limit of a write-combining scatter into `2^bits` partitions.
 pub fn scatter_limit(bits: u32) -> String {
     format!("scatter_combined_2^{bits}_tuples_per_second")

@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use join_core::parallel::StartError;
+use join_core::parallel::{StartError, Team, ThreadStart};
 
 use super::plan::{Item, Kernel, Plan};
 use super::random::Walk;
@@ -15,6 +16,9 @@ use crate::machine;
 
 /// Random accesses a thread makes to learn its speed.
 const FIRST_ACCESSES: u64 = 1 << 17;
+
+/// Phases that a team goes through for the same.
+const FIRST_PHASES: u64 = 1 << 7;
 
 /// Measures all of `plan` and calls `progress` before each array and kernel.
 ///
@@ -45,6 +49,10 @@ pub fn measure(plan: &Plan, mut progress: impl FnMut(&Item)) -> Result<Vec<Limit
     }
     Ok(limits)
 }
+
+/// A counter that has its cache line, and the one that is fetched beside it, to itself.
+#[repr(align(128))]
+struct Counter(AtomicU64);
 
 /// Memory that is there: written once, by all threads, so that no measurement pays for page
 /// faults, and so that on several memory nodes the pages are spread as the threads are.
@@ -216,6 +224,32 @@ fn time(
             )
             .map_err(not_started(threads))?;
             (timing, 2 * team)
+        }
+        Kernel::SharedCounter => {
+            let counter = Counter(AtomicU64::new(0));
+            let mut states = vec![&counter.0; team];
+            let timing = team::run(&mut states, accesses, repetitions, |counter, additions| {
+                for _ in 0..additions {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .map_err(not_started(threads))?;
+            (timing, team)
+        }
+        Kernel::Phase => {
+            let phases = Amount::Lasting {
+                first: FIRST_PHASES,
+                seconds: plan.seconds,
+            };
+            // One thread starts phases, as one thread runs a join.
+            let mut states = [Team::try_new(team, ThreadStart::Pool)?];
+            let timing = team::run(&mut states, phases, repetitions, |workers, phases| {
+                for _ in 0..phases {
+                    black_box(workers.run(vec![(); team], |worker, ()| worker));
+                }
+            })
+            .map_err(not_started(threads))?;
+            (timing, 1)
         }
         Kernel::Scatter { bits } | Kernel::ScatterCombined { bits } => {
             let mut states: Vec<_> =

@@ -39,7 +39,7 @@ pub struct Limit {
     pub huge_pages: bool,
     /// The fastest repetition, in `unit`: what else runs on the machine can only slow one down.
     pub value: f64,
-    /// `B/s`, `reads/s`, `writes/s` or `tuples/s`.
+    /// `B/s`, `reads/s`, `writes/s`, `tuples/s`, `additions/s` or `phases/s`.
     pub unit: String,
     /// The middle repetition.
     pub median: f64,

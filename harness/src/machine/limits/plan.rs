@@ -1,10 +1,13 @@
 //! What is to be measured.
 
 use crate::machine;
-use report::limit_model::scatter_limit;
+use report::limit_model::{PHASE_LIMIT, SHARED_COUNTER_LIMIT, scatter_limit};
 use report::record::Environment;
 
 const MIB: u64 = 1 << 20;
+
+/// A cache line, in bytes: where a shared counter lies.
+const LINE: u64 = 64;
 
 /// One way of touching memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,10 @@ pub enum Kernel {
     PrefetchedRead,
     /// Random writes, each thread to its own share of the array.
     RandomWrite,
+    /// An addition to a counter that all threads share.
+    SharedCounter,
+    /// A phase of a team without any work: woken, and waited for.
+    Phase,
     /// Partitioning into `2^bits` with a plain store a tuple.
     Scatter {
         /// Logarithm of the fan-out.
@@ -55,6 +62,8 @@ impl Kernel {
             Kernel::DependentRead => "dependent_random_reads_per_second".to_owned(),
             Kernel::PrefetchedRead => "prefetched_random_reads_per_second".to_owned(),
             Kernel::RandomWrite => "random_writes_per_second".to_owned(),
+            Kernel::SharedCounter => SHARED_COUNTER_LIMIT.to_owned(),
+            Kernel::Phase => PHASE_LIMIT.to_owned(),
             Kernel::Scatter { bits } => format!("scatter_2^{bits}_tuples_per_second"),
             Kernel::ScatterCombined { bits } => scatter_limit(bits),
         }
@@ -71,6 +80,8 @@ impl Kernel {
             | Kernel::FirstTouch => "B/s",
             Kernel::RandomRead | Kernel::DependentRead | Kernel::PrefetchedRead => "reads/s",
             Kernel::RandomWrite => "writes/s",
+            Kernel::SharedCounter => "additions/s",
+            Kernel::Phase => "phases/s",
             Kernel::Scatter { .. } | Kernel::ScatterCombined { .. } => "tuples/s",
         }
     }
@@ -102,8 +113,8 @@ pub struct Plan {
 
 impl Plan {
     /// Sequential reads, random reads by array size and scatters by fan-out, in huge pages where the kernel has
-    /// them: what [`report::limit_model`] needs, in less than three seconds on two
-    /// cores that have nothing else to do.
+    /// them, and what threads cost each other: what [`report::limit_model`] and [`report::threads_model`] need, in less
+    /// than three seconds on two cores that have nothing else to do.
     pub fn quick(environment: &Environment, threads: &[u32]) -> Self {
         let largest = beyond_caches(environment, 256 * MIB);
         let huge_pages = machine::offers_huge_pages(environment);
@@ -121,6 +132,7 @@ impl Plan {
         items.push(item(Kernel::RandomRead, largest));
         items.push(item(Kernel::Read, largest));
         items.extend([6, 9].map(|bits| item(Kernel::ScatterCombined { bits }, largest)));
+        items.extend([Kernel::SharedCounter, Kernel::Phase].map(|kernel| item(kernel, LINE)));
         Self {
             items,
             threads: threads.to_vec(),
@@ -179,6 +191,11 @@ impl Plan {
             }
         }
         add(&SCATTERS, beyond_caches(environment, 256 * MIB));
+        items.extend([Kernel::SharedCounter, Kernel::Phase].map(|kernel| Item {
+            kernel,
+            array_bytes: LINE,
+            huge_pages: pages[0],
+        }));
         Self {
             items,
             threads: threads.to_vec(),
@@ -260,6 +277,8 @@ mod tests {
         for item in Plan::full(&machine, &[1]).items {
             let counted = match item.kernel.unit() {
                 "B/s" => "bytes_per_second",
+                "additions/s" => "additions_per_second",
+                "phases/s" => "phases_per_second",
                 "reads/s" => "reads_per_second",
                 "writes/s" => "writes_per_second",
                 "tuples/s" => "tuples_per_second",
