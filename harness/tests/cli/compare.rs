@@ -43,7 +43,7 @@ fn a_regression_beyond_noise_is_status_1_and_a_run_against_itself_is_not() {
     let same = run(at, &["compare", "a", "a", "--fail-over", "0"]);
     assert!(same.status.success(), "{}", text(&same.stderr));
     assert!(text(&same.stdout).contains("0 are slower, 0 faster"));
-    run_folder(at, &same);
+    assert_eq!(run_folder(at, &same), at.join("reports/compare-a-a"));
     let slower = run(at, &["compare", "a", "b", "--out", "c", "--fail-over", "5"]);
     let error = text(&slower.stderr);
     assert_eq!(slower.status.code(), Some(1), "{error}");

@@ -156,7 +156,7 @@ pub fn threads_text(threads: u32) -> String {
 }
 
 /// One of a thing, or several.
-fn count_text(number: usize, thing: &str) -> String {
+pub(crate) fn count_text(number: usize, thing: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{s}")
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Cell;
-use crate::charts::scale;
+use crate::charts::{count_text, scale};
 use crate::record::{CONTROL_A, CONTROL_B};
 use crate::stats::{self, Interval};
 
@@ -93,16 +93,16 @@ impl NoiseFloor {
                 "Too noisy to read differences below {high}: measure again when the machine is idle, or with more samples."
             ),
         };
-        let [controls, exclude] = match (self.counted, self.excluding) {
-            (1, 1) => ["the one control".to_owned(), "excludes".to_owned()],
-            (1, _) => ["the one control".to_owned(), "does not exclude".to_owned()],
-            (all, 0) => [format!("of {all} controls"), "none excludes".to_owned()],
-            (all, 1) => [format!("of {all} controls"), "1 excludes".to_owned()],
-            (all, some) => [format!("of {all} controls"), format!("{some} exclude")],
+        let exclude = if self.excluding == 1 {
+            "excludes"
+        } else {
+            "exclude"
         };
         format!(
-            "{reads} One variant ran under two names: {controls} {exclude} 1; their floors are {floor} in the median, and nine \
-             in ten are at most {high}."
+            "{reads} {} of {} (one variant under two names) {exclude} ×1, which is their truth; their floors are {floor} in the \
+             median, and nine in ten are at most {high}.",
+            self.excluding,
+            count_text(self.counted, "control")
         )
     }
 }
@@ -149,7 +149,10 @@ mod tests {
         // Five of 30 are more than chance explains, and floors of 9 % are much.
         assert!(says(controls(30, 5, 0.06)).starts_with("Too noisy"));
         assert!(says(controls(30, 0, 0.09)).contains("below 9 %"));
-        assert!(says(controls(1, 0, 0.01)).contains("the one control does not exclude 1"));
+        assert!(
+            says(controls(1, 0, 0.01))
+                .contains("0 of 1 control (one variant under two names) exclude ×1")
+        );
         assert!(says(controls(0, 0, 0.0)).starts_with("This run has no control"));
     }
 }
