@@ -106,6 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
             args.seconds
         )));
     }
+    args.out.as_deref().map_or(Ok(()), is_free)?;
     let environment = machine::environment(ALLOCATOR);
     if !environment.optimised {
         return Err(Ending::usage(limits::Error::Unoptimised));
@@ -206,6 +207,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         _ => Err(Ending::Wrong(format!(
             "this build is slower than {} by more than {} %",
             args.other, args.fail_over
+        ))),
+    }
+}
+
+/// Refuses a folder that holds anything: a duel is measured in one go.
+fn is_free(folder: &Path) -> Result<(), Ending> {
+    let holds = std::fs::read_dir(folder).map(|mut entries| entries.next().is_some());
+    match holds.unwrap_or_else(|_| folder.exists()) {
+        false => Ok(()),
+        true => Err(Ending::Usage(format!(
+            "--out {}: it is there already; name a new folder or an empty one",
+            folder.display()
         ))),
     }
 }

@@ -194,6 +194,8 @@ fn slips_are_refused_before_anything_starts() {
         (&["--seconds", "0"][..], "--seconds"),
         (&["--fail-over", "-1"], "--fail-over"),
         (&["--threads", "0"], "--threads"),
+        (&["--out", "tiny.toml"], "--out"),
+        (&["--out", "."], "--out"),
         (&["--only", "plans-ssb"], "plans"),
         (&["--only", "zipf-16k"], "did you mean"),
     ] {
