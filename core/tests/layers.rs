@@ -30,12 +30,13 @@ const CRATES: &[(&str, Modules)] = &[
         &[
             "plain stats",
             "record",
-            "limit_model",
-            "summary",
+            "limit_model html",
+            "summary table",
             "plans",
             "charts",
-            "page findings threads_model",
-            "compare",
+            "compare duel threads_model",
+            "page",
+            "findings",
         ],
     ),
     (

@@ -7,6 +7,7 @@ pub mod charts;
 pub mod compare;
 pub mod duel;
 pub mod findings;
+pub mod html;
 pub mod limit_model;
 pub mod page;
 pub mod plain;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::page::html::escape;
+use crate::html::escape;
 
 /// A table: columns whose name starts with `#` hold numbers and stand to the right.
 #[derive(Debug)]

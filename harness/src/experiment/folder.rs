@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::console::command_line;
 use crate::peers::Found;
-use report::page::html::shell_word;
+use report::html::shell_word;
 use report::record::{
     Environment, Lock, Record, RecordError, RecordWriter, Run, RunRecord, SAMPLES_FILE, SCHEMA,
     Size, read_run,

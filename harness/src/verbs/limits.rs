@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         .limits
         .retain(|limit| threads.contains(&limit.threads));
     if let Some(file) = json {
-        file.write(&report::page::json(&measured))
+        file.write(&report::html::json(&measured))
             .map_err(|error| Ending::Usage(format!("--json: {error}")))?;
     }
     print(&table(&measured.limits))

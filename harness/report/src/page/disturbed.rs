@@ -1,7 +1,7 @@
 //! How much of a run was disturbed, and what hangs on it.
 
-use super::html::escape;
 use crate::charts::scale;
+use crate::html::escape;
 use crate::summary::Disturbance;
 use crate::table::Table;
 

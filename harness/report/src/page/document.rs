@@ -1,8 +1,8 @@
 //! `index.html`: findings first, then the charts, then what they rest on.
 
-use super::html::{escape, shell_word};
-use super::{Drawn, STYLE, disturbed, tables};
+use super::{Drawn, disturbed, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
+use crate::html::{STYLE, escape, shell_word};
 use crate::record::{PLAN, Run};
 use crate::summary::Summary;
 use crate::table::Table;

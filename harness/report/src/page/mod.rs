@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::charts::{self, Chart, LeftOut};
 use crate::duel;
+pub use crate::html::PAGE_FILE;
+use crate::html::{json, write};
 use crate::plans::PlanRun;
 use crate::record::{
     Environment, JOIN, Lock, RecordError, Run, RunRecord, SAMPLES_FILE, Size, read_run,
@@ -15,15 +17,12 @@ use crate::summary::{Cells, SUMMARY_FILE, Summary, summarise_cells};
 
 mod disturbed;
 mod document;
-pub mod html;
+mod noise;
 pub(crate) mod plans;
 pub(crate) mod tables;
 
 /// The looks of every page.
-pub(crate) const STYLE: &str = include_str!("page.css");
 
-/// The page of a run's folder.
-pub const PAGE_FILE: &str = "index.html";
 /// The file of a run's folder that says on what it was measured.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
 
@@ -135,24 +134,4 @@ fn environment(run: &RunRecord) -> EnvironmentFile<'_> {
         command: &run.command,
         environment: &run.environment,
     }
-}
-
-/// The value as indented JSON, with a line end.
-pub fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("string keys and plain values");
-    text.push('\n');
-    text
-}
-
-/// Writes beside the file, then puts it in its place. No other process writes to the same place beside it.
-pub(crate) fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, RecordError> {
-    let path = dir.join(name);
-    let beside = dir.join(format!(".{name}.{}.part", std::process::id()));
-    std::fs::write(&beside, text)
-        .and_then(|()| std::fs::rename(&beside, &path))
-        .map_err(|e| {
-            let _ = std::fs::remove_file(&beside);
-            RecordError::io(&path, e)
-        })?;
-    Ok(path)
 }

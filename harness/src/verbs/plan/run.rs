@@ -13,7 +13,7 @@ use crate::files::NewFile;
 use crate::machine::{self, limits};
 use crate::peers::Found;
 use crate::verbs::{ALLOCATOR, Ending, interrupt_flag};
-use report::page::json;
+use report::html::json;
 use report::plans::{Arm, Failure, Kind, Measured, PlanRun};
 use report::record::{FailureRecord, Run, Size, read_run};
 use report::stats::Interval;

@@ -1,6 +1,16 @@
-//! The little HTML that the page needs.
+//! What every page is made with: the little HTML that it needs, its style, and how its files are written.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use crate::plain::visible;
+use crate::record::RecordError;
+
+pub(crate) const STYLE: &str = include_str!("page/page.css");
+
+/// The page of a folder.
+pub const PAGE_FILE: &str = "index.html";
 
 /// Text with the characters replaced that mean something in HTML, or that it may not hold.
 pub fn escape(text: &str) -> String {
@@ -26,6 +36,26 @@ pub fn shell_word(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
+}
+
+/// The value as indented JSON, with a line end.
+pub fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("string keys and plain values");
+    text.push('\n');
+    text
+}
+
+/// Writes beside the file, then puts it in its place. No other process writes to the same place beside it.
+pub(crate) fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, RecordError> {
+    let path = dir.join(name);
+    let beside = dir.join(format!(".{name}.{}.part", std::process::id()));
+    std::fs::write(&beside, text)
+        .and_then(|()| std::fs::rename(&beside, &path))
+        .map_err(|e| {
+            let _ = std::fs::remove_file(&beside);
+            RecordError::io(&path, e)
+        })?;
+    Ok(path)
 }
 
 #[cfg(test)]
