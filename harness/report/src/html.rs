@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::plain::visible;
 use crate::record::RecordError;
 
+/// The looks of every page.
 pub(crate) const STYLE: &str = include_str!("page/page.css");
 
 /// The page of a folder.

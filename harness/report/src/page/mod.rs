@@ -21,8 +21,6 @@ mod noise;
 pub(crate) mod plans;
 pub(crate) mod tables;
 
-/// The looks of every page.
-
 /// The file of a run's folder that says on what it was measured.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
 
