@@ -142,15 +142,24 @@ impl Duel<'_> {
             ));
         }
         let mut done = vec![0; self.cases.len()];
-        for pair in 1..=pairs {
-            let left = self.seconds - self.began.elapsed().as_secs_f64();
-            let until = after(left / f64::from(pairs - pair + 1));
+        let left = || self.seconds - self.began.elapsed().as_secs_f64();
+        let mut pair = 0;
+        loop {
+            pair += 1;
+            let (start, before) = (Instant::now(), left());
+            let until = after(before / f64::from((pairs + 1).saturating_sub(pair).max(1)));
             runner.progress().step(
-                f64::from(pair - 1) / f64::from(pairs),
-                &format!("pair {pair} of {pairs}"),
+                1.0 - before / self.seconds,
+                &format!("pair {pair} of {}", pairs.max(pair)),
             );
             self.pair(runner, pair, until, &mut done)?;
+            // Where all rounds of a pair take less than its time, there is time for more pairs.
+            let is_room = left() >= start.elapsed().as_secs_f64();
+            if pair >= pairs && !(is_room && pair < MOST_PAIRS) {
+                break;
+            }
         }
+        let pairs = pair;
         for (case, rounds) in self.cases.iter().zip(done) {
             let cells = self.cells();
             let labels = [report::record::THIS, report::record::OTHER];
