@@ -81,9 +81,17 @@ impl Request<'_> {
         Ok(())
     }
 
+    /// Cases of the ingest: none unless everything is swept.
+    pub(super) fn ingest_cases(&self) -> usize {
+        match self.args.sweep && self.args.only.is_empty() {
+            true => ingest::ROWS_MADE.len(),
+            false => 0,
+        }
+    }
+
     /// Measures the placements of the ingest, unless the run is about something else.
     pub(super) fn ingest(&self, runner: &mut Runner<'_>) -> Result<(), Stop> {
-        if !self.args.sweep || !self.args.only.is_empty() {
+        if self.ingest_cases() == 0 {
             return Ok(());
         }
         let (volume, samples) = ingest::Volume::of(self.args.size(), &self.threads);

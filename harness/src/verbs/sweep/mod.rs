@@ -96,7 +96,7 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Ending> {
         peers: &request.peers,
         environment: &environment,
     };
-    let cases = items.len() + plans.len();
+    let cases = items.len() + request.ingest_cases() + plans.len();
     let progress = || Progress::new(estimate.seconds, cases);
     let finished = session::run(&asked, budget, progress, &interrupted, |runner| {
         for note in &request.peers.notes {
