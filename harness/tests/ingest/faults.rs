@@ -31,6 +31,16 @@ const TABLE: [&str; 4] = ["--table", "t", "--workers", "4"];
 /// More rows than a test waits for.
 const ENDLESS: [&str; 2] = ["--query", "SELECT n, s, generate_series(1, 1000000) FROM t"];
 
+/// A load of them into `out`, whose output is piped.
+fn endless(folder: &Path, dsn: &str) -> Command {
+    let mut command = ingest(
+        folder,
+        &load(dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
+    );
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 fn is_one_line(text: &str) -> bool {
     text.trim_end().lines().count() == 1 && text.starts_with("error: ")
 }
@@ -49,14 +59,11 @@ fn a_loader_that_is_killed_leaves_no_manifest_and_the_next_load_is_whole() {
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    let mut child = ingest(
-        folder,
-        &load(&dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
-    )
-    .stdout(Stdio::null())
-    .stderr(Stdio::null())
-    .spawn()
-    .unwrap();
+    let mut child = endless(folder, &dsn)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let chunk = folder.join("out/chunk-0000.rows");
     while !fs::metadata(&chunk).is_ok_and(|file| file.len() > 0) {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
@@ -79,14 +86,7 @@ fn a_server_that_is_killed_ends_the_load_in_a_line() {
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    let child = ingest(
-        folder,
-        &load(&dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
-    )
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
+    let child = endless(folder, &dsn).spawn().unwrap();
     let chunk = folder.join("out/chunk-0000.rows");
     while !fs::metadata(&chunk).is_ok_and(|file| file.len() > 0) {
         thread::sleep(Duration::from_millis(1));
@@ -105,14 +105,7 @@ fn ctrl_c_ends_the_load_and_leaves_nothing() {
     let dsn = postgres.dsn();
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    let child = ingest(
-        folder,
-        &load(&dsn, &[&ENDLESS[..], &["--out", "out"]].concat()),
-    )
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
+    let child = endless(folder, &dsn).spawn().unwrap();
     let chunk = folder.join("out/chunk-0000.rows");
     while !fs::metadata(&chunk).is_ok_and(|file| file.len() > 0) {
         thread::sleep(Duration::from_millis(1));
