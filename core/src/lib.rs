@@ -13,6 +13,7 @@ pub mod hash;
 pub mod input;
 pub mod join;
 pub mod key;
+pub mod kind;
 pub mod memory;
 pub mod oracle;
 pub mod output;

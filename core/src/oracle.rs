@@ -1,8 +1,11 @@
 //! The oracle: joins that are too simple to be wrong, against which all others are checked.
 
+use std::collections::BTreeMap;
+
 use crate::input::KeyColumn;
-use crate::join::JoinInput;
+use crate::join::{JoinInput, Side};
 use crate::key::Key;
+use crate::kind::{Kind, NO_ROW, Semantics};
 use crate::output::{Aggregate, Pair};
 
 /// All result pairs by nested loops, sorted. For small inputs.
@@ -84,6 +87,93 @@ fn merge(input: &JoinInput<'_>, matched: impl FnMut(&[u32], &[u32])) {
         JoinInput::Int32(build, probe) => matches(build, probe, matched),
         JoinInput::Int64(build, probe) => matches(build, probe, matched),
     }
+}
+
+/// All results of a join of any kind, sorted, by asking of each row of each side what SQL asks. For small inputs, with a
+/// condition for small ones that have few NULLs.
+pub fn of_kind(input: &JoinInput<'_>, semantics: &Semantics<'_>) -> Vec<Pair> {
+    match input {
+        JoinInput::Int32(build, probe) => results(build, probe, semantics),
+        JoinInput::Int64(build, probe) => results(build, probe, semantics),
+    }
+}
+
+fn results<K: Key>(
+    build: &KeyColumn<'_, K>,
+    probe: &KeyColumn<'_, K>,
+    semantics: &Semantics<'_>,
+) -> Vec<Pair> {
+    let rows = |column: &KeyColumn<'_, K>| {
+        let mut rows: BTreeMap<Option<K>, Vec<u32>> = BTreeMap::new();
+        for row in 0..column.len() as u32 {
+            rows.entry(column.key(row)).or_default().push(row);
+        }
+        rows
+    };
+    let (build, probe) = (rows(build), rows(probe));
+    let holds = |pair: &Pair| match semantics.condition {
+        None => true,
+        Some(condition) => condition.keep(&mut [*pair]) == 1,
+    };
+    let mut found = Vec::new();
+    for side in [Side::Build, Side::Probe] {
+        let pair = |row: u32, other: u32| match side {
+            Side::Build => Pair {
+                build: row,
+                probe: other,
+            },
+            Side::Probe => Pair {
+                build: other,
+                probe: row,
+            },
+        };
+        let (own, others) = match side {
+            Side::Build => (&build, &probe),
+            Side::Probe => (&probe, &build),
+        };
+        let no_rows = Vec::new();
+        for (key, rows) in own {
+            let equal = match key.is_some() || semantics.nulls_equal {
+                true => others.get(key).unwrap_or(&no_rows),
+                false => &no_rows,
+            };
+            for &row in rows {
+                let partners: Vec<Pair> = equal
+                    .iter()
+                    .map(|&other| pair(row, other))
+                    .filter(holds)
+                    .collect();
+                let might = |of: &[u32]| of.iter().any(|&other| holds(&pair(row, other)));
+                let unknown = || match key {
+                    _ if semantics.nulls_equal => false,
+                    Some(_) => others.get(&None).is_some_and(|nulls| might(nulls)),
+                    None => others.values().any(|others| might(others)),
+                };
+                let alone = partners.is_empty();
+                let emitted = match semantics.kind {
+                    Kind::Outer(own) => (own == side && alone).then_some(NO_ROW),
+                    Kind::FullOuter => alone.then_some(NO_ROW),
+                    Kind::Semi(own) => (own == side && !alone).then_some(NO_ROW),
+                    Kind::Anti(own) => (own == side && alone).then_some(NO_ROW),
+                    Kind::NullAwareAnti(own) => {
+                        (own == side && alone && !unknown()).then_some(NO_ROW)
+                    }
+                    Kind::Mark(own) => (own == side).then(|| match (alone, unknown()) {
+                        (false, _) => 1,
+                        (true, true) => 2,
+                        (true, false) => 0,
+                    }),
+                    Kind::Inner => None,
+                };
+                found.extend(emitted.map(|other| pair(row, other)));
+                if side == Side::Build && semantics.kind.has_pairs() {
+                    found.extend(partners);
+                }
+            }
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 /// The keys of a column and their rows, read one by one through [`KeyColumn::key`].

@@ -13,6 +13,7 @@ mod builds;
 mod cases;
 mod failures;
 mod keys;
+mod kinds;
 mod random;
 mod run;
 mod simple;
@@ -86,6 +87,7 @@ pub fn check_probe(probe: &impl Probe) {
 impl Suite {
     fn join(&self, join: &dyn DynJoin) {
         self.answers(join, &cases(self.large));
+        self.kinds(join, &few_cases());
         self.repeats(join);
         self.failures(join);
     }

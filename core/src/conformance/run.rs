@@ -27,7 +27,7 @@ pub enum Wanted {
     Pairs(Option<PairPlacement>),
 }
 
-const WITH_PAIRS: [Wanted; 4] = [
+pub(super) const WITH_PAIRS: [Wanted; 4] = [
     Wanted::Pairs(Some(PairPlacement::Serial)),
     Wanted::Pairs(Some(PairPlacement::Parallel)),
     Wanted::Pairs(Some(PairPlacement::Chunks)),

@@ -60,6 +60,11 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         self.paged.fixed(row)
     }
 
+    /// The column, read by its rows.
+    pub fn paged(&self) -> &PagedColumn<'a> {
+        &self.paged
+    }
+
     /// The pages.
     pub fn pages(&self) -> &'a [Page] {
         self.paged.pages()

@@ -8,12 +8,23 @@ use crate::key::Key;
 use crate::output::{Consumer, Results, SinkRef, collect};
 
 /// A side of a join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The one that a table is made of.
     Build,
     /// The one whose keys are looked up.
     Probe,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Build => Self::Probe,
+            Self::Probe => Self::Build,
+        }
+    }
 }
 
 /// The keys of a side, read as `mode` says (R1.2). Notes which way that is, and ends a phase where they are copied.
@@ -55,7 +66,14 @@ pub fn consume<S: Send>(
     name: &'static str,
     work: impl Fn(S, SinkRef<'_, '_>) + Sync,
 ) -> Result<Results, JoinError> {
-    let results = collect(states, context.consumer, context.team, context.memory, work);
+    let results = collect(
+        states,
+        context.consumer,
+        context.filter,
+        context.team,
+        context.memory,
+        work,
+    );
     phases.lap(name);
     place(results?, context, phases)
 }
@@ -78,7 +96,7 @@ pub fn merge(
     )
 }
 
-fn place(
+pub(crate) fn place(
     results: Results,
     context: &Context<'_>,
     phases: &mut Phases,

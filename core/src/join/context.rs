@@ -2,7 +2,7 @@
 
 use super::phases::Phases;
 use crate::memory::{Memory, OutOfMemory};
-use crate::output::{Consumer, PairPlacement, Results};
+use crate::output::{Consumer, PairFilter, PairPlacement, Results};
 use crate::page::DataType;
 use crate::parallel::Team;
 
@@ -33,6 +33,8 @@ pub struct Context<'a> {
     pub memory: &'a Memory,
     /// What becomes of its results.
     pub consumer: Consumer<'a>,
+    /// What drops pairs before they become results.
+    pub filter: Option<&'a dyn PairFilter>,
     /// The caches it plans for.
     pub caches: CacheSizes,
 }
@@ -44,6 +46,7 @@ impl<'a> Context<'a> {
             team,
             memory,
             consumer: Consumer::Aggregate,
+            filter: None,
             caches: CacheSizes::default(),
         }
     }

@@ -15,6 +15,7 @@ mod sides;
 mod table;
 
 pub use build::{Build, DynBuild, Threshold};
+pub(crate) use consume::place;
 pub use consume::{Side, consume, merge, prepare};
 pub use context::{CacheSizes, Context, JoinError, Outcome};
 pub use phases::{Phase, Phases};

@@ -38,6 +38,12 @@ impl Phases {
         }
     }
 
+    /// Goes on from the end of phases that began when these ended.
+    pub fn append(&mut self, then: Self) {
+        self.phases.extend(then.phases);
+        self.last = then.last;
+    }
+
     /// The phases so far.
     pub fn list(&self) -> &[Phase] {
         &self.phases

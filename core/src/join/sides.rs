@@ -1,10 +1,11 @@
 //! What a join is: two key columns in, an outcome out.
 
+use super::consume::Side;
 use super::context::{Context, JoinError, Outcome};
 use crate::input::KeyColumn;
 use crate::key::Key;
 use crate::page::DataType;
-use crate::table::Column;
+use crate::table::{Column, PagedColumn};
 
 /// Two key columns of one type.
 pub enum JoinInput<'a> {
@@ -31,17 +32,35 @@ impl<'a> JoinInput<'a> {
 
     /// Rows of the build side.
     pub fn build_rows(&self) -> usize {
-        match self {
-            Self::Int32(build, _) => build.len(),
-            Self::Int64(build, _) => build.len(),
-        }
+        self.rows(Side::Build)
     }
 
     /// Rows of the probe side.
     pub fn probe_rows(&self) -> usize {
-        match self {
-            Self::Int32(_, probe) => probe.len(),
-            Self::Int64(_, probe) => probe.len(),
+        self.rows(Side::Probe)
+    }
+
+    /// Rows of a side.
+    pub fn rows(&self, side: Side) -> usize {
+        self.paged(side).offsets().row_count() as usize
+    }
+
+    /// Whether a key of a side is NULL.
+    pub fn has_nulls(&self, side: Side) -> bool {
+        self.paged(side).has_nulls()
+    }
+
+    /// The rows of a side whose key is NULL, in order.
+    pub fn nulls(&self, side: Side) -> impl Iterator<Item = u32> + '_ {
+        self.paged(side).nulls()
+    }
+
+    fn paged(&self, side: Side) -> &PagedColumn<'a> {
+        match (self, side) {
+            (Self::Int32(build, _), Side::Build) => build.paged(),
+            (Self::Int32(_, probe), Side::Probe) => probe.paged(),
+            (Self::Int64(build, _), Side::Build) => build.paged(),
+            (Self::Int64(_, probe), Side::Probe) => probe.paged(),
         }
     }
 }

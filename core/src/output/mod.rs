@@ -7,7 +7,7 @@ mod place;
 mod sink;
 
 pub use place::{PairPlacement, Pairs};
-pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Sink, SinkRef};
+pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, PairFilter, Sink, SinkRef};
 
 use crate::memory::{Memory, OutOfMemory};
 use crate::parallel::Team;
@@ -52,7 +52,7 @@ impl Results {
     }
 
     /// The results of nothing.
-    fn none(consumer: Consumer<'_>) -> Self {
+    pub(crate) fn none(consumer: Consumer<'_>) -> Self {
         match consumer {
             Consumer::Aggregate => Self::Aggregate(Aggregate::default()),
             Consumer::Pairs(_) => Self::Pairs(Pairs::default()),
@@ -92,8 +92,8 @@ impl Results {
     }
 }
 
-/// Runs `work` with a sink for each of `states`, one worker per state, and puts together what the workers wrote. Pairs
-/// stay in the workers' chunks.
+/// Runs `work` with a sink for each of `states`, one worker per state, and puts together what the workers wrote and
+/// `filter` kept. Pairs stay in the workers' chunks.
 ///
 /// # Errors
 ///
@@ -101,38 +101,43 @@ impl Results {
 pub fn collect<S: Send>(
     states: Vec<S>,
     consumer: Consumer<'_>,
+    filter: Option<&dyn PairFilter>,
     team: &Team,
     memory: &Memory,
     work: impl Fn(S, SinkRef<'_, '_>) + Sync,
 ) -> Result<Results, OutOfMemory> {
-    Ok(match consumer {
-        Consumer::Aggregate => {
-            let workers = team.run(states, |_, state| {
-                let mut sums = Aggregate::default();
-                work(state, SinkRef::Aggregate(&mut sums));
-                sums
-            });
+    let summed = |workers: &mut dyn Iterator<Item = Aggregate>| {
+        let mut sums = Aggregate::default();
+        workers.for_each(|worker| sums.merge(&worker));
+        Results::Aggregate(sums)
+    };
+    // Sums that nothing filters are made where the matches are found; everything else goes through a buffer.
+    if let (Consumer::Aggregate, None) = (consumer, filter) {
+        let workers = team.run(states, |_, state| {
             let mut sums = Aggregate::default();
-            workers.iter().for_each(|worker| sums.merge(worker));
-            Results::Aggregate(sums)
-        }
+            work(state, SinkRef::Aggregate(&mut sums));
+            sums
+        });
+        return Ok(summed(&mut workers.into_iter()));
+    }
+    let workers = team.run(states, |worker, state| {
+        let mut pairs = match (consumer, filter) {
+            (Consumer::Aggregate, Some(filter)) => PairBuffer::summing(memory, filter)?,
+            (Consumer::Stream(consumer), _) => {
+                PairBuffer::streaming(memory, filter, consumer, worker)?
+            }
+            _ => PairBuffer::keeping(memory, filter)?,
+        };
+        work(state, SinkRef::Pairs(&mut pairs));
+        pairs.finish()
+    });
+    let workers = workers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(match consumer {
+        Consumer::Aggregate => summed(&mut workers.into_iter().map(|worker| worker.1)),
         Consumer::Pairs(_) => {
-            let workers = team.run(states, |_, state| {
-                let mut pairs = PairBuffer::keeping(memory)?;
-                work(state, SinkRef::Pairs(&mut pairs));
-                pairs.finish()
-            });
-            let workers = workers.into_iter().collect::<Result<Vec<_>, _>>()?;
-            Results::Pairs(Pairs(workers.into_iter().flatten().collect()))
+            let chunks = workers.into_iter().flat_map(|worker| worker.0);
+            Results::Pairs(Pairs(chunks.collect()))
         }
-        Consumer::Stream(consumer) => {
-            let workers = team.run(states, |worker, state| {
-                let mut pairs = PairBuffer::streaming(memory, consumer, worker)?;
-                work(state, SinkRef::Pairs(&mut pairs));
-                pairs.finish().map(drop)
-            });
-            workers.into_iter().collect::<Result<(), _>>()?;
-            Results::Streamed
-        }
+        Consumer::Stream(_) => Results::Streamed,
     })
 }

@@ -97,48 +97,84 @@ const LARGEST_CHUNK: usize = 1 << 16;
 /// Pairs that a worker's first chunk holds, and each one that is handed on: small enough to stay in L1 in between.
 const FIRST_CHUNK: usize = 1 << 11;
 
-/// One worker's pairs: full chunks kept for a merge, or handed on as they fill.
+/// Drops pairs before they count: those whose keys only seem equal, or that a condition of the join rules out.
+pub trait PairFilter: Sync {
+    /// Moves the pairs that stay to the front, in order, and returns how many they are.
+    fn keep(&self, pairs: &mut [Pair]) -> usize;
+}
+
+/// What becomes of a worker's full chunks.
+enum Full<'a> {
+    /// Kept for a merge.
+    Kept(Vec<Buffer<Pair>>),
+    /// Handed on as a worker's.
+    Streamed(&'a dyn PairConsumer, usize),
+    /// Counted and summed.
+    Summed(Aggregate),
+}
+
+/// One worker's pairs: filtered, then kept for a merge, handed on or summed as chunks fill.
 pub struct PairBuffer<'a> {
     chunk: UninitBuffer<Pair>,
     len: usize,
-    full: Vec<Buffer<Pair>>,
+    /// Where the next pair is too many: the end of the chunk, or earlier where a filter is to see pairs while they are in L1.
+    end: usize,
+    /// Pairs of the chunk that the filter has seen.
+    seen: usize,
+    filter: Option<&'a dyn PairFilter>,
+    full: Full<'a>,
     memory: Memory,
-    consumer: Option<(&'a dyn PairConsumer, usize)>,
     error: Option<OutOfMemory>,
 }
 
 impl<'a> PairBuffer<'a> {
-    /// A buffer that keeps its pairs.
-    pub fn keeping(memory: &Memory) -> Result<Self, OutOfMemory> {
+    fn new(
+        memory: &Memory,
+        filter: Option<&'a dyn PairFilter>,
+        full: Full<'a>,
+    ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             chunk: memory.uninit(FIRST_CHUNK)?,
             len: 0,
-            full: Vec::new(),
+            end: FIRST_CHUNK,
+            seen: 0,
+            filter,
+            full,
             memory: memory.clone(),
-            consumer: None,
             error: None,
         })
+    }
+
+    /// A buffer that keeps its pairs.
+    pub fn keeping(
+        memory: &Memory,
+        filter: Option<&'a dyn PairFilter>,
+    ) -> Result<Self, OutOfMemory> {
+        Self::new(memory, filter, Full::Kept(Vec::new()))
     }
 
     /// A buffer that hands every full chunk to `consumer` as `worker`'s.
     pub fn streaming(
         memory: &Memory,
+        filter: Option<&'a dyn PairFilter>,
         consumer: &'a dyn PairConsumer,
         worker: usize,
     ) -> Result<Self, OutOfMemory> {
-        Ok(Self {
-            consumer: Some((consumer, worker)),
-            ..Self::keeping(memory)?
-        })
+        Self::new(memory, filter, Full::Streamed(consumer, worker))
+    }
+
+    /// A buffer that counts and sums the pairs that its filter keeps.
+    pub fn summing(memory: &Memory, filter: &'a dyn PairFilter) -> Result<Self, OutOfMemory> {
+        Self::new(memory, Some(filter), Full::Summed(Aggregate::default()))
     }
 
     /// Room for `pairs` more pairs, at most 2^11: for callers that write several at once and then say how many count.
     #[inline(always)]
     pub fn room(&mut self, pairs: usize) -> &mut [MaybeUninit<Pair>] {
-        if self.chunk.len() - self.len < pairs {
+        if self.end - self.len < pairs {
             self.flush();
         }
-        &mut self.chunk[self.len..]
+        &mut self.chunk[self.len..self.end]
     }
 
     /// Takes the first `pairs` pairs of the room.
@@ -148,54 +184,82 @@ impl<'a> PairBuffer<'a> {
     /// They have been written to the room that [`Self::room`] gave last, and no pair has been taken since.
     #[inline(always)]
     pub unsafe fn take(&mut self, pairs: usize) {
-        debug_assert!(pairs <= self.chunk.len() - self.len);
+        debug_assert!(pairs <= self.end - self.len);
         self.len += pairs;
     }
 
-    #[cold]
-    fn flush(&mut self) {
-        if let Some((consumer, worker)) = self.consumer {
+    /// Has the filter see what it has not seen yet.
+    fn sift(&mut self) {
+        if let Some(filter) = self.filter {
             // SAFETY: the first `len` pairs of the chunk have been written.
-            let pairs = unsafe { self.chunk[..self.len].assume_init_ref() };
-            consumer.consume(worker, pairs);
-            self.len = 0;
-            return;
+            let new = unsafe { self.chunk[self.seen..self.len].assume_init_mut() };
+            self.len = self.seen + filter.keep(new).min(new.len());
+            self.seen = self.len;
         }
-        // Once memory has run out, pairs are dropped and `finish` says so.
-        match self
-            .memory
-            .uninit((self.chunk.len() * 2).min(LARGEST_CHUNK))
-        {
-            Ok(next) if self.error.is_none() => {
-                let full = std::mem::replace(&mut self.chunk, next);
-                // SAFETY: the first `len` pairs of the chunk have been written.
-                self.full.push(unsafe { full.assume_init_first(self.len) });
-            }
-            Ok(_) => {}
-            Err(error) => self.error = Some(error),
-        }
-        self.len = 0;
     }
 
-    /// The kept chunks, in order.
-    pub fn finish(mut self) -> Result<Vec<Buffer<Pair>>, OutOfMemory> {
+    /// Makes room for [`FIRST_CHUNK`] pairs.
+    #[cold]
+    fn flush(&mut self) {
+        self.sift();
+        // SAFETY: the first `len` pairs of the chunk have been written.
+        let pairs = unsafe { self.chunk[..self.len].assume_init_ref() };
+        match &mut self.full {
+            Full::Streamed(consumer, worker) if !pairs.is_empty() => {
+                consumer.consume(*worker, pairs);
+            }
+            Full::Streamed(..) => {}
+            Full::Summed(sums) => sums.emit_block(pairs),
+            Full::Kept(_) if self.chunk.len() - self.len >= FIRST_CHUNK => {
+                self.end = self.len + FIRST_CHUNK;
+                return;
+            }
+            // Once memory has run out, pairs are dropped and `finish` says so.
+            Full::Kept(full) => match self
+                .memory
+                .uninit((self.chunk.len() * 2).min(LARGEST_CHUNK))
+            {
+                Ok(next) if self.error.is_none() => {
+                    let chunk = std::mem::replace(&mut self.chunk, next);
+                    // SAFETY: as above.
+                    full.push(unsafe { chunk.assume_init_first(self.len) });
+                }
+                Ok(_) => {}
+                Err(error) => self.error = Some(error),
+            },
+        }
+        (self.len, self.seen) = (0, 0);
+        self.end = match self.filter {
+            None => self.chunk.len(),
+            Some(_) => FIRST_CHUNK,
+        };
+    }
+
+    /// The kept chunks, in order, and the sums of a buffer that sums.
+    pub fn finish(mut self) -> Result<(Vec<Buffer<Pair>>, Aggregate), OutOfMemory> {
+        self.sift();
         if self.len > 0 {
-            if self.consumer.is_some() {
-                self.flush();
-            } else {
+            match &mut self.full {
                 // SAFETY: the first `len` pairs of the chunk have been written.
-                self.full
-                    .push(unsafe { self.chunk.assume_init_first(self.len) });
+                Full::Kept(full) => full.push(unsafe { self.chunk.assume_init_first(self.len) }),
+                _ => self.flush(),
             }
         }
-        self.error.map_or(Ok(self.full), Err)
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        Ok(match self.full {
+            Full::Kept(full) => (full, Aggregate::default()),
+            Full::Summed(sums) => (Vec::new(), sums),
+            Full::Streamed(..) => (Vec::new(), Aggregate::default()),
+        })
     }
 }
 
 impl Sink for PairBuffer<'_> {
     #[inline(always)]
     fn emit_if(&mut self, hit: bool, build_row: u32, probe_row: u32) {
-        if self.len == self.chunk.len() {
+        if self.len == self.end {
             self.flush();
         }
         self.chunk[self.len].write(Pair {
@@ -207,10 +271,7 @@ impl Sink for PairBuffer<'_> {
 
     fn emit_block(&mut self, mut pairs: &[Pair]) {
         while !pairs.is_empty() {
-            if self.len == self.chunk.len() {
-                self.flush();
-            }
-            let room = &mut self.chunk[self.len..];
+            let room = self.room(1);
             let (now, later) = pairs.split_at(pairs.len().min(room.len()));
             room[..now.len()].write_copy_of_slice(now);
             self.len += now.len();

@@ -58,6 +58,16 @@ impl<'a> PagedColumn<'a> {
         self.nulls
     }
 
+    /// The rows that are NULL, in order.
+    pub fn nulls(&self) -> impl Iterator<Item = u32> + '_ {
+        let pages = self.pages.iter().zip(self.offsets.starts());
+        let with_nulls = pages.filter(|(page, _)| page.has_nulls());
+        with_nulls.flat_map(|(page, &first)| {
+            let slots = 0..page.rows();
+            slots.filter_map(move |slot| page.is_null(slot).then_some(first + slot as u32))
+        })
+    }
+
     /// The value of a row of a column of fixed width; `None` where it is NULL.
     ///
     /// # Panics
