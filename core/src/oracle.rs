@@ -89,6 +89,54 @@ fn merge(input: &JoinInput<'_>, matched: impl FnMut(&[u32], &[u32])) {
     }
 }
 
+/// Count and sums of a join of any kind without a condition, by sorting both sides. For large inputs.
+pub fn sums_of_kind(input: &JoinInput<'_>, kind: Kind) -> Aggregate {
+    let sides = [Side::Build, Side::Probe];
+    let mut matched = sides.map(|side| vec![false; input.rows(side)]);
+    merge(input, |build, probe| {
+        build
+            .iter()
+            .for_each(|&row| matched[0][row as usize] = true);
+        probe
+            .iter()
+            .for_each(|&row| matched[1][row as usize] = true);
+    });
+    let mut sums = match kind.has_pairs() {
+        true => sort_merge(input),
+        false => Aggregate::default(),
+    };
+    for (side, matched) in sides.into_iter().zip(&matched) {
+        if !kind.has_rest(side) {
+            continue;
+        }
+        let others = input.rows(side.other());
+        let any_might = input.has_nulls(side.other());
+        let mut nulls = input.nulls(side).peekable();
+        for (row, &is_matched) in matched.iter().enumerate() {
+            let is_null = nulls.next_if_eq(&(row as u32)).is_some();
+            let might = others > 0 && (is_null || any_might);
+            let partner = match (kind, is_matched) {
+                (Kind::Semi(_), true) => u64::from(NO_ROW),
+                (Kind::Mark(_), true) => 1,
+                (Kind::Mark(_), false) => 2 * u64::from(might),
+                (Kind::NullAwareAnti(_), false) if might => continue,
+                (Kind::Semi(_), false) | (_, true) => continue,
+                (_, false) => u64::from(NO_ROW),
+            };
+            let (build, probe) = match side {
+                Side::Build => (row as u64, partner),
+                Side::Probe => (partner, row as u64),
+            };
+            sums.merge(&Aggregate {
+                rows: 1,
+                sum_build: build,
+                sum_probe: probe,
+            });
+        }
+    }
+    sums
+}
+
 /// All results of a join of any kind, sorted, by asking of each row of each side what SQL asks. For small inputs, with a
 /// condition for small ones that have few NULLs.
 pub fn of_kind(input: &JoinInput<'_>, semantics: &Semantics<'_>) -> Vec<Pair> {

@@ -292,6 +292,7 @@ fn large_of<K: CaseKey>(cases: &mut Cases, nulls: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
 
     #[test]
     fn both_oracles_agree() {
@@ -299,6 +300,11 @@ mod tests {
             let input = case.input();
             let merged: Bag = oracle::sort_merge_pairs(&input).into_iter().collect();
             assert_eq!(merged.digest, case.expected.digest, "{}", case.name);
+            for kind in Kind::ALL.into_iter().filter(|_| !case.large) {
+                let results: Bag = oracle::of_kind(&input, &kind.into()).into_iter().collect();
+                let sums = oracle::sums_of_kind(&input, kind);
+                assert_eq!(sums, results.sums, "{kind}: {}", case.name);
+            }
             assert_eq!(
                 oracle::sort_merge(&input),
                 case.expected.sums,

@@ -22,6 +22,7 @@ mod tags;
 mod tests;
 
 pub use keys::Random;
+pub use kinds::Asked;
 pub use random::{Conditions, RandomJoin};
 pub use run::Wanted;
 pub use simple::{SimpleProbe, SortedBuild};

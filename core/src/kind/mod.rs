@@ -12,6 +12,8 @@
 mod marks;
 mod rest;
 
+use std::fmt;
+
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, place};
 use crate::output::{Consumer, Pair, PairFilter, Results};
 use marks::Marks;
@@ -55,6 +57,29 @@ impl Kind {
         Self::Mark(Side::Build),
         Self::Mark(Side::Probe),
     ];
+
+    /// Its name: the side whose rows are kept, and what is done with them.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inner => "inner",
+            Self::Outer(Side::Build) => "build-outer",
+            Self::Outer(Side::Probe) => "probe-outer",
+            Self::FullOuter => "full-outer",
+            Self::Semi(Side::Build) => "build-semi",
+            Self::Semi(Side::Probe) => "probe-semi",
+            Self::Anti(Side::Build) => "build-anti",
+            Self::Anti(Side::Probe) => "probe-anti",
+            Self::NullAwareAnti(Side::Build) => "build-null-aware-anti",
+            Self::NullAwareAnti(Side::Probe) => "probe-null-aware-anti",
+            Self::Mark(Side::Build) => "build-mark",
+            Self::Mark(Side::Probe) => "probe-mark",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 
     /// Whether pairs are results.
     pub fn has_pairs(self) -> bool {
@@ -102,6 +127,12 @@ impl Kind {
             Self::Mark(_) => return Some(has_partner as u32),
         };
         emits.then_some(NO_ROW)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cases::{Bag, Case};
 use super::keys::{CaseKey, Random};
+use super::kinds::{Asked, OfKind};
 use super::run::{Wanted, attempt};
 use crate::join::{CacheSizes, Context, DynJoin, JoinError, JoinInput};
 use crate::memory::Memory;
@@ -32,6 +33,8 @@ pub struct RandomJoin {
 /// Under which conditions a join is made, beside its threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conditions {
+    /// What is asked of it.
+    pub asked: Asked,
     /// What becomes of the matches.
     pub wanted: Wanted,
     /// Bytes that it may hold at a time, if there is a limit. With less than it needs it says that memory ran out.
@@ -44,6 +47,7 @@ impl Conditions {
     /// Conditions drawn at random: memory is scarce once in eight times, caches are small every other time.
     pub fn drawn(wanted: Wanted, random: &mut Random) -> Self {
         let mut conditions = Self {
+            asked: Asked::drawn(random),
             wanted,
             budget: None,
             caches: CacheSizes::default(),
@@ -96,14 +100,19 @@ impl RandomJoin {
             caches: conditions.caches,
             ..Context::new(team, &memory)
         };
+        let asked = conditions.asked.within_reason(&self.case.input());
         let answer = catch_unwind(AssertUnwindSafe(|| {
-            attempt(join, &self.case.input(), &context, conditions.wanted)
+            let join = OfKind(join, asked.semantics());
+            attempt(&join, &self.case.input(), &context, conditions.wanted)
         }));
         match answer {
             Err(panic) => return Err(format!("panicked: {}", message(&*panic))),
             Ok(Err(JoinError::OutOfMemory(_))) if conditions.budget.is_some() => {}
             Ok(Err(error)) => return Err(error.to_string()),
-            Ok(Ok(answer)) => answer.compare(&self.case.expected)?,
+            Ok(Ok(answer)) => match asked {
+                Asked::INNER => answer.compare(&self.case.expected)?,
+                asked => answer.compare(&asked.results(&self.case.input()))?,
+            },
         }
         match memory.used() {
             0 => Ok(()),
