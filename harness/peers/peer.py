@@ -4,8 +4,8 @@ A peer gives `serve` its engine, a class with
 
     __init__(threads)     starts the engine with that many threads
     load(build, probe)    takes two `Keys` into the engine's native form, in place of those before
-    aggregate()           answers (rows, sum of the build sides' row ids, sum of the probe sides')
-    pairs()               answers the engine's own result: both row ids of each pair
+    aggregate(kind)       answers (rows, sum of the build sides' row ids, sum of the probe sides') of a kind of join
+    pairs(kind)           answers the engine's own result: both row ids of each pair
     sums(pairs)           answers what `aggregate` does, from that result
 
 and, if it executes whole plans (`plans = true` in its definition),
@@ -23,6 +23,9 @@ import sys
 import time
 
 import pyarrow as pa
+
+# Stands where a result has no row of a side.
+NO_ROW = 2**32 - 1
 
 TYPES = {"INT32": pa.int32(), "INT64": pa.int64()}
 
@@ -49,10 +52,10 @@ def read(path):
         return pa.py_buffer(file.read())
 
 
-def join(engine, consumer):
+def join(engine, consumer, kind):
     """Runs one join. The clock runs around the query alone."""
     start = time.perf_counter()
-    result = engine.aggregate() if consumer == "aggregate" else engine.pairs()
+    result = engine.aggregate(kind) if consumer == "aggregate" else engine.pairs(kind)
     seconds = time.perf_counter() - start
     rows, build, probe = result if consumer == "aggregate" else engine.sums(result)
     # In SQL a sum over no rows is NULL; and sums may be wider than the 64 bits that they wrap at.
@@ -77,7 +80,7 @@ def execute(engine, wanted):
 def answer(engine, request):
     """Does what a line asks; returns the line that answers it."""
     if "join" in request:
-        return join(engine, request["join"])
+        return join(engine, request["join"], request.get("kind", "inner"))
     if "execute" in request:
         return execute(engine, request["execute"])
     load = request["load"]

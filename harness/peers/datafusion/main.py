@@ -4,9 +4,8 @@ import os
 import sys
 
 sys.path.insert(0, "..")
+import kinds
 import peer
-
-JOIN = "from build join probe on build.key = probe.key"
 
 # DataFusion's own 8 K are a few per cent slower here.
 BATCH = 32 * 1024
@@ -31,13 +30,12 @@ class Engine:
             partitions = [batches[at : at + share] for at in range(0, len(batches), share)]
             self.context.register_record_batches(name, partitions)
 
-    def aggregate(self):
-        query = f"select count(*), sum(build.row), sum(probe.row) {JOIN}"
-        [batch] = self.context.sql(query).collect()
+    def aggregate(self, kind):
+        [batch] = self.context.sql(kinds.sums(kind)).collect()
         return [column[0].as_py() for column in batch.columns]
 
-    def pairs(self):
-        return self.context.sql(f"select build.row as build, probe.row as probe {JOIN}").collect()
+    def pairs(self, kind):
+        return self.context.sql(kinds.results(kind)).collect()
 
     def sums(self, pairs):
         import pyarrow.compute

@@ -4,10 +4,11 @@ import sys
 
 sys.path.insert(0, "..")
 import duckdb
+import kinds
 import peer
 import pyarrow as pa
 
-JOIN = "from probe join build on probe.key = build.key"
+SPELLING = {"semi": "semi join", "anti": "anti join"}
 
 
 class Engine:
@@ -26,12 +27,12 @@ class Engine:
             self.run(f"create or replace table {name} as select key, row from batches")
             self.db.unregister("batches")
 
-    def aggregate(self):
-        [sums] = self.run(f"select count(*), sum(build.row), sum(probe.row) {JOIN}")
+    def aggregate(self, kind):
+        [sums] = self.run(kinds.sums(kind, **SPELLING))
         return sums
 
-    def pairs(self):
-        self.run(f"create temp table pairs as select build.row as build, probe.row as probe {JOIN}")
+    def pairs(self, kind):
+        self.run(f"create temp table pairs as {kinds.results(kind, **SPELLING)}")
 
     def sums(self, _):
         [sums] = self.run("select count(*), sum(build), sum(probe) from pairs")

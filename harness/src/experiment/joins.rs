@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use join_core::join::{CacheSizes, Context, DynJoin, JoinInput};
+use join_core::kind::{Kind, Semantics};
 use join_core::memory::{Memory, process};
 use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
@@ -13,7 +14,7 @@ use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::machine;
 use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
-use crate::peers::{Fault, Pool, Wanted};
+use crate::peers::{Fault, Pool, Question, Wanted};
 use crate::workload::answer;
 use registry::Configuration;
 use report::record::{Environment, Phase};
@@ -70,17 +71,21 @@ impl<'a> Joins<'a> {
         Ok(JoinBench {
             joins: self,
             input,
-            pairs: data.pairs,
+            question: Question {
+                kind: Kind::named(&data.record.kind)
+                    .ok_or_else(|| format!("no kind of join is called {}", data.record.kind))?,
+                pairs: data.pairs,
+            },
             results: data.record.expected.map_or(0, |answer| answer.rows),
             contenders,
             works,
         })
     }
 
-    fn ask(&mut self, wanted: Wanted<'_>, pairs: bool) -> Result<Measured, Failed> {
+    fn ask(&mut self, wanted: Wanted<'_>, question: Question) -> Result<Measured, Failed> {
         let joined = self
             .peers
-            .join(wanted, pairs)
+            .join(wanted, question)
             .map_err(|fault| match fault {
                 Fault::Interrupted => Failed::Interrupted,
                 Fault::Failed(error) => Failed::Error(error),
@@ -110,7 +115,7 @@ impl<'a> Joins<'a> {
         join: &dyn DynJoin,
         threads: u32,
         input: &JoinInput<'_>,
-        pairs: bool,
+        question: Question,
     ) -> Result<Measured, Failed> {
         let wanted = (threads, configuration.thread_start);
         if !self.teams.iter().any(|(team, _)| *team == wanted) {
@@ -125,7 +130,7 @@ impl<'a> Joins<'a> {
             .expect("made above where it was missing");
         process::set(configuration.source, configuration.huge_pages);
         let summed = Summed::new(team.threads());
-        let consumer = match pairs {
+        let consumer = match question.pairs {
             false => Consumer::Aggregate,
             true => Consumer::of_pairs(configuration.merge, &summed),
         };
@@ -137,7 +142,7 @@ impl<'a> Joins<'a> {
         let counting = self.counters.start();
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
             let start = Instant::now();
-            let result = join.join(input, &context);
+            let result = Semantics::from(question.kind).join(join, input, &context);
             (result, start.elapsed().as_secs_f64())
         }))
         .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
@@ -185,7 +190,7 @@ fn budget() -> Memory {
 pub struct JoinBench<'b, 'a> {
     joins: &'b mut Joins<'a>,
     input: JoinInput<'b>,
-    pairs: bool,
+    question: Question,
     /// Rows of the result.
     results: u64,
     contenders: Vec<Contender>,
@@ -215,11 +220,11 @@ impl Bench for JoinBench<'_, '_> {
             } => {
                 let threads = cell.0.name.threads;
                 self.joins
-                    .join(configuration, &**join, threads, &self.input, self.pairs)
+                    .join(configuration, &**join, threads, &self.input, self.question)
             }
             Work::Peer(_) => {
                 let wanted = wanted_of(cell).expect("it is a peer");
-                self.joins.ask(wanted, self.pairs)
+                self.joins.ask(wanted, self.question)
             }
         }
     }

@@ -11,7 +11,7 @@ use plan_executor::Bundle;
 use super::definition::Setup;
 use super::keys::KeyFiles;
 use super::plan::PlanFiles;
-use super::process::{Executed, Fault, Joined, Process};
+use super::process::{Executed, Fault, Joined, Process, Question};
 
 /// What any sample of a peer may take, and what each tuple adds: ten times what the slowest of them took on a machine
 /// that was busy with other things.
@@ -127,9 +127,9 @@ impl<'a> Pool<'a> {
     ///
     /// # Errors
     /// It does not run, or fails now; then it answers no more until the next workload.
-    pub fn join(&mut self, wanted: Wanted<'_>, pairs: bool) -> Result<Joined, Fault> {
+    pub fn join(&mut self, wanted: Wanted<'_>, question: Question) -> Result<Joined, Fault> {
         self.ask(wanted, |process, limit, interrupted| {
-            process.join(pairs, limit, interrupted)
+            process.join(question, limit, interrupted)
         })
     }
 

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use join_core::checksum::Checksum;
+use join_core::kind::Kind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -40,13 +41,36 @@ pub enum Fault {
     Failed(String),
 }
 
+/// What is asked of the join of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// Which rows are results.
+    pub kind: Kind,
+    /// Whether they are to be written out, rather than counted and summed.
+    pub pairs: bool,
+}
+
 /// A line of work.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(untagged)]
 enum Request<'a> {
-    Load(Load<'a>),
-    Join(&'a str),
-    Execute { checksum: bool },
+    Load {
+        load: Load<'a>,
+    },
+    Join {
+        join: &'a str,
+        /// Left out of an inner join, which peers that know no kinds answer, too.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<&'a str>,
+    },
+    Execute {
+        execute: Execute,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Execute {
+    checksum: bool,
 }
 
 /// What is to be loaded.
@@ -182,7 +206,7 @@ impl Process {
         limit: Duration,
         interrupted: &AtomicBool,
     ) -> Result<(), Fault> {
-        let loaded: Loaded = self.ask(&Request::Load(load), limit, interrupted)?;
+        let loaded: Loaded = self.ask(&Request::Load { load }, limit, interrupted)?;
         match loaded.loaded {
             true => Ok(()),
             false => Err(Fault::Failed("did not load the data".to_owned())),
@@ -195,14 +219,17 @@ impl Process {
     /// It did not, or in a time that cannot be.
     pub fn join(
         &mut self,
-        pairs: bool,
+        question: Question,
         limit: Duration,
         interrupted: &AtomicBool,
     ) -> Result<Joined, Fault> {
-        let consumer = if pairs { "pairs" } else { "aggregate" };
+        let request = Request::Join {
+            join: if question.pairs { "pairs" } else { "aggregate" },
+            kind: (question.kind != Kind::Inner).then(|| question.kind.name()),
+        };
         let watching = self.watch.start();
         let start = Instant::now();
-        let joined: Joined = self.ask(&Request::Join(consumer), limit, interrupted)?;
+        let joined: Joined = self.ask(&request, limit, interrupted)?;
         possible(joined.seconds, start.elapsed())?;
         let system = Some(self.watch.since(&watching));
         Ok(Joined { system, ..joined })
@@ -220,7 +247,8 @@ impl Process {
     ) -> Result<Executed, Fault> {
         let watching = self.watch.start();
         let start = Instant::now();
-        let executed: Executed = self.ask(&Request::Execute { checksum }, limit, interrupted)?;
+        let execute = Execute { checksum };
+        let executed: Executed = self.ask(&Request::Execute { execute }, limit, interrupted)?;
         possible(executed.seconds, start.elapsed())?;
         if checksum && executed.checksum.is_none() {
             return Err(Fault::Failed("answered no checksum".to_owned()));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use join_core::checksum::checksum_int64_row;
 use join_core::join::{Context, DynJoin, JoinInput};
+use join_core::kind::{Kind, Semantics};
 use join_core::memory::{Memory, process};
 use join_core::oracle;
 use join_core::output::{Consumer, Pair, PairConsumer, Results};
@@ -36,6 +37,7 @@ const THREADS: [u32; 2] = [1, 3];
 /// A workload cut to a few pages, and its answer by the oracle.
 struct Small {
     name: String,
+    kind: Kind,
     build: Column,
     probe: Column,
     rows: u64,
@@ -128,16 +130,19 @@ fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
         loop {
             let input = JoinInput::new(&build, &probe).map_err(Ending::usage)?;
             let pages = (build.pages().len(), probe.pages().len());
-            if oracle::sort_merge(&input).rows <= MOST_PAIRS || pages.0.max(pages.1) <= 1 {
+            if oracle::sums_of_kind(&input, instance.kind).rows <= MOST_PAIRS
+                || pages.0.max(pages.1) <= 1
+            {
                 break;
             }
             build = cut(&build, pages.0.div_ceil(2));
             probe = cut(&probe, pages.1.div_ceil(2));
         }
-        let pairs =
-            oracle::sort_merge_pairs(&JoinInput::new(&build, &probe).map_err(Ending::usage)?);
+        let input = JoinInput::new(&build, &probe).map_err(Ending::usage)?;
+        let pairs = oracle::of_kind(&input, &instance.kind.into());
         found.push(Small {
             name: instance.name.clone(),
+            kind: instance.kind,
             rows: pairs.len() as u64,
             checksum: pairs
                 .iter()
@@ -203,15 +208,18 @@ fn check_one(
     let input = JoinInput::new(&workload.build, &workload.probe).map_err(|e| e.to_string())?;
     let memory = Memory::unlimited();
     let context = Context::new(team, &memory);
-    let outcome = join.join(&input, &context).map_err(|e| e.to_string())?;
+    let semantics = Semantics::from(workload.kind);
+    let outcome = semantics
+        .join(join, &input, &context)
+        .map_err(|e| e.to_string())?;
     let rows = outcome.results.aggregate().map_or(0, |sums| sums.rows);
     if rows != workload.rows {
         return Err(format!("counted {rows} rows, not {}", workload.rows));
     }
     let streamed = Streamed::default();
     let consumer = Consumer::of_pairs(configuration.merge, &streamed);
-    let outcome = join
-        .join(&input, &context.with_consumer(consumer))
+    let outcome = semantics
+        .join(join, &input, &context.with_consumer(consumer))
         .map_err(|e| e.to_string())?;
     let (rows, checksum) = match outcome.results {
         Results::Pairs(pairs) => (

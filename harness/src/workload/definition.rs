@@ -4,12 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use join_core::kind::Kind;
 use join_core::page::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
 use super::error::Error;
-use super::fields::{BuildKeys, Fields, ProbeKeys, Rungs, SideFields, SizeFields};
+use super::fields::{BuildKeys, Fields, NamedKind, ProbeKeys, Rungs, SideFields, SizeFields};
 use super::instance::{Instance, Source};
 use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
@@ -103,7 +104,15 @@ impl Definition {
         let fields = &self.fields;
         let Some(ladder) = fields.ladder else {
             let source = self.source(size)?;
-            return Ok(vec![self.instance(fields.name.clone(), None, source)?]);
+            let name = |kind: Kind| match fields.kinds.len() {
+                0 | 1 => fields.name.clone(),
+                _ => format!("{}-{kind}", fields.name),
+            };
+            let instances = self.kinds().map(|kind| {
+                let instance = self.instance(name(kind), None, source.clone())?;
+                Ok(Instance { kind, ..instance })
+            });
+            return instances.collect();
         };
         let Rungs { from, to, step } = self.at(size).rungs.unwrap_or(ladder.rungs);
         (from..=to)
@@ -117,6 +126,13 @@ impl Definition {
                 self.instance(name, Some(fields.name.clone()), source)
             })
             .collect()
+    }
+
+    /// The kinds of join, each once.
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let inner = self.fields.kinds.is_empty().then_some(Kind::Inner);
+        let named = self.fields.kinds.iter().map(|kind| kind.0);
+        named.chain(inner)
     }
 
     fn at(&self, size: Size) -> &SizeFields {
@@ -137,6 +153,7 @@ impl Definition {
         Ok(Instance {
             name,
             group,
+            kind: Kind::Inner,
             sentence: self.fields.sentence.clone(),
             analysis: self.fields.analysis.clone(),
             key_type,
@@ -316,6 +333,13 @@ impl Definition {
         }
         if fields.ladder.is_some() && self.is_tables() {
             return Err(self.invalid("[ladder] does not go with table folders; leave it out"));
+        }
+        if fields.ladder.is_some() && !fields.kinds.is_empty() {
+            return Err(self.invalid("[ladder] does not go with kinds; leave out one of them"));
+        }
+        let twice = |(at, kind): (usize, &NamedKind)| fields.kinds[..at].contains(kind);
+        if fields.kinds.iter().enumerate().any(twice) {
+            return Err(self.invalid("kinds names one of them twice; leave one out"));
         }
         match fields.build.as_ref().and_then(|build| build.keys) {
             Some(BuildKeys::Duplicated { each: 0 }) => {

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use join_core::checksum::Checksum;
+use join_core::kind::Kind;
 use join_core::page::DataType;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::count::Count;
 use super::tpch::TpchJoin;
@@ -76,6 +78,9 @@ pub(super) struct Fields {
     pub(super) key_type: Option<DataType>,
     pub(super) build: Option<SideFields<BuildKeys>>,
     pub(super) probe: Option<SideFields<ProbeKeys>>,
+    /// An inner join where none is named.
+    #[serde(default)]
+    pub(super) kinds: Vec<NamedKind>,
     pub(super) tpch: Option<TpchFields>,
     pub(super) ladder: Option<LadderFields>,
     #[serde(default)]
@@ -137,6 +142,28 @@ pub(super) struct SizeFields {
     pub(super) rungs: Option<Rungs>,
 }
 
+/// A kind of join by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedKind(pub Kind);
+
+impl Default for NamedKind {
+    fn default() -> Self {
+        Self(Kind::Inner)
+    }
+}
+
+impl<'de> Deserialize<'de> for NamedKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Kind::named(&name).map(Self).ok_or_else(|| {
+            let names = Kind::ALL.map(Kind::name).join(", ");
+            D::Error::custom(format!(
+                "there is no kind of join called {name:?}; there are {names}"
+            ))
+        })
+    }
+}
+
 /// A recorded answer: that of the file's seed at these sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +172,9 @@ pub struct Expected {
     pub build_rows: u64,
     /// Rows of the probe side.
     pub probe_rows: u64,
+    /// The kind of join, inner where none is named.
+    #[serde(default)]
+    pub kind: NamedKind,
     /// Result rows.
     pub rows: u64,
     /// [`Aggregate::checksum`](join_core::join::Aggregate::checksum) of the answer.

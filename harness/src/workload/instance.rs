@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use join_core::join::JoinInput;
+use join_core::kind::Kind;
 use join_core::oracle;
 use join_core::output::Aggregate;
 use join_core::page::{DataType, PAGE_BYTES, rows_per_full_page};
@@ -26,6 +27,8 @@ pub struct Instance {
     pub name: String,
     /// The ladder that this is a rung of.
     pub group: Option<String>,
+    /// The kind of join.
+    pub kind: Kind,
     /// What it shows.
     pub sentence: String,
     /// What to look for in its chart.
@@ -140,9 +143,18 @@ impl Instance {
             Source::Tpch(tpch) => tpch.generate(self.key_type, threads),
             Source::Tables(build, probe) => self.open_tables(build, probe)?,
         };
+        let expected = match self.kind {
+            Kind::Inner => expected,
+            kind => {
+                let input = JoinInput::new(&build, &probe)
+                    .map_err(|error| Error::invalid(&self.origin.file, error.to_string()))?;
+                oracle::sums_of_kind(&input, kind)
+            }
+        };
         let mut workload = Workload {
             name: self.name.clone(),
             group: self.group.clone(),
+            kind: self.kind,
             sentence: self.sentence.clone(),
             key_type: self.key_type,
             build,
@@ -195,7 +207,9 @@ impl Instance {
     /// Whether the file has recorded the answer of this data.
     fn check_recorded(&self, workload: &Workload) -> Result<bool, Error> {
         let (build_rows, probe_rows) = (workload.build.row_count(), workload.probe.row_count());
-        let is_this = |e: &&Expected| (e.build_rows, e.probe_rows) == (build_rows, probe_rows);
+        let is_this = |e: &&Expected| {
+            (e.build_rows, e.probe_rows, e.kind.0) == (build_rows, probe_rows, self.kind)
+        };
         let Some(recorded) = self.expected.iter().find(is_this) else {
             return Ok(false);
         };
@@ -224,6 +238,8 @@ pub struct Workload {
     pub name: String,
     /// The ladder that this is a rung of.
     pub group: Option<String>,
+    /// The kind of join.
+    pub kind: Kind,
     /// What it shows.
     pub sentence: String,
     /// INT32 or INT64.
@@ -252,13 +268,17 @@ impl Workload {
 
     /// The answer once more, by sorting both sides.
     pub fn oracle(&self) -> Aggregate {
-        oracle::sort_merge(&self.input())
+        oracle::sums_of_kind(&self.input(), self.kind)
     }
 
     /// The right answer as its file records it, to be put into the list `expected`.
     pub fn answer(&self) -> String {
+        let kind = match self.kind {
+            Kind::Inner => String::new(),
+            kind => format!("kind = \"{kind}\", "),
+        };
         format!(
-            "{{ build_rows = {}, probe_rows = {}, rows = {}, checksum = \"{}\" }}",
+            "{{ build_rows = {}, probe_rows = {}, {kind}rows = {}, checksum = \"{}\" }}",
             self.build.row_count(),
             self.probe.row_count(),
             self.expected.rows,
@@ -272,6 +292,7 @@ impl Workload {
             name: self.name.clone(),
             group: self.group.clone(),
             experiment: JOIN.to_owned(),
+            kind: self.kind.to_string(),
             sentence: self.sentence.clone(),
             build_rows: self.build.row_count(),
             probe_rows: self.probe.row_count(),

@@ -194,6 +194,9 @@ pub struct WorkloadRecord {
     /// What kind of experiment it is a case of: [`JOIN`], [`PLAN`], [`INGEST`], or another one's name.
     #[serde(default = "join")]
     pub experiment: String,
+    /// The kind of a join, such as `inner` or `probe-semi`.
+    #[serde(default = "inner", skip_serializing_if = "is_inner")]
+    pub kind: String,
     /// What it shows.
     pub sentence: String,
     /// Rows of the build side of a join.
@@ -228,6 +231,17 @@ pub const INGEST: &str = "ingest";
 
 fn join() -> String {
     JOIN.to_owned()
+}
+
+/// The kind of a join that names none.
+pub const INNER: &str = "inner";
+
+fn inner() -> String {
+    INNER.to_owned()
+}
+
+fn is_inner(kind: &str) -> bool {
+    kind == INNER
 }
 
 impl WorkloadRecord {

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use join_core::join::JoinInput;
 use join_core::key::Key;
+use join_core::kind::Kind;
 use join_core::table::{Column, one_line};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::protocol::{Consumer, Hello, Loaded, PROTOCOL, Refused, Request, Wanted};
 use crate::experiment::joins::Joins;
 use crate::experiment::{Cell, Cells, Work};
-use crate::peers::{Joined, Side as Keys};
+use crate::peers::{Joined, Question, Side as Keys};
 use registry::{Variant, variants};
 use report::record::Environment;
 use std::sync::atomic::AtomicBool;
@@ -107,10 +108,13 @@ impl Build<'_> {
         else {
             unreachable!("a variant is no peer");
         };
-        let pairs = wanted.consumer == Consumer::Pairs;
+        let question = Question {
+            kind: Kind::Inner,
+            pairs: wanted.consumer == Consumer::Pairs,
+        };
         let measured = self
             .joins
-            .join(configuration, &**join, wanted.threads, &input, pairs)
+            .join(configuration, &**join, wanted.threads, &input, question)
             .map_err(|failed| failed.to_string())?;
         Ok(Joined {
             seconds: measured.seconds,
