@@ -18,7 +18,7 @@ macro_rules! files {
 }
 
 /// The canonical workloads in the order of reports: name of the file, its text.
-const CANONICAL: [(&str, &str); 15] = files! {
+const CANONICAL: [(&str, &str); 16] = files! {
     "small-1k" "pk-fk-1m" "pk-fk-16m" "selective-16m" "zipf-16m" "n-m-4m" "heavy-hitter" "ladder" "nulls-1m" "kinds-1m"
     "tpch-orders-lineitem" "tpch-part-lineitem" "ssb-date" "ssb-customer" "ssb-supplier" "ssb-part"
 };
