@@ -21,6 +21,7 @@ const CRATES: &[(&str, Modules)] = &[
             "output",
             "simd",
             "join",
+            "kind",
             "unchained partition oracle",
             "conformance",
         ],
@@ -42,7 +43,7 @@ const CRATES: &[(&str, Modules)] = &[
     (
         "harness",
         &[
-            "console files nearest size",
+            "console files named_kind nearest size",
             "machine",
             "peers workload",
             "experiment",

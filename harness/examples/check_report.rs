@@ -50,7 +50,10 @@ fn check(folder: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         let joins = run.workloads.iter().filter(|w| w.experiment == JOIN);
         let workloads: Vec<&str> = match only {
             true => joins.map(|w| w.name.as_str()).collect(),
-            false => canonical.iter().map(|w| w.name.as_str()).collect(),
+            false => {
+                let swept = canonical.iter().filter(|w| w.is_swept(run.run.size));
+                swept.map(|w| w.name.as_str()).collect()
+            }
         };
         faults.extend(results(&run, &summary, &workloads));
         faults.extend(peers(&run, &summary, &workloads));

@@ -8,6 +8,7 @@ mod console;
 pub mod experiment;
 mod files;
 pub mod machine;
+pub mod named_kind;
 pub mod nearest;
 pub mod peers;
 pub mod size;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use harness::workload::{Definition, Instance, Workload, resolve};
+use join_core::join::Side;
 use join_core::oracle;
 use join_core::page::DataType;
 use join_core::table::{Column, NamedColumn, Table};
@@ -63,6 +64,68 @@ fn a_file_of_ones_own_by_its_path() {
     assert_eq!(workload.probe.row_count(), 5000);
     assert_eq!(workload.expected.rows, 5000);
     assert!(!workload.recorded);
+}
+
+#[test]
+fn a_file_with_several_kinds_is_several_workloads() {
+    let text = OWN.replace(
+        "[build]",
+        "kinds = [\"inner\", \"build-anti\"]\nswept = [\"build-anti\"]\n[build]",
+    );
+    let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
+    let [inner, anti] = &definition.instances(Size::Quick).unwrap()[..] else {
+        panic!("not two");
+    };
+    assert_eq!((&*inner.name, &*anti.name), ("own-inner", "own-build-anti"));
+    assert!(!inner.is_swept(Size::Default) && inner.is_swept(Size::Full));
+    assert!(anti.is_swept(Size::Quick));
+    let (of_inner, of_anti) = (generate(inner), generate(anti));
+    assert_eq!(of_inner.record().keys, of_anti.record().keys);
+    assert_eq!(of_inner.record().join_kind, None);
+    assert_eq!(of_anti.record().join_kind.as_deref(), Some("build-anti"));
+    // 5000 draws of 1024 keys leave some of them out.
+    let alone = 1024.0 * (-5000.0_f64 / 1024.0).exp();
+    let found = of_anti.expected.rows as f64;
+    assert!((found - alone).abs() < 4.0 * alone.sqrt(), "{found}");
+}
+
+#[test]
+fn a_share_of_the_build_keys_is_never_found() {
+    let text = OWN.replace("\"uniform\"", "{ match = { share = 0.5, of = 0.25 } }");
+    let text = text.replace(
+        "[build]",
+        "kinds = [\"build-semi\", \"probe-semi\"]\n[build]",
+    );
+    let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
+    let instances = definition.instances(Size::Quick).unwrap();
+    assert_eq!(generate(&instances[0]).expected.rows, 256);
+    let found = generate(&instances[1]).expected.rows;
+    assert!((2300..2700).contains(&found), "{found}");
+}
+
+#[test]
+fn a_single_null_is_one() {
+    for rows in ["1", "777", "5000"] {
+        let text = OWN
+            .replace("rows = \"1K\"", &format!("rows = {rows}"))
+            .replace("\"unique\"", "\"unique\"\none_null = true");
+        let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
+        let workload = generate(&definition.instances(Size::Quick).unwrap()[0]);
+        assert_eq!(workload.input().nulls(Side::Build).count(), 1, "{rows}");
+        assert_eq!(workload.oracle(), workload.expected);
+    }
+}
+
+#[test]
+fn kinds_that_make_no_sense_are_refused() {
+    let with = |fields: &str| refused(&OWN.replace("[build]", &format!("{fields}\n[build]")));
+    assert!(with("kinds = [\"semi\"]").contains("there are inner, build-outer"));
+    assert!(with("kinds = [\"inner\", \"inner\"]").contains("twice"));
+    assert!(with("kinds = [\"inner\"]\nswept = [\"full-outer\"]").contains("full-outer"));
+    let nulls = "keys = \"unique\"\nnull_share = 0.5\none_null = true";
+    assert!(refused(&OWN.replace("keys = \"unique\"", nulls)).contains("one_null"));
+    let of = "{ match = { share = 0.5, of = 1.5 } }";
+    assert!(refused(&OWN.replace("\"uniform\"", of)).contains("1.5"));
 }
 
 #[test]

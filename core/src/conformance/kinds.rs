@@ -85,9 +85,19 @@ impl Asked {
 
     /// The oracle's answer.
     pub(super) fn results(self, input: &JoinInput<'_>) -> Bag {
-        oracle::of_kind(input, &self.semantics())
+        let results: Bag = oracle::of_kind(input, &self.semantics())
             .into_iter()
-            .collect()
+            .collect();
+        if !self.nulls_equal && !self.has_condition {
+            // The two have no line in common but those that read the keys.
+            assert_eq!(
+                oracle::sums_of_kind(input, self.kind),
+                results.sums,
+                "two oracles of {}",
+                self.kind
+            );
+        }
+        results
     }
 }
 

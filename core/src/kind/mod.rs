@@ -196,6 +196,15 @@ impl Semantics<'_> {
             return join.join(input, &context);
         }
         let mut phases = Phases::start();
+        if self.is_ruled_out(input) {
+            phases.lap("rest");
+            return Ok(Outcome {
+                results: Results::none(context.consumer),
+                phases,
+                table_bytes: 0,
+                notes: vec!["a NULL might equal any key, so there is no result".to_owned()],
+            });
+        }
         let marks = |side: Side| {
             let wanted = self.kind.has_rest(side);
             let marks = wanted.then(|| Marks::new(input.rows(side), context.memory));
@@ -244,6 +253,17 @@ impl Semantics<'_> {
         )?;
         outcome.phases = phases;
         Ok(outcome)
+    }
+
+    /// Whether no row of a null-aware anti join is a result, since a NULL of the other side might equal any key.
+    fn is_ruled_out(&self, input: &JoinInput<'_>) -> bool {
+        match self.kind {
+            Kind::NullAwareAnti(side) => {
+                let asks_nothing_else = !self.nulls_equal && self.condition.is_none();
+                asks_nothing_else && input.has_nulls(side.other())
+            }
+            _ => false,
+        }
     }
 }
 

@@ -128,7 +128,7 @@ mod tests {
             key_type: "INT32".into(),
             build_bytes: build_rows * 4,
             probe_bytes: probe_rows * 4,
-            kind: crate::record::INNER.to_owned(),
+            join_kind: None,
             experiment: JOIN.into(),
             expected: None,
             keys: None,

@@ -45,7 +45,7 @@ fn workload(number: usize) -> WorkloadRecord {
         key_type: "INT32".into(),
         build_bytes: 4000,
         probe_bytes: 16000,
-        kind: report::record::INNER.to_owned(),
+        join_kind: None,
         experiment: JOIN.into(),
         expected: Some(Answer {
             rows: 7,

@@ -50,6 +50,7 @@ fn records(pairs: u32, factor: f64) -> Vec<Record> {
             key_type: "INT32".to_owned(),
             build_bytes: 1,
             probe_bytes: 1,
+            join_kind: None,
             experiment: JOIN.to_owned(),
             expected: None,
             keys: None,

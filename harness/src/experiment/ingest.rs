@@ -254,7 +254,7 @@ impl IngestBench {
             case: WorkloadRecord {
                 name: rows.case_name(),
                 group: None,
-                kind: report::record::INNER.to_owned(),
+                join_kind: None,
                 experiment: INGEST.to_owned(),
                 sentence: rows.sentence().to_owned(),
                 build_rows: 0,

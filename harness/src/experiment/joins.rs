@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use join_core::join::{CacheSizes, Context, DynJoin, JoinInput};
-use join_core::kind::{Kind, Semantics};
+use join_core::kind::Semantics;
 use join_core::memory::{Memory, process};
 use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
@@ -14,6 +14,7 @@ use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::machine;
 use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
+use crate::named_kind::NamedKind;
 use crate::peers::{Fault, Pool, Question, Wanted};
 use crate::workload::answer;
 use registry::Configuration;
@@ -72,8 +73,7 @@ impl<'a> Joins<'a> {
             joins: self,
             input,
             question: Question {
-                kind: Kind::named(&data.record.kind)
-                    .ok_or_else(|| format!("no kind of join is called {}", data.record.kind))?,
+                kind: NamedKind::read(data.record.join_kind.as_deref())?,
                 pairs: data.pairs,
             },
             results: data.record.expected.map_or(0, |answer| answer.rows),

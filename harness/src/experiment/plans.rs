@@ -173,7 +173,7 @@ pub fn case(name: &str, group: Option<&str>, sentence: &str, bundle: &Bundle) ->
     WorkloadRecord {
         name: name.to_owned(),
         group: group.map(str::to_owned),
-        kind: report::record::INNER.to_owned(),
+        join_kind: None,
         experiment: PLAN.to_owned(),
         sentence: sentence.to_owned(),
         build_rows: 0,

@@ -829,7 +829,7 @@ mod tests {
                 key_type: "INT32".to_owned(),
                 build_bytes: 8192,
                 probe_bytes: 8192,
-                kind: report::record::INNER.to_owned(),
+                join_kind: None,
                 experiment: JOIN.to_owned(),
                 expected: Some(answer(&oracle::sort_merge(&input))),
                 keys: None,

@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use join_core::checksum::RowHasher;
+use join_core::kind::Kind;
 use serde::Deserialize;
 
 use super::process;
 use crate::console::tell;
 use crate::machine;
+use crate::named_kind::NamedKind;
 use report::plain::plain;
 use report::record::{Checksum, Environment, RecordError, read_regular};
 
@@ -78,6 +80,8 @@ struct Fields {
     install: String,
     timeout_seconds: Option<f64>,
     #[serde(default)]
+    kinds: Vec<NamedKind>,
+    #[serde(default)]
     plans: bool,
     #[serde(default)]
     huge_pages: BTreeMap<String, String>,
@@ -103,6 +107,8 @@ pub struct Setup {
     pub description: String,
     /// What a sample may take, where the peer says.
     pub limit: Option<Duration>,
+    /// The kinds of join that it knows.
+    pub kinds: Vec<Kind>,
     folder: PathBuf,
     run: Vec<String>,
     environment: BTreeMap<String, String>,
@@ -200,6 +206,10 @@ impl Peer {
             name: format!("{} {version}", self.name),
             description: self.description.clone(),
             limit: self.fields.timeout_seconds.map(Duration::from_secs_f64),
+            kinds: match &*self.fields.kinds {
+                [] => vec![Kind::Inner],
+                named => named.iter().map(|named| named.0).collect(),
+            },
             folder: self.folder.clone(),
             run: self.fields.run.clone(),
             environment: BTreeMap::new(),

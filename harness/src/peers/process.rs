@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{KeyFiles, Side};
 use super::plan::PlanFiles;
 use crate::machine::system::Watch;
+use crate::named_kind::NamedKind;
 use report::plain::plain;
 use report::record::{SystemUse, is_time};
 
@@ -61,7 +62,7 @@ enum Request<'a> {
         join: &'a str,
         /// Left out of an inner join, which peers that know no kinds answer, too.
         #[serde(skip_serializing_if = "Option::is_none")]
-        kind: Option<&'a str>,
+        kind: Option<String>,
     },
     Execute {
         execute: Execute,
@@ -225,7 +226,7 @@ impl Process {
     ) -> Result<Joined, Fault> {
         let request = Request::Join {
             join: if question.pairs { "pairs" } else { "aggregate" },
-            kind: (question.kind != Kind::Inner).then(|| question.kind.name()),
+            kind: NamedKind::unless_inner(question.kind),
         };
         let watching = self.watch.start();
         let start = Instant::now();

@@ -129,7 +129,7 @@ mod tests {
                 key_type: "INT32".to_owned(),
                 build_bytes: 1,
                 probe_bytes: 1,
-                kind: report::record::INNER.to_owned(),
+                join_kind: None,
                 experiment: JOIN.to_owned(),
                 expected: Some(Answer::default()),
                 keys: None,

@@ -18,8 +18,9 @@ macro_rules! files {
 }
 
 /// The canonical workloads in the order of reports: name of the file, its text.
-const CANONICAL: [(&str, &str); 16] = files! {
-    "small-1k" "pk-fk-1m" "pk-fk-16m" "selective-16m" "zipf-16m" "n-m-4m" "heavy-hitter" "ladder" "nulls-1m" "kinds-1m"
+const CANONICAL: [(&str, &str); 18] = files! {
+    "small-1k" "pk-fk-1m" "pk-fk-16m" "selective-16m" "zipf-16m" "n-m-4m" "heavy-hitter" "ladder" "nulls-1m"
+    "kinds-1m" "kinds-1m-not-in" "kinds-1m-not-in-null"
     "tpch-orders-lineitem" "tpch-part-lineitem" "ssb-date" "ssb-customer" "ssb-supplier" "ssb-part"
 };
 
@@ -145,7 +146,8 @@ mod tests {
         for size in [Size::Quick, Size::Default, Size::Full] {
             for instance in resolve(&[], size).unwrap() {
                 let recorded = instance.expected.iter().any(|expected| {
-                    let build = expected.build_rows == instance.build_rows();
+                    let build = expected.build_rows == instance.build_rows()
+                        && expected.kind.0 == instance.kind;
                     // How many rows `lineitem` has is only known when it has been made.
                     let is_tpch = matches!(instance.source, Source::Tpch(_));
                     build && (is_tpch || expected.probe_rows == instance.probe_rows())

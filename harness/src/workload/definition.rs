@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::count::Count;
 use super::error::Error;
-use super::fields::{BuildKeys, Fields, NamedKind, ProbeKeys, Rungs, SideFields, SizeFields};
+use super::fields::{BuildKeys, Fields, ProbeKeys, Rungs, SideFields, SizeFields};
 use super::instance::{Instance, Source};
-use super::synthetic::Synthetic;
+use super::synthetic::{Nulls, Synthetic};
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::files;
+use crate::named_kind::NamedKind;
 use report::record::Size;
 
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
@@ -110,7 +111,12 @@ impl Definition {
             };
             let instances = self.kinds().map(|kind| {
                 let instance = self.instance(name(kind), None, source.clone())?;
-                Ok(Instance { kind, ..instance })
+                let swept = &fields.swept;
+                Ok(Instance {
+                    kind,
+                    swept: swept.is_empty() || swept.contains(&NamedKind(kind)),
+                    ..instance
+                })
             });
             return instances.collect();
         };
@@ -154,6 +160,7 @@ impl Definition {
             name,
             group,
             kind: Kind::Inner,
+            swept: true,
             sentence: self.fields.sentence.clone(),
             analysis: self.fields.analysis.clone(),
             key_type,
@@ -272,7 +279,7 @@ impl Definition {
         &self,
         name: &str,
         side: &Option<SideFields<Keys>>,
-    ) -> Result<(Keys, f64), Error> {
+    ) -> Result<(Keys, Nulls), Error> {
         let Some(side) = side else {
             return Err(self.invalid(format!(
                 "there is no [{name}]; add it with rows and keys, or with table and key"
@@ -285,7 +292,13 @@ impl Definition {
             ))
         })?;
         self.share(&format!("[{name}] null_share"), side.null_share)?;
-        Ok((keys, side.null_share))
+        match (side.one_null, side.null_share) {
+            (false, share) => Ok((keys, Nulls::Share(share))),
+            (true, 0.0) => Ok((keys, Nulls::One)),
+            (true, _) => Err(self.invalid(format!(
+                "[{name}] has null_share and one_null; leave out one of them"
+            ))),
+        }
     }
 
     fn table_keys<Keys>(
@@ -300,6 +313,7 @@ impl Definition {
                 rows: None,
                 keys: None,
                 null_share: 0.0,
+                one_null: false,
             }) => TableKeys::find(&self.origin.file, &self.origin.folder.join(table), key),
             _ => Err(self.invalid(format!(
                 "[{name}] must have table and key and nothing else, because a side of this workload is a table folder"
@@ -341,6 +355,15 @@ impl Definition {
         if fields.kinds.iter().enumerate().any(twice) {
             return Err(self.invalid("kinds names one of them twice; leave one out"));
         }
+        let stray = fields
+            .swept
+            .iter()
+            .find(|kind| !fields.kinds.contains(kind));
+        if let Some(NamedKind(kind)) = stray {
+            return Err(self.invalid(format!(
+                "swept names {kind}, which kinds does not; add it there, or leave it out"
+            )));
+        }
         match fields.build.as_ref().and_then(|build| build.keys) {
             Some(BuildKeys::Duplicated { each: 0 }) => {
                 return Err(self.invalid("each = 0 leaves no rows; a key needs at least one"));
@@ -349,7 +372,10 @@ impl Definition {
             _ => {}
         }
         match fields.probe.as_ref().and_then(|probe| probe.keys) {
-            Some(ProbeKeys::Match { share }) => self.share("the share of matches", share)?,
+            Some(ProbeKeys::Match { share, of }) => {
+                self.share("the share of matches", share)?;
+                self.share("the share of build keys that are found", of)?;
+            }
             Some(ProbeKeys::Zipf { exponent }) if !(0.0..=20.0).contains(&exponent) => {
                 return Err(self.invalid(format!(
                     "the exponent {exponent} is outside of 0..20; 0 is uniform, 1 is the usual skew"

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use join_core::checksum::Checksum;
-use join_core::kind::Kind;
 use join_core::page::DataType;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::count::Count;
 use super::tpch::TpchJoin;
+use crate::named_kind::NamedKind;
 
 /// Which keys the rows of a build side have.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -53,6 +52,9 @@ pub enum ProbeKeys {
     Match {
         /// The share of rows with a build key.
         share: f64,
+        /// The share of the build keys that these are.
+        #[serde(default = "all")]
+        of: f64,
     },
     /// Each build key in the same number of rows, as near as the rows allow.
     Even,
@@ -64,6 +66,10 @@ pub enum ProbeKeys {
     /// The build side's first key, which is the heavy one if there is one, in one row; each other key with the same
     /// probability in the other rows.
     HeavyOnce,
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -81,6 +87,9 @@ pub(super) struct Fields {
     /// An inner join where none is named.
     #[serde(default)]
     pub(super) kinds: Vec<NamedKind>,
+    /// Those of the kinds that a sweep measures unasked at any size but the full one; all where none is named.
+    #[serde(default)]
+    pub(super) swept: Vec<NamedKind>,
     pub(super) tpch: Option<TpchFields>,
     pub(super) ladder: Option<LadderFields>,
     #[serde(default)]
@@ -104,6 +113,8 @@ pub(super) struct SideFields<Keys> {
     pub(super) keys: Option<Keys>,
     #[serde(default)]
     pub(super) null_share: f64,
+    #[serde(default)]
+    pub(super) one_null: bool,
     pub(super) table: Option<PathBuf>,
     pub(super) key: Option<String>,
 }
@@ -140,28 +151,6 @@ pub(super) struct SizeFields {
     pub(super) probe_rows: Option<Count>,
     pub(super) scale_factor: Option<f64>,
     pub(super) rungs: Option<Rungs>,
-}
-
-/// A kind of join by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NamedKind(pub Kind);
-
-impl Default for NamedKind {
-    fn default() -> Self {
-        Self(Kind::Inner)
-    }
-}
-
-impl<'de> Deserialize<'de> for NamedKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Kind::named(&name).map(Self).ok_or_else(|| {
-            let names = Kind::ALL.map(Kind::name).join(", ");
-            D::Error::custom(format!(
-                "there is no kind of join called {name:?}; there are {names}"
-            ))
-        })
-    }
 }
 
 /// A recorded answer: that of the file's seed at these sizes.

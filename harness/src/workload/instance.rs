@@ -18,7 +18,8 @@ use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::machine;
-use report::record::{Answer, Checksum, JOIN, WorkloadRecord};
+use crate::named_kind::NamedKind;
+use report::record::{Answer, Checksum, JOIN, Size, WorkloadRecord};
 
 /// A workload at a size: everything about it but the data.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Instance {
     pub group: Option<String>,
     /// The kind of join.
     pub kind: Kind,
+    /// Whether a sweep measures it unasked at any size but the full one.
+    pub swept: bool,
     /// What it shows.
     pub sentence: String,
     /// What to look for in its chart.
@@ -71,10 +74,15 @@ impl Instance {
         }
     }
 
+    /// Whether a sweep of a size measures it unasked.
+    pub fn is_swept(&self, size: Size) -> bool {
+        self.swept || size == Size::Full
+    }
+
     /// About how many results the join has; for tables, whose keys are not known yet, the rows of the probe side.
     pub fn estimated_results(&self) -> u64 {
         match &self.source {
-            Source::Synthetic(synthetic) => synthetic.estimated_results(),
+            Source::Synthetic(synthetic) => synthetic.estimated_results(self.kind),
             Source::Tpch(_) | Source::Tables(..) => self.probe_rows(),
         }
     }
@@ -93,11 +101,17 @@ impl Instance {
     pub fn needed_bytes(&self) -> u64 {
         let (build, probe) = (self.build_rows(), self.probe_rows());
         let pages = self.estimated_bytes();
+        // The oracle sorts keys with their rows.
+        let sorted = (build + probe) * TableKeys::EXTRA_BYTES_PER_ROW;
+        let of_kind = match self.kind {
+            Kind::Inner => 0,
+            _ => sorted,
+        };
         match &self.source {
-            Source::Synthetic(synthetic) => pages + synthetic.extra_bytes(pages),
-            Source::Tpch(_) => pages + probe * Tpch::EXTRA_BYTES_PER_ROW,
-            // The oracle sorts keys with their rows; the pages themselves stay in their files.
-            Source::Tables(..) => (build + probe) * TableKeys::EXTRA_BYTES_PER_ROW,
+            Source::Synthetic(synthetic) => pages + synthetic.extra_bytes(pages).max(of_kind),
+            Source::Tpch(_) => pages + (probe * Tpch::EXTRA_BYTES_PER_ROW).max(of_kind),
+            // The pages themselves stay in their files.
+            Source::Tables(..) => sorted,
         }
     }
 
@@ -121,12 +135,17 @@ impl Instance {
     /// About how many seconds of processor time [`Instance::generate`] takes. A table folder is only mapped, checked,
     /// and sorted for the answer.
     pub fn estimated_seconds(&self) -> f64 {
+        const SORTED: f64 = 1e-7;
         let (build, probe) = match &self.source {
             Source::Synthetic(synthetic) => synthetic.seconds_per_row(),
             Source::Tpch(_) => (1e-9, 1.5e-7),
-            Source::Tables(..) => (1e-7, 1e-7),
+            Source::Tables(..) => (SORTED, SORTED),
         };
-        build * self.build_rows() as f64 + probe * self.probe_rows() as f64
+        let of_kind = match self.kind {
+            Kind::Inner => 0.0,
+            _ => SORTED,
+        };
+        (build + of_kind) * self.build_rows() as f64 + (probe + of_kind) * self.probe_rows() as f64
     }
 
     /// Makes the data on `threads` threads; the same data for any number of them. A `seed` stands in for the file's;
@@ -145,11 +164,7 @@ impl Instance {
         };
         let expected = match self.kind {
             Kind::Inner => expected,
-            kind => {
-                let input = JoinInput::new(&build, &probe)
-                    .map_err(|error| Error::invalid(&self.origin.file, error.to_string()))?;
-                oracle::sums_of_kind(&input, kind)
-            }
+            kind => oracle::sums_of_kind(&self.input(&build, &probe)?, kind),
         };
         let mut workload = Workload {
             name: self.name.clone(),
@@ -175,10 +190,13 @@ impl Instance {
         probe: &TableKeys,
     ) -> Result<(Column, Column, Aggregate), Error> {
         let (build, probe) = self.open_columns(build, probe)?;
-        let input = JoinInput::new(&build, &probe)
-            .map_err(|error| Error::invalid(&self.origin.file, error.to_string()))?;
-        let answer = oracle::sort_merge(&input);
+        let answer = oracle::sort_merge(&self.input(&build, &probe)?);
         Ok((build, probe, answer))
+    }
+
+    fn input<'a>(&self, build: &'a Column, probe: &'a Column) -> Result<JoinInput<'a>, Error> {
+        JoinInput::new(build, probe)
+            .map_err(|error| Error::invalid(&self.origin.file, error.to_string()))
     }
 
     fn open_columns(
@@ -248,7 +266,7 @@ pub struct Workload {
     pub build: Column,
     /// The key column of the probe side.
     pub probe: Column,
-    /// The right answer: known to the generator, which does not join; for table folders the oracle's.
+    /// The right answer: of an inner join known to the generator, which does not join; else the oracle's.
     pub expected: Aggregate,
     /// Whether the workload's file has recorded this answer too.
     pub recorded: bool,
@@ -292,7 +310,7 @@ impl Workload {
             name: self.name.clone(),
             group: self.group.clone(),
             experiment: JOIN.to_owned(),
-            kind: self.kind.to_string(),
+            join_kind: NamedKind::unless_inner(self.kind),
             sentence: self.sentence.clone(),
             build_rows: self.build.row_count(),
             probe_rows: self.probe.row_count(),

@@ -194,9 +194,9 @@ pub struct WorkloadRecord {
     /// What kind of experiment it is a case of: [`JOIN`], [`PLAN`], [`INGEST`], or another one's name.
     #[serde(default = "join")]
     pub experiment: String,
-    /// The kind of a join, such as `inner` or `probe-semi`.
-    #[serde(default = "inner", skip_serializing_if = "is_inner")]
-    pub kind: String,
+    /// The kind of a join that is no inner one, such as `probe-semi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_kind: Option<String>,
     /// What it shows.
     pub sentence: String,
     /// Rows of the build side of a join.
@@ -231,17 +231,6 @@ pub const INGEST: &str = "ingest";
 
 fn join() -> String {
     JOIN.to_owned()
-}
-
-/// The kind of a join that names none.
-pub const INNER: &str = "inner";
-
-fn inner() -> String {
-    INNER.to_owned()
-}
-
-fn is_inner(kind: &str) -> bool {
-    kind == INNER
 }
 
 impl WorkloadRecord {

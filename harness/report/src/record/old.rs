@@ -334,7 +334,7 @@ fn add_workload(run: &mut Run, name: &str, experiment: &str) {
         run.workloads.push(WorkloadRecord {
             name: name.to_owned(),
             group: None,
-            kind: super::INNER.to_owned(),
+            join_kind: None,
             experiment: experiment.to_owned(),
             sentence: String::new(),
             build_rows: 0,

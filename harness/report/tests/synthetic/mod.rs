@@ -214,7 +214,7 @@ fn workloads() -> Vec<(WorkloadRecord, f64)> {
             key_type: "INT32".into(),
             build_bytes: build_rows * 4,
             probe_bytes: probe_rows * 4,
-            kind: report::record::INNER.to_owned(),
+            join_kind: None,
             experiment: JOIN.into(),
             expected: Some(answer(at)),
             keys: None,

@@ -115,6 +115,17 @@ impl Duel<'_> {
                 sides[1].name
             )));
         }
+        for case in &self.cases {
+            let Some(kind) = &case.record.join_kind else {
+                continue;
+            };
+            if let Some(side) = (0..2).find(|&side| !hello[side].kinds.contains(kind)) {
+                return Err(Stop::Build(format!(
+                    "{}: it knows no {kind} joins, which {} asks for; name workloads of inner joins with --only",
+                    sides[side].name, case.record.name
+                )));
+            }
+        }
         for number in 0..self.cases.len() {
             let cost = self.meet(&mut players, &self.cases[number])?;
             self.cases[number].cost = cost;
@@ -274,7 +285,11 @@ impl Duel<'_> {
 
     /// A join with a right answer.
     fn join(&self, player: &mut Player<'_>, case: &Case, cell: &Wanted) -> Result<Joined, Stop> {
-        let joined = player.join(cell)?;
+        let wanted = Wanted {
+            kind: case.record.join_kind.clone(),
+            ..cell.clone()
+        };
+        let joined = player.join(wanted)?;
         match case.record.expected {
             Some(expected) if expected != answer_of(&joined) => {
                 Err(player.answered_wrongly(&case.record.name, &cell.variant))
@@ -290,6 +305,7 @@ impl Duel<'_> {
                 variant: variant.name.clone(),
                 threads,
                 consumer: Consumer::Aggregate,
+                kind: None,
             })
         });
         cells.collect()

@@ -37,6 +37,9 @@ pub(super) struct Wanted {
     pub(super) threads: u32,
     /// `aggregate` or `pairs`.
     pub(super) consumer: Consumer,
+    /// The kind of join where it is no inner one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<String>,
 }
 
 /// What becomes of the results.
@@ -66,6 +69,9 @@ pub(super) struct Hello {
     pub(super) rustc: String,
     /// What it can join with.
     pub(super) variants: Vec<String>,
+    /// The kinds of join that it knows beside inner ones.
+    #[serde(default)]
+    pub(super) kinds: Vec<String>,
 }
 
 impl Hello {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::protocol::{Consumer, Hello, Loaded, PROTOCOL, Refused, Request, Wanted};
 use crate::experiment::joins::Joins;
 use crate::experiment::{Cell, Cells, Work};
+use crate::named_kind::NamedKind;
 use crate::peers::{Joined, Question, Side as Keys};
 use registry::{Variant, variants};
 use report::record::Environment;
@@ -76,6 +77,7 @@ impl Build<'_> {
             profile: environment.profile,
             rustc: environment.rustc,
             variants: self.variants.iter().map(|v| v.name.clone()).collect(),
+            kinds: Kind::ALL.iter().map(Kind::to_string).collect(),
         }
     }
 
@@ -109,7 +111,7 @@ impl Build<'_> {
             unreachable!("a variant is no peer");
         };
         let question = Question {
-            kind: Kind::Inner,
+            kind: NamedKind::read(wanted.kind.as_deref())?,
             pairs: wanted.consumer == Consumer::Pairs,
         };
         let measured = self
@@ -176,6 +178,7 @@ mod tests {
     use super::*;
     use crate::machine;
     use crate::peers::KeyFiles;
+    use join_core::kind::NO_ROW;
     use join_core::oracle;
 
     #[test]
@@ -217,6 +220,10 @@ mod tests {
         });
         assert_eq!(build.answer(&load.to_string()).unwrap()["loaded"], true);
         assert_eq!(build.answer(join).unwrap()["rows"], 5000);
+        let semi = join.replace("}}", ",\"kind\":\"probe-semi\"}}");
+        let semi = build.answer(&semi).unwrap();
+        assert_eq!(semi["rows"], 5000);
+        assert_eq!(semi["sum_build"], 5000 * u64::from(NO_ROW));
         for nonsense in ["", "{}", "{\"join\":\"aggregate\"}", "[]"] {
             assert!(build.answer(nonsense).is_err(), "{nonsense}");
         }

@@ -113,11 +113,11 @@ impl Player<'_> {
     }
 
     /// Has it join them.
-    pub(super) fn join(&mut self, wanted: &Wanted) -> Result<Joined, Stop> {
+    pub(super) fn join(&mut self, wanted: Wanted) -> Result<Joined, Stop> {
         let start = Instant::now();
         let joined = self
             .process
-            .ask(&Request::Join(wanted.clone()), self.limit, self.interrupted)
+            .ask(&Request::Join(wanted), self.limit, self.interrupted)
             .and_then(|joined: Joined| {
                 possible(joined.seconds, start.elapsed())?;
                 Ok(joined)

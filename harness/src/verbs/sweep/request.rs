@@ -176,11 +176,12 @@ impl<'a> Request<'a> {
         for instance in &self.selection.workloads {
             let name = instance.name.as_str();
             let ablated = ablate && (named || ABLATED.contains(&name));
-            if self.args.sweep || ablated {
+            let swept = self.args.sweep && (named || instance.is_swept(self.args.size()));
+            if swept || ablated {
                 items.push(Item {
                     instance: instance.clone(),
                     pairs: false,
-                    swept: self.args.sweep,
+                    swept,
                     ablated,
                 });
             }
@@ -217,7 +218,9 @@ impl<'a> Request<'a> {
             }
         }
         for setup in &self.peers.setups {
-            cells.peer(setup, threads);
+            if setup.kinds.contains(&item.instance.kind) {
+                cells.peer(setup, threads);
+            }
         }
         Ok(cells.into_vec())
     }

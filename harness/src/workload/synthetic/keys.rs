@@ -83,7 +83,8 @@ pub struct ProbeSide {
 #[derive(Clone, Copy)]
 enum Pattern {
     Miss,
-    Match(f64),
+    /// In this share of the rows, one of so many keys.
+    Match(f64, u64),
     Even(Permutation),
     Zipf(Zipf, Permutation),
     /// The row that hits key 0.
@@ -97,8 +98,11 @@ impl ProbeSide {
         let order = |count: u64| Permutation::through(count - 1, Series::ProbeOrder.of(seed));
         let pattern = match keys {
             _ if distinct == 0 || rows == 0 => Pattern::Miss,
-            ProbeKeys::Uniform => Pattern::Match(1.0),
-            ProbeKeys::Match { share } => Pattern::Match(share),
+            ProbeKeys::Uniform => Pattern::Match(1.0, distinct),
+            ProbeKeys::Match { share, of } => match (distinct as f64 * of).round() as u64 {
+                0 => Pattern::Miss,
+                found => Pattern::Match(share, found),
+            },
             ProbeKeys::Even => Pattern::Even(order(rows)),
             ProbeKeys::Zipf { exponent } => {
                 Pattern::Zipf(Zipf::new(distinct, exponent), order(distinct))
@@ -120,7 +124,7 @@ impl ProbeSide {
         let mut draws = self.draws.row(row);
         let matching = match &self.pattern {
             Pattern::Miss => None,
-            Pattern::Match(share) => draws.chance(*share).then(|| draws.below(self.distinct)),
+            Pattern::Match(share, found) => draws.chance(*share).then(|| draws.below(*found)),
             Pattern::Even(order) => Some(order.of(row) % self.distinct),
             Pattern::Zipf(zipf, order) => Some(order.of(zipf.rank(&mut draws) - 1)),
             Pattern::HeavyOnce(hit) if row == *hit => Some(0),

@@ -6,6 +6,8 @@ mod keys;
 use std::num::NonZeroUsize;
 
 use generated::{Permutation, Stream};
+use join_core::join::Side;
+use join_core::kind::Kind;
 use join_core::output::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::table::Column;
@@ -21,14 +23,36 @@ pub struct Synthetic {
     pub build_rows: u32,
     /// Which keys they have.
     pub build_keys: BuildKeys,
-    /// The share of them that are NULL.
-    pub build_nulls: f64,
+    /// Those of them that are NULL.
+    pub build_nulls: Nulls,
     /// Rows of the probe side.
     pub probe_rows: u32,
     /// Which keys they have.
     pub probe_keys: ProbeKeys,
-    /// The share of them that are NULL.
-    pub probe_nulls: f64,
+    /// Those of them that are NULL.
+    pub probe_nulls: Nulls,
+}
+
+/// Which rows of a side are NULL.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Nulls {
+    /// Each with this probability.
+    Share(f64),
+    /// A single one.
+    One,
+}
+
+impl Nulls {
+    /// None.
+    pub const NONE: Self = Self::Share(0.0);
+
+    /// How many of so many rows, about.
+    fn of(self, rows: u32) -> f64 {
+        match self {
+            Self::Share(share) => share * f64::from(rows),
+            Self::One => f64::from(rows.min(1)),
+        }
+    }
 }
 
 impl Synthetic {
@@ -45,18 +69,76 @@ impl Synthetic {
         }
     }
 
-    /// About how many results the join has.
-    pub fn estimated_results(&self) -> u64 {
+    /// About how many results the join of this kind has.
+    pub fn estimated_results(&self, kind: Kind) -> u64 {
+        let pairs = match kind.has_pairs() {
+            true => self.estimated_pairs(),
+            false => 0.0,
+        };
+        let sides = [Side::Build, Side::Probe].into_iter();
+        let rest = sides.filter(|&side| kind.has_rest(side));
+        let rest = rest.map(|side| self.estimated_rest(kind, side));
+        (pairs + rest.sum::<f64>()) as u64
+    }
+
+    fn estimated_pairs(&self) -> f64 {
         let distinct = self.build_keys.distinct(self.build_rows.into()) as f64;
-        let build = f64::from(self.build_rows) * (1.0 - self.build_nulls);
-        let probe = f64::from(self.probe_rows) * (1.0 - self.probe_nulls);
+        let (build, probe) = (self.keys(Side::Build), self.keys(Side::Probe));
         let each = build / distinct.max(1.0);
         let results = match (self.probe_keys, self.build_keys) {
-            (ProbeKeys::Match { share }, _) => probe * share * each,
+            (ProbeKeys::Match { share, .. }, _) => probe * share * each,
             (ProbeKeys::HeavyOnce, BuildKeys::Heavy { .. }) => probe + build - distinct,
             _ => probe * each,
         };
-        results.max(0.0) as u64
+        results.max(0.0)
+    }
+
+    /// Rows of a side that are results besides the pairs.
+    fn estimated_rest(&self, kind: Kind, side: Side) -> f64 {
+        let (rows, found) = (f64::from(self.rows(side)), self.found(side));
+        let others = side.other();
+        match kind {
+            Kind::Mark(_) => rows,
+            Kind::Semi(_) => found,
+            Kind::NullAwareAnti(_) if self.rows(others) == 0 => rows,
+            Kind::NullAwareAnti(_) if self.nulls(others).of(self.rows(others)) > 0.0 => 0.0,
+            Kind::NullAwareAnti(_) => self.keys(side) - found,
+            _ => rows - found,
+        }
+    }
+
+    /// Rows of a side with a partner, about; keys of skewed probes count as if they were drawn alike.
+    fn found(&self, side: Side) -> f64 {
+        let distinct = self.build_keys.distinct(self.build_rows.into()) as f64;
+        let (share, of) = match self.probe_keys {
+            ProbeKeys::Match { share, of } => (share, of),
+            _ => (1.0, 1.0),
+        };
+        let draws_per_key = self.keys(Side::Probe) * share / (distinct * of).max(1.0);
+        match side {
+            Side::Build => self.keys(side) * of * (1.0 - (-draws_per_key).exp()),
+            Side::Probe => self.keys(side) * share,
+        }
+    }
+
+    /// Rows of a side that are not NULL.
+    fn keys(&self, side: Side) -> f64 {
+        let rows = self.rows(side);
+        f64::from(rows) - self.nulls(side).of(rows)
+    }
+
+    fn rows(&self, side: Side) -> u32 {
+        match side {
+            Side::Build => self.build_rows,
+            Side::Probe => self.probe_rows,
+        }
+    }
+
+    fn nulls(&self, side: Side) -> Nulls {
+        match side {
+            Side::Build => self.build_nulls,
+            Side::Probe => self.probe_nulls,
+        }
     }
 
     /// About how long a build row and a probe row take to make.
@@ -65,7 +147,10 @@ impl Synthetic {
         const NULLS: f64 = 8e-8;
         const ZIPF: f64 = 4e-8;
         const SUMMED: f64 = 6e-8;
-        let side = |nulls: f64| if nulls > 0.0 { NULLS } else { PLAIN };
+        let side = |nulls: Nulls| match nulls {
+            Nulls::NONE => PLAIN,
+            _ => NULLS,
+        };
         let build = match self.build_keys {
             BuildKeys::Unique => PLAIN,
             BuildKeys::Duplicated { .. } | BuildKeys::Heavy { .. } => SUMMED,
@@ -88,14 +173,14 @@ impl Synthetic {
             false => distinct * BuildRows::BYTES_PER_KEY,
         };
         // Pages with NULLs are written into a list that is copied as it grows, and hold a bitmap each.
-        let has_nulls = self.build_nulls > 0.0 || self.probe_nulls > 0.0;
+        let has_nulls = [self.build_nulls, self.probe_nulls] != [Nulls::NONE; 2];
         let copied = if has_nulls { 2 * pages + pages / 16 } else { 0 };
         counts + copied
     }
 
     /// Whether build row r, and no other, has key number r.
     fn is_in_turn(&self) -> bool {
-        self.build_keys == BuildKeys::Unique && self.build_nulls == 0.0
+        self.build_keys == BuildKeys::Unique && self.build_nulls == Nulls::NONE
     }
 
     fn generate_keys<T: SyntheticKey>(
@@ -173,7 +258,7 @@ impl SyntheticKey for i64 {
 /// A column to be filled.
 struct ColumnPlan {
     rows: u32,
-    nulls: f64,
+    nulls: Nulls,
     null_draws: Stream,
     threads: NonZeroUsize,
 }
@@ -184,13 +269,19 @@ impl ColumnPlan {
         &self,
         key: impl Fn(u64, &mut Aggregate) -> T + Sync,
     ) -> (Column, Aggregate) {
-        if self.nulls > 0.0 {
+        if self.nulls != Nulls::NONE {
+            let rows = u64::from(self.rows);
+            // Behind all rows, so that no row draws it again.
+            let one = (rows > 0).then(|| self.null_draws.row(rows).below(rows));
+            let is_null = |row: u64| match self.nulls {
+                Nulls::Share(share) => self.null_draws.row(row).chance(share),
+                Nulls::One => Some(row) == one,
+            };
             // Where a page ends depends on the NULLs before it, so these are written one after the other.
             let mut answer = Aggregate::default();
-            let column = Column::from_options((0..u64::from(self.rows)).map(|row| {
-                let null = self.null_draws.row(row).chance(self.nulls);
-                (!null).then(|| key(row, &mut answer))
-            }));
+            let column = Column::from_options(
+                (0..rows).map(|row| (!is_null(row)).then(|| key(row, &mut answer))),
+            );
             return (column, answer);
         }
         let answer = SharedAnswer::default();
