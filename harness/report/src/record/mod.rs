@@ -242,10 +242,13 @@ impl WorkloadRecord {
     /// What the data of `now` have that is not as it was in these, in words; none where they are the same.
     pub fn change(&self, now: &WorkloadRecord) -> Option<String> {
         type Field = (&'static str, fn(&WorkloadRecord) -> Option<String>);
-        const FIELDS: [Field; 8] = [
+        const FIELDS: [Field; 9] = [
             ("build rows", |w| Some(w.build_rows.to_string())),
             ("probe rows", |w| Some(w.probe_rows.to_string())),
             ("key type", |w| Some(w.key_type.clone())),
+            ("kind of join", |w| {
+                Some(w.join_kind.clone().unwrap_or_else(|| "inner".to_owned()))
+            }),
             ("result rows", |w| Some(w.expected?.rows.to_string())),
             ("answer", |w| Some(w.expected?.checksum.to_string())),
             ("keys", |w| w.keys.map(|keys| keys.to_string())),
