@@ -15,7 +15,7 @@ mod rest;
 use std::fmt;
 
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, place};
-use crate::output::{Consumer, Pair, PairFilter, Results};
+use crate::output::{Consumer, Enough, Pair, PairFilter, Results};
 use marks::Marks;
 
 /// Stands where a result has no row of a side. No row has this id: a side has at most `u32::MAX` rows, from 0 on.
@@ -317,6 +317,15 @@ impl PairFilter for Marking<'_> {
         match self.keeps {
             true => kept,
             false => 0,
+        }
+    }
+
+    /// A row is marked by one pair as well as by all, unless pairs are results, or a filter may drop the one.
+    fn enough(&self) -> Enough {
+        match (self.keeps, self.filter, self.build, self.probe) {
+            (false, None, Some(_), None) => Enough::OnePerBuildRow,
+            (false, None, None, Some(_)) => Enough::OnePerProbeRow,
+            _ => Enough::All,
         }
     }
 }

@@ -7,7 +7,7 @@ mod place;
 mod sink;
 
 pub use place::{PairPlacement, Pairs};
-pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, PairFilter, Sink, SinkRef};
+pub use sink::{Aggregate, Enough, Pair, PairBuffer, PairConsumer, PairFilter, Sink, SinkRef};
 
 use crate::memory::{Memory, OutOfMemory};
 use crate::parallel::Team;

@@ -24,6 +24,34 @@ pub trait Sink {
             self.emit(pair.build, pair.probe);
         }
     }
+
+    /// How many matches it cannot do without.
+    fn enough(&self) -> Enough {
+        Enough::All
+    }
+}
+
+/// How many matches are as good as all. Who finds them may go on all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enough {
+    /// No fewer.
+    All,
+    /// One of each build row that has any.
+    OnePerBuildRow,
+    /// One of each probe row that has any.
+    OnePerProbeRow,
+}
+
+impl Enough {
+    /// The same with the sides exchanged.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::OnePerBuildRow => Self::OnePerProbeRow,
+            Self::OnePerProbeRow => Self::OnePerBuildRow,
+        }
+    }
 }
 
 /// The consumer `aggregate`: count of results and wrapping sums of both row ids, so that nothing can be skipped.
@@ -101,6 +129,11 @@ const FIRST_CHUNK: usize = 1 << 11;
 pub trait PairFilter: Sync {
     /// Moves the pairs that stay to the front, in order, and returns how many they are.
     fn keep(&self, pairs: &mut [Pair]) -> usize;
+
+    /// How many pairs it is to be shown.
+    fn enough(&self) -> Enough {
+        Enough::All
+    }
 }
 
 /// What becomes of a worker's full chunks.
@@ -277,6 +310,10 @@ impl Sink for PairBuffer<'_> {
             self.len += now.len();
             pairs = later;
         }
+    }
+
+    fn enough(&self) -> Enough {
+        self.filter.map_or(Enough::All, PairFilter::enough)
     }
 }
 

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use super::{Lanes, MAX_LANES};
 use crate::input::BlockRows;
 use crate::key::{Key, Tuple};
-use crate::output::{Pair, Sink};
+use crate::output::{Enough, Pair, Sink};
 
 /// Pairs that are kept before the sink gets them: 4 KiB, which stay in L1 beside a small table.
 const ROOM: usize = 512;
@@ -16,6 +16,8 @@ pub struct Matches<'s> {
     pairs: [MaybeUninit<Pair>; ROOM],
     end: usize,
     rows: BlockRows<'s>,
+    /// Whether a key's first match will do.
+    is_first_enough: bool,
     sink: &'s mut dyn Sink,
 }
 
@@ -27,6 +29,7 @@ impl<'s> Matches<'s> {
             pairs: [const { MaybeUninit::uninit() }; ROOM],
             end: 0,
             rows,
+            is_first_enough: sink.enough() == Enough::OnePerProbeRow,
             sink,
         }
     }
@@ -41,7 +44,8 @@ impl<'s> Matches<'s> {
         }
     }
 
-    /// Adds the matches of a key, called `probe`, among `len` tuples of `store` from `start` on.
+    /// Adds the matches of a key, called `probe`, among `len` tuples of `store` from `start` on. Where the first of them is
+    /// as good as all, those behind the comparison that finds it are left out.
     ///
     /// `end` is where the buffer ends, and the new end is returned: a kernel keeps it in a register from
     /// [`Self::end`] to [`Self::set_end`], because a store and a load of it for every key would be its longest chain.
@@ -64,35 +68,55 @@ impl<'s> Matches<'s> {
         debug_assert!(start + len + MAX_LANES <= store.len());
         let (mut at, mut left) = (start, len);
         while left > L::TUPLES {
-            // SAFETY: the caller promises the end, the instructions and these tuples, of which one comparison takes so many.
-            end = unsafe { self.compare::<L, K>(end, store, at, L::TUPLES, key, probe) };
+            // SAFETY: the caller promises that this is the buffer's end.
+            let from = unsafe { self.with_room(end) };
+            // SAFETY: there is room, and the caller promises the instructions and these tuples, of which one comparison
+            // takes so many.
+            end = unsafe { self.compare::<L, K>(from, store, at, L::TUPLES, key, probe) };
+            if self.is_first_enough && end > from {
+                return end;
+            }
             at += L::TUPLES;
             left -= L::TUPLES;
         }
-        // SAFETY: the caller promises the end, the instructions and these tuples, of which one comparison takes so many.
-        unsafe { self.compare::<L, K>(end, store, at, left, key, probe) }
+        // SAFETY: the caller promises that this is the buffer's end.
+        let from = unsafe { self.with_room(end) };
+        // SAFETY: there is room, and the caller promises the instructions and these tuples, of which one comparison takes so
+        // many.
+        unsafe { self.compare::<L, K>(from, store, at, left, key, probe) }
+    }
+
+    /// Where the buffer ends once there is room for [`MAX_LANES`] pairs behind it.
+    ///
+    /// # Safety
+    ///
+    /// `end` is the buffer's end.
+    #[inline(always)]
+    unsafe fn with_room(&mut self, end: usize) -> usize {
+        match end > ROOM - MAX_LANES {
+            // SAFETY: the caller promises that this is the buffer's end.
+            true => unsafe { self.hand_on(end) },
+            false => end,
+        }
     }
 
     /// As [`Self::extend`], of `len` tuples that one comparison takes.
     ///
     /// # Safety
     ///
-    /// As there, and `len` is at most [`Lanes::TUPLES`].
+    /// As there, `len` is at most [`Lanes::TUPLES`], and there is room for [`MAX_LANES`] pairs behind the end.
     #[inline(always)]
     unsafe fn compare<L: Lanes, K: Key>(
         &mut self,
-        mut end: usize,
+        end: usize,
         store: &[Tuple<K>],
         at: usize,
         len: usize,
         key: K,
         probe: u32,
     ) -> usize {
-        if end > ROOM - MAX_LANES {
-            // SAFETY: the caller promises that this is the buffer's end.
-            end = unsafe { self.hand_on(end) };
-        }
-        // SAFETY: the caller promises tuples and instructions; there is room for MAX_LANES pairs.
+        debug_assert!(end <= ROOM - MAX_LANES);
+        // SAFETY: the caller promises tuples, instructions and room.
         unsafe {
             let pairs = self.pairs.as_mut_ptr().add(end).cast::<Pair>();
             end + L::compare(store.as_ptr().add(at), len, key, probe, pairs)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::input::BlockRows;
-use crate::output::Sink;
+use crate::output::{Enough, Sink};
 use proptest::prelude::*;
 
 #[derive(Default, Debug, PartialEq, Clone)]
@@ -13,6 +13,20 @@ impl Sink for Found {
         if hit {
             self.0.push(Pair { build, probe });
         }
+    }
+}
+
+/// Content with one match of each probe row.
+#[derive(Default)]
+struct FirstOf(Found);
+
+impl Sink for FirstOf {
+    fn emit_if(&mut self, hit: bool, build: u32, probe: u32) {
+        self.0.emit_if(hit, build, probe);
+    }
+
+    fn enough(&self) -> Enough {
+        Enough::OnePerProbeRow
     }
 }
 
@@ -45,13 +59,13 @@ impl<K: Key> WithLanes for Lookups<'_, '_, K> {
     }
 }
 
-fn found<K: Key>(
+fn found<K: Key, S: Sink + Default>(
     compare: Compare,
     (store, start, len): (&[Tuple<K>], usize, usize),
     keys: &[K],
     rows: BlockRows<'_>,
-) -> Found {
-    let mut sink = Found::default();
+) -> S {
+    let mut sink = S::default();
     compare.dispatch(Lookups {
         store,
         start,
@@ -88,10 +102,25 @@ fn all_agree<K: Key>(tuples: &[K], start: usize, len: usize, keys: &[K]) {
             }
         }
         for compare in Compare::ALL {
-            let found = found(compare, (&store, start, len), keys, rows);
-            assert_eq!(found, expected, "{compare:?} of {start}+{len} {rows:?}");
+            let all: Found = found(compare, (&store, start, len), keys, rows);
+            assert_eq!(all, expected, "{compare:?} of {start}+{len} {rows:?}");
+            let FirstOf(first) = found(compare, (&store, start, len), keys, rows);
+            first_of_all(&first, &expected);
         }
     }
+}
+
+/// Whether each key's matches are its first ones: one at least where there is any, and no more than one comparison finds.
+fn first_of_all(first: &Found, all: &Found) {
+    let mut left = &first.0[..];
+    for of_key in all.0.chunk_by(|a, b| a.probe == b.probe) {
+        let own = left.iter().take_while(|pair| pair.probe == of_key[0].probe);
+        let own = own.count();
+        assert!((1..=MAX_LANES).contains(&own), "{own} of {}", of_key.len());
+        assert_eq!(left[..own], of_key[..own]);
+        left = &left[own..];
+    }
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// Sums the matches of all `keys` among all tuples, which are whole steps of every kind of lanes.

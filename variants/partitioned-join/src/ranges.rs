@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use join_core::hash::KeyHash;
 use join_core::input::{BlockRows, HashedKeys};
 use join_core::key::{Key, Tuple};
-use join_core::output::{Aggregate, Pair, Sink, SinkRef};
+use join_core::output::{Aggregate, Enough, Pair, Sink, SinkRef};
 use join_core::prefetch::prefetch_read;
 use join_core::simd::Compare;
 use join_core::simd::{Lanes, MAX_LANES, Matches, WithLanes};
@@ -237,6 +237,10 @@ impl Sink for Swapped<'_> {
             }
             self.0.emit_block(swapped);
         }
+    }
+
+    fn enough(&self) -> Enough {
+        self.0.enough().swapped()
     }
 }
 
