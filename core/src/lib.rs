@@ -5,6 +5,7 @@
 //! `docs/architecture.md` has the picture. This crate knows no variant.
 
 pub mod checksum;
+pub mod compound;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod cpu;
@@ -27,3 +28,4 @@ mod sync;
 pub mod table;
 pub mod tag;
 pub mod unchained;
+pub mod validity;

@@ -1,12 +1,13 @@
 //! The oracle: joins that are too simple to be wrong, against which all others are checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::input::KeyColumn;
 use crate::join::{JoinInput, Side};
 use crate::key::Key;
 use crate::kind::{Kind, NO_ROW, Semantics};
-use crate::output::{Aggregate, Pair};
+use crate::output::{Aggregate, Pair, PairFilter, Sink};
+use crate::table::{Column, Value};
 
 /// All result pairs by nested loops, sorted. For small inputs.
 pub fn nested_loops(input: &JoinInput<'_>) -> Vec<Pair> {
@@ -89,21 +90,39 @@ fn merge(input: &JoinInput<'_>, matched: impl FnMut(&[u32], &[u32])) {
     }
 }
 
-/// Count and sums of a join of any kind without a condition, by sorting both sides. For large inputs.
-pub fn sums_of_kind(input: &JoinInput<'_>, kind: Kind) -> Aggregate {
+/// Count and sums of a join of any kind by sorting both sides, where NULLs equal nothing. For large inputs; with a
+/// condition, which is asked of each pair, for such as have few enough of them, and of no kind that asks what a NULL might
+/// equal.
+pub fn sums_of_kind(
+    input: &JoinInput<'_>,
+    kind: Kind,
+    condition: Option<&dyn PairFilter>,
+) -> Aggregate {
     let sides = [Side::Build, Side::Probe];
     let mut matched = sides.map(|side| vec![false; input.rows(side)]);
+    let mut kept = Aggregate::default();
     merge(input, |build, probe| {
-        build
-            .iter()
-            .for_each(|&row| matched[0][row as usize] = true);
-        probe
-            .iter()
-            .for_each(|&row| matched[1][row as usize] = true);
+        let Some(condition) = condition else {
+            for (matched, rows) in matched.iter_mut().zip([build, probe]) {
+                rows.iter().for_each(|&row| matched[row as usize] = true);
+            }
+            return;
+        };
+        for &build in build {
+            let pairs = probe.iter().map(|&probe| Pair { build, probe });
+            let mut pairs: Vec<Pair> = pairs.collect();
+            let holds = condition.keep(&mut pairs);
+            for pair in &pairs[..holds] {
+                kept.emit(pair.build, pair.probe);
+                matched[0][pair.build as usize] = true;
+                matched[1][pair.probe as usize] = true;
+            }
+        }
     });
-    let mut sums = match kind.has_pairs() {
-        true => sort_merge(input),
-        false => Aggregate::default(),
+    let mut sums = match (kind.has_pairs(), condition) {
+        (false, _) => Aggregate::default(),
+        (true, None) => sort_merge(input),
+        (true, Some(_)) => kept,
     };
     for (side, matched) in sides.into_iter().zip(&matched) {
         if !kind.has_rest(side) {
@@ -224,6 +243,36 @@ fn results<K: Key>(
     found
 }
 
+/// Keys of any columns as numbers: equal ones have equal numbers, and one with a NULL in it is NULL.
+pub fn numbered(columns: &[(&Column, &Column)]) -> (Column, Column) {
+    let mut numbers: HashMap<Vec<u8>, i64> = HashMap::new();
+    let mut number = |columns: Vec<&Column>| {
+        let mut values: Vec<_> = columns.iter().map(|column| column.values()).collect();
+        let rows = (0..columns[0].row_count()).map(|_| {
+            let mut key = Vec::new();
+            let mut is_null = false;
+            for values in &mut values {
+                match values.next() {
+                    Some(Value::Int32(value)) => key.extend(value.to_le_bytes()),
+                    Some(Value::Int64(value)) => key.extend(value.to_le_bytes()),
+                    Some(Value::Fp64(value)) => key.extend(value.to_bits().to_le_bytes()),
+                    Some(Value::Varchar(string)) => {
+                        key.extend(string.len().to_le_bytes());
+                        key.extend_from_slice(&string);
+                    }
+                    Some(Value::Null) | None => is_null = true,
+                }
+            }
+            let next = numbers.len() as i64;
+            (!is_null).then(|| *numbers.entry(key).or_insert(next))
+        });
+        Column::from_options(rows.collect::<Vec<_>>())
+    };
+    let build = number(columns.iter().map(|(build, _)| *build).collect());
+    let probe = number(columns.iter().map(|(_, probe)| *probe).collect());
+    (build, probe)
+}
+
 /// The keys of a column and their rows, read one by one through [`KeyColumn::key`].
 fn keys<K: Key>(column: &KeyColumn<'_, K>) -> Vec<(K, u32)> {
     (0..column.len() as u32)
@@ -234,7 +283,6 @@ fn keys<K: Key>(column: &KeyColumn<'_, K>) -> Vec<(K, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Column;
 
     #[test]
     fn more_pairs_than_anybody_could_make_are_summed() {

@@ -14,6 +14,7 @@ const CRATES: &[(&str, Modules)] = &[
     (
         "core",
         &[
+            "validity",
             "cpu sync prefetch page memory tag",
             "streaming_store parallel key",
             "hash table directory",
@@ -22,6 +23,7 @@ const CRATES: &[(&str, Modules)] = &[
             "simd",
             "join",
             "kind",
+            "compound",
             "unchained partition oracle",
             "conformance",
         ],
@@ -43,7 +45,7 @@ const CRATES: &[(&str, Modules)] = &[
     (
         "harness",
         &[
-            "console files named_kind nearest size",
+            "console files nearest question size",
             "machine",
             "peers workload",
             "experiment",

@@ -7,20 +7,26 @@ FALSE, TRUE or NULL.
 from peer import NO_ROW
 
 
-def results(kind, semi="left semi join", anti="left anti join"):
+def results(asked, semi="left semi join", anti="left anti join"):
     """The query of all results, with columns `build` and `probe`; how semi and anti joins are spelt differs."""
+    kind = asked.kind
+    on = " and ".join(f"probe.{key} = build.{key}" for key in asked.keys)
+    if asked.condition:
+        on = f"{on} and {asked.condition}"
     if kind == "inner":
-        return "select build.row as build, probe.row as probe from probe join build on probe.key = build.key"
+        return f"select build.row as build, probe.row as probe from probe join build on {on}"
     if kind in OUTER:
         columns = f"coalesce(build.row, {NO_ROW}) as build, coalesce(probe.row, {NO_ROW}) as probe"
-        return f"select {columns} from probe {OUTER[kind]} join build on probe.key = build.key"
+        return f"select {columns} from probe {OUTER[kind]} join build on {on}"
     side, kind = kind.split("-", 1)
     other = "build" if side == "probe" else "probe"
     rows = f"select {NO_ROW} as {other}, {side}.row as {side} from {side}"
     if kind == "semi":
-        return f"{rows} {semi} {other} on {side}.key = {other}.key"
+        return f"{rows} {semi} {other} on {on}"
     if kind == "anti":
-        return f"{rows} {anti} {other} on {side}.key = {other}.key"
+        return f"{rows} {anti} {other} on {on}"
+    if asked.condition or len(asked.keys) > 1:
+        raise ValueError(f"a join of the kind {asked.kind} has no condition and one key column here")
     if kind == "null-aware-anti":
         return f"{rows} where {side}.key not in (select key from {other})"
     if kind == "mark":
@@ -33,6 +39,6 @@ def results(kind, semi="left semi join", anti="left anti join"):
 OUTER = {"probe-outer": "left", "build-outer": "right", "full-outer": "full"}
 
 
-def sums(kind, **spelling):
+def sums(asked, **spelling):
     """The query that counts the results and sums both columns."""
-    return f"select count(*), sum(build), sum(probe) from ({results(kind, **spelling)}) as results"
+    return f"select count(*), sum(build), sum(probe) from ({results(asked, **spelling)}) as results"

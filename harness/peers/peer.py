@@ -4,8 +4,8 @@ A peer gives `serve` its engine, a class with
 
     __init__(threads)     starts the engine with that many threads
     load(build, probe)    takes two `Keys` into the engine's native form, in place of those before
-    aggregate(kind)       answers (rows, sum of the build sides' row ids, sum of the probe sides') of a kind of join
-    pairs(kind)           answers the engine's own result: both row ids of each pair
+    aggregate(asked)      answers (rows, sum of the build sides' row ids, sum of the probe sides') of the join `Asked`
+    pairs(asked)          answers the engine's own result: both row ids of each pair
     sums(pairs)           answers what `aggregate` does, from that result
 
 and, if it executes whole plans (`plans = true` in its definition),
@@ -27,24 +27,46 @@ import pyarrow as pa
 # Stands where a result has no row of a side.
 NO_ROW = 2**32 - 1
 
-TYPES = {"INT32": pa.int32(), "INT64": pa.int64()}
+TYPES = {"INT32": pa.int32(), "INT64": pa.int64(), "VARCHAR": pa.string()}
+
+
+class Asked:
+    """What is asked of a join: the names of its key columns, its kind, and in SQL the condition that it has, or None."""
+
+    def __init__(self, request, keys):
+        self.keys = keys
+        self.kind = request.get("kind", "inner")
+        self.condition = request.get("condition")
 
 
 class Keys:
-    """One side of a join: a key a row, and the row's number from 0 as its id."""
+    """One side of a join: `columns` by name, which are those of the key (`key`, `key1`, …), and `value` where a condition
+    compares it. Each row has its number from 0 as its id, too."""
 
     def __init__(self, side):
         self.rows = side["rows"]
-        buffers = [side["valid"] and read(side["valid"]), read(side["keys"])]
-        self.keys = pa.Array.from_buffers(TYPES[side["type"]], self.rows, buffers)
-        self.schema = pa.schema({"key": self.keys.type, "row": pa.uint32()})
+        parts = [side, *side.get("more", [])]
+        self.names = ["key" if nth == 0 else f"key{nth}" for nth in range(len(parts))]
+        self.columns = dict(zip(self.names, map(column, parts)))
+        if side.get("values"):
+            self.columns["value"] = pa.Array.from_buffers(pa.int32(), self.rows, [None, read(side["values"])])
+        fields = {name: values.type for name, values in self.columns.items()}
+        self.schema = pa.schema({**fields, "row": pa.uint32()})
 
     def batches(self, rows):
-        """Arrow record batches of `key` and `row`, of so many rows; one without rows where there are none."""
+        """Arrow record batches of all columns and `row`, of so many rows; one without rows where there are none."""
         for start in range(0, max(self.rows, 1), rows):
-            keys = self.keys.slice(start, rows)
-            ids = pa.arange(start, start + len(keys)).cast(pa.uint32())
-            yield pa.record_batch([keys, ids], schema=self.schema)
+            columns = [values.slice(start, rows) for values in self.columns.values()]
+            ids = pa.arange(start, start + len(columns[0])).cast(pa.uint32())
+            yield pa.record_batch([*columns, ids], schema=self.schema)
+
+
+def column(side):
+    """A column of a key as an Arrow array."""
+    buffers = [side.get("valid") and read(side["valid"]), read(side["keys"])]
+    if side.get("ends"):
+        buffers.insert(1, read(side["ends"]))
+    return pa.Array.from_buffers(TYPES[side["type"]], side["rows"], buffers)
 
 
 def read(path):
@@ -52,10 +74,10 @@ def read(path):
         return pa.py_buffer(file.read())
 
 
-def join(engine, consumer, kind):
+def join(engine, consumer, asked):
     """Runs one join. The clock runs around the query alone."""
     start = time.perf_counter()
-    result = engine.aggregate(kind) if consumer == "aggregate" else engine.pairs(kind)
+    result = engine.aggregate(asked) if consumer == "aggregate" else engine.pairs(asked)
     seconds = time.perf_counter() - start
     rows, build, probe = result if consumer == "aggregate" else engine.sums(result)
     # In SQL a sum over no rows is NULL; and sums may be wider than the 64 bits that they wrap at.
@@ -80,7 +102,7 @@ def execute(engine, wanted):
 def answer(engine, request):
     """Does what a line asks; returns the line that answers it."""
     if "join" in request:
-        return join(engine, request["join"], request.get("kind", "inner"))
+        return join(engine, request["join"], Asked(request, engine.names))
     if "execute" in request:
         return execute(engine, request["execute"])
     load = request["load"]
@@ -90,7 +112,9 @@ def answer(engine, request):
 
         engine.load_plan(plans.Plan(load["plan"]))
     else:
-        engine.load(Keys(load["build"]), Keys(load["probe"]))
+        build, probe = Keys(load["build"]), Keys(load["probe"])
+        engine.names = build.names
+        engine.load(build, probe)
     pa.default_memory_pool().release_unused()
     return {"loaded": True}
 

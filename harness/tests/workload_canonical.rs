@@ -31,6 +31,10 @@ fn full_sizes_are_those_of_the_list() {
         ("kinds-1m-not-in-null", M, 16 * M),
         ("tpch-orders-lineitem", 1_500_000, 6_000_000),
         ("tpch-part-lineitem", 200_000, 6_000_000),
+        ("tpch-customer-anti", 150_000, 1_500_000),
+        ("tpch-partsupp-lineitem", 800_000, 6_000_000),
+        ("condition-4m", 4 * M, 4 * M),
+        ("strings-1m", M, 16 * M),
         ("ssb-date", 2557, 6_000_000),
         ("ssb-customer", 150_000, 6_000_000),
         ("ssb-supplier", 10_000, 6_000_000),
@@ -45,7 +49,7 @@ fn full_sizes_are_those_of_the_list() {
             (build_rows, (4 * build_rows).min(1 << 26))
         );
     }
-    assert_eq!(instances.len(), 14 + 12 + 17);
+    assert_eq!(instances.len(), 19 + 12 + 17);
 }
 
 #[test]
@@ -58,7 +62,7 @@ fn results_at_full_size() {
 
 #[test]
 fn a_sweep_takes_three_kinds_unasked() {
-    for (size, swept) in [(Size::Quick, 5), (Size::Default, 5), (Size::Full, 12)] {
+    for (size, swept) in [(Size::Quick, 3), (Size::Default, 3), (Size::Full, 12)] {
         let instances = resolve(&["kinds-1m".to_owned()], size).unwrap();
         assert_eq!(instances.len(), 12);
         let unasked = instances.iter().filter(|instance| instance.is_swept(size));
@@ -115,8 +119,8 @@ fn line_items_at_scale_factor_1_are_those_of_the_benchmark() {
         let two = NonZeroUsize::new(2).unwrap();
         let workload = instances[0].generate(None, two).unwrap();
         assert!(workload.recorded);
-        assert_eq!(workload.build.row_count(), build_rows);
-        assert_eq!(workload.probe.row_count(), 6_001_215);
+        assert_eq!(workload.build().row_count(), build_rows);
+        assert_eq!(workload.probe().row_count(), 6_001_215);
         assert_eq!(workload.expected.rows, 6_001_215);
     }
 }

@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use harness::workload::{Definition, Instance, Workload, resolve};
-use join_core::join::Side;
+use join_core::compound::Keys;
 use join_core::oracle;
 use join_core::page::DataType;
-use join_core::table::{Column, NamedColumn, Table};
+use join_core::table::{Column, NamedColumn, Table, Value};
 use report::record::Size;
 
 const OWN: &str = r#"
@@ -60,8 +60,8 @@ fn a_file_of_ones_own_by_its_path() {
     assert_eq!(instances[0].name, "small-1k");
     let workload = generate(&instances[1]);
     assert_eq!(workload.name, "own");
-    assert_eq!(workload.build.row_count(), 1024);
-    assert_eq!(workload.probe.row_count(), 5000);
+    assert_eq!(workload.build().row_count(), 1024);
+    assert_eq!(workload.probe().row_count(), 5000);
     assert_eq!(workload.expected.rows, 5000);
     assert!(!workload.recorded);
 }
@@ -111,7 +111,11 @@ fn a_single_null_is_one() {
             .replace("\"unique\"", "\"unique\"\none_null = true");
         let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
         let workload = generate(&definition.instances(Size::Quick).unwrap()[0]);
-        assert_eq!(workload.input().nulls(Side::Build).count(), 1, "{rows}");
+        let nulls = workload
+            .build()
+            .values()
+            .filter(|value| *value == Value::Null);
+        assert_eq!(nulls.count(), 1, "{rows}");
         assert_eq!(workload.oracle(), workload.expected);
     }
 }
@@ -413,10 +417,13 @@ fn table_folders_are_joined_on_their_key_columns() {
     assert_eq!((instance.build_rows(), instance.probe_rows()), (3, 5000));
     assert_eq!(instance.key_type, DataType::Int32);
     let workload = generate(&instance);
-    assert!(workload.build.is_mapped() && workload.probe.is_mapped());
+    assert!(workload.build().is_mapped() && workload.probe().is_mapped());
     // 7 is twice among the users, 8 once; each is a tenth of the events.
     assert_eq!(workload.expected.rows, 1500);
-    assert_eq!(oracle::nested_loops(&workload.input()).len(), 1500);
+    let Keys::Integer(input) = workload.keys() else {
+        panic!("two columns of integers");
+    };
+    assert_eq!(oracle::nested_loops(&input).len(), 1500);
 
     // The answer that is printed is one that the file can record.
     assert!(!workload.recorded);

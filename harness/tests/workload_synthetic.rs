@@ -74,8 +74,8 @@ fn as_many_threads_as_one_likes() {
                         let threads = NonZeroUsize::new(threads).unwrap();
                         instance.generate(Some(5), threads).unwrap()
                     });
-                    assert!(one.build.pages() == four.build.pages(), "{build}");
-                    assert!(one.probe.pages() == four.probe.pages(), "{probe}");
+                    assert!(one.build().pages() == four.build().pages(), "{build}");
+                    assert!(one.probe().pages() == four.probe().pages(), "{probe}");
                     assert_eq!(one.expected, four.expected);
                 }
             }
@@ -90,7 +90,11 @@ fn a_seed_means_these_bytes_for_ever() {
         for build in BUILD_KEYS {
             for probe in PROBE_KEYS {
                 let workload = generate(key_type, (3_000, build, 0.0), (3_000, probe, 0.1));
-                let pages = workload.build.pages().iter().chain(workload.probe.pages());
+                let pages = workload
+                    .build()
+                    .pages()
+                    .iter()
+                    .chain(workload.probe().pages());
                 pages.for_each(|page| hash.string(page.bytes()));
             }
         }
@@ -106,8 +110,8 @@ fn another_seed_is_other_data() {
         (1_000, "\"uniform\"", 0.0),
     );
     let [a, b] = [1, 2].map(|seed| instance.generate(Some(seed), NonZeroUsize::MIN).unwrap());
-    assert!(a.build.pages() != b.build.pages());
-    assert!(a.probe.pages() != b.probe.pages());
+    assert!(a.build().pages() != b.build().pages());
+    assert!(a.probe().pages() != b.probe().pages());
     assert_eq!(b.oracle(), b.expected);
 }
 
@@ -116,7 +120,7 @@ proptest! {
 
     #[test]
     fn the_generator_knows_the_answer(
-        key_type in prop::sample::select(&["INT32", "INT64"][..]),
+        key_type in prop::sample::select(&["INT32", "INT64", "VARCHAR"][..]),
         build_keys in prop::sample::select(&BUILD_KEYS[..]),
         probe_keys in prop::sample::select(&PROBE_KEYS[..]),
         build_rows in prop_oneof![Just(0), Just(7), 7_u32..5000],
@@ -127,8 +131,8 @@ proptest! {
         prop_assume!(build_rows > 0 || !build_keys.contains("duplicated"));
         let instance = instance(key_type, (build_rows, build_keys, nulls.0), (probe_rows, probe_keys, nulls.1));
         let workload = instance.generate(Some(seed), NonZeroUsize::MIN).unwrap();
-        prop_assert_eq!(workload.build.row_count(), u64::from(build_rows));
-        prop_assert_eq!(workload.probe.row_count(), u64::from(probe_rows));
+        prop_assert_eq!(workload.build().row_count(), u64::from(build_rows));
+        prop_assert_eq!(workload.probe().row_count(), u64::from(probe_rows));
         prop_assert_eq!(workload.oracle(), workload.expected);
     }
 }
@@ -136,7 +140,8 @@ proptest! {
 #[test]
 fn build_keys_are_distributed_as_asked() {
     const ROWS: u32 = 8_000;
-    let build = |keys| counts(&generate("INT32", (ROWS, keys, 0.0), (1, "\"uniform\"", 0.0)).build);
+    let build =
+        |keys| counts(generate("INT32", (ROWS, keys, 0.0), (1, "\"uniform\"", 0.0)).build());
 
     let unique = build("\"unique\"");
     assert_eq!(unique.len(), ROWS as usize);
@@ -163,8 +168,8 @@ fn equal_keys_are_scattered_over_the_build() {
         (8_000, "{ heavy = { share = 0.5 } }", 0.0),
         (1, "\"uniform\"", 0.0),
     );
-    let keys = keys(&workload.build);
-    let (&heavy, _) = counts(&workload.build)
+    let keys = keys(workload.build());
+    let (&heavy, _) = counts(workload.build())
         .iter()
         .max_by_key(|(_, count)| **count)
         .map(|(key, count)| (key, *count))
@@ -182,18 +187,18 @@ fn probe_keys_are_distributed_as_asked() {
     const ROWS: u32 = 100_000;
     let probe = |keys| generate("INT32", (KEYS, "\"unique\"", 0.0), (ROWS, keys, 0.0));
 
-    let uniform = counts(&probe("\"uniform\"").probe);
+    let uniform = counts(probe("\"uniform\"").probe());
     // 100 a key, give or take five standard deviations.
     assert!(uniform.len() == 1_000 && uniform.values().all(|count| (50..150).contains(count)));
 
-    let even = counts(&probe("\"even\"").probe);
+    let even = counts(probe("\"even\"").probe());
     assert!(even.len() == 1_000 && even.values().all(|&count| count == 100));
 
     let matches = probe("{ match = { share = 0.1 } }").expected.rows;
     assert!((9_500..10_500).contains(&matches), "{matches} of 100000");
 
     let zipf = probe("{ zipf = { exponent = 1.0 } }");
-    let mut popular: Vec<u32> = counts(&zipf.probe).into_values().collect();
+    let mut popular: Vec<u32> = counts(zipf.probe()).into_values().collect();
     popular.sort_unstable_by(|a, b| b.cmp(a));
     let all: f64 = (1..=KEYS).map(|rank| 1.0 / f64::from(rank)).sum();
     for (rank, &count) in (1..=10).zip(&popular) {
@@ -214,14 +219,44 @@ fn probe_keys_are_distributed_as_asked() {
 }
 
 #[test]
+fn strings_are_of_8_to_40_bytes_and_begin_alike() {
+    let workload = generate(
+        "VARCHAR",
+        (5_000, "\"unique\"", 0.1),
+        (1, "\"uniform\"", 0.0),
+    );
+    let strings: Vec<String> = workload
+        .build()
+        .values()
+        .filter_map(|value| match value {
+            Value::Varchar(string) => Some(String::from_utf8(string.into_owned()).unwrap()),
+            _ => None,
+        })
+        .collect();
+    let mut lengths = [0; 41];
+    strings.iter().for_each(|string| lengths[string.len()] += 1);
+    assert!(lengths[..8].iter().all(|&count| count == 0));
+    assert!(
+        lengths[8..].iter().all(|&count| (60..240).contains(&count)),
+        "{lengths:?}"
+    );
+    let distinct: std::collections::HashSet<_> = strings.iter().collect();
+    assert_eq!(distinct.len(), strings.len());
+    let common = strings
+        .iter()
+        .filter(|string| string.starts_with("https://www."));
+    assert!(common.count() > strings.len() / 2);
+}
+
+#[test]
 fn popular_keys_are_scattered_over_the_build() {
     let workload = generate(
         "INT32",
         (1_000, "\"unique\"", 0.0),
         (100_000, "{ zipf = { exponent = 1.0 } }", 0.0),
     );
-    let probes = counts(&workload.probe);
-    let in_first_half: u32 = keys(&workload.build)[..500]
+    let probes = counts(workload.probe());
+    let in_first_half: u32 = keys(workload.build())[..500]
         .iter()
         .filter_map(|key| probes.get(key))
         .sum();
@@ -239,7 +274,7 @@ fn null_shares_are_as_asked() {
         (50_000, "\"unique\"", 0.2),
         (50_000, "\"uniform\"", 0.7),
     );
-    for (column, share) in [(&workload.build, 0.2), (&workload.probe, 0.7)] {
+    for (column, share) in [(workload.build(), 0.2), (workload.probe(), 0.7)] {
         let nulls = keys(column).iter().filter(|key| key.is_none()).count();
         assert!(
             (nulls as f64 / 50_000.0 - share).abs() < 0.01,
@@ -252,7 +287,7 @@ fn null_shares_are_as_asked() {
         (3_000, "\"uniform\"", 1.0),
     );
     assert_eq!(all.expected.rows, 0);
-    assert_eq!(counts(&all.build), HashMap::from([(None, 3_000)]));
+    assert_eq!(counts(all.build()), HashMap::from([(None, 3_000)]));
 }
 
 #[test]
@@ -260,7 +295,7 @@ fn keys_cover_the_range_of_their_type_and_look_random_to_a_hash() {
     const ROWS: u32 = 1 << 16;
     for (key_type, bits) in [("INT32", 32), ("INT64", 64)] {
         let keys =
-            keys(&generate(key_type, (ROWS, "\"unique\"", 0.0), (1, "\"uniform\"", 0.0)).build);
+            keys(generate(key_type, (ROWS, "\"unique\"", 0.0), (1, "\"uniform\"", 0.0)).build());
         let mut octants = [0_u32; 8];
         let mut slots = vec![0_u8; ROWS as usize];
         for key in keys.into_iter().flatten() {

@@ -8,10 +8,10 @@ use super::{only_fresh, small};
 use crate::join::{Context, DynJoin, JoinError};
 use crate::memory::Memory;
 use crate::output::{Consumer, Pair, PairConsumer, PairPlacement};
-use crate::parallel::Team;
+use crate::parallel::{Cancel, Cancelled, Team};
 
 impl Suite {
-    /// Every allocation fails once, and consumers panic.
+    /// Every allocation fails once, consumers panic, and joins are cancelled.
     pub fn failures(&self, join: &dyn DynJoin) {
         let cases = few_cases();
         // Small cases: what fails is the same, and each limit is a join.
@@ -36,6 +36,11 @@ impl Suite {
             self.teams()
                 .iter()
                 .for_each(|team| consumer_panics(join, case, team));
+        }
+        for case in &cases {
+            self.teams()
+                .iter()
+                .for_each(|team| cancelled(join, case, team));
         }
     }
 }
@@ -94,5 +99,34 @@ fn consumer_panics(join: &dyn DynJoin, case: &Case, team: &Team) {
     }));
     let place = || format!("with a consumer that panics: {}; {team:?}", case.name);
     assert!(caught.is_err(), "the panic was swallowed {}", place());
+    assert_eq!(memory.used(), 0, "bytes still held {}", place());
+}
+
+/// Cancels at its first pairs.
+struct Unwanted<'a>(&'a Cancel);
+
+impl PairConsumer for Unwanted<'_> {
+    fn consume(&self, _: usize, _: &[Pair]) {
+        self.0.cancel();
+    }
+}
+
+/// Cancels the join before it begins, and half way.
+fn cancelled(join: &dyn DynJoin, case: &Case, team: &Team) {
+    let (memory, cancel) = (Memory::unlimited(), Cancel::default());
+    let place = || format!("cancelled: {}; {team:?}", case.name);
+    let half_way = Unwanted(&cancel);
+    let context = Context::new(team, &memory).with_consumer(Consumer::Stream(&half_way));
+    let run = || cancel.run(|| join.join(&case.input(), &context).map(drop));
+    // The first pairs may have been the last ones.
+    let ended = run();
+    assert!(
+        matches!(ended, Ok(Ok(())) | Err(Cancelled)),
+        "{ended:?} {}",
+        place()
+    );
+    assert_eq!(memory.used(), 0, "bytes still held half way {}", place());
+    cancel.cancel();
+    assert_eq!(run(), Err(Cancelled), "it began {}", place());
     assert_eq!(memory.used(), 0, "bytes still held {}", place());
 }

@@ -1,6 +1,7 @@
 //! Every kind of join, with NULLs that equal each other or not, with a condition or without.
 
 use super::cases::{Bag, Case};
+use super::compound::{OfShape, Shape};
 use super::keys::Random;
 use super::run::{Suite, WITH_PAIRS, Wanted, check};
 use super::small;
@@ -88,14 +89,10 @@ impl Asked {
         let results: Bag = oracle::of_kind(input, &self.semantics())
             .into_iter()
             .collect();
-        if !self.nulls_equal && !self.has_condition {
-            // The two have no line in common but those that read the keys.
-            assert_eq!(
-                oracle::sums_of_kind(input, self.kind),
-                results.sums,
-                "two oracles of {}",
-                self.kind
-            );
+        // The two have no line in common but those that read the keys.
+        if !self.nulls_equal && !(self.has_condition && self.kind.is_null_aware()) {
+            let sums = oracle::sums_of_kind(input, self.kind, self.semantics().condition);
+            assert_eq!(sums, results.sums, "two oracles of {self:?}");
         }
         results
     }
@@ -111,8 +108,9 @@ impl DynJoin for OfKind<'_> {
 }
 
 impl Suite {
-    /// Every kind on these cases, in each way in one of the ways of wanting the results.
-    pub fn kinds(&self, join: &dyn DynJoin, cases: &[Case]) {
+    /// Every kind on these cases, in each way in one of the ways of wanting the results, and with keys of several columns or
+    /// of strings.
+    pub fn kinds(&self, own: &dyn DynJoin, cases: &[Case]) {
         for (number, asked) in Asked::all().enumerate() {
             for (nth, case) in cases.iter().enumerate() {
                 // All of them on each case would take minutes under a sanitizer.
@@ -121,13 +119,31 @@ impl Suite {
                 }
                 let input = case.input();
                 let expected = asked.results(&input);
-                let join = OfKind(join, asked.semantics());
+                let join = OfKind(own, asked.semantics());
                 let team = &self.teams()[(number + nth) % self.teams().len()];
                 let pairs = WITH_PAIRS[(number / 4 + nth) % WITH_PAIRS.len()];
                 let name = format_args!("{asked:?}: {}", case.name);
                 for wanted in [Wanted::Aggregate, pairs] {
                     check(&join, &input, &expected, team, wanted, &name);
                 }
+                // A colliding hash has all rows of a side meet all of the other.
+                let mask = match number % 2 == 0 && case.meetings() <= 1 << 20 {
+                    true => 0,
+                    false => u64::MAX,
+                };
+                let shape = match asked.kind.is_null_aware() {
+                    true => Shape::Digits,
+                    false => Shape::ALL[(number + nth) % Shape::ALL.len()],
+                };
+                let semantics = asked.semantics();
+                let join = OfShape {
+                    join: own,
+                    semantics,
+                    shape,
+                    mask,
+                };
+                let name = format_args!("{shape:?} hashed by {mask:x}: {name}");
+                check(&join, &input, &expected, team, Wanted::Aggregate, &name);
             }
         }
     }

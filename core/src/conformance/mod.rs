@@ -11,12 +11,14 @@
 
 mod builds;
 mod cases;
+mod compound;
 mod failures;
 mod keys;
 mod kinds;
 mod random;
 mod run;
 mod simple;
+mod sliced;
 mod tags;
 #[cfg(test)]
 mod tests;

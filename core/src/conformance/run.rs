@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crossbeam::queue::SegQueue;
 
 use super::cases::{Bag, Case, few_cases, large_case, typical};
+use super::sliced::with_slices;
 use super::{only_fresh, small};
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome};
 use crate::memory::Memory;
@@ -70,7 +71,7 @@ impl Suite {
     }
 
     /// Every case: counted by one thread and by two teams in turn, by all teams where it is large; as pairs in every
-    /// placement and as a stream, and with the sides swapped, by one team each.
+    /// placement and as a stream, from slices, and with the sides swapped, by one team each.
     pub fn answers(&self, join: &dyn DynJoin, cases: &[Case]) {
         for (number, case) in cases.iter().enumerate() {
             let input = case.input();
@@ -95,6 +96,11 @@ impl Suite {
             for (nth, wanted) in WITH_PAIRS.into_iter().enumerate() {
                 check(join, &input, &case.expected, team(nth), wanted, &case.name);
             }
+            with_slices(&input, |slices| {
+                let name = format_args!("from slices: {}", case.name);
+                let wanted = Wanted::Aggregate;
+                check(join, slices, &case.expected, team(2), wanted, &name);
+            });
             let (input, expected) = case.swapped();
             let name = format_args!("sides swapped: {}", case.name);
             let wanted = WITH_PAIRS[number % WITH_PAIRS.len()];

@@ -1,19 +1,29 @@
-//! Keys read where they lie in the pages of a column.
+//! Keys read where they lie: in the pages of a column, or in slices.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::slices::{KeySlice, Slices};
 use super::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use crate::key::Key;
-use crate::page::Page;
 use crate::parallel::{Division, Morsels};
-use crate::table::{Column, PageOffsets, PagedColumn};
+use crate::table::{Column, PagedColumn};
 
-/// A key column, read by its pages (R1.1).
+/// Pages that are read together where a column is divided among workers.
+const PAGES: usize = 64;
+
+/// Rows of slices that are.
+const ROWS: usize = 1 << 17;
+
+/// A key column, read by its pages (R1.1) or slices.
 #[derive(Debug, Clone)]
 pub struct KeyColumn<'a, K> {
-    paged: PagedColumn<'a>,
-    marker: PhantomData<K>,
+    chunks: Chunks<'a, K>,
+}
+
+#[derive(Debug, Clone)]
+enum Chunks<'a, K> {
+    Pages(PagedColumn<'a>),
+    Slices(Slices<'a, K>),
 }
 
 impl<'a, K: Key> KeyColumn<'a, K> {
@@ -25,14 +35,22 @@ impl<'a, K: Key> KeyColumn<'a, K> {
     /// The keys of a column, or `None` where its type is another.
     pub fn of(paged: PagedColumn<'a>) -> Option<Self> {
         (paged.data_type() == K::DATA_TYPE).then_some(Self {
-            paged,
-            marker: PhantomData,
+            chunks: Chunks::Pages(paged),
         })
+    }
+
+    /// The keys of slices, one after the other, or `None` where they are more than `u32::MAX`.
+    pub fn of_slices(slices: Vec<KeySlice<'a, K>>) -> Option<Self> {
+        let chunks = Chunks::Slices(Slices::new(slices)?);
+        Some(Self { chunks })
     }
 
     /// Rows, NULLs included.
     pub fn len(&self) -> usize {
-        self.paged.offsets().row_count() as usize
+        match &self.chunks {
+            Chunks::Pages(paged) => paged.offsets().row_count() as usize,
+            Chunks::Slices(slices) => slices.len(),
+        }
     }
 
     /// Whether there are no rows.
@@ -42,13 +60,45 @@ impl<'a, K: Key> KeyColumn<'a, K> {
 
     /// Whether a row is NULL, from the page headers.
     pub fn has_nulls(&self) -> bool {
-        self.paged.has_nulls()
+        match &self.chunks {
+            Chunks::Pages(paged) => paged.has_nulls(),
+            Chunks::Slices(slices) => slices.has_nulls(),
+        }
+    }
+
+    /// The rows that are NULL, in order.
+    pub fn nulls(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match &self.chunks {
+            Chunks::Pages(paged) => Box::new(paged.nulls()),
+            Chunks::Slices(slices) => Box::new(slices.nulls()),
+        }
     }
 
     /// Keys, that is rows that are not NULL, from the page headers.
     pub fn keys(&self) -> usize {
-        let pages = self.pages().iter();
-        pages.map(|page| page.fixed::<K>().len()).sum()
+        self.parts().map(|(_, keys)| keys).sum()
+    }
+
+    /// The column in parts that are worth a worker's while, and how many keys each has.
+    pub(super) fn parts(&self) -> Box<dyn Iterator<Item = (Range<usize>, usize)> + '_> {
+        match &self.chunks {
+            Chunks::Pages(paged) => {
+                let pages = paged.pages().chunks(PAGES);
+                let starts = paged.offsets().starts();
+                Box::new(pages.enumerate().map(move |(nth, pages)| {
+                    let (first, end) = (nth * PAGES, nth * PAGES + pages.len());
+                    let keys = pages.iter().map(|page| page.fixed::<K>().len());
+                    (
+                        starts[first] as usize..starts[end] as usize,
+                        keys.sum::<usize>(),
+                    )
+                }))
+            }
+            Chunks::Slices(slices) => Box::new((0..slices.len()).step_by(ROWS).map(|first| {
+                let rows = first..slices.len().min(first + ROWS);
+                (rows.clone(), slices.keys(rows))
+            })),
+        }
     }
 
     /// The key of a row, `None` where it is NULL.
@@ -57,22 +107,20 @@ impl<'a, K: Key> KeyColumn<'a, K> {
     ///
     /// If there is no such row.
     pub fn key(&self, row: u32) -> Option<K> {
-        self.paged.fixed(row)
+        match &self.chunks {
+            Chunks::Pages(paged) => paged.fixed(row),
+            Chunks::Slices(slices) => slices.key(row),
+        }
     }
 
-    /// The column, read by its rows.
-    pub fn paged(&self) -> &PagedColumn<'a> {
-        &self.paged
-    }
-
-    /// The pages.
-    pub fn pages(&self) -> &'a [Page] {
-        self.paged.pages()
-    }
-
-    /// The way from rows to pages.
-    pub fn offsets(&self) -> &PageOffsets {
-        self.paged.offsets()
+    /// All rows in order, NULL as `None`.
+    pub fn rows(&self) -> Box<dyn Iterator<Item = Option<K>> + '_> {
+        match &self.chunks {
+            Chunks::Pages(paged) => {
+                Box::new(paged.pages().iter().flat_map(|page| page.fixed_rows::<K>()))
+            }
+            Chunks::Slices(slices) => Box::new((0..slices.len() as u32).map(|row| slices.key(row))),
+        }
     }
 
     /// The keys of these rows alone.
@@ -94,19 +142,22 @@ impl<'a, K: Key> KeyColumn<'a, K> {
     }
 
     /// A cursor over morsels that are counted from row `first` on.
-    fn cursor_from(&self, first: usize, morsels: Morsels) -> PageCursor<'_, K> {
-        PageCursor {
-            column: self,
-            morsels,
-            first,
-            left: 0..0,
-            page: 0,
-            rows: Vec::new(),
+    fn cursor_from<'s>(&'s self, first: usize, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
+        match &self.chunks {
+            Chunks::Pages(column) => Box::new(PageCursor {
+                column,
+                morsels,
+                first,
+                left: 0..0,
+                page: 0,
+                rows: Vec::new(),
+            }),
+            Chunks::Slices(slices) => Box::new(slices.cursor_from(first, morsels)),
         }
     }
 }
 
-// SAFETY: the pages are borrowed and cannot change, and morsels cover every row once.
+// SAFETY: pages and slices are borrowed and cannot change, and morsels cover every row once.
 unsafe impl<K: Key> KeySource<K> for KeyColumn<'_, K> {
     fn rows(&self) -> Option<usize> {
         Some(self.len())
@@ -117,7 +168,7 @@ unsafe impl<K: Key> KeySource<K> for KeyColumn<'_, K> {
     }
 
     fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
-        Box::new(self.cursor_from(0, morsels))
+        self.cursor_from(0, morsels)
     }
 }
 
@@ -140,7 +191,7 @@ impl<K> KeyRows<'_, K> {
     }
 }
 
-// SAFETY: the pages are borrowed and cannot change, and morsels cover each of the rows once.
+// SAFETY: pages and slices are borrowed and cannot change, and morsels cover each of the rows once.
 unsafe impl<K: Key> KeySource<K> for KeyRows<'_, K> {
     fn rows(&self) -> Option<usize> {
         self.announced.then_some(self.rows.len())
@@ -151,13 +202,13 @@ unsafe impl<K: Key> KeySource<K> for KeyRows<'_, K> {
     }
 
     fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
-        Box::new(self.column.cursor_from(self.rows.start, morsels))
+        self.column.cursor_from(self.rows.start, morsels)
     }
 }
 
 /// Walks the pages under the morsels it gets; a block is what a page and a morsel share.
-struct PageCursor<'s, K> {
-    column: &'s KeyColumn<'s, K>,
+struct PageCursor<'s> {
+    column: &'s PagedColumn<'s>,
     morsels: Morsels,
     /// Row that morsels are counted from.
     first: usize,
@@ -166,7 +217,7 @@ struct PageCursor<'s, K> {
     rows: Vec<u32>,
 }
 
-impl<K: Key> KeyCursor<K> for PageCursor<'_, K> {
+impl<K: Key> KeyCursor<K> for PageCursor<'_> {
     fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
         let column = self.column;
         let starts = column.offsets().starts();

@@ -8,9 +8,6 @@ use crate::parallel::{Division, Morsels, Tasks, Team};
 /// Keys per block.
 const BLOCK: usize = 1024;
 
-/// Pages a worker copies at a time.
-const PAGES: usize = 64;
-
 /// Keys copied out of their pages, without the NULLs; row ids are kept only where there are NULLs.
 #[derive(Debug)]
 pub struct Materialised<K: Key> {
@@ -33,57 +30,46 @@ impl<K: Key> Materialised<K> {
             .transpose()?;
         let mut keys_left: &mut [_] = &mut keys;
         let mut rows_left: &mut [_] = rows.as_deref_mut().unwrap_or_default();
-        let tasks = Tasks::new(
-            column
-                .pages()
-                .chunks(PAGES)
-                .enumerate()
-                .map(|(index, pages)| {
-                    let count = pages.iter().map(|page| page.fixed::<K>().len()).sum();
-                    let keys = keys_left
-                        .split_off_mut(..count)
-                        .expect("room for every key");
-                    let rows = rows_left
-                        .split_off_mut(..count.min(rows_left.len()))
-                        .expect("within bounds");
-                    (
-                        &column.offsets().starts()[index * PAGES..],
-                        pages,
-                        keys,
-                        rows,
-                    )
-                }),
-        );
+        let tasks = Tasks::new(column.parts().map(|(part, count)| {
+            let keys = keys_left
+                .split_off_mut(..count)
+                .expect("room for every key");
+            let rows = rows_left
+                .split_off_mut(..count.min(rows_left.len()))
+                .expect("within bounds");
+            (part, keys, rows)
+        }));
         team.run(vec![(); team.workers_for(column.len())], |_, ()| {
-            while let Some((_, (offsets, pages, mut keys, mut rows))) = tasks.take() {
-                for (page, &first) in pages.iter().zip(offsets) {
-                    let values = page.fixed::<K>();
-                    let place = keys
-                        .split_off_mut(..values.len())
-                        .expect("room for every key");
-                    place.write_copy_of_slice(values);
+            while let Some((_, (part, mut keys, mut rows))) = tasks.take() {
+                let part = column.slice(part);
+                let mut cursor = part.whole();
+                while let Some(block) = cursor.next_block() {
+                    let count = block.keys.len();
+                    let place = keys.split_off_mut(..count).expect("room for every key");
+                    place.write_copy_of_slice(block.keys);
                     if rows.is_empty() {
                         continue;
                     }
-                    let place = rows
-                        .split_off_mut(..values.len())
-                        .expect("room for every row");
-                    if page.has_nulls() {
-                        // A validated bitmap has a row for each value; the chain only keeps that from being trusted.
-                        let valid = page.validity().valid_rows().chain(std::iter::repeat(0));
-                        for (place, slot) in place.iter_mut().zip(valid) {
-                            place.write(first + slot as u32);
+                    let place = rows.split_off_mut(..count).expect("room for every row");
+                    match block.rows {
+                        BlockRows::List(rows) => {
+                            place.write_copy_of_slice(rows);
                         }
-                    } else {
-                        for (place, row) in place.iter_mut().zip(first..) {
-                            place.write(row);
+                        BlockRows::From(first) => {
+                            for (place, row) in place.iter_mut().zip(first..) {
+                                place.write(row);
+                            }
                         }
                     }
                 }
+                assert!(
+                    keys.is_empty() && rows.is_empty(),
+                    "a part has the keys that were counted"
+                );
             }
         });
-        // SAFETY: the tasks divide both buffers by the pages' numbers of values, and each writes all of its part:
-        // for each page as many keys and, where rows are kept, as many rows as it has values.
+        // SAFETY: the tasks divide both buffers by the parts' numbers of keys, and each has seen to it that it wrote all of
+        // its keys and, where rows are kept, of its rows.
         let (keys, rows) = unsafe { (keys.assume_init(), rows.map(|rows| rows.assume_init())) };
         Ok(Self {
             keys,

@@ -1,17 +1,19 @@
 //! Key inputs: what a build or a probe reads its keys from, one block at a time.
 //!
-//! A [`KeyColumn`] reads keys where they lie in the pages (zero-copy, R1.1, R1.3), NULLs or not; [`Materialised`]
+//! A [`KeyColumn`] reads keys where they lie in pages or slices (zero-copy, R1.1, R1.3), NULLs or not; [`Materialised`]
 //! holds a dense copy; a [`KeyStream`] yields blocks without saying how many there will be (R4.1). All three are a
 //! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] per worker.
 
 mod column;
 mod hashed;
 mod materialised;
+mod slices;
 mod stream;
 
 pub use column::{KeyColumn, KeyRows};
 pub use hashed::HashedKeys;
 pub use materialised::Materialised;
+pub use slices::KeySlice;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
 
 use crate::key::Key;

@@ -25,6 +25,14 @@ impl Side {
             Self::Probe => Self::Build,
         }
     }
+
+    /// This side's of the two.
+    pub fn of<T>(self, build: T, probe: T) -> T {
+        match self {
+            Self::Build => build,
+            Self::Probe => probe,
+        }
+    }
 }
 
 /// The keys of a side, read as `mode` says (R1.2). Notes which way that is, and ends a phase where they are copied.

@@ -91,6 +91,25 @@ pub enum JoinError {
     /// The key columns cannot be joined.
     #[error("cannot join {0} with {1} keys: both key columns must be INT32, or both INT64")]
     KeyTypes(DataType, DataType),
+    /// Columns of compound keys that cannot be compared.
+    #[error(
+        "cannot join {0} with {1} columns of a key: columns that meet must both be INT32, INT64 or VARCHAR"
+    )]
+    PartTypes(DataType, DataType),
+    /// Keys of another number of columns.
+    #[error(
+        "cannot join keys of {0} with keys of {1} columns: both sides need as many, at least one"
+    )]
+    KeyColumns(usize, usize),
+    /// Columns of one key with another number of rows.
+    #[error("a key has columns of {0} and of {1} rows; all columns of a side need as many rows")]
+    KeyRows(usize, usize),
+    /// A kind of join that would have to compare a part of a key.
+    #[error(
+        "a {0} join of keys of several columns cannot tell what a key with a NULL in it might equal; filter such rows out \
+         beforehand, or let NULLs equal each other"
+    )]
+    PartlyNull(&'static str),
     /// Row ids are 32 bits wide.
     #[error(
         "a key column has more than 4,294,967,295 rows; row ids are 32 bits wide, so split the table"

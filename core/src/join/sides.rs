@@ -5,7 +5,7 @@ use super::context::{Context, JoinError, Outcome};
 use crate::input::KeyColumn;
 use crate::key::Key;
 use crate::page::DataType;
-use crate::table::{Column, PagedColumn};
+use crate::table::Column;
 
 /// Two key columns of one type.
 pub enum JoinInput<'a> {
@@ -42,25 +42,25 @@ impl<'a> JoinInput<'a> {
 
     /// Rows of a side.
     pub fn rows(&self, side: Side) -> usize {
-        self.paged(side).offsets().row_count() as usize
+        match self {
+            Self::Int32(build, probe) => side.of(build, probe).len(),
+            Self::Int64(build, probe) => side.of(build, probe).len(),
+        }
     }
 
     /// Whether a key of a side is NULL.
     pub fn has_nulls(&self, side: Side) -> bool {
-        self.paged(side).has_nulls()
+        match self {
+            Self::Int32(build, probe) => side.of(build, probe).has_nulls(),
+            Self::Int64(build, probe) => side.of(build, probe).has_nulls(),
+        }
     }
 
     /// The rows of a side whose key is NULL, in order.
-    pub fn nulls(&self, side: Side) -> impl Iterator<Item = u32> + '_ {
-        self.paged(side).nulls()
-    }
-
-    fn paged(&self, side: Side) -> &PagedColumn<'a> {
-        match (self, side) {
-            (Self::Int32(build, _), Side::Build) => build.paged(),
-            (Self::Int32(_, probe), Side::Probe) => probe.paged(),
-            (Self::Int64(build, _), Side::Build) => build.paged(),
-            (Self::Int64(_, probe), Side::Probe) => probe.paged(),
+    pub fn nulls(&self, side: Side) -> Box<dyn Iterator<Item = u32> + '_> {
+        match self {
+            Self::Int32(build, probe) => side.of(build, probe).nulls(),
+            Self::Int64(build, probe) => side.of(build, probe).nulls(),
         }
     }
 }

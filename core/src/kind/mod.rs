@@ -15,7 +15,7 @@ mod rest;
 use std::fmt;
 
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, place};
-use crate::output::{Consumer, Enough, Pair, PairFilter, Results};
+use crate::output::{Consumer, Enough, FilterBoth, Pair, PairFilter, Results};
 use marks::Marks;
 
 /// Stands where a result has no row of a side. No row has this id: a side has at most `u32::MAX` rows, from 0 on.
@@ -100,7 +100,7 @@ impl Kind {
     }
 
     /// Whether it asks what a NULL key might equal.
-    fn is_null_aware(self) -> bool {
+    pub fn is_null_aware(self) -> bool {
         matches!(self, Self::NullAwareAnti(_) | Self::Mark(_))
     }
 
@@ -187,7 +187,7 @@ impl Semantics<'_> {
     ) -> Result<Outcome, JoinError> {
         let sides = [Side::Build, Side::Probe];
         let null_pairs = self.nulls_equal && sides.iter().all(|&side| input.has_nulls(side));
-        let both = Both(context.filter, self.condition);
+        let both = FilterBoth::of(context.filter, self.condition);
         if self.kind == Kind::Inner && !null_pairs {
             let context = Context {
                 filter: both.filter(),
@@ -264,28 +264,6 @@ impl Semantics<'_> {
             }
             _ => false,
         }
-    }
-}
-
-/// Two filters, one after the other.
-struct Both<'a>(Option<&'a dyn PairFilter>, Option<&'a dyn PairFilter>);
-
-impl Both<'_> {
-    /// As little of it as does the same.
-    fn filter(&self) -> Option<&dyn PairFilter> {
-        match self {
-            Self(None, one) | Self(one, None) => *one,
-            both => Some(both),
-        }
-    }
-}
-
-impl PairFilter for Both<'_> {
-    fn keep(&self, pairs: &mut [Pair]) -> usize {
-        let filters = [self.0, self.1].into_iter().flatten();
-        filters.fold(pairs.len(), |kept, filter| {
-            filter.keep(&mut pairs[..kept]).min(kept)
-        })
     }
 }
 

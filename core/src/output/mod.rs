@@ -3,11 +3,13 @@
 //! The mirror of [`crate::input`]: every worker writes to a [`Sink`] of its own, [`collect`] puts together what they
 //! wrote, and [`Results::placed`] makes one block of the pairs of all. Which of these it is to be, the [`Consumer`] says.
 
+mod filter;
 mod place;
 mod sink;
 
+pub use filter::{Enough, FilterBoth, PairFilter};
 pub use place::{PairPlacement, Pairs};
-pub use sink::{Aggregate, Enough, Pair, PairBuffer, PairConsumer, PairFilter, Sink, SinkRef};
+pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Sink, SinkRef};
 
 use crate::memory::{Memory, OutOfMemory};
 use crate::parallel::Team;

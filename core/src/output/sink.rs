@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::filter::{Enough, PairFilter};
 use crate::checksum::{Checksum, checksum_int64_row};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
 
@@ -28,29 +29,6 @@ pub trait Sink {
     /// How many matches it cannot do without.
     fn enough(&self) -> Enough {
         Enough::All
-    }
-}
-
-/// How many matches are as good as all. Who finds them may go on all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enough {
-    /// No fewer.
-    All,
-    /// One of each build row that has any.
-    OnePerBuildRow,
-    /// One of each probe row that has any.
-    OnePerProbeRow,
-}
-
-impl Enough {
-    /// The same with the sides exchanged.
-    #[must_use]
-    pub fn swapped(self) -> Self {
-        match self {
-            Self::All => Self::All,
-            Self::OnePerBuildRow => Self::OnePerProbeRow,
-            Self::OnePerProbeRow => Self::OnePerBuildRow,
-        }
     }
 }
 
@@ -124,17 +102,6 @@ const LARGEST_CHUNK: usize = 1 << 16;
 
 /// Pairs that a worker's first chunk holds, and each one that is handed on: small enough to stay in L1 in between.
 const FIRST_CHUNK: usize = 1 << 11;
-
-/// Drops pairs before they count: those whose keys only seem equal, or that a condition of the join rules out.
-pub trait PairFilter: Sync {
-    /// Moves the pairs that stay to the front, in order, and returns how many they are.
-    fn keep(&self, pairs: &mut [Pair]) -> usize;
-
-    /// How many pairs it is to be shown.
-    fn enough(&self) -> Enough {
-        Enough::All
-    }
-}
 
 /// What becomes of a worker's full chunks.
 enum Full<'a> {

@@ -15,7 +15,6 @@ mod writer;
 pub use error::{PageError, PageFault};
 pub use fixed::Fixed;
 pub use validate::{ValidatedCounts, Validator, validate};
-pub use validity::{ValidRows, Validity};
 pub use varchar::{Strings, long_string, long_string_pages};
 pub use writer::{FixedWriter, VarcharWriter, full_page, rows_per_full_page};
 

@@ -5,11 +5,13 @@
 //! locks (R2.1): atomics, and the joining of threads at the end.
 
 mod assisted;
+mod cancel;
 mod morsel;
 mod tasks;
 mod team;
 
 pub use assisted::assisted;
+pub use cancel::{Cancel, Cancelled};
 pub use morsel::{Division, MorselSize, Morsels, Sharing};
 pub use tasks::Tasks;
 pub use team::{StartError, Team, ThreadStart};

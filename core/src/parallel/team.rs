@@ -3,6 +3,7 @@
 use std::fmt;
 use std::thread::{Builder, JoinHandle};
 
+use super::cancel;
 use super::tasks::Tasks;
 
 /// How the threads of a phase come to be.
@@ -191,10 +192,13 @@ impl Team {
         let mut results: Vec<Option<R>> = Vec::new();
         results.resize_with(count, || None);
         let tasks = Tasks::new(states.into_iter().zip(&mut results));
+        let cancel = cancel::own();
         self.start(count, &|| {
-            if let Some((worker, (state, result))) = tasks.take() {
-                *result = Some(work(worker, state));
-            }
+            cancel::within(cancel.clone(), || {
+                if let Some((worker, (state, result))) = tasks.take() {
+                    *result = Some(work(worker, state));
+                }
+            });
         });
         drop(tasks);
         for result in results {

@@ -93,6 +93,11 @@ pub fn orders(scale: f64) -> impl Iterator<Item = Order<'static>> {
     rows!(OrderGenerator, scale, Share::WHOLE)
 }
 
+/// The orders of a share.
+pub fn orders_of(scale: f64, share: Share) -> impl Iterator<Item = Order<'static>> {
+    rows!(OrderGenerator, scale, share)
+}
+
 /// The line items of a share.
 pub fn lines(scale: f64, share: Share) -> impl Iterator<Item = LineItem<'static>> {
     rows!(LineItemGenerator, scale, share)
@@ -152,6 +157,18 @@ pub fn day(date: TPCHDate) -> Day {
     Day(date.to_unix_epoch())
 }
 
+/// Suppliers that offer a part.
+pub const OFFERS_PER_PART: u64 = 4;
+
+/// The row of the offer of a part by one of its suppliers, of whom there are so many in all.
+pub fn offer_row(part: i64, supplier: i64, suppliers: i64) -> i64 {
+    let offers = OFFERS_PER_PART as i64;
+    let of =
+        |nth: i64| (part + nth * (suppliers / offers + (part - 1) / suppliers)) % suppliers + 1;
+    let nth = (0..offers).find(|&nth| of(nth) == supplier);
+    (part - 1) * offers + nth.expect("a supplier of this part")
+}
+
 /// The names of the regions.
 pub const REGIONS: [&str; 5] = ["AFRICA", "AMERICA", "ASIA", "EUROPE", "MIDDLE EAST"];
 
@@ -180,6 +197,20 @@ mod tests {
     fn an_order_key_leads_to_its_row() {
         assert_eq!([6, 7].map(order_key), [7, 32]);
         assert!((0..1000).all(|row| order_row(order_key(row)) == row));
+    }
+
+    #[test]
+    fn an_offer_leads_to_its_row() {
+        let suppliers = Counts::at(SCALE).suppliers as i64;
+        let mut rows = 0;
+        for (row, offer) in (0..).zip(offers(SCALE)) {
+            assert_eq!(
+                offer_row(offer.ps_partkey, offer.ps_suppkey, suppliers),
+                row
+            );
+            rows += 1;
+        }
+        assert_eq!(rows, Counts::at(SCALE).parts * OFFERS_PER_PART);
     }
 
     #[test]

@@ -30,12 +30,12 @@ class Engine:
             partitions = [batches[at : at + share] for at in range(0, len(batches), share)]
             self.context.register_record_batches(name, partitions)
 
-    def aggregate(self, kind):
-        [batch] = self.context.sql(kinds.sums(kind)).collect()
+    def aggregate(self, asked):
+        [batch] = self.context.sql(kinds.sums(asked)).collect()
         return [column[0].as_py() for column in batch.columns]
 
-    def pairs(self, kind):
-        return self.context.sql(kinds.results(kind)).collect()
+    def pairs(self, asked):
+        return self.context.sql(kinds.results(asked)).collect()
 
     def sums(self, pairs):
         import pyarrow.compute

@@ -24,15 +24,15 @@ class Engine:
         for name, keys in [("build", build), ("probe", probe)]:
             batches = pa.RecordBatchReader.from_batches(keys.schema, keys.batches(1 << 17))
             self.db.register("batches", batches)
-            self.run(f"create or replace table {name} as select key, row from batches")
+            self.run(f"create or replace table {name} as select * from batches")
             self.db.unregister("batches")
 
-    def aggregate(self, kind):
-        [sums] = self.run(kinds.sums(kind, **SPELLING))
+    def aggregate(self, asked):
+        [sums] = self.run(kinds.sums(asked, **SPELLING))
         return sums
 
-    def pairs(self, kind):
-        self.run(f"create temp table pairs as {kinds.results(kind, **SPELLING)}")
+    def pairs(self, asked):
+        self.run(f"create temp table pairs as {kinds.results(asked, **SPELLING)}")
 
     def sums(self, _):
         [sums] = self.run("select count(*), sum(build), sum(probe) from pairs")

@@ -22,18 +22,24 @@ class Engine:
         self.build, self.probe = self.frame(build), self.frame(probe)
 
     def frame(self, keys):
-        return self.pl.DataFrame({"key": self.pl.from_arrow(keys.keys)}).with_row_index("row").lazy()
+        columns = {name: self.pl.from_arrow(values) for name, values in keys.columns.items()}
+        return self.pl.DataFrame(columns).with_row_index("row").lazy()
 
-    def join(self, kind):
+    def join(self, asked):
         pl, no_row = self.pl, self.pl.lit(peer.NO_ROW, self.pl.UInt32)
+        kind = asked.kind
+        if asked.condition and (kind, asked.condition) != ("inner", "build.value < probe.value"):
+            raise ValueError(f"Polars has no join of the kind {kind} with the condition {asked.condition}")
         if kind in HOW:
-            joined = self.probe.join(self.build, on="key", how=HOW[kind], suffix="_build")
+            joined = self.probe.join(self.build, on=asked.keys, how=HOW[kind], suffix="_build")
+            if asked.condition:
+                joined = joined.filter(pl.col("value_build") < pl.col("value"))
             return joined.select(pl.col("row_build").fill_null(no_row), pl.col("row").fill_null(no_row))
         side, how = kind.split("-", 1)
         if how not in ("semi", "anti"):
             raise ValueError(f"Polars has no join of the kind {kind}")
         own, other = (self.probe, self.build) if side == "probe" else (self.build, self.probe)
-        rows = own.join(other, on="key", how=how).select("row")
+        rows = own.join(other, on=asked.keys, how=how).select("row")
         mine, none = ("row", "row_build") if side == "probe" else ("row_build", "row")
         return rows.select(pl.col("row").alias(mine), no_row.alias(none))
 
@@ -41,11 +47,11 @@ class Engine:
         # A sum of 32-bit numbers would wrap at 32 bits.
         return self.pl.len(), *(self.pl.col(name).cast(self.pl.UInt64).sum() for name in ("row_build", "row"))
 
-    def aggregate(self, kind):
-        return self.join(kind).select(self.totals()).collect(engine="streaming").row(0)
+    def aggregate(self, asked):
+        return self.join(asked).select(self.totals()).collect(engine="streaming").row(0)
 
-    def pairs(self, kind):
-        return self.join(kind).collect(engine="streaming")
+    def pairs(self, asked):
+        return self.join(asked).collect(engine="streaming")
 
     def sums(self, pairs):
         return pairs.select(self.totals()).row(0)

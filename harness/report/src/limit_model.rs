@@ -129,6 +129,7 @@ mod tests {
             build_bytes: build_rows * 4,
             probe_bytes: probe_rows * 4,
             join_kind: None,
+            condition: None,
             experiment: JOIN.into(),
             expected: None,
             keys: None,

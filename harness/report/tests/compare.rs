@@ -46,6 +46,7 @@ fn workload(number: usize) -> WorkloadRecord {
         build_bytes: 4000,
         probe_bytes: 16000,
         join_kind: None,
+        condition: None,
         experiment: JOIN.into(),
         expected: Some(Answer {
             rows: 7,

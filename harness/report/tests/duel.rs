@@ -51,6 +51,7 @@ fn records(pairs: u32, factor: f64) -> Vec<Record> {
             build_bytes: 1,
             probe_bytes: 1,
             join_kind: None,
+            condition: None,
             experiment: JOIN.to_owned(),
             expected: None,
             keys: None,

@@ -7,6 +7,7 @@ use join_core::table::Column;
 
 use super::{Contender, key};
 use crate::peers::Setup;
+use crate::question::Less;
 use registry::{Configuration, HEADLINES, NotCompiled, Part, Toggle, Variant};
 use report::record::{CONTROL_A, CONTROL_B, Toggles, WorkloadRecord};
 
@@ -14,10 +15,10 @@ use report::record::{CONTROL_A, CONTROL_B, Toggles, WorkloadRecord};
 pub struct Data<'a> {
     /// What it is and what it must answer.
     pub record: WorkloadRecord,
-    /// The build side's keys.
-    pub build: &'a Column,
-    /// The probe side's keys.
-    pub probe: &'a Column,
+    /// The columns of the key, those of the build and those of the probe side; one at least.
+    pub columns: &'a [(Column, Column)],
+    /// What pairs must fulfil besides equal keys.
+    pub condition: Option<&'a Less>,
     /// Whether the consumer wants the pairs, not count and sums.
     pub pairs: bool,
 }

@@ -255,6 +255,7 @@ impl IngestBench {
                 name: rows.case_name(),
                 group: None,
                 join_kind: None,
+                condition: None,
                 experiment: INGEST.to_owned(),
                 sentence: rows.sentence().to_owned(),
                 build_rows: 0,

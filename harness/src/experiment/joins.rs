@@ -4,19 +4,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use join_core::join::{CacheSizes, Context, DynJoin, JoinInput};
-use join_core::kind::Semantics;
+use join_core::compound::Keys;
+use join_core::join::{CacheSizes, Context, DynJoin};
 use join_core::memory::{Memory, process};
 use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
+use join_core::table::Column;
 
 use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::machine;
 use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
-use crate::named_kind::NamedKind;
-use crate::peers::{Fault, Pool, Question, Wanted};
-use crate::workload::answer;
+use crate::peers::{Fault, Pool, Wanted};
+use crate::question::{NamedKind, Question};
+use crate::workload::{answer, borrowed};
 use registry::Configuration;
 use report::record::{Environment, Phase};
 
@@ -64,16 +65,18 @@ impl<'a> Joins<'a> {
         data: &'b Data<'_>,
         cells: Vec<Cell>,
     ) -> Result<JoinBench<'b, 'a>, String> {
-        let input = JoinInput::new(data.build, data.probe).map_err(|error| error.to_string())?;
+        let keys = Keys::new(&borrowed(data.columns)).map_err(|error| error.to_string())?;
         let (contenders, works) = cells
             .into_iter()
             .map(|cell| (cell.contender, cell.work))
             .unzip();
         Ok(JoinBench {
             joins: self,
-            input,
+            keys,
+            columns: data.columns,
             question: Question {
                 kind: NamedKind::read(data.record.join_kind.as_deref())?,
+                condition: data.condition,
                 pairs: data.pairs,
             },
             results: data.record.expected.map_or(0, |answer| answer.rows),
@@ -82,7 +85,7 @@ impl<'a> Joins<'a> {
         })
     }
 
-    fn ask(&mut self, wanted: Wanted<'_>, question: Question) -> Result<Measured, Failed> {
+    fn ask(&mut self, wanted: Wanted<'_>, question: Question<'_>) -> Result<Measured, Failed> {
         let joined = self
             .peers
             .join(wanted, question)
@@ -114,8 +117,8 @@ impl<'a> Joins<'a> {
         configuration: &Configuration,
         join: &dyn DynJoin,
         threads: u32,
-        input: &JoinInput<'_>,
-        question: Question,
+        keys: &Keys<'_>,
+        question: Question<'_>,
     ) -> Result<Measured, Failed> {
         let wanted = (threads, configuration.thread_start);
         if !self.teams.iter().any(|(team, _)| *team == wanted) {
@@ -138,11 +141,12 @@ impl<'a> Joins<'a> {
             caches: self.caches,
             ..Context::new(team, &self.memory).with_consumer(consumer)
         };
+        let semantics = question.semantics();
         let watching = self.watch.start();
         let counting = self.counters.start();
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
             let start = Instant::now();
-            let result = Semantics::from(question.kind).join(join, input, &context);
+            let result = semantics.join_keys(join, keys, &context);
             (result, start.elapsed().as_secs_f64())
         }))
         .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
@@ -189,8 +193,9 @@ fn budget() -> Memory {
 /// The cells of one workload.
 pub struct JoinBench<'b, 'a> {
     joins: &'b mut Joins<'a>,
-    input: JoinInput<'b>,
-    question: Question,
+    keys: Keys<'b>,
+    columns: &'b [(Column, Column)],
+    question: Question<'b>,
     /// Rows of the result.
     results: u64,
     contenders: Vec<Contender>,
@@ -208,7 +213,10 @@ impl Bench for JoinBench<'_, '_> {
         let cells = self.contenders.iter().zip(&self.works).enumerate();
         let wanted = cells.filter(|(number, _)| !failed.contains(number));
         let wanted: Vec<Wanted<'_>> = wanted.filter_map(|(_, cell)| wanted_of(cell)).collect();
-        self.joins.peers.load(&wanted, &self.input, self.results);
+        let values = self.question.condition;
+        self.joins
+            .peers
+            .load(&wanted, self.columns, values, self.results);
     }
 
     fn sample(&mut self, contender: usize, _round: u32) -> Result<Measured, Failed> {
@@ -220,7 +228,7 @@ impl Bench for JoinBench<'_, '_> {
             } => {
                 let threads = cell.0.name.threads;
                 self.joins
-                    .join(configuration, &**join, threads, &self.input, self.question)
+                    .join(configuration, &**join, threads, &self.keys, self.question)
             }
             Work::Peer(_) => {
                 let wanted = wanted_of(cell).expect("it is a peer");

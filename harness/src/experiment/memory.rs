@@ -139,8 +139,8 @@ pub fn print(
         .map_err(|error| error.to_string())?;
     let data = Data {
         record: workload.record(),
-        build: &workload.build,
-        probe: &workload.probe,
+        columns: &workload.columns,
+        condition: workload.condition.as_ref(),
         pairs: false,
     };
     if let Some(change) = wanted.record.change(&data.record) {

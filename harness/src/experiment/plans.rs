@@ -174,6 +174,7 @@ pub fn case(name: &str, group: Option<&str>, sentence: &str, bundle: &Bundle) ->
         name: name.to_owned(),
         group: group.map(str::to_owned),
         join_kind: None,
+        condition: None,
         experiment: PLAN.to_owned(),
         sentence: sentence.to_owned(),
         build_rows: 0,

@@ -818,6 +818,7 @@ mod tests {
     fn wrong_and_missing_answers_are_recorded_and_never_charted() {
         let keys: Vec<i32> = (0..5000).map(|row| row * 77).collect();
         let column = Column::from_i32(&keys);
+        let columns = [(column.clone(), column.clone())];
         let input = JoinInput::new(&column, &column).unwrap();
         let data = Data {
             record: WorkloadRecord {
@@ -830,12 +831,13 @@ mod tests {
                 build_bytes: 8192,
                 probe_bytes: 8192,
                 join_kind: None,
+                condition: None,
                 experiment: JOIN.to_owned(),
                 expected: Some(answer(&oracle::sort_merge(&input))),
                 keys: None,
             },
-            build: &column,
-            probe: &column,
+            columns: &columns,
+            condition: None,
             pairs: false,
         };
         let variants = [

@@ -1,5 +1,6 @@
 //! How many probe keys without a match each tag scheme lets through.
 
+use join_core::compound::Keys;
 use join_core::directory::Sizing;
 use join_core::hash::{Fibonacci, KeyHash};
 use join_core::input::KeyColumn;
@@ -9,6 +10,7 @@ use join_core::tag::{BelowPrefix, ContestBits, MaskTable, TagScheme};
 use join_core::unchained::slot;
 
 use super::Data;
+use crate::workload::borrowed;
 use report::record::TagsRecord;
 
 /// Directory slots a build tuple: that of the source, the default, and twice that.
@@ -29,10 +31,12 @@ pub fn matter(data: &Data<'_>) -> bool {
 /// # Errors
 /// The key columns cannot be joined, in words.
 pub fn count(data: &Data<'_>) -> Result<Vec<TagsRecord>, String> {
-    let input = JoinInput::new(data.build, data.probe).map_err(|error| error.to_string())?;
-    Ok(match &input {
-        JoinInput::Int32(build, probe) => of_keys(data, build, probe),
-        JoinInput::Int64(build, probe) => of_keys(data, build, probe),
+    let keys = Keys::new(&borrowed(data.columns)).map_err(|error| error.to_string())?;
+    Ok(match &keys {
+        Keys::Integer(JoinInput::Int32(build, probe)) => of_keys(data, build, probe),
+        Keys::Integer(JoinInput::Int64(build, probe)) => of_keys(data, build, probe),
+        // What stands in their slots is hashes of hashes.
+        Keys::Compound(_) => Vec::new(),
     })
 }
 
@@ -71,10 +75,7 @@ fn of_keys<K: Key>(
 }
 
 fn keys<'a, K: Key>(column: &'a KeyColumn<'_, K>) -> impl Iterator<Item = K> + 'a {
-    column
-        .pages()
-        .iter()
-        .flat_map(|page| page.fixed::<K>().iter().copied())
+    column.rows().flatten()
 }
 
 /// How many of `misses` find all bits of their tag in their slot's.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::process;
 use crate::console::tell;
 use crate::machine;
-use crate::named_kind::NamedKind;
+use crate::question::NamedKind;
 use report::plain::plain;
 use report::record::{Checksum, Environment, RecordError, read_regular};
 

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use join_core::input::KeyColumn;
-use join_core::join::JoinInput;
-use join_core::key::Key;
+use join_core::page::DataType;
+use join_core::table::{Column, Value};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
+
+use crate::question::Less;
 
 /// The key columns of a workload in a folder that vanishes with this.
 #[derive(Debug)]
@@ -25,79 +26,107 @@ pub struct KeyFiles {
 pub struct Side {
     /// Rows, NULLs included.
     pub rows: u64,
-    /// `INT32` or `INT64`.
+    /// `INT32`, `INT64` or `VARCHAR`.
     pub r#type: String,
-    /// Little-endian keys, one a row, 0 for a NULL.
+    /// Little-endian keys, one a row, 0 for a NULL; or all strings, one after the other.
     pub keys: PathBuf,
     /// A bit a row, the least significant of a byte first, set for a key, clear for a NULL; none where no key is NULL.
     pub valid: Option<PathBuf>,
+    /// Little-endian INT32 values, one a row, where a condition compares them.
+    #[serde(default)]
+    pub values: Option<PathBuf>,
+    /// 0 and where each string ends among all of them, as little-endian INT32; of a NULL, where the one before it ends.
+    #[serde(default)]
+    pub ends: Option<PathBuf>,
+    /// Further columns of the key.
+    #[serde(default)]
+    pub more: Vec<Side>,
 }
 
 impl KeyFiles {
-    /// Writes both columns.
+    /// Writes the columns of the key, and the `values` of the rows where there are any.
     ///
     /// # Errors
-    /// The file system refuses.
-    pub fn write(input: &JoinInput<'_>) -> io::Result<Self> {
+    /// The file system refuses, or a column has more than 2 GiB of strings.
+    ///
+    /// # Panics
+    /// There is no column.
+    pub fn write(columns: &[(Column, Column)], values: Option<&Less>) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("joinery-").tempdir()?;
         let at = folder.path();
-        let (build, probe) = match input {
-            JoinInput::Int32(build, probe) => {
-                (side(build, at, "build")?, side(probe, at, "probe")?)
+        let mut sides = (Vec::new(), Vec::new());
+        for (nth, (build, probe)) in columns.iter().enumerate() {
+            sides.0.push(side(build, at, &format!("build{nth}"))?);
+            sides.1.push(side(probe, at, &format!("probe{nth}"))?);
+        }
+        let one = |mut sides: Vec<Side>, values: Option<&[i32]>| {
+            let mut first = sides.remove(0);
+            if let Some(values) = values {
+                let path = first.keys.with_extension("values");
+                std::fs::write(&path, bytemuck::cast_slice::<i32, u8>(values))?;
+                first.values = Some(path);
             }
-            JoinInput::Int64(build, probe) => {
-                (side(build, at, "build")?, side(probe, at, "probe")?)
-            }
+            first.more = sides;
+            io::Result::Ok(first)
         };
         Ok(Self {
-            build,
-            probe,
+            build: one(sides.0, values.map(|less| &*less.build))?,
+            probe: one(sides.1, values.map(|less| &*less.probe))?,
             _folder: folder,
         })
     }
 }
 
-fn side<K: Key>(column: &KeyColumn<'_, K>, folder: &Path, name: &str) -> io::Result<Side> {
-    let keys = folder.join(format!("{name}.keys"));
+fn side(column: &Column, folder: &Path, name: &str) -> io::Result<Side> {
+    let at = |what: &str| folder.join(format!("{name}.{what}"));
+    let keys = at("keys");
     let mut file = BufWriter::new(File::create(&keys)?);
     let mut bits = Bits::default();
-    for page in column.pages() {
-        let values = page.fixed::<K>();
-        if !page.has_nulls() {
-            write(&mut file, values)?;
-            (0..values.len()).for_each(|_| bits.push(true));
-            continue;
-        }
-        let mut values = values.iter();
-        for valid in page.validity().iter() {
-            bits.push(valid);
-            let key = match valid {
-                true => *values.next().expect("a valid row has a value"),
-                false => K::zeroed(),
-            };
-            write(&mut file, &[key])?;
+    let (mut ends, mut end) = (vec![0_i32], 0_i32);
+    for value in column.values() {
+        bits.push(!matches!(value, Value::Null));
+        match (column.data_type(), value) {
+            (DataType::Int32, Value::Int32(key)) => file.write_all(&key.to_le_bytes())?,
+            (DataType::Int64, Value::Int64(key)) => file.write_all(&key.to_le_bytes())?,
+            (DataType::Int32, _) => file.write_all(&[0; 4])?,
+            (DataType::Varchar, value) => {
+                if let Value::Varchar(string) = value {
+                    file.write_all(&string)?;
+                    let len = i32::try_from(string.len()).ok();
+                    let next = len.and_then(|len| end.checked_add(len));
+                    end = next.ok_or_else(|| {
+                        io::Error::other("a column has more than 2 GiB of strings; make it shorter")
+                    })?;
+                }
+                ends.push(end);
+            }
+            (_, _) => file.write_all(&[0; 8])?,
         }
     }
     file.flush()?;
     let valid = match column.has_nulls() {
         true => {
-            let path = folder.join(format!("{name}.valid"));
-            std::fs::write(&path, bits.bytes)?;
-            Some(path)
+            std::fs::write(at("valid"), bits.bytes)?;
+            Some(at("valid"))
         }
         false => None,
     };
+    let ends = match column.data_type() {
+        DataType::Varchar => {
+            std::fs::write(at("ends"), bytemuck::cast_slice::<i32, u8>(&ends))?;
+            Some(at("ends"))
+        }
+        _ => None,
+    };
     Ok(Side {
-        rows: column.len() as u64,
-        r#type: K::DATA_TYPE.to_string(),
+        rows: column.row_count(),
+        r#type: column.data_type().to_string(),
         keys,
         valid,
+        ends,
+        values: None,
+        more: Vec::new(),
     })
-}
-
-fn write<K: Key>(file: &mut impl Write, keys: &[K]) -> io::Result<()> {
-    const { assert!(cfg!(target_endian = "little")) };
-    file.write_all(bytemuck::cast_slice(keys))
 }
 
 /// Bits, the least significant of a byte first.
@@ -120,7 +149,6 @@ impl Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use join_core::table::Column;
 
     #[test]
     fn files_hold_every_row_and_vanish() {
@@ -130,7 +158,7 @@ mod tests {
             .collect();
         let nulls = Column::from_options(rows.iter().copied());
         let dense = Column::from_i64(&[i64::MIN, 0, i64::MAX]);
-        let files = KeyFiles::write(&JoinInput::new(&nulls, &dense).unwrap()).unwrap();
+        let files = KeyFiles::write(&[(nulls, dense)], None).unwrap();
         assert_eq!((files.build.rows, files.probe.rows), (3001, 3));
         assert_eq!(files.probe.valid, None);
         let keys = |side: &Side| -> Vec<i64> {
@@ -152,5 +180,21 @@ mod tests {
         let folder = files.build.keys.parent().unwrap().to_owned();
         drop(files);
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn strings_lie_side_by_side() {
+        let long = "long".repeat(5000);
+        let strings = Column::from_strings([Some("a"), None, Some(""), Some(&long), Some("bc")]);
+        let files = KeyFiles::write(&[(strings.clone(), strings)], None).unwrap();
+        let all = std::fs::read(&files.build.keys).unwrap();
+        assert_eq!(all, format!("a{long}bc").into_bytes());
+        let ends = std::fs::read(files.build.ends.unwrap()).unwrap();
+        let ends: &[i32] = bytemuck::cast_slice(&ends);
+        assert_eq!(ends, [0, 1, 1, 1, 20_001, 20_003]);
+        assert_eq!(
+            std::fs::read(files.probe.valid.unwrap()).unwrap(),
+            [0b1_1101]
+        );
     }
 }

@@ -15,7 +15,7 @@ pub use found::Found;
 pub use keys::{KeyFiles, Side};
 pub use plan::PlanFiles;
 pub use pool::{Pool, Wanted};
-pub use process::{Executed, Fault, Joined, Process, Question};
+pub use process::{Executed, Fault, Joined, Process};
 pub(crate) use process::{group, kill, possible};
 
 use crate::nearest::did_you_mean;

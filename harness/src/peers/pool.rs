@@ -4,14 +4,14 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use join_core::join::JoinInput;
-use join_core::table::Table;
+use join_core::table::{Column, Table};
 use plan_executor::Bundle;
 
 use super::definition::Setup;
 use super::keys::KeyFiles;
 use super::plan::PlanFiles;
-use super::process::{Executed, Fault, Joined, Process, Question};
+use super::process::{Executed, Fault, Joined, Process};
+use crate::question::{Less, Question};
 
 /// What any sample of a peer may take, and what each tuple adds: ten times what the slowest of them took on a machine
 /// that was busy with other things.
@@ -62,13 +62,19 @@ impl<'a> Pool<'a> {
 
     /// Has `wanted` load a workload with so many results, one after the other; processes are started where there are
     /// none. One that fails answers no [`Pool::join`] of the workload.
-    pub fn load(&mut self, wanted: &[Wanted<'_>], input: &JoinInput<'_>, results: u64) {
-        let rows = match input {
-            JoinInput::Int32(build, probe) => build.len() + probe.len(),
-            JoinInput::Int64(build, probe) => build.len() + probe.len(),
-        };
-        let tuples = results.saturating_add(rows as u64);
-        self.load_files(wanted, tuples, || KeyFiles::write(input), Process::load);
+    pub fn load(
+        &mut self,
+        wanted: &[Wanted<'_>],
+        columns: &[(Column, Column)],
+        values: Option<&Less>,
+        results: u64,
+    ) {
+        let rows = columns
+            .iter()
+            .map(|(build, probe)| build.row_count() + probe.row_count());
+        let tuples = results.saturating_add(rows.sum());
+        let write = || KeyFiles::write(columns, values);
+        self.load_files(wanted, tuples, write, Process::load);
     }
 
     /// Has `wanted` load a plan with so many results and its tables, as [`Pool::load`] does a workload; they answer
@@ -127,7 +133,7 @@ impl<'a> Pool<'a> {
     ///
     /// # Errors
     /// It does not run, or fails now; then it answers no more until the next workload.
-    pub fn join(&mut self, wanted: Wanted<'_>, question: Question) -> Result<Joined, Fault> {
+    pub fn join(&mut self, wanted: Wanted<'_>, question: Question<'_>) -> Result<Joined, Fault> {
         self.ask(wanted, |process, limit, interrupted| {
             process.join(question, limit, interrupted)
         })

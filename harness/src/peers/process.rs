@@ -10,14 +10,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use join_core::checksum::Checksum;
-use join_core::kind::Kind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{KeyFiles, Side};
 use super::plan::PlanFiles;
 use crate::machine::system::Watch;
-use crate::named_kind::NamedKind;
+use crate::question::{Less, NamedKind, Question};
 use report::plain::plain;
 use report::record::{SystemUse, is_time};
 
@@ -42,15 +41,6 @@ pub enum Fault {
     Failed(String),
 }
 
-/// What is asked of the join of a workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
-    /// Which rows are results.
-    pub kind: Kind,
-    /// Whether they are to be written out, rather than counted and summed.
-    pub pairs: bool,
-}
-
 /// A line of work.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -63,6 +53,9 @@ enum Request<'a> {
         /// Left out of an inner join, which peers that know no kinds answer, too.
         #[serde(skip_serializing_if = "Option::is_none")]
         kind: Option<String>,
+        /// In SQL.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        condition: Option<&'a str>,
     },
     Execute {
         execute: Execute,
@@ -220,13 +213,14 @@ impl Process {
     /// It did not, or in a time that cannot be.
     pub fn join(
         &mut self,
-        question: Question,
+        question: Question<'_>,
         limit: Duration,
         interrupted: &AtomicBool,
     ) -> Result<Joined, Fault> {
         let request = Request::Join {
             join: if question.pairs { "pairs" } else { "aggregate" },
             kind: NamedKind::unless_inner(question.kind),
+            condition: question.condition.map(|_| Less::SQL),
         };
         let watching = self.watch.start();
         let start = Instant::now();

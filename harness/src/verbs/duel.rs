@@ -129,7 +129,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     for instance in instances {
         let workload = instance.generate(args.seed, cores).map_err(Ending::usage)?;
-        let files = KeyFiles::write(&workload.input()).map_err(|error| {
+        let files = KeyFiles::write(&workload.columns, workload.condition.as_ref());
+        let files = files.map_err(|error| {
             Ending::Usage(format!(
                 "the data cannot be written to {}: {error}; TMPDIR names another folder",
                 std::env::temp_dir().display()

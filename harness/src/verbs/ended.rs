@@ -130,6 +130,7 @@ mod tests {
                 build_bytes: 1,
                 probe_bytes: 1,
                 join_kind: None,
+                condition: None,
                 experiment: JOIN.to_owned(),
                 expected: Some(Answer::default()),
                 keys: None,

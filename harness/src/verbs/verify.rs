@@ -7,8 +7,9 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use join_core::checksum::checksum_int64_row;
-use join_core::join::{Context, DynJoin, JoinInput};
-use join_core::kind::{Kind, Semantics};
+use join_core::compound::Keys;
+use join_core::join::{Context, DynJoin};
+use join_core::kind::Kind;
 use join_core::memory::{Memory, process};
 use join_core::oracle;
 use join_core::output::{Consumer, Pair, PairConsumer, Results};
@@ -21,7 +22,8 @@ use super::select::select;
 use crate::console::counted;
 use crate::experiment::{Cells, Work};
 use crate::machine;
-use crate::workload::Instance;
+use crate::question::{Less, Question};
+use crate::workload::{Instance, borrowed, with_integers};
 use registry::{Configuration, TOGGLES, Variant, variants};
 use report::record::Size;
 
@@ -38,8 +40,8 @@ const THREADS: [u32; 2] = [1, 3];
 struct Small {
     name: String,
     kind: Kind,
-    build: Column,
-    probe: Column,
+    condition: Option<Less>,
+    columns: Vec<(Column, Column)>,
     rows: u64,
     /// Of all pairs of rows.
     checksum: u64,
@@ -126,38 +128,52 @@ fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
         let workload = instance
             .generate(None, NonZeroUsize::MIN)
             .map_err(Ending::usage)?;
-        let (mut build, mut probe) = (cut(&workload.build, PAGES.0), cut(&workload.probe, PAGES.1));
+        let mut columns = cut(&workload.columns, PAGES);
         loop {
-            let input = JoinInput::new(&build, &probe).map_err(Ending::usage)?;
+            let (build, probe) = &columns[0];
             let pages = (build.pages().len(), probe.pages().len());
-            if oracle::sums_of_kind(&input, instance.kind).rows <= MOST_PAIRS
-                || pages.0.max(pages.1) <= 1
-            {
+            let keys = Keys::new(&borrowed(&columns)).map_err(Ending::usage)?;
+            let pairs = with_integers(&keys, &columns, |input| oracle::sort_merge(input).rows);
+            // Whatever is asked besides, all of these are looked at.
+            if pairs <= MOST_PAIRS || pages.0.max(pages.1) <= 1 {
                 break;
             }
-            build = cut(&build, pages.0.div_ceil(2));
-            probe = cut(&probe, pages.1.div_ceil(2));
+            columns = cut(&columns, (pages.0.div_ceil(2), pages.1.div_ceil(2)));
         }
-        let input = JoinInput::new(&build, &probe).map_err(Ending::usage)?;
-        let pairs = oracle::of_kind(&input, &instance.kind.into());
+        let keys = Keys::new(&borrowed(&columns)).map_err(Ending::usage)?;
+        let question = Question {
+            kind: instance.kind,
+            condition: workload.condition.as_ref(),
+            pairs: false,
+        };
+        let pairs = with_integers(&keys, &columns, |input| {
+            oracle::of_kind(input, &question.semantics())
+        });
+        drop(keys);
         found.push(Small {
             name: instance.name.clone(),
             kind: instance.kind,
+            condition: workload.condition.clone(),
             rows: pairs.len() as u64,
             checksum: pairs
                 .iter()
                 .fold(0, |sum, pair| sum.wrapping_add(hash(pair))),
-            build,
-            probe,
+            columns,
         });
     }
     Ok(found)
 }
 
-/// The first pages of a column.
-fn cut(column: &Column, pages: usize) -> Column {
-    let pages = column.pages().iter().take(pages).cloned().collect();
-    Column::from_trusted_pages(column.data_type(), pages)
+/// The first pages of columns, so many of the build and so many of the probe side's.
+fn cut(columns: &[(Column, Column)], pages: (usize, usize)) -> Vec<(Column, Column)> {
+    let first = |column: &Column, pages: usize| {
+        let pages = column.pages().iter().take(pages).cloned().collect();
+        Column::from_trusted_pages(column.data_type(), pages)
+    };
+    let columns = columns.iter();
+    columns
+        .map(|(build, probe)| (first(build, pages.0), first(probe, pages.1)))
+        .collect()
 }
 
 /// What a variant answers wrongly, in its own configuration and in that of every toggle that it has.
@@ -205,12 +221,17 @@ fn check_one(
     workload: &Small,
     team: &Team,
 ) -> Result<(), String> {
-    let input = JoinInput::new(&workload.build, &workload.probe).map_err(|e| e.to_string())?;
+    let keys = Keys::new(&borrowed(&workload.columns)).map_err(|e| e.to_string())?;
     let memory = Memory::unlimited();
     let context = Context::new(team, &memory);
-    let semantics = Semantics::from(workload.kind);
+    let question = Question {
+        kind: workload.kind,
+        condition: workload.condition.as_ref(),
+        pairs: false,
+    };
+    let semantics = question.semantics();
     let outcome = semantics
-        .join(join, &input, &context)
+        .join_keys(join, &keys, &context)
         .map_err(|e| e.to_string())?;
     let rows = outcome.results.aggregate().map_or(0, |sums| sums.rows);
     if rows != workload.rows {
@@ -219,7 +240,7 @@ fn check_one(
     let streamed = Streamed::default();
     let consumer = Consumer::of_pairs(configuration.merge, &streamed);
     let outcome = semantics
-        .join(join, &input, &context.with_consumer(consumer))
+        .join_keys(join, &keys, &context.with_consumer(consumer))
         .map_err(|e| e.to_string())?;
     let (rows, checksum) = match outcome.results {
         Results::Pairs(pairs) => (

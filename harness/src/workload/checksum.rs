@@ -1,50 +1,39 @@
 //! What tells the data of one workload from that of another of the same name.
 
 use join_core::checksum::RowHasher;
-use join_core::input::KeyColumn;
-use join_core::join::JoinInput;
-use join_core::key::Key;
+use join_core::table::{Column, Value};
 
+use crate::question::Less;
 use report::record::Checksum;
 
-/// Of the keys of both sides in the order of their rows, NULLs included. Other pages with the same keys have the same.
-pub fn keys_checksum(input: &JoinInput<'_>) -> Checksum {
+/// Of the keys of both sides in the order of their rows, NULLs included, and of the values that a condition compares. Other
+/// pages with the same keys have the same.
+pub fn keys_checksum(columns: &[(Column, Column)], condition: Option<&Less>) -> Checksum {
     let mut hasher = RowHasher::new();
-    match input {
-        JoinInput::Int32(build, probe) => add(&mut hasher, build, probe),
-        JoinInput::Int64(build, probe) => add(&mut hasher, build, probe),
-    }
-    Checksum(hasher.finish())
-}
-
-fn add<K: Key>(hasher: &mut RowHasher, build: &KeyColumn<'_, K>, probe: &KeyColumn<'_, K>) {
-    for column in [build, probe] {
-        // So that no row can pass from one side to the other unseen.
-        hasher.int(column.len() as i64);
-        for page in column.pages() {
-            let mut keys = page.fixed::<K>().iter();
-            if !page.has_nulls() {
-                keys.for_each(|key| hasher.int(key.bits() as i64));
-                continue;
-            }
-            for valid in page.validity().iter() {
-                match valid.then(|| keys.next()).flatten() {
-                    Some(key) => hasher.int(key.bits() as i64),
-                    None => hasher.null(),
-                }
-            }
+    for (build, probe) in columns {
+        for column in [build, probe] {
+            // So that no row can pass from one side to the other unseen.
+            hasher.int(column.row_count() as i64);
+            column.values().for_each(|value| match value {
+                Value::Int32(key) => hasher.int(i64::from(key as u32)),
+                value => hasher.value(&value),
+            });
         }
     }
+    let values = condition.map(|less| less.build.iter().chain(&*less.probe));
+    for &value in values.into_iter().flatten() {
+        hasher.int(value.into());
+    }
+    Checksum(hasher.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use join_core::table::Column;
 
     fn of(build: &[Option<i32>], probe: &[Option<i32>]) -> Checksum {
         let [build, probe] = [build, probe].map(|rows| Column::from_options(rows.iter().copied()));
-        keys_checksum(&JoinInput::new(&build, &probe).unwrap())
+        keys_checksum(&[(build, probe)], None)
     }
 
     #[test]

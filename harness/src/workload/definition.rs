@@ -16,7 +16,7 @@ use super::synthetic::{Nulls, Synthetic};
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::files;
-use crate::named_kind::NamedKind;
+use crate::question::NamedKind;
 use report::record::Size;
 
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
@@ -114,7 +114,9 @@ impl Definition {
                 let swept = &fields.swept;
                 Ok(Instance {
                     kind,
-                    swept: swept.is_empty() || swept.contains(&NamedKind(kind)),
+                    swept: swept
+                        .as_ref()
+                        .is_none_or(|swept| swept.contains(&NamedKind(kind))),
                     ..instance
                 })
             });
@@ -194,9 +196,17 @@ impl Definition {
                 found
             }
         };
-        if !matches!(key_type, DataType::Int32 | DataType::Int64) {
+        let is_possible = match (source, key_type) {
+            (_, DataType::Int32) => true,
+            (Source::Tpch(tpch), DataType::Int64) => !tpch.is_composite(),
+            (_, DataType::Int64) => true,
+            (Source::Synthetic(_), DataType::Varchar) => true,
+            _ => false,
+        };
+        if !is_possible {
             return Err(self.invalid(format!(
-                "the keys are {key_type}; only INT32 and INT64 can be joined on"
+                "the keys are {key_type}; INT32 and INT64 can be joined on, VARCHAR where keys are drawn, and keys of two \
+                 columns are INT32"
             )));
         }
         if let Source::Tpch(tpch) = source
@@ -249,6 +259,7 @@ impl Definition {
             probe_rows: self.rows("probe", probe_rows)?,
             probe_keys,
             probe_nulls,
+            condition: self.fields.condition,
         };
         match build_keys {
             BuildKeys::Duplicated { each } if u64::from(each) > build_rows.unwrap_or(0) => {
@@ -355,14 +366,28 @@ impl Definition {
         if fields.kinds.iter().enumerate().any(twice) {
             return Err(self.invalid("kinds names one of them twice; leave one out"));
         }
-        let stray = fields
-            .swept
-            .iter()
-            .find(|kind| !fields.kinds.contains(kind));
+        let mut swept = fields.swept.iter().flatten();
+        let stray = swept.find(|swept| !self.kinds().any(|kind| kind == swept.0));
         if let Some(NamedKind(kind)) = stray {
             return Err(self.invalid(format!(
                 "swept names {kind}, which kinds does not; add it there, or leave it out"
             )));
+        }
+        if let Some(condition) = fields.condition {
+            self.share(
+                "the share of pairs that the condition keeps",
+                condition.share(),
+            )?;
+            if fields.tpch.is_some() || self.is_tables() {
+                return Err(self.invalid(
+                    "condition goes with drawn keys alone, not with [tpch] or table folders; leave it out",
+                ));
+            }
+            if let Some(kind) = self.kinds().find(|kind| kind.is_null_aware()) {
+                return Err(self.invalid(format!(
+                    "condition does not go with {kind}, which asks what a NULL might equal; leave out one of them"
+                )));
+            }
         }
         match fields.build.as_ref().and_then(|build| build.keys) {
             Some(BuildKeys::Duplicated { each: 0 }) => {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::count::Count;
 use super::tpch::TpchJoin;
-use crate::named_kind::NamedKind;
+use crate::question::NamedKind;
 
 /// Which keys the rows of a build side have.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -87,9 +87,9 @@ pub(super) struct Fields {
     /// An inner join where none is named.
     #[serde(default)]
     pub(super) kinds: Vec<NamedKind>,
-    /// Those of the kinds that a sweep measures unasked at any size but the full one; all where none is named.
-    #[serde(default)]
-    pub(super) swept: Vec<NamedKind>,
+    /// Those of the kinds that a sweep measures unasked at any size but the full one; all where nothing is said.
+    pub(super) swept: Option<Vec<NamedKind>>,
+    pub(super) condition: Option<Condition>,
     pub(super) tpch: Option<TpchFields>,
     pub(super) ladder: Option<LadderFields>,
     #[serde(default)]
@@ -104,6 +104,25 @@ pub(super) struct Fields {
 
 fn one() -> u64 {
     1
+}
+
+/// What pairs of rows must fulfil besides equal keys.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Condition {
+    /// The build row's value is less than the probe row's.
+    Less {
+        /// The share of pairs of which that is so.
+        share: f64,
+    },
+}
+
+impl Condition {
+    /// The share of pairs that fulfil it.
+    pub fn share(self) -> f64 {
+        let Self::Less { share } = self;
+        share
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use join_core::compound::Keys;
 use join_core::join::JoinInput;
 use join_core::kind::Kind;
 use join_core::oracle;
@@ -18,7 +19,7 @@ use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::machine;
-use crate::named_kind::NamedKind;
+use crate::question::{Less, NamedKind};
 use report::record::{Answer, Checksum, JOIN, Size, WorkloadRecord};
 
 /// A workload at a size: everything about it but the data.
@@ -83,14 +84,29 @@ impl Instance {
     pub fn estimated_results(&self) -> u64 {
         match &self.source {
             Source::Synthetic(synthetic) => synthetic.estimated_results(self.kind),
-            Source::Tpch(_) | Source::Tables(..) => self.probe_rows(),
+            Source::Tpch(tpch) => tpch.estimated_results(self.kind),
+            Source::Tables(..) => self.probe_rows(),
         }
+    }
+
+    /// Whether the generator does not know the answer.
+    fn asks_oracle(&self) -> bool {
+        let synthetic = match &self.source {
+            Source::Synthetic(synthetic) => Some(synthetic),
+            _ => None,
+        };
+        self.kind != Kind::Inner || synthetic.is_some_and(|drawn| drawn.condition.is_some())
     }
 
     /// About how many bytes of pages the two key columns are.
     pub fn estimated_bytes(&self) -> u64 {
+        /// A string's end, its bit, and the 24 bytes that strings have on average.
+        const STRINGS: usize = PAGE_BYTES * 8 / (24 * 8 + 2 * 8 + 1);
+        let is_composite = matches!(&self.source, Source::Tpch(tpch) if tpch.is_composite());
         let per_page = match self.key_type {
             DataType::Int64 => rows_per_full_page::<i64>(),
+            DataType::Varchar => STRINGS,
+            _ if is_composite => rows_per_full_page::<i32>() / 2,
             _ => rows_per_full_page::<i32>(),
         };
         let pages = |rows: u64| rows.div_ceil(per_page as u64);
@@ -103,9 +119,9 @@ impl Instance {
         let pages = self.estimated_bytes();
         // The oracle sorts keys with their rows.
         let sorted = (build + probe) * TableKeys::EXTRA_BYTES_PER_ROW;
-        let of_kind = match self.kind {
-            Kind::Inner => 0,
-            _ => sorted,
+        let of_kind = match self.asks_oracle() {
+            false => 0,
+            true => sorted + 4 * (build + probe),
         };
         match &self.source {
             Source::Synthetic(synthetic) => pages + synthetic.extra_bytes(pages).max(of_kind),
@@ -141,9 +157,9 @@ impl Instance {
             Source::Tpch(_) => (1e-9, 1.5e-7),
             Source::Tables(..) => (SORTED, SORTED),
         };
-        let of_kind = match self.kind {
-            Kind::Inner => 0.0,
-            _ => SORTED,
+        let of_kind = match self.asks_oracle() {
+            false => 0.0,
+            true => SORTED,
         };
         (build + of_kind) * self.build_rows() as f64 + (probe + of_kind) * self.probe_rows() as f64
     }
@@ -157,46 +173,40 @@ impl Instance {
     pub fn generate(&self, seed: Option<u64>, threads: NonZeroUsize) -> Result<Workload, Error> {
         self.fits(machine::usable_bytes())?;
         let seed = seed.unwrap_or(self.seed);
-        let (build, probe, expected) = match &self.source {
-            Source::Synthetic(synthetic) => synthetic.generate(self.key_type, seed, threads),
-            Source::Tpch(tpch) => tpch.generate(self.key_type, threads),
-            Source::Tables(build, probe) => self.open_tables(build, probe)?,
+        let mut condition = None;
+        let (columns, expected) = match &self.source {
+            Source::Synthetic(synthetic) => {
+                condition = synthetic.values(seed);
+                let (build, probe, answer) = synthetic.generate(self.key_type, seed, threads);
+                (vec![(build, probe)], Some(answer))
+            }
+            Source::Tpch(tpch) => {
+                let (columns, answer) = tpch.generate(self.key_type, threads);
+                (columns, Some(answer))
+            }
+            Source::Tables(build, probe) => (vec![self.open_columns(build, probe)?], None),
         };
-        let expected = match self.kind {
-            Kind::Inner => expected,
-            kind => oracle::sums_of_kind(&self.input(&build, &probe)?, kind),
-        };
+        let is_known = self.kind == Kind::Inner && condition.is_none();
         let mut workload = Workload {
             name: self.name.clone(),
             group: self.group.clone(),
             kind: self.kind,
             sentence: self.sentence.clone(),
             key_type: self.key_type,
-            build,
-            probe,
-            expected,
+            columns,
+            condition,
+            expected: Aggregate::default(),
             recorded: false,
+        };
+        workload.expected = match expected.filter(|_| is_known) {
+            Some(expected) => expected,
+            None => workload.oracle(),
         };
         let is_files_data = seed == self.seed || !matches!(self.source, Source::Synthetic(_));
         if is_files_data {
             workload.recorded = self.check_recorded(&workload)?;
         }
         Ok(workload)
-    }
-
-    fn open_tables(
-        &self,
-        build: &TableKeys,
-        probe: &TableKeys,
-    ) -> Result<(Column, Column, Aggregate), Error> {
-        let (build, probe) = self.open_columns(build, probe)?;
-        let answer = oracle::sort_merge(&self.input(&build, &probe)?);
-        Ok((build, probe, answer))
-    }
-
-    fn input<'a>(&self, build: &'a Column, probe: &'a Column) -> Result<JoinInput<'a>, Error> {
-        JoinInput::new(build, probe)
-            .map_err(|error| Error::invalid(&self.origin.file, error.to_string()))
     }
 
     fn open_columns(
@@ -224,7 +234,7 @@ impl Instance {
 
     /// Whether the file has recorded the answer of this data.
     fn check_recorded(&self, workload: &Workload) -> Result<bool, Error> {
-        let (build_rows, probe_rows) = (workload.build.row_count(), workload.probe.row_count());
+        let (build_rows, probe_rows) = (workload.build().row_count(), workload.probe().row_count());
         let is_this = |e: &&Expected| {
             (e.build_rows, e.probe_rows, e.kind.0) == (build_rows, probe_rows, self.kind)
         };
@@ -260,12 +270,12 @@ pub struct Workload {
     pub kind: Kind,
     /// What it shows.
     pub sentence: String,
-    /// INT32 or INT64.
+    /// INT32, INT64 or VARCHAR.
     pub key_type: DataType,
-    /// The key column of the build side.
-    pub build: Column,
-    /// The key column of the probe side.
-    pub probe: Column,
+    /// The columns of the key, those of the build and those of the probe side; one at least.
+    pub columns: Vec<(Column, Column)>,
+    /// What pairs must fulfil besides equal keys.
+    pub condition: Option<Less>,
     /// The right answer: of an inner join known to the generator, which does not join; else the oracle's.
     pub expected: Aggregate,
     /// Whether the workload's file has recorded this answer too.
@@ -273,20 +283,40 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// What a join is given.
-    pub fn input(&self) -> JoinInput<'_> {
-        JoinInput::new(&self.build, &self.probe)
-            .expect("both columns are of one key type and their rows have been counted")
+    /// The first key column of the build side.
+    pub fn build(&self) -> &Column {
+        &self.columns[0].0
     }
 
-    /// Bytes of both columns' pages.
+    /// The first key column of the probe side.
+    pub fn probe(&self) -> &Column {
+        &self.columns[0].1
+    }
+
+    /// What a join is given.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys::new(&borrowed(&self.columns))
+            .expect("columns that meet are of one type and their rows have been counted")
+    }
+
+    /// Bytes of all columns' pages.
     pub fn bytes(&self) -> u64 {
-        column_bytes(&self.build) + column_bytes(&self.probe)
+        let (build, probe) = self.bytes_of_sides();
+        build + probe
+    }
+
+    fn bytes_of_sides(&self) -> (u64, u64) {
+        let build = self.columns.iter().map(|(build, _)| column_bytes(build));
+        let probe = self.columns.iter().map(|(_, probe)| column_bytes(probe));
+        (build.sum(), probe.sum())
     }
 
     /// The answer once more, by sorting both sides.
     pub fn oracle(&self) -> Aggregate {
-        oracle::sums_of_kind(&self.input(), self.kind)
+        let condition = self.condition.as_ref().map(Less::as_filter);
+        with_integers(&self.keys(), &self.columns, |input| {
+            oracle::sums_of_kind(input, self.kind, condition)
+        })
     }
 
     /// The right answer as its file records it, to be put into the list `expected`.
@@ -297,8 +327,8 @@ impl Workload {
         };
         format!(
             "{{ build_rows = {}, probe_rows = {}, {kind}rows = {}, checksum = \"{}\" }}",
-            self.build.row_count(),
-            self.probe.row_count(),
+            self.build().row_count(),
+            self.probe().row_count(),
             self.expected.rows,
             self.expected.checksum()
         )
@@ -306,19 +336,44 @@ impl Workload {
 
     /// The workload's line in a run's records.
     pub fn record(&self) -> WorkloadRecord {
+        let (build_bytes, probe_bytes) = self.bytes_of_sides();
         WorkloadRecord {
             name: self.name.clone(),
             group: self.group.clone(),
             experiment: JOIN.to_owned(),
             join_kind: NamedKind::unless_inner(self.kind),
+            condition: self.condition.as_ref().map(|_| Less::SQL.to_owned()),
             sentence: self.sentence.clone(),
-            build_rows: self.build.row_count(),
-            probe_rows: self.probe.row_count(),
-            key_type: self.key_type.to_string(),
-            build_bytes: column_bytes(&self.build),
-            probe_bytes: column_bytes(&self.probe),
+            build_rows: self.build().row_count(),
+            probe_rows: self.probe().row_count(),
+            key_type: vec![self.key_type.name(); self.columns.len()].join(", "),
+            build_bytes,
+            probe_bytes,
             expected: Some(answer(&self.expected)),
-            keys: Some(keys_checksum(&self.input())),
+            keys: Some(keys_checksum(&self.columns, self.condition.as_ref())),
+        }
+    }
+}
+
+/// Columns as joins are given them.
+pub fn borrowed(columns: &[(Column, Column)]) -> Vec<(&Column, &Column)> {
+    columns
+        .iter()
+        .map(|(build, probe)| (build, probe))
+        .collect()
+}
+
+/// Calls `each` with the keys, or, where they are no integers, with numbers that are equal where they are.
+pub fn with_integers<R>(
+    keys: &Keys<'_>,
+    columns: &[(Column, Column)],
+    each: impl FnOnce(&JoinInput<'_>) -> R,
+) -> R {
+    match keys {
+        Keys::Integer(input) => each(input),
+        Keys::Compound(_) => {
+            let (build, probe) = oracle::numbered(&borrowed(columns));
+            each(&JoinInput::new(&build, &probe).expect("two INT64 columns"))
         }
     }
 }

@@ -19,4 +19,4 @@ pub use checksum::keys_checksum;
 pub use definition::{Definition, Origin};
 pub use error::Error;
 pub use fields::{BuildKeys, Expected, ProbeKeys};
-pub use instance::{Instance, Workload, answer};
+pub use instance::{Instance, Workload, answer, borrowed, with_integers};

@@ -13,6 +13,7 @@ use super::cases::{Bag, Case};
 use super::keys::{CaseKey, Random};
 use super::kinds::{Asked, OfKind};
 use super::run::{Wanted, attempt};
+use super::sliced::with_slices;
 use crate::join::{CacheSizes, Context, DynJoin, JoinError, JoinInput};
 use crate::memory::Memory;
 use crate::page::rows_per_full_page;
@@ -41,6 +42,8 @@ pub struct Conditions {
     pub budget: Option<usize>,
     /// The caches that it plans for.
     pub caches: CacheSizes,
+    /// Whether its keys lie in slices, and not in pages.
+    pub in_slices: bool,
 }
 
 impl Conditions {
@@ -51,6 +54,7 @@ impl Conditions {
             wanted,
             budget: None,
             caches: CacheSizes::default(),
+            in_slices: false,
         };
         if random.once_in(8) {
             let most = 1 << (8 + random.below(18));
@@ -61,6 +65,7 @@ impl Conditions {
             let l1 = l2 >> random.below(6);
             conditions.caches = CacheSizes { l1, l2 };
         }
+        conditions.in_slices = random.once_in(4);
         conditions
     }
 }
@@ -103,7 +108,12 @@ impl RandomJoin {
         let asked = conditions.asked.within_reason(&self.case.input());
         let answer = catch_unwind(AssertUnwindSafe(|| {
             let join = OfKind(join, asked.semantics());
-            attempt(&join, &self.case.input(), &context, conditions.wanted)
+            let attempt =
+                |input: &JoinInput<'_>| attempt(&join, input, &context, conditions.wanted);
+            match conditions.in_slices {
+                true => with_slices(&self.case.input(), attempt),
+                false => attempt(&self.case.input()),
+            }
         }));
         match answer {
             Err(panic) => return Err(format!("panicked: {}", message(&*panic))),

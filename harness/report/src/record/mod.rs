@@ -197,6 +197,9 @@ pub struct WorkloadRecord {
     /// The kind of a join that is no inner one, such as `probe-semi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_kind: Option<String>,
+    /// What pairs must fulfil besides equal keys, such as `build.value < probe.value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
     /// What it shows.
     pub sentence: String,
     /// Rows of the build side of a join.

@@ -335,6 +335,7 @@ fn add_workload(run: &mut Run, name: &str, experiment: &str) {
             name: name.to_owned(),
             group: None,
             join_kind: None,
+            condition: None,
             experiment: experiment.to_owned(),
             sentence: String::new(),
             build_rows: 0,

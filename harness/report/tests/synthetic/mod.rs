@@ -215,6 +215,7 @@ fn workloads() -> Vec<(WorkloadRecord, f64)> {
             build_bytes: build_rows * 4,
             probe_bytes: probe_rows * 4,
             join_kind: None,
+            condition: None,
             experiment: JOIN.into(),
             expected: Some(answer(at)),
             keys: None,

@@ -116,12 +116,16 @@ impl Duel<'_> {
             )));
         }
         for case in &self.cases {
-            let Some(kind) = &case.record.join_kind else {
+            let record = &case.record;
+            let is_integer = ["INT32", "INT64"].contains(&&*record.key_type);
+            if (&record.join_kind, &record.condition) == (&None, &None) && is_integer {
                 continue;
-            };
-            if let Some(side) = (0..2).find(|&side| !hello[side].kinds.contains(kind)) {
+            }
+            let kind = case.record.join_kind.as_deref().unwrap_or("inner");
+            let lacks = |side: &usize| !hello[*side].kinds.iter().any(|known| known == kind);
+            if let Some(side) = (0..2).find(lacks) {
                 return Err(Stop::Build(format!(
-                    "{}: it knows no {kind} joins, which {} asks for; name workloads of inner joins with --only",
+                    "{}: it cannot answer what {} asks; with --only, name inner joins of integers without a condition",
                     sides[side].name, case.record.name
                 )));
             }
@@ -287,6 +291,7 @@ impl Duel<'_> {
     fn join(&self, player: &mut Player<'_>, case: &Case, cell: &Wanted) -> Result<Joined, Stop> {
         let wanted = Wanted {
             kind: case.record.join_kind.clone(),
+            less: case.record.condition.is_some(),
             ..cell.clone()
         };
         let joined = player.join(wanted)?;
@@ -306,6 +311,7 @@ impl Duel<'_> {
                 threads,
                 consumer: Consumer::Aggregate,
                 kind: None,
+                less: false,
             })
         });
         cells.collect()

@@ -40,6 +40,9 @@ pub(super) struct Wanted {
     /// The kind of join where it is no inner one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) kind: Option<String>,
+    /// Whether the build row's value must be less than the probe row's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) less: bool,
 }
 
 /// What becomes of the results.
@@ -69,7 +72,7 @@ pub(super) struct Hello {
     pub(super) rustc: String,
     /// What it can join with.
     pub(super) variants: Vec<String>,
-    /// The kinds of join that it knows beside inner ones.
+    /// The kinds of join that it knows, with a condition or without.
     #[serde(default)]
     pub(super) kinds: Vec<String>,
 }

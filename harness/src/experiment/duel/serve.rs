@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
 
-use join_core::join::JoinInput;
+use bytemuck::Pod;
+use join_core::compound::Keys as JoinKeys;
 use join_core::key::Key;
 use join_core::kind::Kind;
 use join_core::table::{Column, one_line};
@@ -13,10 +15,12 @@ use serde_json::Value;
 use super::protocol::{Consumer, Hello, Loaded, PROTOCOL, Refused, Request, Wanted};
 use crate::experiment::joins::Joins;
 use crate::experiment::{Cell, Cells, Work};
-use crate::named_kind::NamedKind;
-use crate::peers::{Joined, Question, Side as Keys};
+use crate::peers::{Joined, Side as Keys};
+use crate::question::{Less, NamedKind, Question};
+use crate::workload::borrowed;
 use registry::{Variant, variants};
 use report::record::Environment;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Answers until standard input ends.
@@ -31,7 +35,8 @@ pub fn serve(environment: &Environment) -> io::Result<()> {
         variants: variants(),
         joins: Joins::new(environment, &never),
         cells: Vec::new(),
-        data: None,
+        data: Vec::new(),
+        values: None,
     };
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines() {
@@ -52,8 +57,10 @@ struct Build<'a> {
     joins: Joins<'a>,
     /// Those that were asked for already.
     cells: Vec<Cell>,
-    /// Build side and probe side.
-    data: Option<(Column, Column)>,
+    /// The columns of the key, those of the build and those of the probe side.
+    data: Vec<(Column, Column)>,
+    /// Of the rows of the two, where a condition compares them.
+    values: Option<Less>,
 }
 
 impl Build<'_> {
@@ -83,8 +90,14 @@ impl Build<'_> {
 
     fn load(&mut self, build: &Keys, probe: &Keys) -> Result<Value, String> {
         // Before there are others: there may be no room for both.
-        self.data = None;
-        self.data = Some((column(build)?, column(probe)?));
+        self.data = Vec::new();
+        self.values = None;
+        self.data.push((column(build)?, column(probe)?));
+        for (build, probe) in build.more.iter().zip(&probe.more) {
+            self.data.push((column(build)?, column(probe)?));
+        }
+        let sides = values(build)?.zip(values(probe)?);
+        self.values = sides.map(|(build, probe)| Less { build, probe });
         self.joins.see_memory();
         Ok(json(&Loaded { loaded: true }))
     }
@@ -101,8 +114,10 @@ impl Build<'_> {
                 self.cells.len() - 1
             }
         };
-        let (build, probe) = self.data.as_ref().ok_or("nothing was loaded")?;
-        let input = JoinInput::new(build, probe).map_err(|error| error.to_string())?;
+        if self.data.is_empty() {
+            return Err("nothing was loaded".to_owned());
+        }
+        let keys = JoinKeys::new(&borrowed(&self.data)).map_err(|error| error.to_string())?;
         let Work::Join {
             configuration,
             join,
@@ -110,13 +125,18 @@ impl Build<'_> {
         else {
             unreachable!("a variant is no peer");
         };
+        let condition = match wanted.less {
+            false => None,
+            true => Some(self.values.as_ref().ok_or("no values were loaded")?),
+        };
         let question = Question {
             kind: NamedKind::read(wanted.kind.as_deref())?,
+            condition,
             pairs: wanted.consumer == Consumer::Pairs,
         };
         let measured = self
             .joins
-            .join(configuration, &**join, wanted.threads, &input, question)
+            .join(configuration, &**join, wanted.threads, &keys, question)
             .map_err(|failed| failed.to_string())?;
         Ok(Joined {
             seconds: measured.seconds,
@@ -147,30 +167,76 @@ fn column(keys: &Keys) -> Result<Column, String> {
     match keys.r#type.as_str() {
         "INT32" => column_of::<i32>(keys),
         "INT64" => column_of::<i64>(keys),
+        "VARCHAR" => strings(keys),
         other => Err(format!("keys of type {other} cannot be joined")),
     }
 }
 
 fn column_of<K: Key>(side: &Keys) -> Result<Column, String> {
-    let cannot = |error: io::Error| format!("cannot read {}: {error}", side.keys.display());
-    let rows = usize::try_from(side.rows).map_err(|error| error.to_string())?;
-    let mut keys = vec![K::zeroed(); rows];
-    let mut file = File::open(&side.keys).map_err(cannot)?;
-    file.read_exact(bytemuck::cast_slice_mut(&mut keys))
-        .map_err(cannot)?;
-    let Some(valid) = &side.valid else {
+    let keys: Vec<K> = numbers(&side.keys, rows(side)?)?;
+    if side.valid.is_none() {
         return Ok(Column::from_values(&keys));
-    };
-    let bits = std::fs::read(valid)
-        .map_err(|error| format!("cannot read {}: {error}", valid.display()))?;
-    let is_valid = |row: usize| {
-        bits.get(row / 8)
-            .is_some_and(|byte| byte >> (row % 8) & 1 == 1)
-    };
+    }
+    let is_valid = validity(side)?;
     let keys = keys.into_iter().enumerate();
     Ok(Column::from_options(
         keys.map(|(row, key)| is_valid(row).then_some(key)),
     ))
+}
+
+fn strings(side: &Keys) -> Result<Column, String> {
+    let all = read(&side.keys)?;
+    let ends = side
+        .ends
+        .as_ref()
+        .ok_or("strings came without their ends")?;
+    let ends: Vec<i32> = numbers(ends, rows(side)? + 1)?;
+    let is_valid = validity(side)?;
+    let strings = ends.windows(2).enumerate().map(|(row, ends)| {
+        let string = all.get(ends[0] as usize..ends[1] as usize);
+        let string = string.ok_or("a string ends behind all of them");
+        string.map(|string| is_valid(row).then_some(string))
+    });
+    let strings: Vec<_> = strings.collect::<Result<_, &str>>()?;
+    Ok(Column::from_strings(strings))
+}
+
+/// Whether a row of a side is not NULL.
+fn validity(side: &Keys) -> Result<impl Fn(usize) -> bool, String> {
+    let bits = side.valid.as_deref().map(read).transpose()?;
+    Ok(move |row: usize| {
+        bits.as_ref().is_none_or(|bits| {
+            let byte = bits.get(row / 8);
+            byte.is_some_and(|byte| byte >> (row % 8) & 1 == 1)
+        })
+    })
+}
+
+fn rows(side: &Keys) -> Result<usize, String> {
+    usize::try_from(side.rows).map_err(|error| error.to_string())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+/// Reads so many numbers.
+fn numbers<T: Pod>(path: &Path, count: usize) -> Result<Vec<T>, String> {
+    let cannot = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    let mut numbers = vec![T::zeroed(); count];
+    let mut file = File::open(path).map_err(cannot)?;
+    file.read_exact(bytemuck::cast_slice_mut(&mut numbers))
+        .map_err(cannot)?;
+    Ok(numbers)
+}
+
+/// Reads the values of a side's rows, where there are any.
+fn values(side: &Keys) -> Result<Option<Arc<[i32]>>, String> {
+    let Some(path) = &side.values else {
+        return Ok(None);
+    };
+    let values: Vec<i32> = numbers(path, rows(side)?)?;
+    Ok(Some(values.into()))
 }
 
 #[cfg(test)]
@@ -178,6 +244,7 @@ mod tests {
     use super::*;
     use crate::machine;
     use crate::peers::KeyFiles;
+    use join_core::join::JoinInput;
     use join_core::kind::NO_ROW;
     use join_core::oracle;
 
@@ -187,11 +254,16 @@ mod tests {
         let nulls = Column::from_options(rows);
         let dense = Column::from_i32(&[7, 3, 9, 12, 3]);
         let input = JoinInput::new(&nulls, &dense).unwrap();
-        let files = KeyFiles::write(&input).unwrap();
+        let files = KeyFiles::write(&[(nulls.clone(), dense.clone())], None).unwrap();
         let (build, probe) = (column(&files.build).unwrap(), column(&files.probe).unwrap());
         let again = JoinInput::new(&build, &probe).unwrap();
         assert_eq!(oracle::sort_merge(&again), oracle::sort_merge(&input));
         assert_eq!(build.row_count(), 9000);
+        let words = ["a", "", "three"].map(Some).into_iter().chain([None]);
+        let words = Column::from_strings(words);
+        let files = KeyFiles::write(&[(words.clone(), words.clone())], None).unwrap();
+        let again = column(&files.build).unwrap();
+        assert!(again.values().eq(words.values()));
     }
 
     #[test]
@@ -203,11 +275,11 @@ mod tests {
             variants: variants(),
             joins: Joins::new(&environment, &never),
             cells: Vec::new(),
-            data: None,
+            data: Vec::new(),
+            values: None,
         };
         let column = Column::from_i32(&(0..5000).collect::<Vec<_>>());
-        let input = JoinInput::new(&column, &column).unwrap();
-        let files = KeyFiles::write(&input).unwrap();
+        let files = KeyFiles::write(&[(column.clone(), column)], None).unwrap();
         let hello = build.answer("{\"hello\":1}").unwrap();
         assert_eq!(hello["protocol"], PROTOCOL);
         let join =

@@ -129,8 +129,8 @@ impl Request<'_> {
         runner.same_data(&record)?;
         let data = Data {
             record,
-            build: &workload.build,
-            probe: &workload.probe,
+            columns: &workload.columns,
+            condition: workload.condition.as_ref(),
             pairs: item.pairs,
         };
         if !item.pairs && tags::matter(&data) {

@@ -19,6 +19,10 @@ pub enum Series {
     ProbeOrder = 5,
     /// Which probe rows are NULL.
     ProbeNulls = 6,
+    /// The values of build rows that a condition compares.
+    BuildValues = 7,
+    /// The values of probe rows that a condition compares.
+    ProbeValues = 8,
 }
 
 impl Series {

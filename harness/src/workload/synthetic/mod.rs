@@ -12,7 +12,8 @@ use join_core::output::Aggregate;
 use join_core::page::{DataType, Fixed};
 use join_core::table::Column;
 
-use super::fields::{BuildKeys, ProbeKeys};
+use super::fields::{BuildKeys, Condition, ProbeKeys};
+use crate::question::Less;
 use answer::{BuildRows, SharedAnswer};
 use keys::{BuildSide, ProbeSide, Series};
 
@@ -31,6 +32,8 @@ pub struct Synthetic {
     pub probe_keys: ProbeKeys,
     /// Those of them that are NULL.
     pub probe_nulls: Nulls,
+    /// What pairs must fulfil besides equal keys.
+    pub condition: Option<Condition>,
 }
 
 /// Which rows of a side are NULL.
@@ -63,10 +66,12 @@ impl Synthetic {
         seed: u64,
         threads: NonZeroUsize,
     ) -> (Column, Column, Aggregate) {
-        match key_type {
-            DataType::Int64 => self.generate_keys::<i64>(seed, threads),
-            _ => self.generate_keys::<i32>(seed, threads),
-        }
+        let (last, fill) = match key_type {
+            DataType::Int64 => (u64::MAX, ColumnPlan::fill_int64 as Fill),
+            DataType::Varchar => (u32::MAX.into(), ColumnPlan::fill_strings as Fill),
+            _ => (u32::MAX.into(), ColumnPlan::fill_int32 as Fill),
+        };
+        self.generate_keys(seed, threads, last, fill)
     }
 
     /// About how many results the join of this kind has.
@@ -90,7 +95,7 @@ impl Synthetic {
             (ProbeKeys::HeavyOnce, BuildKeys::Heavy { .. }) => probe + build - distinct,
             _ => probe * each,
         };
-        results.max(0.0)
+        results.max(0.0) * self.condition.map_or(1.0, Condition::share)
     }
 
     /// Rows of a side that are results besides the pairs.
@@ -183,28 +188,51 @@ impl Synthetic {
         self.build_keys == BuildKeys::Unique && self.build_nulls == Nulls::NONE
     }
 
-    fn generate_keys<T: SyntheticKey>(
+    /// The values that the condition compares, if there is one: both sides' are drawn from 0 on, those of the side that is to
+    /// be less often the smaller one from a longer range.
+    pub fn values(&self, seed: u64) -> Option<Less> {
+        const MOST: f64 = (1 << 30) as f64;
+        let share = self.condition?.share();
+        let draw = |series: Series, rows: u32, of_most: f64| {
+            let (draws, most) = (series.of(seed), (MOST * of_most) as u64);
+            let values = (0..u64::from(rows)).map(|row| draws.row(row).below(most.max(1)) as i32);
+            values.collect()
+        };
+        Some(Less {
+            build: draw(
+                Series::BuildValues,
+                self.build_rows,
+                2.0 - 2.0 * share.max(0.5),
+            ),
+            probe: draw(Series::ProbeValues, self.probe_rows, 2.0 * share.min(0.5)),
+        })
+    }
+
+    /// Draws keys whose bits are at most `last`, and fills columns with them.
+    fn generate_keys(
         &self,
         seed: u64,
         threads: NonZeroUsize,
+        last: u64,
+        fill: Fill,
     ) -> (Column, Column, Aggregate) {
-        let values = Permutation::through(T::LAST, Series::Values.of(seed));
+        let values = Permutation::through(last, Series::Values.of(seed));
         let build = BuildSide::new(self.build_keys, self.build_rows.into(), seed);
         let build_rows = if self.is_in_turn() {
             BuildRows::InTurn(build.distinct)
         } else {
             BuildRows::summed(build.distinct)
         };
-        let (build_column, _) = ColumnPlan {
+        let plan = ColumnPlan {
             rows: self.build_rows,
             nulls: self.build_nulls,
             null_draws: Series::BuildNulls.of(seed),
             threads,
-        }
-        .fill(|row, _| {
+        };
+        let (build_column, _) = fill(&plan, &|row, _| {
             let key = build.key(row);
             build_rows.add(key, row);
-            T::from_bits(values.of(key))
+            values.of(key)
         });
 
         let probe = ProbeSide::new(
@@ -213,47 +241,26 @@ impl Synthetic {
             build.distinct,
             seed,
         );
-        let (probe_column, answer) = ColumnPlan {
+        let plan = ColumnPlan {
             rows: self.probe_rows,
             nulls: self.probe_nulls,
             null_draws: Series::ProbeNulls.of(seed),
             threads,
-        }
-        .fill(|row, answer| {
+        };
+        let (probe_column, answer) = fill(&plan, &|row, answer| {
             let key = probe.key(row);
             build_rows.probe(key, row, answer);
-            T::from_bits(values.of(key))
+            values.of(key)
         });
         (build_column, probe_column, answer)
     }
 }
 
-/// A key that key numbers are spread over the whole range of.
-trait SyntheticKey: Fixed {
-    /// The largest key as unsigned bits.
-    const LAST: u64;
+/// The bits of the key of a row, which adds the row's share of the answer.
+type Bits<'a> = dyn Fn(u64, &mut Aggregate) -> u64 + Sync + 'a;
 
-    /// The key of these bits, at most [`SyntheticKey::LAST`].
-    fn from_bits(bits: u64) -> Self;
-}
-
-impl SyntheticKey for i32 {
-    const LAST: u64 = u32::MAX as u64;
-
-    #[inline]
-    fn from_bits(bits: u64) -> i32 {
-        bits as i32
-    }
-}
-
-impl SyntheticKey for i64 {
-    const LAST: u64 = u64::MAX;
-
-    #[inline]
-    fn from_bits(bits: u64) -> i64 {
-        bits as i64
-    }
-}
+/// How a column is filled with keys.
+type Fill = fn(&ColumnPlan, &Bits<'_>) -> (Column, Aggregate);
 
 /// A column to be filled.
 struct ColumnPlan {
@@ -265,23 +272,11 @@ struct ColumnPlan {
 
 impl ColumnPlan {
     /// Fills the column with what `key` gives for each row that is not NULL; `key` adds the row's share of the answer.
-    fn fill<T: SyntheticKey>(
-        &self,
-        key: impl Fn(u64, &mut Aggregate) -> T + Sync,
-    ) -> (Column, Aggregate) {
+    fn fill<T: Fixed>(&self, key: impl Fn(u64, &mut Aggregate) -> T + Sync) -> (Column, Aggregate) {
         if self.nulls != Nulls::NONE {
-            let rows = u64::from(self.rows);
-            // Behind all rows, so that no row draws it again.
-            let one = (rows > 0).then(|| self.null_draws.row(rows).below(rows));
-            let is_null = |row: u64| match self.nulls {
-                Nulls::Share(share) => self.null_draws.row(row).chance(share),
-                Nulls::One => Some(row) == one,
-            };
             // Where a page ends depends on the NULLs before it, so these are written one after the other.
             let mut answer = Aggregate::default();
-            let column = Column::from_options(
-                (0..rows).map(|row| (!is_null(row)).then(|| key(row, &mut answer))),
-            );
+            let column = Column::from_options(self.in_order(|row| key(row, &mut answer)));
             return (column, answer);
         }
         let answer = SharedAnswer::default();
@@ -294,4 +289,41 @@ impl ColumnPlan {
         });
         (column, answer.into_aggregate())
     }
+
+    fn fill_int32(&self, key: &Bits<'_>) -> (Column, Aggregate) {
+        self.fill(|row, answer| key(row, answer) as i32)
+    }
+
+    fn fill_int64(&self, key: &Bits<'_>) -> (Column, Aggregate) {
+        self.fill(|row, answer| key(row, answer) as i64)
+    }
+
+    /// Fills the column with strings as [`ColumnPlan::fill`] does with numbers.
+    fn fill_strings(&self, key: &Bits<'_>) -> (Column, Aggregate) {
+        let mut answer = Aggregate::default();
+        let strings = self.in_order(|row| string_of(key(row, &mut answer) as u32));
+        (Column::from_strings(strings), answer)
+    }
+
+    /// What `key` gives for each row, but for NULLs.
+    fn in_order<T>(&self, mut key: impl FnMut(u64) -> T) -> impl Iterator<Item = Option<T>> {
+        let rows = u64::from(self.rows);
+        // Behind all rows, so that no row draws it again.
+        let one = (rows > 0).then(|| self.null_draws.row(rows).below(rows));
+        let is_null = move |row: u64| match self.nulls {
+            Nulls::Share(share) => self.null_draws.row(row).chance(share),
+            Nulls::One => Some(row) == one,
+        };
+        (0..rows).map(move |row| (!is_null(row)).then(|| key(row)))
+    }
+}
+
+/// What strings begin with, each with a part of it.
+const COMMON: &str = "https://www.example.org/archive/";
+
+/// The string of a number: 8 to 40 bytes, of which the last 8 say which.
+fn string_of(number: u32) -> String {
+    let scattered = number.wrapping_mul(0x9E37_79B9) >> 16;
+    let common = scattered as usize % (COMMON.len() + 1);
+    format!("{}{number:08x}", &COMMON[..common])
 }

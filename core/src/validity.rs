@@ -1,0 +1,168 @@
+//! The bitmap of rows that have a value, in pages and beside slices.
+
+/// Bits of consecutive bytes, the least significant of a byte first: bit `skip` + i is set where row i has a value. Bits
+/// before and behind those of the rows have no meaning and are never looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Validity<'a> {
+    bits: &'a [u8],
+    skip: usize,
+    rows: usize,
+}
+
+impl<'a> Validity<'a> {
+    /// The bitmap of `rows` rows whose first bit is number `offset` of `bytes`; `None` where there are fewer bits.
+    #[inline]
+    pub fn new(bytes: &'a [u8], offset: usize, rows: usize) -> Option<Self> {
+        let skip = offset % 8;
+        let bytes = bytes.get(offset / 8..)?;
+        let bits = bytes.get(..skip.checked_add(rows)?.div_ceil(8))?;
+        Some(Self { bits, skip, rows })
+    }
+
+    /// The rows that the bitmap speaks of.
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether row `row` has a value. `row` must be below [`Validity::rows`], else this may panic.
+    #[inline]
+    pub fn is_valid(&self, row: usize) -> bool {
+        debug_assert!(row < self.rows);
+        is_set(self.bits, self.skip + row)
+    }
+
+    /// The number of valid rows before `row`, which is the place of row `row` among the dense values.
+    /// A `row` beyond the end counts all.
+    #[inline]
+    pub fn rank(&self, row: usize) -> usize {
+        let row = self.skip + row.min(self.rows);
+        let (words, tail) = self.bits[..row / 8].as_chunks::<8>();
+        let mut count: u32 = words
+            .iter()
+            .map(|word| u64::from_le_bytes(*word).count_ones())
+            .sum();
+        count += tail.iter().map(|byte| byte.count_ones()).sum::<u32>();
+        if !row.is_multiple_of(8) {
+            count += (self.bits[row / 8] & ((1 << (row % 8)) - 1)).count_ones();
+        }
+        if self.skip > 0 {
+            count -= (self.bits[0] & ((1 << self.skip) - 1)).count_ones();
+        }
+        count as usize
+    }
+
+    /// The number of valid rows.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.rank(self.rows)
+    }
+
+    /// For each row in turn whether it has a value.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = bool> + use<'a> {
+        let (bits, skip) = (self.bits, self.skip);
+        (0..self.rows).map(move |row| is_set(bits, skip + row))
+    }
+
+    /// The rows that have a value, ascending.
+    #[inline]
+    pub fn valid_rows(&self) -> ValidRows<'a> {
+        let mut rows = ValidRows {
+            bits: self.bits,
+            rows: self.rows as isize,
+            word: 0,
+            next_base: -(self.skip as isize),
+        };
+        if self.skip > 0 {
+            rows.load();
+            rows.word &= u64::MAX << self.skip;
+        }
+        rows
+    }
+}
+
+#[inline]
+fn is_set(bits: &[u8], bit: usize) -> bool {
+    bits[bit / 8] >> (bit % 8) & 1 != 0
+}
+
+/// Ascending rows with a value; see [`Validity::valid_rows`].
+pub struct ValidRows<'a> {
+    bits: &'a [u8],
+    rows: isize,
+    /// The bits not yet yielded of the 64 rows that end at `next_base`.
+    word: u64,
+    /// Negative where bits before that of row 0 are to come.
+    next_base: isize,
+}
+
+impl ValidRows<'_> {
+    /// Goes on to the next 64 rows; there are some.
+    #[inline(always)]
+    fn load(&mut self) {
+        let (word, rest) = match self.bits.split_first_chunk::<8>() {
+            Some((word, rest)) => (u64::from_le_bytes(*word), rest),
+            None => {
+                let mut word = [0; 8];
+                word[..self.bits.len()].copy_from_slice(self.bits);
+                (u64::from_le_bytes(word), &[][..])
+            }
+        };
+        let left = self.rows - self.next_base;
+        self.word = if left < 64 {
+            word & ((1 << left) - 1)
+        } else {
+            word
+        };
+        self.bits = rest;
+        self.next_base += 64;
+    }
+}
+
+impl Iterator for ValidRows<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.word == 0 {
+            if self.next_base >= self.rows {
+                return None;
+            }
+            self.load();
+        }
+        let bit = self.word.trailing_zeros() as isize;
+        self.word &= self.word - 1;
+        Some((self.next_base - 64 + bit) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_way_of_reading_says_the_same(
+            bytes in proptest::collection::vec(any::<u8>(), 0..40),
+            offset: prop::sample::Index,
+            rows: prop::sample::Index,
+        ) {
+            let all = bytes.len() * 8;
+            let offset = offset.index(all + 1);
+            let rows = rows.index(all - offset + 1);
+            let bit = |row: usize| bytes[(offset + row) / 8] >> ((offset + row) % 8) & 1 == 1;
+            let valid: Vec<usize> = (0..rows).filter(|&row| bit(row)).collect();
+            let validity = Validity::new(&bytes, offset, rows).unwrap();
+            prop_assert!(validity.iter().enumerate().all(|(row, valid)| valid == bit(row)));
+            prop_assert!((0..rows).all(|row| validity.is_valid(row) == bit(row)));
+            prop_assert!(validity.valid_rows().eq(valid.iter().copied()));
+            for row in 0..=rows + 1 {
+                let before = valid.iter().filter(|&&valid| valid < row).count();
+                prop_assert_eq!(validity.rank(row), before);
+            }
+            prop_assert!(Validity::new(&bytes, offset, all - offset + 1).is_none());
+        }
+    }
+}
