@@ -5,6 +5,7 @@
 //! locks (R2.1): atomics, and the joining of threads at the end.
 
 mod assisted;
+mod crew;
 mod morsel;
 mod tasks;
 mod team;
