@@ -76,8 +76,8 @@ unsafe impl Send for Shared {}
 pub(super) struct Crew {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    /// What a phase costs its caller where helpers sleep.
-    pub(super) hand_over: Duration,
+    /// How long it takes until a helper that sleeps works.
+    pub(super) waking: Duration,
 }
 
 impl Crew {
@@ -108,7 +108,7 @@ impl Crew {
                 helpers: (0..helpers).map(helper).collect(),
             }),
             threads: Vec::with_capacity(helpers),
-            hand_over: Duration::ZERO,
+            waking: Duration::ZERO,
         };
         for at in 0..helpers {
             let shared = Arc::clone(&crew.shared);
@@ -118,10 +118,10 @@ impl Crew {
         }
         // A model of interleavings has no time.
         if helpers > 0 && !cfg!(loom) {
-            crew.hand_over = crew.median(|| crew.handing_over());
+            crew.waking = crew.measure_waking();
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
             if helpers < processors {
-                let awake = crew.median(|| crew.waking()).min(AWAKE_AT_MOST);
+                let awake = crew.waking.min(AWAKE_AT_MOST);
                 crew.shared.awake.store(awake.as_nanos() as usize, SeqCst);
             }
         }
@@ -146,7 +146,9 @@ impl Crew {
             caller: thread::current(),
         };
         // SAFETY: `taken` makes this the only caller, and no claim is held between phases.
-        shared.job.with_mut(|cell| unsafe { *cell = Some(job.clone()) });
+        shared
+            .job
+            .with_mut(|cell| unsafe { *cell = Some(job.clone()) });
         shared.calls.store(calls, SeqCst);
         shared.done.store(0, SeqCst);
         shared.open.store(calls, SeqCst);
@@ -170,41 +172,31 @@ impl Crew {
         true
     }
 
-    /// The median of some times that begin when the first helper sleeps.
-    fn median(&self, time: impl Fn() -> Duration) -> Duration {
+    /// How long it takes until a helper that sleeps works: the median of some.
+    fn measure_waking(&self) -> Duration {
         const TIMES: usize = 5;
-        let mut took = [Duration::ZERO; TIMES];
+        let mut took = [0; TIMES];
         for took in &mut took {
             while !self.shared.helpers[0].asleep.load(SeqCst) {
                 thread::yield_now();
             }
-            *took = time();
+            // It says so before it sleeps.
+            std::thread::sleep(AWAKE_AT_MOST);
+            let (calls, nanos) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let begun = Instant::now();
+            self.run(2, &|| {
+                if calls.fetch_add(1, SeqCst) == 1 {
+                    nanos.store(begun.elapsed().as_nanos() as usize, SeqCst);
+                }
+                // So that the other call is a helper's.
+                while calls.load(SeqCst) < 2 {
+                    hint::spin_loop();
+                }
+            });
+            *took = nanos.load(SeqCst);
         }
         took.sort_unstable();
-        took[TIMES / 2]
-    }
-
-    /// What a phase of nothing takes for two.
-    fn handing_over(&self) -> Duration {
-        let begun = Instant::now();
-        self.run(2, &|| ());
-        begun.elapsed()
-    }
-
-    /// How long it takes until a helper works.
-    fn waking(&self) -> Duration {
-        let (calls, nanos) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let begun = Instant::now();
-        self.run(2, &|| {
-            if calls.fetch_add(1, SeqCst) == 1 {
-                nanos.store(begun.elapsed().as_nanos() as usize, SeqCst);
-            }
-            // So that the other call is a helper's.
-            while calls.load(SeqCst) < 2 {
-                hint::spin_loop();
-            }
-        });
-        Duration::from_nanos(nanos.load(SeqCst) as u64)
+        Duration::from_nanos(took[TIMES / 2] as u64)
     }
 }
 
@@ -352,7 +344,9 @@ mod tests {
         let crew = Crew::new(2).unwrap();
         let made = AtomicUsize::new(0);
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            crew.run(5, &|| assert!(made.fetch_add(1, SeqCst) != 1, "second call"))
+            crew.run(5, &|| {
+                assert!(made.fetch_add(1, SeqCst) != 1, "second call")
+            })
         }));
         assert!(caught.is_err());
         assert_eq!(made.into_inner(), 5);

@@ -140,7 +140,7 @@ impl Team {
             }
         };
         let parallel_from = match &starter {
-            Starter::Pool(crew) => worth(crew.hand_over),
+            Starter::Pool(crew) => worth(crew.waking),
             _ => Self::PARALLEL_FROM,
         };
         Ok(Self {
@@ -230,10 +230,11 @@ impl Team {
     }
 }
 
-/// Rows from which on a phase is worth handing over where that takes its caller so long: four times as long at a nanosecond
-/// per row, which the leanest of phases takes, and half of which a second thread saves.
-fn worth(hand_over: Duration) -> usize {
-    (hand_over.as_nanos() as usize * 4).clamp(1 << 10, 1 << 16)
+/// Rows from which on a phase is worth handing over to a thread that takes so long to wake: those that take twice as long at
+/// a nanosecond per row, which the leanest of phases takes. Of a shorter one too little would be left once it is awake to make
+/// up for what its caller spends on waking it.
+fn worth(waking: Duration) -> usize {
+    (2 * waking.as_nanos() as usize).clamp(1 << 10, 1 << 16)
 }
 
 /// Calls `work` here and on as many threads more as it takes.

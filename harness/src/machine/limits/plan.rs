@@ -129,7 +129,8 @@ impl Plan {
         };
         let mut items = Vec::new();
         for bytes in in_cache(environment) {
-            items.extend([Kernel::RandomRead, Kernel::Lookup, Kernel::Read].map(|k| item(k, bytes)));
+            items
+                .extend([Kernel::RandomRead, Kernel::Lookup, Kernel::Read].map(|k| item(k, bytes)));
         }
         let beyond = [4, 16, 64].map(|mib| mib * MIB).into_iter();
         items.extend(
