@@ -176,6 +176,15 @@ impl Team {
         }
     }
 
+    /// Wakes workers that sleep where a join of so many rows will hand phases over, so that they are awake by then.
+    pub fn rouse(&self, rows: usize) {
+        if let Starter::Pool(crew) = &self.starter
+            && rows >= self.parallel_from
+        {
+            crew.rouse();
+        }
+    }
+
     /// Runs `work` once for each state, on a worker each, and returns what they returned, in order of the states.
     ///
     /// The calling thread works too, alone on a single state, except where a rayon pool works. A worker's panic is carried on
