@@ -56,7 +56,7 @@ fn model(
     let in_cache = (l2_bytes(environment) / 2).max(1);
     let sequential = rate(limits, "read_bytes_per_second", threads, u64::MAX)?;
     let random = |bytes| rate(limits, "random_reads_per_second", threads, bytes);
-    // Not measured by runs of before it was; of arrays that caches hold, so nothing is slower elsewhere.
+    // Of arrays that caches hold, so nothing is slower elsewhere. A run without them has no reads from L1 either.
     let lookups = rate(limits, LOOKUP_LIMIT, threads, table_bytes.min(in_cache));
     let lookup = |bytes| Some(random(bytes)?.min(lookups.unwrap_or(f64::INFINITY)));
     let tuples = workload.tuples() as f64;
@@ -65,7 +65,10 @@ fn model(
     let key_bytes = workload.build_bytes as f64 + workload.probe_bytes as f64;
     let results = workload.expected.map_or(0, |answer| answer.rows);
     let multiplied = TUPLE_BYTES as f64 * results.saturating_sub(workload.probe_rows) as f64;
-    let multiplied = multiplied / rate(limits, "read_bytes_per_second", threads, 1)?;
+    let multiplied = match lookups {
+        Some(_) => multiplied / rate(limits, "read_bytes_per_second", threads, 1)?,
+        None => 0.0,
+    };
     let in_order = streamed(key_bytes).max(tuples / lookup(table_bytes)?) + multiplied;
     let tables = table_bytes.div_ceil(in_cache).checked_next_power_of_two();
     let bits = tables.map_or(u64::BITS, u64::ilog2);
