@@ -1,8 +1,8 @@
 //! Every baseline under caches so small that a handful of rows is partitioned, ranged and sharded, against the oracle.
 
 use baselines::{
-    BucketChaining, Hashbrown, LinearChained, LinearProbing, PartitionedChaining, Radix, RobinHood,
-    SortMerge, StdHashMap,
+    BucketChaining, BucketComparison, Hashbrown, LinearChained, LinearProbing, PartitionedChaining,
+    Radix, RobinHood, SortMerge, StdHashMap,
 };
 use join_core::conformance::{SimpleProbe, only_fresh, small};
 use join_core::directory::Sizing;
@@ -61,6 +61,11 @@ fn joins() -> Vec<(&'static str, Box<dyn DynJoin>)> {
         (
             "robin hood, colliding",
             join(RobinHood::<Colliding>::new(), 0),
+        ),
+        ("buckets", join(<BucketComparison>::default(), 5)),
+        (
+            "buckets, colliding",
+            join(BucketComparison::<Colliding>::new(), 5),
         ),
         ("linear-chained", join(<LinearChained>::default(), 5)),
         (
