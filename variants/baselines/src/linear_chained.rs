@@ -35,7 +35,7 @@ const MIN_BITS: u32 = 6;
 
 /// Keys that go through the stages of a search together: several in the cache as well, where a branch on what a slot
 /// holds costs more than the stages.
-fn group(kernel: Kernel) -> usize {
+pub(crate) fn group(kernel: Kernel) -> usize {
     match kernel.group() {
         1 => 64,
         group => group,
@@ -156,7 +156,7 @@ struct Seen {
 }
 
 /// A finished table.
-struct LinearChains<K: Key, H> {
+pub(crate) struct LinearChains<K: Key, H> {
     slots: Buffer<u64>,
     tuples: Buffer<Tuple<K>>,
     /// For each tuple one more than the place of the next one of its key, 0 for the last; `None` where no key has two.
@@ -172,7 +172,7 @@ impl<K: Key, H: KeyHash> LinearChains<K, H> {
     /// # Errors
     ///
     /// If memory runs out.
-    fn new(
+    pub(crate) fn new(
         source: Replayable<'_, K>,
         context: &Context<'_>,
         phases: &mut Phases,
@@ -254,6 +254,11 @@ impl<K: Key, H: KeyHash> LinearChains<K, H> {
             bits,
             hash: PhantomData,
         })
+    }
+
+    /// Whether no key is there twice.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.chains.is_none()
     }
 
     /// Emits all tuples of `key`.

@@ -1,8 +1,8 @@
 //! Every baseline against the conformance suite.
 
 use baselines::{
-    BucketChaining, BucketComparison, Hashbrown, LinearChained, LinearProbing, PartitionedChaining,
-    Radix, RobinHood, SortMerge, StdHashMap,
+    BucketChaining, BucketComparison, Concise, Hashbrown, LinearChained, LinearProbing,
+    PartitionedChaining, Radix, RobinHood, SortMerge, StdHashMap,
 };
 use join_core::conformance::{
     check_build, check_colliding_build, check_colliding_join, check_join,
@@ -49,6 +49,11 @@ fn bucket_comparison() {
 #[test]
 fn linear_chained() {
     check_build(&<LinearChained>::default());
+}
+
+#[test]
+fn concise() {
+    check_build(&<Concise>::default());
 }
 
 #[test]

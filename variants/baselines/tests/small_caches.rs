@@ -1,8 +1,8 @@
 //! Every baseline under caches so small that a handful of rows is partitioned, ranged and sharded, against the oracle.
 
 use baselines::{
-    BucketChaining, BucketComparison, Hashbrown, LinearChained, LinearProbing, PartitionedChaining,
-    Radix, RobinHood, SortMerge, StdHashMap,
+    BucketChaining, BucketComparison, Concise, Hashbrown, LinearChained, LinearProbing,
+    PartitionedChaining, Radix, RobinHood, SortMerge, StdHashMap,
 };
 use join_core::conformance::{SimpleProbe, only_fresh, small};
 use join_core::directory::Sizing;
@@ -72,6 +72,8 @@ fn joins() -> Vec<(&'static str, Box<dyn DynJoin>)> {
             "linear-chained, colliding",
             join(LinearChained::<Colliding>::new(), 5),
         ),
+        ("concise", join(<Concise>::default(), 5)),
+        ("concise, colliding", join(Concise::<Colliding>::new(), 5)),
         ("radix", Box::new(<Radix>::default())),
         ("radix, two passes", Box::new(<Radix>::with_passes(2, 3))),
         ("radix, colliding", Box::new(Radix::<Colliding>::new())),
