@@ -1,5 +1,5 @@
 //! Every interleaving of the small concurrent protocols: the counters that hand out work, the tasks that are moved to
-//! their takers, and the hand-over from one phase to the next by joining its threads.
+//! their takers, and the hand-over from one phase to the next, by joining its threads and by a pool.
 //!
 //! `.ci/loom` runs these models; without `--cfg loom` the file is empty. crossbeam's deques are not modelled: they are
 //! checked by their authors, and here by ThreadSanitizer.
@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use join_core::input::{KeySource, OwnedBlock, StreamSource};
-use join_core::parallel::{Division, Tasks};
+use join_core::parallel::{Division, Tasks, Team, ThreadStart};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
@@ -145,5 +145,20 @@ fn blocks_of_a_stream_are_filled_once() {
         let mut keys: Vec<i32> = shares.into_iter().flatten().collect();
         keys.sort_unstable();
         assert_eq!(keys, [0, 1]);
+    });
+}
+
+/// Two phases of a pool: every call is made once, the caller returns, what one phase wrote the next may read, and the helper
+/// ends, whether it comes in time, late or never.
+#[test]
+fn a_phase_is_handed_over_and_ends() {
+    let mut bounded = loom::model::Builder::new();
+    bounded.preemption_bound = Some(3);
+    bounded.check(|| {
+        let cells: Arc<Vec<Cell>> = Arc::new((0..2).map(|_| Cell::new()).collect());
+        let team = Team::new(2, ThreadStart::Pool);
+        team.run(vec![0, 1], |_, at: usize| cells[at].add(at + 1));
+        let read = team.run(vec![1, 0], |_, at: usize| cells[at].get());
+        assert_eq!(read, [2, 1]);
     });
 }

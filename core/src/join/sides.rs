@@ -88,6 +88,7 @@ pub trait DynJoin: Send + Sync {
 
 impl<T: Join> DynJoin for T {
     fn join(&self, input: &JoinInput<'_>, context: &Context<'_>) -> Result<Outcome, JoinError> {
+        context.team.rouse(input.build_rows() + input.probe_rows());
         match input {
             JoinInput::Int32(build, probe) => self.join_keys(build, probe, context),
             JoinInput::Int64(build, probe) => self.join_keys(build, probe, context),

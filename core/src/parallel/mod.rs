@@ -6,6 +6,7 @@
 
 mod assisted;
 mod cancel;
+mod crew;
 mod morsel;
 mod tasks;
 mod team;

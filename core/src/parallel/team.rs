@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use super::cancel;
+use super::crew::Crew;
 use super::tasks::Tasks;
 
 /// How the threads of a phase come to be.
@@ -11,7 +13,9 @@ use super::tasks::Tasks;
 pub enum ThreadStart {
     /// Started for the phase, ended with it, as in the contest engine (R2.2).
     Fresh,
-    /// Woken in a rayon pool that outlives the join.
+    /// Woken in a rayon pool that outlives the join, whose caller sleeps.
+    Rayon,
+    /// Handed over to threads that outlive the join and wait awake for a moment; the caller works too.
     #[default]
     Pool,
 }
@@ -40,17 +44,18 @@ impl StartError {
 
 enum Starter {
     Fresh,
-    Pool(Pool),
+    Rayon(Rayon),
+    Pool(Crew),
 }
 
-/// A pool whose threads have ended once it is dropped: rayon does not wait for them by itself.
-struct Pool {
+/// A rayon pool whose threads have ended once it is dropped: rayon does not wait for them by itself.
+struct Rayon {
     /// None while it is dropped.
     pool: Option<rayon::ThreadPool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Pool {
+impl Rayon {
     fn new(threads: usize) -> Result<Self, StartError> {
         let mut started = Self {
             pool: None,
@@ -76,7 +81,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for Rayon {
     fn drop(&mut self) {
         // Without its pool a thread ends. A panic of the work has reached the team's caller already.
         self.pool = None;
@@ -98,13 +103,14 @@ impl fmt::Debug for Team {
         f.debug_struct("Team")
             .field("threads", &self.threads)
             .field("parallel_from", &self.parallel_from)
-            .field("pool", &matches!(self.starter, Starter::Pool(_)))
+            .field("fresh", &matches!(self.starter, Starter::Fresh))
             .finish_non_exhaustive()
     }
 }
 
 impl Team {
-    /// Rows from which on a phase is worth a second thread: starting one costs some ten microseconds.
+    /// Rows from which on a phase is worth a second thread where handing it over has not been measured: starting one costs
+    /// some ten microseconds.
     pub const PARALLEL_FROM: usize = 1 << 14;
 
     /// A team of `threads` workers (at least one).
@@ -123,18 +129,24 @@ impl Team {
     /// If the system does not start so many threads at a time.
     pub fn try_new(threads: usize, start: ThreadStart) -> Result<Self, StartError> {
         let threads = threads.max(1);
-        let pool = match threads {
-            1 => None,
-            _ => Some(Pool::new(threads)?),
+        let crew = || Crew::new(threads - 1).map_err(|error| StartError::new(threads, error));
+        let starter = match start {
+            _ if threads == 1 => Starter::Fresh,
+            ThreadStart::Pool => Starter::Pool(crew()?),
+            ThreadStart::Rayon => Starter::Rayon(Rayon::new(threads)?),
+            ThreadStart::Fresh => {
+                // Only the proof that so many threads start.
+                drop(crew()?);
+                Starter::Fresh
+            }
         };
-        let starter = match (start, pool) {
-            (ThreadStart::Pool, Some(pool)) => Starter::Pool(pool),
-            // A pool was only the proof that so many threads start.
-            _ => Starter::Fresh,
+        let parallel_from = match &starter {
+            Starter::Pool(crew) => worth(crew.waking),
+            _ => Self::PARALLEL_FROM,
         };
         Ok(Self {
             threads,
-            parallel_from: Self::PARALLEL_FROM,
+            parallel_from,
             starter,
         })
     }
@@ -165,10 +177,19 @@ impl Team {
         }
     }
 
+    /// Wakes workers that sleep where a join of so many rows will hand phases over, so that they are awake by then.
+    pub fn rouse(&self, rows: usize) {
+        if let Starter::Pool(crew) = &self.starter
+            && rows >= self.parallel_from
+        {
+            crew.rouse();
+        }
+    }
+
     /// Runs `work` once for each state, on a worker each, and returns what they returned, in order of the states.
     ///
-    /// The calling thread works too when threads are started afresh, and alone on a single state. A worker's panic is
-    /// carried on to the caller.
+    /// The calling thread works too, alone on a single state, except where a rayon pool works. A worker's panic is carried on
+    /// to the caller. A team at work for one caller starts fresh threads for another.
     ///
     /// # Panics
     ///
@@ -211,22 +232,39 @@ impl Team {
     /// not for every phase of every variant.
     fn start(&self, workers: usize, work: &(dyn Fn() + Sync)) {
         match &self.starter {
-            Starter::Pool(pool) => pool.scope(|scope| branch(scope, workers, work)),
-            Starter::Fresh => std::thread::scope(|scope| {
-                let start = |_| {
-                    let thread = Builder::new().spawn_scoped(scope, work);
-                    thread.unwrap_or_else(|error| panic!("{}", StartError::new(workers, error)))
-                };
-                let others: Vec<_> = (1..workers).map(start).collect();
-                work();
-                for other in others {
-                    other
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Starter::Rayon(pool) => pool.scope(|scope| branch(scope, workers, work)),
+            Starter::Pool(crew) => {
+                if !crew.run(workers, work) {
+                    afresh(workers, work);
                 }
-            }),
+            }
+            Starter::Fresh => afresh(workers, work),
         }
     }
+}
+
+/// Rows from which on a phase is worth handing over to a thread that takes so long to wake: those that take twice as long at
+/// a nanosecond per row, which the leanest of phases takes. Of a shorter one too little would be left once it is awake to make
+/// up for what its caller spends on waking it.
+fn worth(waking: Duration) -> usize {
+    (2 * waking.as_nanos() as usize).clamp(1 << 10, 1 << 16)
+}
+
+/// Calls `work` here and on as many threads more as it takes.
+fn afresh(workers: usize, work: &(dyn Fn() + Sync)) {
+    std::thread::scope(|scope| {
+        let start = |_| {
+            let thread = Builder::new().spawn_scoped(scope, work);
+            thread.unwrap_or_else(|error| panic!("{}", StartError::new(workers, error)))
+        };
+        let others: Vec<_> = (1..workers).map(start).collect();
+        work();
+        for other in others {
+            other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
 }
 
 /// Calls `work` so many times. Whoever is woken for half of the calls wakes others for half of these before it works, so
@@ -246,7 +284,7 @@ mod tests {
 
     #[test]
     fn every_state_is_worked_on_once_in_order() {
-        for start in [ThreadStart::Fresh, ThreadStart::Pool] {
+        for start in [ThreadStart::Fresh, ThreadStart::Rayon, ThreadStart::Pool] {
             for threads in [1, 2, 5] {
                 let team = Team::new(threads, start);
                 for states in [0, 1, 2, 7] {
@@ -276,10 +314,8 @@ mod tests {
         }
 
         thread_local!(static AT_END: Ended = const { Ended });
-        for (round, start) in [ThreadStart::Pool, ThreadStart::Fresh]
-            .into_iter()
-            .enumerate()
-        {
+        let mut ended = 0;
+        for start in [ThreadStart::Rayon, ThreadStart::Fresh, ThreadStart::Pool] {
             let team = Team::new(2, start);
             let begun = AtomicUsize::new(0);
             team.run(vec![(), ()], |_, ()| {
@@ -290,8 +326,9 @@ mod tests {
                 }
             });
             drop(team);
-            // The caller is one of the two workers where threads are fresh.
-            assert_eq!(ENDED.load(Ordering::SeqCst), 2 + round);
+            // The caller is one of the two workers, except of rayon's.
+            ended += if start == ThreadStart::Rayon { 2 } else { 1 };
+            assert_eq!(ENDED.load(Ordering::SeqCst), ended);
         }
     }
 

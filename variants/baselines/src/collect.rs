@@ -78,9 +78,11 @@ impl<K: Key> Collected<K> {
             }
             Ok((keys, rows))
         });
-        let lists = lists
-            .into_iter()
-            .collect::<Result<Vec<(Counted<K>, Counted<u32>)>, _>>()?;
+        Ok(Self::of(lists.into_iter().collect::<Result<_, _>>()?))
+    }
+
+    /// Lists of keys and their rows.
+    pub(crate) fn of(lists: Vec<(Counted<K>, Counted<u32>)>) -> Self {
         let blocks = lists
             .iter()
             .enumerate()
@@ -91,7 +93,7 @@ impl<K: Key> Collected<K> {
                     .map(move |start| (list, start..(start + BLOCK).min(len)))
             })
             .collect();
-        Ok(Self { lists, blocks })
+        Self { lists, blocks }
     }
 
     fn len(&self) -> usize {

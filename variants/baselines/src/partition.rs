@@ -66,6 +66,20 @@ impl<K: Key, H: KeyHash> Digit<K> for HashBits<H> {
     }
 }
 
+/// log2 of the most partitions of one pass.
+const MAX_PART_BITS: u32 = 12;
+
+/// log2 of the partitions that a table of `bytes` is built in: so many that a share of the table takes half of an L2
+/// cache, since what is read streams through the rest, and several for each of `workers` where they are several.
+pub(crate) fn part_bits(bytes: usize, workers: usize, context: &Context<'_>) -> u32 {
+    bytes
+        .div_ceil(context.caches.l2 / 2)
+        .max(if workers > 1 { 4 * workers } else { 1 })
+        .next_power_of_two()
+        .ilog2()
+        .min(MAX_PART_BITS)
+}
+
 /// Tuples ordered by partition.
 pub(crate) struct Partitioned<K: Key> {
     tuples: Buffer<Tuple<K>>,
@@ -98,6 +112,11 @@ impl<K: Key> Partitioned<K> {
             start = end;
             part.expect("the partitions divide the tuples")
         })
+    }
+
+    /// The tuples alone.
+    pub(crate) fn into_tuples(self) -> Buffer<Tuple<K>> {
+        self.tuples
     }
 
     fn start(&self, part: usize) -> usize {

@@ -1,8 +1,8 @@
 //! Every baseline against the conformance suite.
 
 use baselines::{
-    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
-    StdHashMap,
+    BucketChaining, BucketComparison, Concise, Hashbrown, LinearChained, LinearProbing,
+    PartitionedChaining, Radix, RobinHood, SortMerge, StdHashMap,
 };
 use join_core::conformance::{
     check_build, check_colliding_build, check_colliding_join, check_join,
@@ -39,6 +39,21 @@ fn linear_probing() {
 #[test]
 fn robin_hood() {
     check_build(&<RobinHood>::default());
+}
+
+#[test]
+fn bucket_comparison() {
+    check_build(&<BucketComparison>::default());
+}
+
+#[test]
+fn linear_chained() {
+    check_build(&<LinearChained>::default());
+}
+
+#[test]
+fn concise() {
+    check_build(&<Concise>::default());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Every baseline under caches so small that a handful of rows is partitioned, ranged and sharded, against the oracle.
 
 use baselines::{
-    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
-    StdHashMap,
+    BucketChaining, BucketComparison, Concise, Hashbrown, LinearChained, LinearProbing,
+    PartitionedChaining, Radix, RobinHood, SortMerge, StdHashMap,
 };
 use join_core::conformance::{SimpleProbe, only_fresh, small};
 use join_core::directory::Sizing;
@@ -62,6 +62,18 @@ fn joins() -> Vec<(&'static str, Box<dyn DynJoin>)> {
             "robin hood, colliding",
             join(RobinHood::<Colliding>::new(), 0),
         ),
+        ("buckets", join(<BucketComparison>::default(), 5)),
+        (
+            "buckets, colliding",
+            join(BucketComparison::<Colliding>::new(), 5),
+        ),
+        ("linear-chained", join(<LinearChained>::default(), 5)),
+        (
+            "linear-chained, colliding",
+            join(LinearChained::<Colliding>::new(), 5),
+        ),
+        ("concise", join(<Concise>::default(), 5)),
+        ("concise, colliding", join(Concise::<Colliding>::new(), 5)),
         ("radix", Box::new(<Radix>::default())),
         ("radix, two passes", Box::new(<Radix>::with_passes(2, 3))),
         ("radix, colliding", Box::new(Radix::<Colliding>::new())),

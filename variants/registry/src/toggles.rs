@@ -187,10 +187,11 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "thread-start",
-        sentence: "the threads of a phase woken in a rayon pool, or started for it (as in the contest engine)",
+        sentence: "the threads of a phase handed over to by a caller that works too, woken in a rayon pool, or started for it (as in the contest engine)",
         part: Part::Process,
         settings: &[
             Setting::new("pool", |c| c.thread_start = ThreadStart::Pool),
+            Setting::new("rayon", |c| c.thread_start = ThreadStart::Rayon),
             Setting::new("fresh", |c| c.thread_start = ThreadStart::Fresh),
         ],
     },

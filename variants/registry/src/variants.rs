@@ -6,8 +6,8 @@
 use adaptive::{Adaptive, Candidate, Candidates};
 use array_build::ArrayBuild;
 use baselines::{
-    BucketChaining, Hashbrown, LinearProbing, PartitionedChaining, Radix, RobinHood, SortMerge,
-    StdHashMap,
+    BucketChaining, BucketComparison, Concise, Hashbrown, LinearChained, LinearProbing,
+    PartitionedChaining, Radix, RobinHood, SortMerge, StdHashMap,
 };
 use join_core::directory::{Packed, Sizing, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
@@ -89,6 +89,9 @@ pub static BUILDS: &[BuildVariant] = &[
     BuildVariant { name: "partitioned-chaining", family: "baseline", description: "chaining with tags, built partition by partition, as the contest's winners shipped it", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(PartitionedChaining::default())) },
     BuildVariant { name: "linear-probing", family: "baseline", description: "open addressing with linear probing, built range by range", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(LinearProbing::default())) },
     BuildVariant { name: "robin-hood", family: "baseline", description: "open addressing with Robin Hood hashing, built range by range", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(RobinHood::default())) },
+    BuildVariant { name: "linear-chained", family: "baseline", description: "linear probing over distinct keys by 16-bit salts, a chain per key, built range by range; DuckDB's join table", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(LinearChained::default())) },
+    BuildVariant { name: "bucket-comparison", family: "baseline", description: "buckets of 16 slots whose one-byte fingerprints one vector instruction compares, built range by range", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(BucketComparison::default())) },
+    BuildVariant { name: "concise", family: "baseline", description: "a dense array of tuples under a bitmap with the counts of its bits, and an overflow table", parts: ANY, probes: &["batched"], make: |_| Ok(Box::new(Concise::default())) },
 ];
 
 /// The probe variants.

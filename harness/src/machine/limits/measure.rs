@@ -11,7 +11,7 @@ use super::random::Walk;
 use super::region::{LINE_WORDS, Line, Region, words, words_mut};
 use super::scatter::Partitions;
 use super::team::{self, Amount, Timing};
-use super::{Error, Limit, random, sequential};
+use super::{Error, Limit, lookup, random, sequential};
 use crate::machine;
 
 /// Random accesses a thread makes to learn its speed.
@@ -41,6 +41,9 @@ pub fn measure(plan: &Plan, mut progress: impl FnMut(&Item)) -> Result<Vec<Limit
         };
         if item.kernel == Kernel::DependentRead {
             random::link_cycle(array.region.lines_mut(), item.array_bytes);
+        }
+        if item.kernel == Kernel::Lookup {
+            lookup::build(words_mut(array.region.lines_mut()));
         }
         for &threads in &plan.threads {
             let (timing, counted) = time(item, &mut array.region, threads, plan)?;
@@ -195,6 +198,15 @@ fn time(
                 } else {
                     random::sum_prefetched(words, walk, pairs)
                 });
+            })
+            .map_err(not_started(threads))?;
+            (timing, 2 * team)
+        }
+        Kernel::Lookup => {
+            let words = words(region.lines());
+            let mut states: Vec<Walk> = walks().collect();
+            let timing = team::run(&mut states, accesses, repetitions, |walk, pairs| {
+                black_box(lookup::sum(black_box(words), walk, pairs));
             })
             .map_err(not_started(threads))?;
             (timing, 2 * team)

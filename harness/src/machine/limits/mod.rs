@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use report::record::LimitRecord;
 
 pub mod cache;
+pub mod lookup;
 mod measure;
 mod plan;
 pub mod random;
@@ -39,7 +40,7 @@ pub struct Limit {
     pub huge_pages: bool,
     /// The fastest repetition, in `unit`: what else runs on the machine can only slow one down.
     pub value: f64,
-    /// `B/s`, `reads/s`, `writes/s`, `tuples/s`, `additions/s` or `phases/s`.
+    /// `B/s`, `reads/s`, `lookups/s`, `writes/s`, `tuples/s`, `additions/s` or `phases/s`.
     pub unit: String,
     /// The middle repetition.
     pub median: f64,

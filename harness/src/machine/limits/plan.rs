@@ -1,7 +1,7 @@
 //! What is to be measured.
 
 use crate::machine;
-use report::limit_model::{PHASE_LIMIT, SHARED_COUNTER_LIMIT, scatter_limit};
+use report::limit_model::{LOOKUP_LIMIT, PHASE_LIMIT, SHARED_COUNTER_LIMIT, scatter_limit};
 use report::record::Environment;
 
 const MIB: u64 = 1 << 20;
@@ -30,6 +30,8 @@ pub enum Kernel {
     DependentRead,
     /// Random reads in batches of prefetches.
     PrefetchedRead,
+    /// Hash, slot, tuple and comparison of random keys.
+    Lookup,
     /// Random writes, each thread to its own share of the array.
     RandomWrite,
     /// An addition to a counter that all threads share.
@@ -61,6 +63,7 @@ impl Kernel {
             Kernel::RandomRead => "random_reads_per_second".to_owned(),
             Kernel::DependentRead => "dependent_random_reads_per_second".to_owned(),
             Kernel::PrefetchedRead => "prefetched_random_reads_per_second".to_owned(),
+            Kernel::Lookup => LOOKUP_LIMIT.to_owned(),
             Kernel::RandomWrite => "random_writes_per_second".to_owned(),
             Kernel::SharedCounter => SHARED_COUNTER_LIMIT.to_owned(),
             Kernel::Phase => PHASE_LIMIT.to_owned(),
@@ -79,6 +82,7 @@ impl Kernel {
             | Kernel::CopyStreaming
             | Kernel::FirstTouch => "B/s",
             Kernel::RandomRead | Kernel::DependentRead | Kernel::PrefetchedRead => "reads/s",
+            Kernel::Lookup => "lookups/s",
             Kernel::RandomWrite => "writes/s",
             Kernel::SharedCounter => "additions/s",
             Kernel::Phase => "phases/s",
@@ -112,8 +116,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Sequential reads, random reads by array size and scatters by fan-out, in huge pages where the kernel has
-    /// them, and what threads cost each other: what [`report::limit_model`] and [`report::threads_model`] need, in less
+    /// Sequential reads, random reads by array size, lookups in the cache and scatters by fan-out, in huge pages where the
+    /// kernel has them, and what threads cost each other: what [`report::limit_model`] and [`report::threads_model`] need, in less
     /// than three seconds on two cores that have nothing else to do.
     pub fn quick(environment: &Environment, threads: &[u32]) -> Self {
         let largest = beyond_caches(environment, 256 * MIB);
@@ -123,12 +127,17 @@ impl Plan {
             array_bytes,
             huge_pages,
         };
-        let mut items: Vec<Item> = in_cache(environment)
-            .into_iter()
-            .chain([4, 16, 64].map(|mib| mib * MIB))
-            .filter(|&bytes| bytes < largest)
-            .map(|bytes| item(Kernel::RandomRead, bytes))
-            .collect();
+        let mut items = Vec::new();
+        for bytes in in_cache(environment) {
+            items
+                .extend([Kernel::RandomRead, Kernel::Lookup, Kernel::Read].map(|k| item(k, bytes)));
+        }
+        let beyond = [4, 16, 64].map(|mib| mib * MIB).into_iter();
+        items.extend(
+            beyond
+                .filter(|&bytes| bytes < largest)
+                .map(|bytes| item(Kernel::RandomRead, bytes)),
+        );
         items.push(item(Kernel::RandomRead, largest));
         items.push(item(Kernel::Read, largest));
         items.extend([6, 9].map(|bits| item(Kernel::ScatterCombined { bits }, largest)));
@@ -184,6 +193,7 @@ impl Plan {
         add(&SEQUENTIAL, beyond_caches(environment, 512 * MIB));
         for bytes in in_cache(environment) {
             add(&RANDOM, bytes);
+            add(&[Kernel::Lookup, Kernel::Read], bytes);
         }
         for mib in [4, 16, 64, 256, 1024] {
             if mib * MIB <= largest {
@@ -280,6 +290,7 @@ mod tests {
                 "additions/s" => "additions_per_second",
                 "phases/s" => "phases_per_second",
                 "reads/s" => "reads_per_second",
+                "lookups/s" => "lookups_per_second",
                 "writes/s" => "writes_per_second",
                 "tuples/s" => "tuples_per_second",
                 other => panic!("{other}"),

@@ -42,7 +42,7 @@ impl Walk {
     /// The next two places. Callers mask them to the length of their array, a power of two up to
     /// 2^32.
     #[inline(always)]
-    fn step(&mut self) -> [usize; 2] {
+    pub(super) fn step(&mut self) -> [usize; 2] {
         self.states = self
             .states
             .map(|state| state.wrapping_mul(MULTIPLIER).wrapping_add(1));
@@ -137,7 +137,7 @@ pub fn write(words: &mut [u64], walk: &mut Walk, pairs: u64) {
 }
 
 /// The largest one that is not above `len`; 0 for 0.
-fn power_of_two(len: usize) -> usize {
+pub(super) fn power_of_two(len: usize) -> usize {
     len.checked_ilog2().map_or(0, |bits| 1 << bits)
 }
 

@@ -14,10 +14,7 @@ use join_core::tag::{MaskTable, TagScheme};
 
 use super::{Chains, Node, slot};
 use crate::collect::Replayable;
-use crate::partition::{HashBits, partition};
-
-/// log2 of the most partitions of one pass.
-const MAX_FAN_OUT: u32 = 12;
+use crate::partition::{HashBits, part_bits, partition};
 
 /// Chaining with tuples contiguous by partition and 16-bit tags in an array of their own. Tuples are partitioned by the
 /// top bits of their hash first; then each partition's range of the directory belongs to one thread, whose stores are
@@ -53,16 +50,9 @@ impl<H: KeyHash, T: TagScheme> Build for PartitionedChaining<H, T> {
     ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
         let source = Replayable::new(source, context, phases)?;
         let workers = context.team.workers_for(source.rows());
-        // Half of L2 for a partition's heads, tags and nodes; the tuples that are read stream through the rest.
         let bits = self.sizing.bits(source.rows());
         let table_bytes = (source.rows() * size_of::<Node<K>>()) + (6 << bits);
-        let fan_out = table_bytes
-            .div_ceil(context.caches.l2 / 2)
-            .max(if workers > 1 { 4 * workers } else { 1 })
-            .next_power_of_two()
-            .ilog2()
-            .min(MAX_FAN_OUT)
-            .min(bits);
+        let fan_out = part_bits(table_bytes, workers, context).min(bits);
         let digit = HashBits::<H>::new(0, fan_out);
         let partitions = partition(source.source(), workers, digit, context)?;
         drop(source);

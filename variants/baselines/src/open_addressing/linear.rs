@@ -4,14 +4,17 @@ use join_core::hash::KeyHash;
 use join_core::key::{Key, Tuple};
 use join_core::output::Sink;
 
-use super::{MAX_COPIES, Placed, Space, is_empty, private};
+use super::{MAX_COPIES, Placed, Space, is_empty, prefetch_slots, private};
 
 /// First come, first served, at most half full.
 #[derive(Debug)]
 pub enum Linear {}
 
 impl private::Placement for Linear {
-    fn slots(tuples: usize) -> usize {
+    type Cell<K: Key> = Tuple<K>;
+    type Glance = ();
+
+    fn cells(tuples: usize) -> usize {
         tuples * 2
     }
 
@@ -43,9 +46,18 @@ impl private::Placement for Linear {
     }
 
     #[inline(always)]
+    fn prefetch<K: Key>(slots: &[Tuple<K>], home: usize) {
+        prefetch_slots(slots, home);
+    }
+
+    #[inline(always)]
+    fn glance<K: Key, H: KeyHash>(_: &[Tuple<K>], _: usize, _: K) {}
+
+    #[inline(always)]
     fn find<const UNIQUE: bool, K: Key, H: KeyHash, S: Sink>(
         slots: &[Tuple<K>],
         home: usize,
+        (): (),
         key: K,
         row: u32,
         sink: &mut S,

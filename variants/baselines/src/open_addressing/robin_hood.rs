@@ -4,7 +4,7 @@ use join_core::hash::KeyHash;
 use join_core::key::{Key, Tuple};
 use join_core::output::Sink;
 
-use super::{MAX_COPIES, Placed, Space, home, is_empty, private};
+use super::{MAX_COPIES, Placed, Space, home, is_empty, prefetch_slots, private};
 
 /// Takes from the richest, that is the nearest to home; at most 7/8 full. A search ends where a resident is nearer to
 /// its home than the key would be, so a miss does not need an empty slot to end.
@@ -12,7 +12,10 @@ use super::{MAX_COPIES, Placed, Space, home, is_empty, private};
 pub enum Richest {}
 
 impl private::Placement for Richest {
-    fn slots(tuples: usize) -> usize {
+    type Cell<K: Key> = Tuple<K>;
+    type Glance = ();
+
+    fn cells(tuples: usize) -> usize {
         tuples + tuples / 7 + 1
     }
 
@@ -58,9 +61,18 @@ impl private::Placement for Richest {
     }
 
     #[inline(always)]
+    fn prefetch<K: Key>(slots: &[Tuple<K>], home: usize) {
+        prefetch_slots(slots, home);
+    }
+
+    #[inline(always)]
+    fn glance<K: Key, H: KeyHash>(_: &[Tuple<K>], _: usize, _: K) {}
+
+    #[inline(always)]
     fn find<const UNIQUE: bool, K: Key, H: KeyHash, S: Sink>(
         slots: &[Tuple<K>],
         start: usize,
+        (): (),
         key: K,
         row: u32,
         sink: &mut S,
