@@ -20,9 +20,9 @@ pub(super) enum Request {
         /// Of the joins that follow, at the most.
         threads: u32,
         /// The build side.
-        build: Keys,
+        build: Box<Keys>,
         /// The probe side.
-        probe: Keys,
+        probe: Box<Keys>,
     },
     /// Join what was loaded.
     Join(Wanted),

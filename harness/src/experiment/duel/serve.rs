@@ -287,8 +287,8 @@ mod tests {
         assert!(build.answer(join).unwrap_err().contains("loaded"));
         let load = json(&Request::Load {
             threads: 2,
-            build: files.build.clone(),
-            probe: files.probe.clone(),
+            build: Box::new(files.build.clone()),
+            probe: Box::new(files.probe.clone()),
         });
         assert_eq!(build.answer(&load.to_string()).unwrap()["loaded"], true);
         assert_eq!(build.answer(join).unwrap()["rows"], 5000);

@@ -99,8 +99,8 @@ impl Player<'_> {
     pub(super) fn load(&mut self, case: &Case, threads: u32) -> Result<(), Stop> {
         let request = Request::Load {
             threads,
-            build: case.files.build.clone(),
-            probe: case.files.probe.clone(),
+            build: Box::new(case.files.build.clone()),
+            probe: Box::new(case.files.probe.clone()),
         };
         let results = case.record.expected.map_or(0, |answer| answer.rows);
         let tuples = case.record.tuples().saturating_add(results);
