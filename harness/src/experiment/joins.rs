@@ -13,7 +13,7 @@ use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::machine;
 use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
-use crate::peers::{Fault, Pool, Wanted};
+use crate::peers::{Pool, Wanted};
 use crate::workload::answer;
 use registry::Configuration;
 use report::record::{Environment, Phase};
@@ -78,13 +78,7 @@ impl<'a> Joins<'a> {
     }
 
     fn ask(&mut self, wanted: Wanted<'_>, pairs: bool) -> Result<Measured, Failed> {
-        let joined = self
-            .peers
-            .join(wanted, pairs)
-            .map_err(|fault| match fault {
-                Fault::Interrupted => Failed::Interrupted,
-                Fault::Failed(error) => Failed::Error(error),
-            })?;
+        let joined = self.peers.join(wanted, pairs)?;
         Ok(Measured {
             seconds: joined.seconds,
             system: joined.system,
