@@ -32,7 +32,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(cell.tuples_per_second.is_finite());
         assert!(cell.limit_ratio.is_none_or(f64::is_finite));
     }
-    for chart in drawn.charts.iter().chain(&drawn.plan_charts).flatten() {
+    let plans = drawn.plan_charts.iter().chain(&drawn.once_charts);
+    for chart in drawn.charts.iter().chain(plans).flatten() {
         assert!(chart.svg.chars().all(is_legal));
     }
     let comparison = compare::compare(&run, &run);

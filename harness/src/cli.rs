@@ -60,6 +60,9 @@ pub enum Verb {
     /// Take part in a duel
     #[command(name = "__serve", hide = true)]
     Serve,
+    /// Execute plans, each once
+    #[command(name = "__once", hide = true)]
+    Once,
 }
 
 /// Does what the command line asks and says how it ended.
@@ -77,6 +80,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Duel(args)) => verbs::duel::run(&args),
         Some(Verb::Memory) => verbs::memory::run(),
         Some(Verb::Serve) => verbs::duel::serve(),
+        Some(Verb::Once) => verbs::plan::serve(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Fixed-length arrays on a cache line boundary (on a 2 MiB boundary where [`super::process`] serves them).
+//! Fixed-length arrays on a cache line boundary (of a page at least where [`super::process`] serves them).
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::fmt;

@@ -7,6 +7,7 @@
 mod budget;
 mod buffer;
 pub mod process;
+mod reserve;
 
 pub use budget::{Memory, OutOfMemory, Reservation};
 pub use buffer::{Buffer, OnDemand, UninitBuffer};

@@ -4,7 +4,8 @@
 //! Blocks of [`LARGE`] bytes and more come from the [`Origin`] that is set at the time: every variant, ours or a
 //! baseline on a library's hash map, then gets its tables from the same place on the same page size, and the
 //! ablation can say what that place and size were worth. First touch of fresh memory costs as much as a pass of a
-//! join over it, so [`Origin::Pool`], which reuses touched blocks, is the default.
+//! join over it, so [`Origin::Pool`], which reuses touched blocks, is the default. What it does not have comes from the
+//! [`reserve`] of the process, if there is one, and then from the system.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
@@ -12,6 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crossbeam::queue::SegQueue;
 use mimalloc::MiMalloc;
+
+use super::reserve;
+pub use super::reserve::reserve;
 
 /// Blocks from this size on, in bytes, are served by the chosen [`Origin`].
 pub const LARGE: usize = 1 << 20;
@@ -47,14 +51,42 @@ pub fn set(source: Origin, huge_pages: bool) {
     HUGE_PAGES.store(huge_pages, Ordering::Relaxed);
 }
 
+/// What the environment of a process must say before it starts so that mimalloc asks for huge pages, too, and keeps the
+/// memory of freed small blocks, as the pool does that of large ones.
+pub const KEEPS_SMALL_BLOCKS: [(&str, &str); 2] = [
+    ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"),
+    ("MIMALLOC_PURGE_DELAY", "-1"),
+];
+
+/// Touches `bytes` that small blocks come from. They stay with the process only under [`KEEPS_SMALL_BLOCKS`].
+pub fn reserve_small(bytes: usize) {
+    // Of this size mimalloc has no two in one of its own pages, so that all of it can become blocks of any size.
+    let layout = Layout::from_size_align(LARGE * 3 / 4, 64).expect("64 is a power of two");
+    let count = bytes / layout.size();
+    // SAFETY: a non-zero layout; what is written lies inside.
+    let touched = |_| unsafe {
+        let block = MiMalloc.alloc(layout);
+        if !block.is_null() {
+            let pages = (0..layout.size()).step_by(reserve::PAGE);
+            pages.for_each(|at| block.add(at).write_volatile(0));
+        }
+        block
+    };
+    let blocks: Vec<*mut u8> = (0..count).map(touched).collect();
+    for block in blocks.into_iter().filter(|block| !block.is_null()) {
+        // SAFETY: it was allocated above with this layout.
+        unsafe { MiMalloc.dealloc(block, layout) }
+    }
+}
+
 /// Gives all pooled blocks back to the system.
 pub fn trim() {
     for (huge, classes) in POOL.iter().enumerate() {
         for (class, queue) in classes.iter().enumerate() {
             while let Some(start) = queue.pop() {
                 let _ = huge;
-                // SAFETY: pooled blocks were mapped with their class' size, and nobody else holds this one.
-                unsafe { unmap(start as *mut u8, class_bytes(class)) }
+                // SAFETY: pooled blocks were made with their class' size, and nobody else holds this one.
+                unsafe { give_back(start as *mut u8, class_bytes(class)) }
             }
         }
     }
@@ -122,6 +154,22 @@ unsafe fn unmap(start: *mut u8, bytes: usize) {
     unsafe { libc::munmap(start.cast(), bytes + FOOTER) };
 }
 
+/// Gives a pooled block back to the system; one of the reserve without a footer, which it does not have.
+///
+/// # Safety
+///
+/// `start` came from [`map`] or from the reserve with the same `bytes`, and nobody uses the block any more.
+unsafe fn give_back(start: *mut u8, bytes: usize) {
+    match reserve::holds(start) {
+        // SAFETY: the block is whole pages of the reserve, which nobody else was given.
+        true => unsafe {
+            libc::munmap(start.cast(), bytes);
+        },
+        // SAFETY: the caller's promise.
+        false => unsafe { unmap(start, bytes) },
+    }
+}
+
 fn allocate(layout: Layout, zeroed: bool) -> *mut u8 {
     let huge = HUGE_PAGES.load(Ordering::Relaxed);
     let source = SOURCE.load(Ordering::Relaxed);
@@ -137,6 +185,13 @@ fn allocate(layout: Layout, zeroed: bool) -> *mut u8 {
             // SAFETY: a block of this class holds at least `layout.size()` bytes and is ours alone.
             unsafe { start.write_bytes(0, layout.size()) };
         }
+        return start;
+    }
+    if source == Origin::Pool as u8
+        && huge
+        && let Some(start) = reserve::take(class_bytes(class), layout.align())
+    {
+        // Nobody had it before: it is as the system gave it, zeroes.
         return start;
     }
     map(class_bytes(class), huge)
@@ -184,7 +239,9 @@ unsafe fn release(start: *mut u8, layout: Layout) {
     }
     let class = class_of(layout.size());
     let bytes = class_bytes(class);
-    if SOURCE.load(Ordering::Relaxed) == Origin::Pool as u8 {
+    if reserve::holds(start) {
+        POOL[usize::from(true)][class].push(start as usize);
+    } else if SOURCE.load(Ordering::Relaxed) == Origin::Pool as u8 {
         // SAFETY: the footer was written when the block was mapped.
         let huge = unsafe { start.add(bytes).read() };
         POOL[usize::from(huge)][class].push(start as usize);
@@ -295,5 +352,19 @@ mod tests {
         }
         trim();
         set(Origin::Pool, true);
+        assert_eq!(reserve(8 * LARGE), 8 * LARGE);
+        let mut first = None;
+        for _ in 0..2 {
+            // SAFETY: as above.
+            unsafe {
+                let block = ProcessAllocator.alloc_zeroed(layout);
+                assert!(reserve::holds(block));
+                assert_eq!(*first.get_or_insert(block), block);
+                assert_eq!(block.add(layout.size() - 1).read(), 0);
+                block.add(layout.size() - 1).write(7);
+                ProcessAllocator.dealloc(block, layout);
+            }
+        }
+        trim();
     }
 }

@@ -60,8 +60,11 @@ fn table(kind: &str, run: &Run) -> Result<Table, String> {
         "plans" => PlanRun::from_run(run)
             .map(|plans| plans::arms(&plans))
             .ok_or_else(|| format!("{} has measured no plans", run.run.id)),
+        "once" => PlanRun::once(run)
+            .map(|once| plans::once_arms(&once, PlanRun::from_run(run).as_ref()))
+            .ok_or_else(|| format!("{} has executed no plans once", run.run.id)),
         _ => Err(format!(
-            "there is no table {kind:?}; there are engines, ablation, controls and plans"
+            "there is no table {kind:?}; there are engines, ablation, controls, plans and once"
         )),
     }
 }

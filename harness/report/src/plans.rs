@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::record::{
-    CONTROL_A, CONTROL_B, Checksum, Environment, OFF, PLAN, Run, SampleRecord, ScheduledCell,
+    CONTROL_A, CONTROL_B, Checksum, Environment, OFF, ONCE, PLAN, Run, SampleRecord, ScheduledCell,
     Toggles,
 };
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio};
@@ -179,6 +179,12 @@ impl Arm {
         pairs.filter_map(|(a, b)| Some((a.as_ref()?, b.as_ref()?)))
     }
 
+    /// What was measured of a bundle.
+    pub fn measured(&self, bundle: &str) -> Option<&Measured> {
+        let mut measured = self.bundles.iter().flatten();
+        measured.find(|measured| measured.bundle == bundle)
+    }
+
     /// The ratio of each bundle's time to that of the first arm.
     pub fn ratios(&self, first: &Arm) -> Vec<Interval> {
         self.pairs(first)
@@ -221,10 +227,33 @@ impl Arm {
     }
 }
 
+/// What the workload of a plan is called that is executed once in a process: another one than that of its warm executions.
+pub fn once_name(plan: &str) -> String {
+    format!("{plan}{ONCE_ENDING}")
+}
+
+/// How names of [`once_name`] end.
+const ONCE_ENDING: &str = ", once";
+
 impl PlanRun {
-    /// The plans of a run; none where it has none.
+    /// The plans of a run that were executed again and again; none where it has none.
     pub fn from_run(run: &Run) -> Option<Self> {
-        let run = run.part(PLAN);
+        Self::of_experiment(run, PLAN)
+    }
+
+    /// The plans of a run that were executed once in a process, under the names that they have in [`PlanRun::from_run`]; none
+    /// where it has none. Rounds are processes, and no execution is warm.
+    pub fn once(run: &Run) -> Option<Self> {
+        Self::of_experiment(run, ONCE)
+    }
+
+    fn of_experiment(run: &Run, experiment: &str) -> Option<Self> {
+        let run = run.part(experiment);
+        let plan = |workload: &str| {
+            let ending = if experiment == ONCE { ONCE_ENDING } else { "" };
+            let plan = workload.strip_suffix(ending);
+            plan.unwrap_or(workload).to_owned()
+        };
         let cells = Cells::new(&run);
         let mut keys: Vec<ScheduledCell> = Vec::new();
         let mut add = |variant: &str, toggles: &Toggles, label: Option<&str>, threads: u32| {
@@ -261,14 +290,14 @@ impl PlanRun {
         let name = |key: &ScheduledCell| name_of(&key.variant, &key.toggles, key.label.as_deref());
         let arms = keys.iter().map(|key| {
             let bundles = run.workloads.iter().map(|workload| {
-                let bundle = &workload.name;
-                let cell = cells.find(bundle, &key.variant, &key.toggles, key.threads)?;
+                let name = &workload.name;
+                let cell = cells.find(name, &key.variant, &key.toggles, key.threads)?;
                 let is_ours = |sample: &&&SampleRecord| {
                     let label = sample.label.as_deref().filter(|&label| label != CONTROL_A);
                     label == key.label.as_deref()
                 };
                 let samples = cell.every_sample().iter().filter(is_ours).copied();
-                Measured::of(bundle, &samples.collect::<Vec<_>>(), cell.looks())
+                Measured::of(&plan(name), &samples.collect::<Vec<_>>(), cell.looks())
             });
             Arm {
                 bundles: bundles.collect(),
@@ -277,7 +306,7 @@ impl PlanRun {
         });
         let failures = cells.failures().map(|failure| Failure {
             arm: name_of(&failure.variant, &failure.toggles, None),
-            bundle: failure.workload.clone(),
+            bundle: plan(&failure.workload),
             error: failure.error.clone(),
         });
         let mut plans = Self {
@@ -310,6 +339,11 @@ impl PlanRun {
             let first = (at > 0).then(|| &self.arms[0]);
             self.arms[at].summary = self.arms[at].summarise(first);
         }
+    }
+
+    /// The arm of this name.
+    pub fn arm(&self, name: &str) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.name == name)
     }
 
     /// The arms of a kind.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use report::page::Drawn;
-use report::plans::{Kind, PlanRun};
+use report::plans::{Kind, PlanRun, once_name};
 use report::record::*;
 use report::summary::summarise;
 
@@ -69,6 +69,54 @@ fn a_cold_execution_is_in_no_median() {
     );
     let over = plans.arms[2].summary.over_first.unwrap();
     assert_eq!((over.total.median, over.cold_total.median), (3.0, 1.0));
+}
+
+/// The plan of [`run`] again, each once: in two processes of each executor.
+fn run_once() -> Run {
+    let mut run = run();
+    let warm = run.workload("job/1a").unwrap().clone();
+    run.workloads.push(WorkloadRecord {
+        name: once_name("job/1a"),
+        experiment: ONCE.to_owned(),
+        ..warm
+    });
+    let warm = run.samples.iter().filter(|s| s.workload == "job/1a");
+    let once: Vec<SampleRecord> = warm
+        .filter(|sample| [1, 2].contains(&sample.round))
+        .map(|sample| SampleRecord {
+            workload: once_name("job/1a"),
+            seconds: sample.seconds * f64::from(sample.round) * 5.0,
+            ..sample.clone()
+        })
+        .collect();
+    run.samples.extend(once);
+    run
+}
+
+#[test]
+fn executions_of_fresh_processes_stand_beside_warm_ones() {
+    let alone = PlanRun::from_run(&run()).unwrap();
+    assert!(PlanRun::once(&run()).is_none());
+    let run = run_once();
+    assert_eq!(PlanRun::from_run(&run).unwrap(), alone);
+    let once = PlanRun::once(&run).unwrap();
+    let names =
+        |run: &PlanRun| -> Vec<String> { run.arms.iter().map(|arm| arm.name.clone()).collect() };
+    assert_eq!(names(&once), names(&alone));
+    let other = once.arm("other").unwrap();
+    let measured = other.measured("job/1a").unwrap();
+    assert_eq!((measured.rows, &*measured.samples), (7, &[15.0, 30.0][..]));
+    let over = other.summary.over_first.unwrap();
+    assert_eq!((over.total.low, over.total.high), (3.0, 3.0));
+
+    let drawn = Drawn::new(&run);
+    assert!(drawn.plan_charts == Drawn::new(&self::run()).plan_charts);
+    let charts: Vec<_> = drawn.once_charts.iter().flatten().collect();
+    let names: Vec<&str> = charts.iter().map(|chart| chart.name).collect();
+    assert_eq!(names, ["once-totals", "once-times", "once-against"]);
+    assert!(charts[0].svg.contains("Total, warm") && charts[0].csv.contains("Total, warm"));
+    let row = "job/1a,other,7,3,";
+    assert!(charts[1].csv.contains(row), "{}", charts[1].csv);
 }
 
 #[test]

@@ -10,9 +10,19 @@ use super::Contender;
 use crate::machine;
 use registry::{BUILDS, EXECUTORS, ExecutorSettings, default_build};
 use report::record::{OFF, Toggles};
+use serde::{Deserialize, Serialize};
 
 /// The technique that is the process' own: large blocks of an execution are kept for the next one.
 pub const POOL: &str = "pool";
+
+/// The technique that is a fresh process' own: memory for the pool is touched before the first execution.
+pub const RESERVE: &str = "reserve";
+
+/// Bytes that a fresh process touches for large blocks, and of what executions may hold, the share that it touches at most;
+/// and of them, the share that it touches for small blocks as well.
+const RESERVE_BYTES: usize = 1 << 30;
+const RESERVE_SHARE: usize = 4;
+const SMALL_SHARE: usize = 8;
 
 /// What the toggle that names a build variant is called.
 const BUILD: &str = "build";
@@ -30,7 +40,7 @@ enum Limit {
 }
 
 /// What executors work with.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Equipment {
     /// Threads; all processors if none are named.
     pub threads: Option<u32>,
@@ -50,10 +60,13 @@ pub struct Equipped {
     pub toggles: Toggles,
     /// Its threads.
     pub threads: u32,
+    /// What it was given to work with.
+    pub equipment: Equipment,
     executor: Box<dyn Executor>,
     team: Team,
     limit: Limit,
     source: Origin,
+    has_reserve: bool,
 }
 
 impl Equipped {
@@ -75,7 +88,7 @@ impl Equipped {
             }
         };
         let mut options = Options::default();
-        let mut source = Origin::Pool;
+        let (mut source, mut has_reserve) = (Origin::Pool, true);
         for (number, technique) in equipment.without.iter().enumerate() {
             if equipment.without[..number].contains(technique) {
                 return Err(format!(
@@ -86,8 +99,12 @@ impl Equipped {
                 source = Origin::System;
                 continue;
             }
+            if technique == RESERVE {
+                has_reserve = false;
+                continue;
+            }
             let names = Options::NAMES.iter().map(|(name, _)| *name);
-            let names = names.chain([POOL]);
+            let names = names.chain([POOL, RESERVE]);
             let without = options.without(technique);
             options = without.ok_or_else(|| unknown("technique", technique, names))?;
         }
@@ -103,9 +120,11 @@ impl Equipped {
         let named = named.map(|name| (BUILD.to_owned(), name));
         Ok(Self {
             source,
+            has_reserve: has_reserve && source == Origin::Pool,
             name: variant.name.to_owned(),
             toggles: without.chain(named).collect(),
             threads,
+            equipment: equipment.clone(),
             executor: variant.make(&ExecutorSettings { build, options }),
             team: machine::team(threads, ThreadStart::Pool).map_err(|error| error.to_string())?,
             limit: match equipment.memory {
@@ -133,6 +152,25 @@ impl Equipped {
             Limit::Named(bytes) => bytes,
             Limit::Usable(bytes) => bytes.saturating_sub(bytes_in_memory(bundle)),
         })
+    }
+
+    /// Touches memory for the executions of a process that has had none; returns how many bytes.
+    pub fn reserve(&self) -> usize {
+        let (Limit::Named(bytes) | Limit::Usable(bytes)) = self.limit;
+        if !self.has_reserve {
+            return 0;
+        }
+        let bytes = RESERVE_BYTES.min(bytes / RESERVE_SHARE);
+        process::reserve_small(bytes / SMALL_SHARE);
+        process::reserve(bytes) + bytes / SMALL_SHARE
+    }
+
+    /// What the environment of a fresh process must say for [`Equipped::reserve`].
+    pub fn variables(&self) -> &'static [(&'static str, &'static str)] {
+        match self.has_reserve {
+            true => &process::KEEPS_SMALL_BLOCKS,
+            false => &[],
+        }
     }
 
     /// Executes a bundle; returns the most bytes that the execution held at a time, too.

@@ -15,7 +15,7 @@ use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
 use crate::machine;
 use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
-use crate::peers::{Fault, Pool, Wanted};
+use crate::peers::{Pool, Wanted};
 use crate::question::{NamedKind, Question};
 use crate::workload::{answer, borrowed};
 use registry::Configuration;
@@ -86,13 +86,7 @@ impl<'a> Joins<'a> {
     }
 
     fn ask(&mut self, wanted: Wanted<'_>, question: Question<'_>) -> Result<Measured, Failed> {
-        let joined = self
-            .peers
-            .join(wanted, question)
-            .map_err(|fault| match fault {
-                Fault::Interrupted => Failed::Interrupted,
-                Fault::Failed(error) => Failed::Error(error),
-            })?;
+        let joined = self.peers.join(wanted, question)?;
         Ok(Measured {
             seconds: joined.seconds,
             system: joined.system,

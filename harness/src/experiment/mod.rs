@@ -13,7 +13,9 @@ pub mod executor;
 pub mod folder;
 pub mod ingest;
 pub mod joins;
+mod lines;
 pub mod memory;
+pub mod once;
 pub mod plans;
 mod progress;
 mod rounds;
@@ -31,6 +33,9 @@ pub use runner::{Runner, Stop};
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use crate::peers::Fault;
 use report::record::{Answer, CONTROL_A, CONTROL_B, Phase, ScheduledCell, SystemUse, Toggles};
 
 /// What takes turns on one case.
@@ -99,7 +104,7 @@ impl Contender {
 }
 
 /// A sample before its answer is compared.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Measured {
     /// Wall time.
     pub seconds: f64,
@@ -129,6 +134,15 @@ pub enum Failed {
     /// It gave up.
     #[error("{0}")]
     Error(String),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Interrupted => Self::Interrupted,
+            Fault::Failed(error) => Self::Error(error),
+        }
+    }
 }
 
 /// A text that no other contender of a case has.

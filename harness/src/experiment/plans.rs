@@ -12,8 +12,9 @@ use plan_executor::{Bundle, Options, Telemetry};
 
 use super::executor::{Equipment, Equipped, POOL};
 use super::{Bench, Contender, Failed, Measured};
+use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
-use crate::peers::{Fault, Pool, Setup, Wanted};
+use crate::peers::{Executed, Pool, Setup, Wanted};
 use registry::{EXECUTORS, ExecutorVariant};
 use report::record::{
     Answer, CONTROL_A, CONTROL_B, Checksum, PLAN, Phase, VariantRecord, WorkloadRecord,
@@ -138,6 +139,19 @@ impl<'a> Plans<'a> {
         names.into_iter().map(record).collect()
     }
 
+    /// All that take turns.
+    pub(super) fn contenders(&self) -> &[Contender] {
+        &self.contenders
+    }
+
+    /// What does the work of the contender of this number.
+    pub(super) fn worker(&self, contender: usize) -> Worker<'_> {
+        match self.works.get(contender) {
+            Some(&executor) => Worker::Executor(&self.executors[executor]),
+            None => Worker::Peer(&self.setups[contender - self.works.len()]),
+        }
+    }
+
     /// All contenders on one bundle.
     pub fn bench<'b>(&'b mut self, bundle: &'b Bundle) -> PlanBench<'b, 'a> {
         PlanBench {
@@ -149,6 +163,51 @@ impl<'a> Plans<'a> {
             has_loaded: false,
         }
     }
+}
+
+/// What does the work of a contender.
+#[derive(Clone, Copy)]
+pub(super) enum Worker<'p> {
+    /// An executor of ours.
+    Executor(&'p Equipped),
+    /// Another engine.
+    Peer(&'p Setup),
+}
+
+/// Executes a bundle and says what it did, with what `counters` count meanwhile.
+///
+/// # Errors
+/// As the executor.
+pub(super) fn execute(
+    executor: &Equipped,
+    bundle: &Bundle,
+    watch: &mut Watch,
+    counters: Option<&mut Counters>,
+) -> Result<(Measured, Telemetry), Failed> {
+    let mut counting = counters.map(|counters| (counters.start(), counters));
+    let watching = watch.start();
+    let start = Instant::now();
+    let executed = executor.execute(bundle);
+    let seconds = start.elapsed().as_secs_f64();
+    let system = watch.since(&watching);
+    let counted = counting
+        .as_mut()
+        .map(|(start, counters)| counters.since(start));
+    let (execution, peak) = executed.map_err(|error| Failed::Error(error.to_string()))?;
+    let measured = Measured {
+        seconds,
+        phases: phases(&execution.telemetry),
+        answer: Answer {
+            rows: execution.result.rows(),
+            checksum: Checksum(execution.result.checksum().0),
+            ..Answer::default()
+        },
+        bytes: Some(peak as u64),
+        counters: counted.unwrap_or_default(),
+        system: Some(system),
+        ..Measured::default()
+    };
+    Ok((measured, execution.telemetry))
 }
 
 /// The techniques that are left out, one at a time.
@@ -217,28 +276,13 @@ impl PlanBench<'_, '_> {
     }
 
     fn ours(&mut self, contender: usize, executor: usize) -> Result<Measured, Failed> {
-        let watching = self.plans.watch.start();
-        let start = Instant::now();
-        let executed = self.plans.executors[executor].execute(self.bundle);
-        let seconds = start.elapsed().as_secs_f64();
-        let system = self.plans.watch.since(&watching);
-        let (execution, peak) = executed.map_err(|error| Failed::Error(error.to_string()))?;
-        let rows = execution.result.rows();
-        self.rows = Some(rows);
-        let phases = phases(&execution.telemetry);
-        self.telemetry[contender] = Some(execution.telemetry);
-        Ok(Measured {
-            seconds,
-            phases,
-            answer: Answer {
-                rows,
-                checksum: Checksum(execution.result.checksum().0),
-                ..Answer::default()
-            },
-            bytes: Some(peak as u64),
-            system: Some(system),
-            ..Measured::default()
-        })
+        let Plans {
+            executors, watch, ..
+        } = &mut *self.plans;
+        let (measured, telemetry) = execute(&executors[executor], self.bundle, watch, None)?;
+        self.rows = Some(measured.answer.rows);
+        self.telemetry[contender] = Some(telemetry);
+        Ok(measured)
     }
 
     fn peer(&mut self, contender: usize) -> Result<Measured, Failed> {
@@ -256,23 +300,11 @@ impl PlanBench<'_, '_> {
         }
         let setup = &self.plans.setups[contender - self.plans.works.len()];
         let is_first = self.sums[contender].is_none();
-        let executed = self.plans.pool.execute(Wanted { setup, threads }, is_first);
-        let executed = executed.map_err(|fault| match fault {
-            Fault::Interrupted => Failed::Interrupted,
-            Fault::Failed(error) => Failed::Error(error),
-        })?;
-        let sum = executed.checksum.map(|checksum| Checksum(checksum.0));
-        let sum = *self.sums[contender].get_or_insert(sum.unwrap_or_default());
-        Ok(Measured {
-            seconds: executed.seconds,
-            system: executed.system,
-            answer: Answer {
-                rows: executed.rows,
-                checksum: sum,
-                ..Answer::default()
-            },
-            ..Measured::default()
-        })
+        let executed = self
+            .plans
+            .pool
+            .execute(Wanted { setup, threads }, is_first)?;
+        Ok(of_peer(executed, &mut self.sums[contender]))
     }
 }
 
@@ -302,6 +334,21 @@ impl Bench for PlanBench<'_, '_> {
 
     fn keeps_first(&self) -> bool {
         true
+    }
+}
+
+/// What a peer has done, which sums its result up only once: `sum` keeps it.
+pub(super) fn of_peer(executed: Executed, sum: &mut Option<Checksum>) -> Measured {
+    let summed = executed.checksum.map(|checksum| Checksum(checksum.0));
+    Measured {
+        seconds: executed.seconds,
+        system: executed.system,
+        answer: Answer {
+            rows: executed.rows,
+            checksum: *sum.get_or_insert(summed.unwrap_or_default()),
+            ..Answer::default()
+        },
+        ..Measured::default()
     }
 }
 

@@ -206,8 +206,7 @@ impl<'a> Runner<'a> {
         self.record(&Record::Workload(case.clone()), |before| {
             before.workload(name).is_some()
         })?;
-        let done = self.before.as_ref().map(|before| Done::of(before, name));
-        let mut at_hand = AtHand::new(case, bench.contenders(), &done.unwrap_or_default(), spent);
+        let mut at_hand = self.at_hand(case, bench.contenders(), spent);
         let failed = (0..at_hand.cells.len()).filter(|&number| at_hand.cells[number].failed);
         bench.prepare(&failed.collect::<Vec<_>>());
         let mut schedule = match self.schedule_of_before(name) {
@@ -240,6 +239,18 @@ impl<'a> Runner<'a> {
             counted(samples, "sample")
         ));
         Ok(())
+    }
+
+    /// A case with what has been measured of it before, of which `spent` seconds are gone.
+    pub(super) fn at_hand<'c>(
+        &self,
+        case: &'c WorkloadRecord,
+        contenders: &[Contender],
+        spent: f64,
+    ) -> AtHand<'c> {
+        let before = self.before.as_ref();
+        let done = before.map(|before| Done::of(before, &case.name));
+        AtHand::new(case, contenders, &done.unwrap_or_default(), spent)
     }
 
     /// Measures a case that every sample of is not there already, with as many samples as `budget` has at least.
@@ -332,6 +343,21 @@ impl<'a> Runner<'a> {
         kept: bool,
     ) -> Result<bool, Stop> {
         let measured = bench.sample(number, round);
+        self.take(at_hand, number, (round, order), measured, kept)
+    }
+
+    /// Takes what a contender has measured: a sample, which is recorded if it is `kept`, or a failure. Whether it is a sample.
+    ///
+    /// # Errors
+    /// Ctrl-C, or a full disk.
+    pub(super) fn take(
+        &mut self,
+        at_hand: &mut AtHand<'_>,
+        number: usize,
+        (round, order): (u32, u32),
+        measured: Result<Measured, Failed>,
+        kept: bool,
+    ) -> Result<bool, Stop> {
         match measured.and_then(|measured| at_hand.check(measured)) {
             Ok(measured) => {
                 if kept {
@@ -512,7 +538,7 @@ impl<'a> Runner<'a> {
 }
 
 /// A case that is being measured.
-struct AtHand<'c> {
+pub(super) struct AtHand<'c> {
     case: &'c WorkloadRecord,
     /// The right answer, or the first one where nobody knew it beforehand.
     answer: Option<Answer>,
@@ -606,6 +632,21 @@ impl<'c> AtHand<'c> {
             cells: cells.collect(),
             clock: Clock::since(spent),
         }
+    }
+
+    /// Whether a contender is not measured any more.
+    pub(super) fn has_failed(&self, contender: usize) -> bool {
+        self.cells[contender].failed
+    }
+
+    /// Whether a contender has been measured in a round.
+    pub(super) fn is_measured(&self, contender: usize, round: u32) -> bool {
+        self.cells[contender].has(round)
+    }
+
+    /// Rows of the answer; none where nobody has answered yet.
+    pub(super) fn rows(&self) -> u64 {
+        self.answer.map_or(0, |answer| answer.rows)
     }
 
     /// Refuses an answer that is not the case's.

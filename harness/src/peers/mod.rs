@@ -14,7 +14,7 @@ pub use definition::{Error, Missing, Peer, Setup};
 pub use found::Found;
 pub use keys::{KeyFiles, Side};
 pub use plan::PlanFiles;
-pub use pool::{Pool, Wanted};
+pub use pool::{Pool, Wanted, limit};
 pub use process::{Executed, Fault, Joined, Process};
 pub(crate) use process::{group, kill, possible};
 

@@ -13,10 +13,15 @@ use super::plan::PlanFiles;
 use super::process::{Executed, Fault, Joined, Process};
 use crate::question::{Less, Question};
 
-/// What any sample of a peer may take, and what each tuple adds: ten times what the slowest of them took on a machine
-/// that was busy with other things.
+/// What any answer of a process may take, and what each tuple adds: ten times what the slowest of the peers took on a
+/// machine that was busy with other things.
 const LIMIT: Duration = Duration::from_secs(60);
 const LIMIT_PER_TUPLE: Duration = Duration::from_nanos(5000);
+
+/// What an answer may take for which so many tuples are read and made.
+pub fn limit(tuples: u64) -> Duration {
+    LIMIT + LIMIT_PER_TUPLE.mul_f64(tuples as f64)
+}
 
 /// A setup with a number of threads.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,7 +105,7 @@ impl<'a> Pool<'a> {
         if wanted.is_empty() {
             return;
         }
-        self.limit = LIMIT + LIMIT_PER_TUPLE.mul_f64(tuples as f64);
+        self.limit = limit(tuples);
         let files = write().map_err(|error| {
             Fault::Failed(format!(
                 "the data cannot be written for peers to {}: {error}; TMPDIR names another folder",

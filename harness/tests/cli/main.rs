@@ -10,6 +10,8 @@ mod ingest;
 mod inputs;
 mod plan;
 mod plan_make;
+#[cfg(unix)]
+mod plan_once;
 mod plan_peers;
 mod plan_run;
 mod resume;

@@ -10,7 +10,7 @@ use crate::common::{folder, run, text};
 use crate::plan::{bundle, refused};
 
 /// Makes a peer of a script that answers `load` with yes and else with `answer`.
-fn peer(folder: &Path, name: &str, answer: &str) -> String {
+pub fn peer(folder: &Path, name: &str, answer: &str) -> String {
     let folder = folder.join(name);
     std::fs::create_dir(&folder).unwrap();
     let script = format!(
@@ -27,7 +27,8 @@ fn peer(folder: &Path, name: &str, answer: &str) -> String {
     format!("./{name}")
 }
 
-fn says(rows: u64, checksum: &str) -> String {
+/// A line of a script that answers an execution.
+pub fn says(rows: u64, checksum: &str) -> String {
     format!("echo '{{\"seconds\": 0.000001, \"rows\": {rows}, \"checksum\": {checksum}}}'")
 }
 

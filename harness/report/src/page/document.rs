@@ -3,7 +3,7 @@
 use super::{Drawn, disturbed, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::html::{STYLE, escape, shell_word};
-use crate::record::{PLAN, Run};
+use crate::record::{ONCE, PLAN, Run, WorkloadRecord};
 use crate::summary::Summary;
 use crate::table::Table;
 
@@ -18,6 +18,11 @@ pub fn page(run: &Run, drawn: &Drawn) -> String {
     page.findings(run, drawn);
     page.section("Charts");
     page.push(&figures(&drawn.charts));
+    if let Some(once) = &drawn.once {
+        let charts = figures(&drawn.once_charts);
+        page.titled("Whole plans, each once", super::plans::ONCE, &charts);
+        page.push(&super::plans::once_tables(once, drawn.plans.as_ref()));
+    }
     if let Some(plans) = &drawn.plans {
         let charts = figures(&drawn.plan_charts);
         page.titled("Whole plans", super::plans::INTRODUCTION, &charts);
@@ -201,7 +206,8 @@ impl Page {
         self.section("Every result");
         self.push("<p>In full in <a href=\"summary.json\">summary.json</a>.</p>\n");
         // Every plan stands in a table of its own.
-        for workload in run.workloads.iter().filter(|w| w.experiment != PLAN) {
+        let is_plan = |w: &&WorkloadRecord| [PLAN, ONCE].contains(&&*w.experiment);
+        for workload in run.workloads.iter().filter(|w| !is_plan(w)) {
             let table = tables::results(summary, &workload.name);
             if !table.is_empty() {
                 self.push(&format!(

@@ -72,6 +72,9 @@ pub struct Drawn {
     plans: Option<PlanRun>,
     /// Of whole plans.
     pub plan_charts: Charts,
+    once: Option<PlanRun>,
+    /// Of whole plans that were executed once in a process.
+    pub once_charts: Charts,
 }
 
 /// Charts, or why they are missing.
@@ -93,18 +96,23 @@ impl Drawn {
             (false, false) => vec![charts::ingest::draw(&summary.ingest)],
             (false, true) => Vec::new(),
         };
-        let plans = PlanRun::from_run(run);
+        let (plans, once) = (PlanRun::from_run(run), PlanRun::once(run));
         Self {
             summary,
             joins: has_joins.then(|| (joins.clone(), of_joins)),
             charts,
             plan_charts: plans.as_ref().map_or(Vec::new(), charts::plans::draw_all),
+            once_charts: once.as_ref().map_or(Vec::new(), |once| {
+                charts::plans::draw_once(once, plans.as_ref())
+            }),
             plans,
+            once,
         }
     }
 
     fn charts(&self) -> impl Iterator<Item = &Chart> {
-        self.charts.iter().chain(&self.plan_charts).flatten()
+        let plans = self.once_charts.iter().chain(&self.plan_charts);
+        self.charts.iter().chain(plans).flatten()
     }
 }
 

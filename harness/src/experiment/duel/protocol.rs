@@ -97,10 +97,3 @@ pub(super) struct Loaded {
     /// Always.
     pub(super) loaded: bool,
 }
-
-/// Why there is no answer.
-#[derive(Debug, Serialize)]
-pub(super) struct Refused {
-    /// One line.
-    pub(super) error: String,
-}

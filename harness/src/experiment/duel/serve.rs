@@ -1,19 +1,19 @@
 //! A build as a duel sees it: reads lines from standard input and answers each, until there are no more.
 
 use std::fs::File;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use bytemuck::Pod;
 use join_core::compound::Keys as JoinKeys;
 use join_core::key::Key;
 use join_core::kind::Kind;
-use join_core::table::{Column, one_line};
-use serde::Serialize;
+use join_core::table::Column;
 use serde_json::Value;
 
-use super::protocol::{Consumer, Hello, Loaded, PROTOCOL, Refused, Request, Wanted};
+use super::protocol::{Consumer, Hello, Loaded, PROTOCOL, Request, Wanted};
 use crate::experiment::joins::Joins;
+use crate::experiment::lines::{self, json};
 use crate::experiment::{Cell, Cells, Work};
 use crate::peers::{Joined, Side as Keys};
 use crate::question::{Less, NamedKind, Question};
@@ -38,16 +38,7 @@ pub fn serve(environment: &Environment) -> io::Result<()> {
         data: Vec::new(),
         values: None,
     };
-    let mut out = io::stdout().lock();
-    for line in io::stdin().lock().lines() {
-        let answer = build.answer(&line?).unwrap_or_else(|error| {
-            let error = one_line(&error).into_owned();
-            json(&Refused { error })
-        });
-        writeln!(out, "{answer}")?;
-        out.flush()?;
-    }
-    Ok(())
+    lines::answer(|line| build.answer(line))
 }
 
 /// What answers.
@@ -65,9 +56,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn answer(&mut self, line: &str) -> Result<Value, String> {
-        let request: Request = serde_json::from_str(line)
-            .map_err(|error| format!("cannot read the request: {error}"))?;
-        match request {
+        match lines::request(line)? {
             Request::Hello(_) => Ok(json(&self.hello())),
             Request::Load { build, probe, .. } => self.load(&build, &probe),
             Request::Join(wanted) => self.join(&wanted).map(|joined| json(&joined)),
@@ -156,10 +145,6 @@ impl Build<'_> {
         added.map_err(|error| error.to_string())?;
         Ok(cells.into_vec().remove(0))
     }
-}
-
-fn json(answer: &impl Serialize) -> Value {
-    serde_json::to_value(answer).expect("plain values and string keys")
 }
 
 /// Reads a column from its files.

@@ -8,17 +8,13 @@ use std::time::{Duration, Instant};
 use super::Case;
 use super::protocol::{Hello, Loaded, PROTOCOL, Request, Wanted};
 use crate::experiment::Stop;
-use crate::peers::{Fault, Joined, Process, possible};
+use crate::peers::{Fault, Joined, Process, limit, possible};
 
 /// The verb that starts a build's process.
 pub const VERB: &str = "__serve";
 
 /// What a build may take to say who it is.
 const HELLO: Duration = Duration::from_secs(20);
-
-/// What any other answer may take, and what each tuple adds: as peers have it.
-const LIMIT: Duration = Duration::from_secs(60);
-const LIMIT_PER_TUPLE: Duration = Duration::from_nanos(5000);
 
 /// One of the two builds.
 #[derive(Debug, Clone)]
@@ -50,7 +46,7 @@ impl Side {
         Ok(Player {
             side: self,
             process,
-            limit: LIMIT,
+            limit: limit(0),
             interrupted,
         })
     }
@@ -104,7 +100,7 @@ impl Player<'_> {
         };
         let results = case.record.expected.map_or(0, |answer| answer.rows);
         let tuples = case.record.tuples().saturating_add(results);
-        self.limit = LIMIT + LIMIT_PER_TUPLE.mul_f64(tuples as f64);
+        self.limit = limit(tuples);
         let loaded = self.process.ask(&request, self.limit, self.interrupted);
         match loaded.map_err(|fault| self.side.stop(fault))? {
             Loaded { loaded: true } => Ok(()),

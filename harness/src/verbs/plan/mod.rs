@@ -4,6 +4,7 @@ mod check;
 mod explain;
 pub(super) mod folders;
 mod make;
+mod once;
 mod run;
 pub(super) mod sets;
 pub(super) mod verify;
@@ -11,7 +12,7 @@ pub(super) mod verify;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Ending, line, program};
 use crate::experiment::executor::Equipment;
@@ -58,6 +59,15 @@ pub struct Common {
     pub without: Vec<String>,
 }
 
+/// In which order a process executes bundles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// As they were named
+    Given,
+    /// Drawn anew for each round
+    Seeded,
+}
+
 /// Arguments of `plan run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -70,6 +80,12 @@ pub struct RunArgs {
     /// Execute with each of these techniques left out as well, in turns; all techniques if none is named
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME", num_args = 0..)]
     pub ablate: Option<Vec<String>>,
+    /// Execute each bundle once in a process, one after the other, in as many processes as there are samples; then warm
+    #[arg(long, conflicts_with = "json")]
+    pub once: bool,
+    /// The order of bundles in a process [default: given]
+    #[arg(long, requires = "once", value_name = "ORDER")]
+    pub order: Option<Order>,
     /// Samples a bundle, after a first cold run
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub samples: u32,
@@ -85,7 +101,7 @@ pub struct RunArgs {
     /// Go on with an interrupted run of the same command line
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
-    /// Seed of the order of measurements
+    /// Seed of the order of measurements, and of bundles with --order seeded
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Measure in an unoptimised build
@@ -127,6 +143,11 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Ending> {
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
     }
+}
+
+/// Answers the lines of a run whose plans are each executed once.
+pub(crate) fn serve() -> Result<(), Ending> {
+    crate::experiment::once::serve().map_err(Ending::usage)
 }
 
 impl Common {

@@ -2,13 +2,14 @@
 
 use plan_executor::Telemetry;
 
-use super::RunArgs;
 use super::folders::{Named, bundles};
 use super::line;
+use super::{RunArgs, once};
 use crate::console::{one_line, tell};
 use crate::experiment::folder::Asked;
 use crate::experiment::plans::{Plans, case};
-use crate::experiment::{Budget, Progress, Runner, Stop, session};
+use crate::experiment::session::{self, Finished};
+use crate::experiment::{Budget, Progress, Runner, Stop};
 use crate::files::NewFile;
 use crate::machine::{self, limits};
 use crate::peers::Found;
@@ -51,7 +52,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
         resume: args.resume.as_deref(),
         seed: args.seed.unwrap_or(1),
         size: Size::Full,
-        modes: vec!["plans".to_owned()],
+        modes: vec![if args.once { "once" } else { "plans" }.to_owned()],
         threads: vec![plans.threads()],
         peers: &peers,
         environment: &environment,
@@ -60,15 +61,18 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
         variant: args.samples,
         peer: args.samples,
     };
+    if args.once {
+        let finished = once::measure(args, &asked, &bundles, &mut plans, &interrupted)?;
+        let run = read_run(&finished.folder).map_err(Ending::usage)?;
+        let outcome = once::tell(&run, &bundles);
+        return ended(&finished, is_kept, outcome);
+    }
     let mut said = Said::default();
     let work = |runner: &mut Runner<'_>| {
         for note in &peers.notes {
             tell!("{note}");
         }
-        said.result = line(&format!(
-            "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
-            "bundle", "rows", "checksum", "cold ms", "median ms", "95 % interval", "peak MiB"
-        ));
+        said.result = head("cold ms", "median ms");
         session::variants(runner, plans.records())?;
         for named in &bundles {
             measure(runner, &mut plans, named, budget, &mut said)?;
@@ -83,19 +87,25 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Ending> {
         Ending::Interrupted("interrupted before anything was measured".to_owned())
     })?;
     for arm in plans.arms.iter().filter(|arm| arm.summary.bundles > 0) {
-        arm_line(&plans, arm)?;
+        let cold = arm.summary.cold_total_seconds * 1e3;
+        arm_line(&plans, arm, &format!("cold first runs {cold:.1} ms"))?;
     }
     if let Some(file) = json_file {
         said.add_telemetry(&mut plans).map_err(Ending::usage)?;
         file.write(&json(&plans))
             .map_err(|error| Ending::Usage(format!("--json: {error}")))?;
     }
+    ended(&finished, is_kept, failed(&run, &plans))
+}
+
+/// How a run ends whose executors have failed or not.
+fn ended(finished: &Finished, is_kept: bool, failed: Result<(), Ending>) -> Result<(), Ending> {
     match finished.interrupted {
-        _ if is_kept => finished.say_page().and_then(|()| failed(&run, &plans)),
+        _ if is_kept => finished.say_page().and(failed),
         true => Err(Ending::Interrupted(
             "interrupted; what was measured before is kept".to_owned(),
         )),
-        false => failed(&run, &plans),
+        false => failed,
     }
 }
 
@@ -163,6 +173,41 @@ fn only(mut run: Run, workload: &str) -> Run {
     run
 }
 
+/// The heads of the columns of [`bundle_line`].
+pub(super) fn head(beside: &str, median: &str) -> Result<(), Ending> {
+    line(&format!(
+        "{:<8} {:>10}  {:<16} {:>10} {:>10} {:>21} {:>10}",
+        "bundle", "rows", "checksum", beside, median, "95 % interval", "peak MiB"
+    ))
+}
+
+/// What an arm, which is named where there are several, has measured of a bundle, and what it took `beside`.
+pub(super) fn bundle_line(
+    title: &str,
+    one: &Measured,
+    beside: Option<f64>,
+    arm: &str,
+) -> Result<(), Ending> {
+    let peak = one.peak_bytes.map_or_else(
+        || "-".to_owned(),
+        |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)),
+    );
+    let Measured { seconds, .. } = one;
+    let interval = match one.samples.len() {
+        1 => "-".to_owned(),
+        _ => format!("{:>10.3}…{:>10.3}", seconds.low * 1e3, seconds.high * 1e3),
+    };
+    let beside = beside.map_or_else(|| "-".to_owned(), |seconds| format!("{:.3}", seconds * 1e3));
+    let text = format!(
+        "{:<8} {:>10}  {} {beside:>10} {:>10.3} {interval:>21} {peak:>10}  {arm}",
+        one_line(title),
+        one.rows,
+        one.checksum,
+        seconds.median * 1e3,
+    );
+    line(text.trim_end())
+}
+
 /// A line for each arm on the one bundle of a run.
 fn bundle_lines(run: &PlanRun, named: &Named) -> Result<(), Ending> {
     let told = || run.arms.iter().filter(|arm| arm.kind != Kind::Control);
@@ -171,25 +216,8 @@ fn bundle_lines(run: &PlanRun, named: &Named) -> Result<(), Ending> {
         let Some(one) = arm.bundles.first().and_then(Option::as_ref) else {
             continue;
         };
-        let peak = one.peak_bytes.map_or_else(
-            || "-".to_owned(),
-            |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)),
-        );
         let name = if several { &arm.name } else { "" };
-        let Measured { seconds, .. } = one;
-        let interval = match one.samples.len() {
-            1 => "-".to_owned(),
-            _ => format!("{:>10.3}…{:>10.3}", seconds.low * 1e3, seconds.high * 1e3),
-        };
-        let text = format!(
-            "{:<8} {:>10}  {} {:>10.3} {:>10.3} {interval:>21} {peak:>10}  {name}",
-            one_line(&named.title),
-            one.rows,
-            one.checksum,
-            one.cold_seconds * 1e3,
-            seconds.median * 1e3,
-        );
-        line(text.trim_end())?;
+        bundle_line(&named.title, one, Some(one.cold_seconds), name)?;
     }
     for failure in &run.failures {
         let text = format!("{}: {}: {}", named.title, failure.arm, failure.error);
@@ -207,7 +235,7 @@ fn is_ours(run: &PlanRun, failure: &Failure) -> bool {
 }
 
 /// The ending of a run in which an executor of ours failed.
-fn failed(run: &Run, plans: &PlanRun) -> Result<(), Ending> {
+pub(super) fn failed(run: &Run, plans: &PlanRun) -> Result<(), Ending> {
     let mut failures = plans
         .failures
         .iter()
@@ -234,8 +262,8 @@ fn failed(run: &Run, plans: &PlanRun) -> Result<(), Ending> {
     Err(Ending::Usage(format!("{bundle}: {arm}: {error}{others}")))
 }
 
-/// An arm over all bundles, and against the first one.
-fn arm_line(run: &PlanRun, arm: &Arm) -> Result<(), Ending> {
+/// An arm over all bundles, and against the first one, with what else there is to say of its times.
+pub(super) fn arm_line(run: &PlanRun, arm: &Arm, more: &str) -> Result<(), Ending> {
     let summary = &arm.summary;
     let samples = arm.bundles.iter().flatten().map(|one| one.samples.len());
     let has_interval = samples.max() > Some(1);
@@ -259,12 +287,11 @@ fn arm_line(run: &PlanRun, arm: &Arm) -> Result<(), Ending> {
         )
     });
     line(&format!(
-        "{} bundles, {} with {} threads: total {:.1} ms, geometric mean {:.3} ms, cold first runs {:.1} ms{ratio}",
+        "{} bundles, {} with {} threads: total {:.1} ms, geometric mean {:.3} ms, {more}{ratio}",
         summary.bundles,
         arm.name,
         run.threads,
         summary.total_seconds * 1e3,
         summary.geometric_mean_seconds * 1e3,
-        summary.cold_total_seconds * 1e3,
     ))
 }

@@ -36,10 +36,11 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     }
     let mut canvas = Canvas::default();
     let explanation = format!(
-        "One point per plan, {}, warm, medians, log axes. Dashed: equal times, and multiples of them.",
-        threads_text(data.run.threads)
+        "One point per plan, {}, {}, medians, log axes. Dashed: equal times, and multiples of them.",
+        threads_text(data.run.threads),
+        data.how()
     );
-    let mut y = header(&mut canvas, TITLE, &explanation);
+    let mut y = header(&mut canvas, &data.title(TITLE), &explanation);
     let entries: Vec<_> = others
         .iter()
         .map(|arm| (data.styles.of(&arm.name), &*arm.name))
@@ -80,8 +81,8 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         }
     }
     Ok(Chart {
-        name: "plan-against",
-        title: TITLE.into(),
+        name: data.of("plan-against", "once-against"),
+        title: data.title(TITLE),
         svg: canvas.finish(WIDTH, bottom + X_AXIS + MARGIN),
         csv: data.csv(),
         finding: finding(data, &others),

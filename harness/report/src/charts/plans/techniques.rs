@@ -35,18 +35,19 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     effects.sort_by(|a, b| b.mean.median.total_cmp(&a.mean.median));
     let mut canvas = Canvas::default();
     let explanation = format!(
-        "{}, {}, paired within rounds, geometric mean over the plans with its 95 % interval. Dots: single plans. Orange: \
+        "{}, {}, {}, paired within rounds, geometric mean over the plans with its 95 % interval. Dots: single plans. Orange: \
          slower without it. Blue: faster. Pale: within the noise floor (shaded).",
         first.name,
-        threads_text(data.run.threads)
+        threads_text(data.run.threads),
+        data.how()
     );
-    let y = header(&mut canvas, TITLE, &explanation);
+    let y = header(&mut canvas, &data.title(TITLE), &explanation);
     let panel = panel(&effects, data.floor, "time without it : time with all");
     let panels = [panel];
     let y = grid(&mut canvas, y, 1, &panels);
     Ok(Chart {
-        name: "plan-techniques",
-        title: TITLE.into(),
+        name: data.of("plan-techniques", "once-techniques"),
+        title: data.title(TITLE),
         svg: canvas.finish(WIDTH, y + MARGIN),
         csv: csv::of_rows(&panels),
         finding: finding(&effects, data.floor),

@@ -14,6 +14,8 @@ const COLUMN: usize = 20;
 /// Pixels of a plan, and between columns.
 const ROW: f64 = 13.0;
 const GAP: f64 = 28.0;
+/// Pixels of a warm median's tick to either side.
+const TICK: f64 = 4.5;
 
 pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     let first = data.first();
@@ -29,10 +31,15 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     }
     let mut canvas = Canvas::default();
     let explanation = format!(
-        "{}, warm, median, log axis. Grey stars: peers, hollow with huge pages.",
-        threads_text(data.run.threads)
+        "{}, {}, median, log axis. Grey stars: peers, hollow with huge pages.{}",
+        threads_text(data.run.threads),
+        data.how(),
+        match data.warm() {
+            Some(_) => " Upright ticks in an engine's colour: its warm median.",
+            None => "",
+        }
     );
-    let mut y = header(&mut canvas, TITLE, &explanation);
+    let mut y = header(&mut canvas, &data.title(TITLE), &explanation);
     let entries: Vec<_> = data
         .engines
         .iter()
@@ -48,7 +55,10 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
     let label_width = names.fold(0.0, f64::max) + 10.0;
     let medians = data.engines.iter().flat_map(|arm| {
         let measured = arm.bundles.iter().flatten();
-        measured.map(|measured| measured.seconds.median)
+        measured.flat_map(|measured| {
+            let warm = data.warm_median(arm, &measured.bundle);
+            warm.into_iter().chain([measured.seconds.median])
+        })
     });
     let range = Axis::log(medians, 1.15, 0.0, 1.0);
     let rows = plans.len().div_ceil(columns);
@@ -84,6 +94,13 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             };
             let span = [at(f64::min, f64::INFINITY), at(f64::max, 0.0)];
             canvas.line(&span, PALE, 1.5, None);
+            for arm in &data.engines {
+                if let Some(seconds) = data.warm_median(arm, name) {
+                    let x = axis.at(seconds);
+                    let ends = [(x, middle - TICK), (x, middle + TICK)];
+                    canvas.line(&ends, data.styles.of(&arm.name).colour, 1.5, None);
+                }
+            }
             // The first one on top of the others.
             for (x, style) in marks.into_iter().rev() {
                 style::mark(&mut canvas, x, middle, style);
@@ -91,8 +108,8 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
         }
     }
     Ok(Chart {
-        name: "plan-times",
-        title: TITLE.into(),
+        name: data.of("plan-times", "once-times"),
+        title: data.title(TITLE),
         svg: canvas.finish(WIDTH, bottom + X_AXIS + MARGIN),
         csv: data.csv(),
         finding: finding(data),

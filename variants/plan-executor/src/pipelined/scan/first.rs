@@ -1,10 +1,18 @@
 //! The first test of a page: 64 rows at a time.
 
 use join_core::page::Page;
+use join_core::prefetch::prefetch_read;
 
 use super::cursor::Cursor;
 use crate::pipelined::filter::{Test, WithTest};
 use crate::pipelined::keys::PlanKey;
+
+/// Bytes that are asked for ahead. Pages lie one behind the other, and the processor by itself does not ask beyond the 4 KiB
+/// that it is in, whose addresses it would have to look up.
+const AHEAD: usize = 4096;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// The first test of a page, of all its rows.
 pub(super) struct First<'r, const VECTORS: bool> {
@@ -27,6 +35,7 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, VECTORS> {
             self.cursor.unpack(self.number, self.page);
             let mut values = values.iter();
             for (nth, &word) in self.cursor.words.iter().enumerate() {
+                ask_ahead(values.as_slice());
                 let first_row = self.first_row + 64 * nth as u32;
                 let mut word = word;
                 while word != 0 {
@@ -38,6 +47,7 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, VECTORS> {
             }
         } else if self.bitmasks {
             for (nth, values) in values.chunks(64).enumerate() {
+                ask_ahead(values);
                 let mut mask = mask::<K, T, VECTORS>(values, test);
                 let first_row = self.first_row + 64 * nth as u32;
                 if mask == u64::MAX {
@@ -60,6 +70,14 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, VECTORS> {
             }
         }
         left
+    }
+}
+
+/// Asks for what lies ahead of the first 64 values.
+#[inline(always)]
+fn ask_ahead<K>(values: &[K]) {
+    for line in (0..64 * size_of::<K>()).step_by(LINE) {
+        prefetch_read(values.as_ptr().wrapping_byte_add(AHEAD + line));
     }
 }
 
