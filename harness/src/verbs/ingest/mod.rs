@@ -13,6 +13,7 @@ mod simulate;
 #[cfg(feature = "ingest")]
 mod ssb;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -20,7 +21,7 @@ use std::thread;
 use aligned_ingest::{Chunks, PlacementKind};
 use join_core::parallel::{Team, ThreadStart};
 
-use super::Ending;
+use super::{Ending, program};
 use crate::machine;
 use crate::size::Size;
 use lengths::Lengths;
@@ -50,6 +51,13 @@ pub enum Verb {
     Bench(Bench),
     /// Create the tables of the Star Schema Benchmark on a server
     Ssb(Ssb),
+    /// Read chunks on a GPU: check, pages, bench (the first time builds the program)
+    #[command(disable_help_flag = true)]
+    Gpu {
+        /// See `ingest gpu --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Arguments of `ingest simulate`. The defaults are the chunk loader's (`docs/background.md`).
@@ -251,6 +259,7 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Ending> {
         Verb::Check(args) => check::run(args),
         Verb::Compact { folder, out } => compact::run(folder, out),
         Verb::Pages(args) => pages::run(args),
+        Verb::Gpu { arguments } => program::run(program::GPU, "ingest gpu", arguments),
     }
 }
 
