@@ -87,6 +87,7 @@ impl<'a> Joins<'a> {
             })?;
         Ok(Measured {
             seconds: joined.seconds,
+            phases: joined.phases,
             system: joined.system,
             answer: answer(&Aggregate {
                 rows: joined.rows,

@@ -17,7 +17,7 @@ use super::keys::{KeyFiles, Side};
 use super::plan::PlanFiles;
 use crate::machine::system::Watch;
 use report::plain::plain;
-use report::record::{SystemUse, is_time};
+use report::record::{Phase, SystemUse, is_time};
 
 /// How often a wait looks whether someone pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -80,6 +80,9 @@ pub struct Joined {
     pub sum_build: u64,
     /// Wrapping sum of the probe sides' row ids.
     pub sum_probe: u64,
+    /// What the time went to, where it says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
     /// What the system gave it from the request to the answer.
     #[serde(skip)]
     pub system: Option<SystemUse>,
@@ -202,8 +205,12 @@ impl Process {
         let consumer = if pairs { "pairs" } else { "aggregate" };
         let watching = self.watch.start();
         let start = Instant::now();
-        let joined: Joined = self.ask(&Request::Join(consumer), limit, interrupted)?;
+        let mut joined: Joined = self.ask(&Request::Join(consumer), limit, interrupted)?;
         possible(joined.seconds, start.elapsed())?;
+        for phase in &mut joined.phases {
+            possible(phase.seconds, start.elapsed())?;
+            phase.name = plain(&phase.name);
+        }
         let system = Some(self.watch.since(&watching));
         Ok(Joined { system, ..joined })
     }
