@@ -17,6 +17,8 @@ pub(super) struct Program {
     pub package: &'static str,
     /// The manifest of its workspace, from the project's folder.
     pub manifest: &'static str,
+    /// Its features, separated by commas.
+    pub features: &'static str,
     /// What the first build takes, where that is long.
     pub takes: Option<&'static str>,
 }
@@ -27,6 +29,7 @@ impl Program {
         Program {
             package,
             manifest: "Cargo.toml",
+            features: "",
             takes: None,
         }
     }
@@ -47,6 +50,12 @@ impl Program {
 pub(super) const GPU: Program = Program {
     package: "joinery-gpu",
     manifest: "integrations/gpu/Cargo.toml",
+    // The PostgreSQL client, where this program has it.
+    features: if cfg!(feature = "ingest") {
+        "ingest"
+    } else {
+        ""
+    },
     takes: Some("about two minutes on two processors"),
 };
 
@@ -64,9 +73,11 @@ pub(super) fn run<'a>(
         .args(arguments)
         .status()
         .map_err(|error| cannot_start(verb, &error))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Ending::Said),
+    match status.code() {
+        Some(0) => Ok(()),
+        // A wrong answer; all else is a wrong call or input.
+        Some(1) => Err(Ending::Said(1)),
+        _ => Err(Ending::Said(2)),
     }
 }
 
@@ -92,7 +103,7 @@ fn build(package: Program, verb: &str) -> Result<(), Ending> {
     }
     match child.wait() {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Ending::Said),
+        Ok(_) => Err(Ending::Said(2)),
         Err(error) => Err(cannot_start(verb, &error)),
     }
 }
@@ -101,7 +112,8 @@ fn build(package: Program, verb: &str) -> Result<(), Ending> {
 fn cargo(package: Program, what: &str) -> Command {
     let mut command = Command::new(program());
     command
-        .args([what, "--package", package.package, "--manifest-path"])
+        .args([what, "--package", package.package])
+        .args(["--features", package.features, "--manifest-path"])
         .arg(package.manifest());
     command
 }

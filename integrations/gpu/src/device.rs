@@ -1,22 +1,24 @@
 //! The device that kernels run on.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use wgpu::{
-    Adapter, Backends, Buffer, BufferDescriptor, BufferUsages, ComputePipeline, DeviceType,
-    PollType, SubmissionIndex,
+    Adapter, Backends, BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor,
+    BufferUsages, ComputePipeline, DeviceType, PollType, SubmissionIndex,
 };
 
 use crate::GpuError;
+use crate::join::JoinKernels;
 
 /// A kernel runs for less, or the device is taken for hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// llvmpipe leaves all loops of a thread once they have run 65,535 times together, and says nothing. Reading a lane takes
-/// at most one for each two of its bytes.
+/// llvmpipe leaves the loops of a kernel once they have run 65,535 times together (`LP_MAX_TGSI_LOOP_ITERATIONS` in Mesa's
+/// source), for all threads of a subgroup at once, and says nothing; kernels find out behind each loop. Reading a lane
+/// takes at most one for each two of its bytes.
 const SOFTWARE_LANE: u64 = 120 << 10;
-/// Adding up a flight takes few enough of them then.
+/// Adding up a flight takes few enough of them then, unless most of its bytes are in a few long rows.
 const SOFTWARE_FLIGHT: u64 = 16 << 20;
 
 /// What the device said without being asked: the first thing.
@@ -43,10 +45,12 @@ pub struct Device {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) kernels: Kernels,
+    /// Those of keys of one word, and of two.
+    join_kernels: [OnceLock<JoinKernels>; 2],
     said: Said,
 }
 
-/// The entry points of `kernels.wgsl`.
+/// The entry points of `kernels.wgsl`, and of `overlap.wgsl`.
 #[derive(Debug)]
 pub(crate) struct Kernels {
     pub count: ComputePipeline,
@@ -54,6 +58,42 @@ pub(crate) struct Kernels {
     pub place: ComputePipeline,
     pub fill: ComputePipeline,
     pub add: ComputePipeline,
+    pub count_overlapped: ComputePipeline,
+    pub place_overlapped: ComputePipeline,
+}
+
+/// What they are made of.
+const SOURCE: &str = concat!(
+    include_str!("scan.wgsl"),
+    include_str!("kernels.wgsl"),
+    include_str!("overlap.wgsl")
+);
+
+/// Lines of code of the kernels of these names, and of the functions that they call.
+pub fn code_lines(kernels: &[&str]) -> usize {
+    let mut wanted: Vec<&str> = kernels.to_vec();
+    let mut lines = 0;
+    let functions: Vec<(&str, &str)> = SOURCE
+        .split("\nfn ")
+        .skip(1)
+        .filter_map(|text| Some((text.split_once('(')?.0, text.split_once("\n}")?.0)))
+        .collect();
+    let mut done = 0;
+    while let Some(&name) = wanted.get(done) {
+        done += 1;
+        let body = functions.iter().find(|(other, _)| *other == name);
+        let Some((_, body)) = body else { continue };
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+        // And the brace that ends it.
+        lines += body.lines().filter(is_code).count() + 1;
+        for (other, _) in &functions {
+            let is_called = body.contains(&format!("{other}("));
+            if is_called && !wanted.contains(other) {
+                wanted.push(other);
+            }
+        }
+    }
+    lines
 }
 
 /// All adapters of the system, in its order.
@@ -112,6 +152,7 @@ impl Device {
             device,
             queue,
             kernels,
+            join_kernels: Default::default(),
             said,
         })
     }
@@ -184,11 +225,55 @@ impl Device {
         })
     }
 
+    /// A buffer of these bytes, for kernels to read.
+    pub(crate) fn filled(&self, bytes: &[u8]) -> Buffer {
+        let buffer = self.device.create_buffer(&BufferDescriptor {
+            label: None,
+            size: bytes.len() as u64,
+            usage: BufferUsages::STORAGE,
+            mapped_at_creation: true,
+        });
+        // A device that is lost maps none; whoever waits for it is told.
+        if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
+            view.slice(..).copy_from_slice(bytes);
+        }
+        buffer.unmap();
+        buffer
+    }
+
+    /// Buffers for a kernel, each with the number of its binding.
+    pub(crate) fn group(&self, kernel: &ComputePipeline, bound: &[(u32, &Buffer)]) -> BindGroup {
+        let entries: Vec<_> = bound
+            .iter()
+            .map(|(binding, buffer)| BindGroupEntry {
+                binding: *binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        self.device.create_bind_group(&BindGroupDescriptor {
+            label: None,
+            layout: &kernel.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// The kernels of joins on keys of so many words.
+    pub(crate) fn join_kernels(&self, words: u32) -> &JoinKernels {
+        let of_words = &self.join_kernels[words as usize - 1];
+        of_words.get_or_init(|| JoinKernels::compile(&self.device, words))
+    }
+
     /// What went wrong so far.
     pub(crate) fn fault(&self) -> Result<(), GpuError> {
         // That it was lost is told to those who ask.
         let _ = self.device.poll(PollType::Poll);
         self.said.take()
+    }
+
+    /// Waits until all was done.
+    pub(crate) fn finish(&self) -> Result<(), GpuError> {
+        let last = self.queue.submit([]);
+        self.wait(&last)
     }
 
     /// Waits until this was done.
@@ -206,25 +291,48 @@ impl Device {
     }
 }
 
+/// What came back in a buffer that is mapped.
+pub(crate) fn mapped(buffer: &Buffer) -> Result<wgpu::BufferView, GpuError> {
+    let view = buffer.get_mapped_range(..);
+    view.map_err(|error| GpuError::Device(error.to_string()))
+}
+
+/// Makes kernels of a source by the names of their entry points, with constants of these values.
+pub(crate) fn kernels_of<'d>(
+    device: &'d wgpu::Device,
+    source: &str,
+    constants: &'d [(&'d str, f64)],
+) -> impl Fn(&str) -> ComputePipeline + use<'d> {
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    move |name| {
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: None,
+            module: &module,
+            entry_point: Some(name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants,
+                ..Default::default()
+            },
+            cache: None,
+        })
+    }
+}
+
 impl Kernels {
     fn compile(device: &wgpu::Device) -> Kernels {
-        let module = device.create_shader_module(wgpu::include_wgsl!("kernels.wgsl"));
-        let kernel = |name: &str| {
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(name),
-                layout: None,
-                module: &module,
-                entry_point: Some(name),
-                compilation_options: Default::default(),
-                cache: None,
-            })
-        };
+        let kernel = kernels_of(device, SOURCE, &[]);
         Kernels {
             count: kernel("count"),
             scan: kernel("scan"),
             place: kernel("place"),
             fill: kernel("fill"),
             add: kernel("add"),
+            count_overlapped: kernel("count_overlapped"),
+            place_overlapped: kernel("place_overlapped"),
         }
     }
 }

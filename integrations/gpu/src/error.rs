@@ -37,14 +37,28 @@ pub enum GpuError {
     Memory,
     /// It was allowed too little.
     #[error(
-        "--device-memory {given} is too little for rows of these columns; at least {least} bytes"
+        "{given} bytes of the device's memory are too little, at least {least} are needed; raise --device-memory"
     )]
     TooLittle {
         /// As given.
         given: u64,
-        /// What two flights of the least size take.
+        /// What is needed.
         least: u64,
     },
+    /// Two columns that no join compares.
+    #[error("the key columns are of two types: both must be INT32, or both INT64")]
+    KeyTypes,
+    /// Row ids are 32 bits wide.
+    #[error(
+        "a key column has more than 4,294,967,295 rows; row ids are 32 bits wide, so split the table"
+    )]
+    TooManyRows,
+    /// There is none of this name.
+    #[error("no column is called {0:?}; see `harness ingest gpu check`")]
+    NoColumn(String),
+    /// A column that is no key.
+    #[error("column {0:?} has no integers; a key column is INT32 or INT64")]
+    NoKeys(String),
     /// Rows are not cut.
     #[error(
         "section {section} has a row of {bytes} bytes, and the device takes {most} at once; raise --device-memory, or read it with `harness ingest pages`"
@@ -57,12 +71,26 @@ pub enum GpuError {
         /// Bytes of a flight.
         most: u64,
     },
+    /// A section is not cut either, where rows are looked for.
+    #[error("sections of {bytes} bytes are too long for this device and memory, at most {most}")]
+    SectionTooLong {
+        /// Its bytes.
+        bytes: u64,
+        /// What fits.
+        most: u64,
+    },
+    /// It stopped before its end.
+    #[error("the device stops before the end of the section at {address}; give it smaller ones")]
+    Unfinished {
+        /// Where the section begins.
+        address: u64,
+    },
     /// Anything else that the driver says.
     #[error("the device failed: {0}")]
     Device(String),
     /// It answered, but wrongly.
     #[error(
-        "section {section}: the device finds fault with rows that are right; update its driver"
+        "section {section}: the device finds fault with rows that are right, or stops before their end; read them with `harness ingest pages`, or update its driver"
     )]
     Wrong {
         /// Number of the section.

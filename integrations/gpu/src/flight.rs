@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use aligned_ingest::{Chunks, ChunksError, Piece};
+use aligned_ingest::{Chunks, ChunksError, Piece, overlap};
 
 use crate::GpuError;
 
@@ -14,7 +14,7 @@ const MOST_COUNTS: usize = 1 << 20;
 pub struct Lane {
     /// Number of their section.
     pub section: usize,
-    /// Their bytes, from the section's first one.
+    /// Their bytes, from the section's first one; addresses where rows are looked for.
     pub range: Range<u64>,
     /// Whose share of the pages they are.
     pub share: usize,
@@ -67,6 +67,61 @@ pub fn flights(chunks: &Chunks, shares: usize, most: Most) -> Result<Vec<Vec<Lan
     flights.push(flight);
     flights.retain(|flight: &Vec<Lane>| !flight.is_empty());
     Ok(flights)
+}
+
+/// How rows are looked for where none is known to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// Bytes of a section.
+    pub section: u64,
+    /// Rows that must follow one another for their first to be taken for one.
+    pub confirm: u32,
+    /// The longest row.
+    pub longest: u64,
+}
+
+impl Search {
+    /// Bytes behind a section that its reader may need.
+    pub fn reach(&self) -> u64 {
+        self.longest.saturating_mul(self.confirm.max(1).into())
+    }
+
+    /// Bytes that a lane takes: a section, and one row more, since rows that it finds may not be any.
+    pub fn of_lane(&self) -> u64 {
+        self.section.saturating_add(self.longest)
+    }
+
+    /// Sections of the addresses, in flights of what follows one another.
+    pub fn flights(&self, chunks: &Chunks, most: Most) -> Result<Vec<Vec<Lane>>, GpuError> {
+        let (sections, _) = overlap::sections(chunks, self.section);
+        let lanes = MOST_COUNTS / (most.texts as usize).max(1);
+        let (mut flights, mut flight): (Vec<Vec<Lane>>, Vec<Lane>) = (Vec::new(), Vec::new());
+        let room = most.bytes.saturating_sub(self.reach());
+        let of_lane = self.of_lane();
+        for (number, range) in sections.into_iter().enumerate() {
+            if of_lane > room || self.section > most.lane {
+                return Err(GpuError::SectionTooLong {
+                    bytes: self.section,
+                    most: most.lane.min(room.saturating_sub(self.longest)),
+                });
+            }
+            let follows = flight
+                .last()
+                .is_some_and(|last| last.range.end == range.start);
+            let is_full = (flight.len() as u64 + 1) * of_lane > room || flight.len() == lanes;
+            if !flight.is_empty() && (!follows || is_full) {
+                flights.push(std::mem::take(&mut flight));
+            }
+            flight.push(Lane {
+                section: number,
+                range,
+                share: 0,
+            });
+        }
+        flights.push(flight);
+        flights.retain(|flight| !flight.is_empty());
+        Ok(flights)
+    }
 }
 
 /// A piece, cut at rows if it is longer than a lane may be; nothing of an empty one.

@@ -119,10 +119,33 @@ fn value_bytes(at: u32, end: u32) -> u32 {
 // Where the row at `at` ends, or BAD.
 fn row_end(at: u32, end: u32) -> u32 {
     var next = fields(at, end);
-    for (var column = 0u; column < arrayLength(&plan.columns) && next != BAD; column++) {
+    var column = 0u;
+    for (; column < arrayLength(&plan.columns) && next != BAD; column++) {
         next = after(next, end, column);
     }
-    return next;
+    // Also where a device has left the loop before its end.
+    return select(BAD, next, column == arrayLength(&plan.columns));
+}
+
+fn clear_lane(lane: u32) {
+    for (var j = 1u; j <= plan.texts; j++) {
+        counts[j * plan.lanes + lane] = 0u;
+    }
+}
+
+// Adds the bytes of a row's strings to those of its lane.
+fn count_texts(lane: u32, row: u32, end: u32) {
+    if plan.texts == 0u {
+        return;
+    }
+    var field = row + 2u;
+    for (var column = 0u; column < arrayLength(&plan.columns); column++) {
+        let over = after(field, end, column);
+        if plan.columns[column].kind == BYTES {
+            counts[(1u + plan.columns[column].at) * plan.lanes + lane] += value_bytes(field, over);
+        }
+        field = over;
+    }
 }
 
 @compute @workgroup_size(64)
@@ -131,9 +154,7 @@ fn count(@builtin(global_invocation_id) id: vec3<u32>) {
     if lane >= plan.lanes {
         return;
     }
-    for (var j = 1u; j <= plan.texts; j++) {
-        counts[j * plan.lanes + lane] = 0u;
-    }
+    clear_lane(lane);
     var at = lanes[lane].x;
     let end = lanes[lane].y;
     var rows = 0u;
@@ -142,28 +163,16 @@ fn count(@builtin(global_invocation_id) id: vec3<u32>) {
         if next == BAD {
             break;
         }
-        if plan.texts > 0u {
-            var field = at + 2u;
-            for (var column = 0u; column < arrayLength(&plan.columns); column++) {
-                let over = after(field, end, column);
-                if plan.columns[column].kind == BYTES {
-                    counts[(1u + plan.columns[column].at) * plan.lanes + lane] += value_bytes(field, over);
-                }
-                field = over;
-            }
-        }
+        count_texts(lane, at, next);
         at = next;
         rows++;
     }
     counts[lane] = rows;
-    // Also where a device has left the loop early: there are some that count.
+    // Also where a device has left the loop before its end.
     if at != end {
         atomicMin(&flags[0], lane);
     }
 }
-
-const SCANNED = 256u;
-var<workgroup> tile: array<u32, SCANNED>;
 
 @compute @workgroup_size(256)
 fn scan(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -178,25 +187,46 @@ fn scan(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if i < all {
             own = counts[read_at + i];
         }
-        tile[thread] = own;
-        workgroupBarrier();
-        for (var distance = 1u; distance < SCANNED; distance <<= 1u) {
-            var other = 0u;
-            if thread >= distance {
-                other = tile[thread - distance];
-            }
-            workgroupBarrier();
-            tile[thread] += other;
-            workgroupBarrier();
-        }
+        let in_front = before + before_in_tile(own, thread);
         if i < all {
-            places[write_at + i] = before + tile[thread] - own;
+            places[write_at + i] = in_front;
         }
-        before += tile[SCANNED - 1u];
-        workgroupBarrier();
+        before += sum_of_tile();
     }
     if thread == 0u {
         places[write_at + all] = before;
+    }
+}
+
+fn place_of(which: u32, lane: u32) -> u32 {
+    return plan.lanes + 1u + which * plan.lanes + lane;
+}
+
+// Notes where a row starts, and where its strings go.
+fn place_row(lane: u32, row: u32, at: u32, end: u32) {
+    starts[row] = at;
+    if plan.texts == 0u {
+        return;
+    }
+    var field = at + 2u;
+    for (var column = 0u; column < arrayLength(&plan.columns); column++) {
+        let over = after(field, end, column);
+        if plan.columns[column].kind == BYTES {
+            let which = plan.columns[column].at;
+            let place = place_of(which, lane);
+            offsets[which * (plan.room + 1u) + row] = places[place];
+            places[place] += value_bytes(field, over);
+        }
+        field = over;
+    }
+}
+
+// Notes where the strings of all rows end.
+fn end_texts(lane: u32, row: u32) {
+    if lane + 1u == plan.lanes {
+        for (var which = 0u; which < plan.texts; which++) {
+            offsets[which * (plan.room + 1u) + row] = places[place_of(which, lane)];
+        }
     }
 }
 
@@ -214,33 +244,22 @@ fn place(@builtin(global_invocation_id) id: vec3<u32>) {
         if next == BAD || row >= plan.room {
             break;
         }
-        starts[row] = at;
-        if plan.texts > 0u {
-            var field = at + 2u;
-            for (var column = 0u; column < arrayLength(&plan.columns); column++) {
-                let over = after(field, end, column);
-                if plan.columns[column].kind == BYTES {
-                    let which = plan.columns[column].at;
-                    let place = plan.lanes + 1u + which * plan.lanes + lane;
-                    offsets[which * (plan.room + 1u) + row] = places[place];
-                    places[place] += value_bytes(field, over);
-                }
-                field = over;
-            }
-        }
+        place_row(lane, row, at, next);
         at = next;
         row++;
     }
-    if lane + 1u == plan.lanes {
-        for (var which = 0u; which < plan.texts; which++) {
-            let place = plan.lanes + 1u + which * plan.lanes + lane;
-            offsets[which * (plan.room + 1u) + row] = places[place];
-        }
-    }
+    end_texts(lane, row);
 }
 
 fn rows_placed() -> u32 {
     return min(places[plan.lanes], plan.room);
+}
+
+// A row's value cannot be, or a device has left a loop before its end: there are some that count.
+fn refuse_unless(is_right: bool, row: u32) {
+    if !is_right {
+        atomicMin(&flags[1], row);
+    }
 }
 
 // The bits of the FP64 of this FP32's value, low word first.
@@ -271,7 +290,8 @@ fn sum64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     return vec2(low, a.y + b.y + select(0u, 1u, low < a.x));
 }
 
-fn copy_text(read_at: u32, write_at: u32, length: u32) {
+// Whether all of it was copied.
+fn copy_text(read_at: u32, write_at: u32, length: u32) -> bool {
     var done = 0u;
     while done < length {
         let at = write_at + done;
@@ -285,6 +305,7 @@ fn copy_text(read_at: u32, write_at: u32, length: u32) {
         }
         done += taken;
     }
+    return done >= length;
 }
 
 fn store64(column: Column, row: u32, value: vec2<u32>) {
@@ -294,9 +315,11 @@ fn store64(column: Column, row: u32, value: vec2<u32>) {
 
 @compute @workgroup_size(64)
 fn fill(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    for (var row = id.x; row < rows_placed(); row += groups.x * 64u) {
+    var row = id.x;
+    for (; row < rows_placed(); row += groups.x * 64u) {
         var at = starts[row] + 2u;
-        for (var number = 0u; number < arrayLength(&plan.columns); number++) {
+        var number = 0u;
+        for (; number < arrayLength(&plan.columns); number++) {
             let column = plan.columns[number];
             let length = big(at);
             at += 4u;
@@ -306,7 +329,8 @@ fn fill(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             atomicOr(&flags[FIRST_FLAG + column.valid + (row >> 5u)], 1u << (row & 31u));
             switch column.kind {
                 case BYTES: {
-                    copy_text(at, offsets[column.at * (plan.room + 1u) + row], length);
+                    let offset = offsets[column.at * (plan.room + 1u) + row];
+                    refuse_unless(copy_text(at, offset, length), row);
                 }
                 case INT2: {
                     values[column.at + row] = bitcast<u32>(bitcast<i32>(big16(at) << 16u) >> 16u);
@@ -323,16 +347,13 @@ fn fill(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
                 case BOOL: {
                     let value = load(at, 1u);
                     values[column.at + row] = value;
-                    if value > 1u {
-                        atomicMin(&flags[1], row);
-                    }
+                    refuse_unless(value <= 1u, row);
                 }
                 case DATE: {
                     let days = big(at);
                     let is_infinite = days == 0x80000000u || days == 0x7fffffffu;
-                    if !is_infinite && bitcast<i32>(days) >= 0x7fffffffi - EPOCH_DAYS {
-                        atomicMin(&flags[1], row);
-                    }
+                    let is_above = bitcast<i32>(days) >= 0x7fffffffi - EPOCH_DAYS;
+                    refuse_unless(is_infinite || !is_above, row);
                     values[column.at + row] = select(days + bitcast<u32>(EPOCH_DAYS), days, is_infinite);
                 }
                 case TIMESTAMP: {
@@ -341,16 +362,16 @@ fn fill(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
                         || all(time == vec2(0xffffffffu, 0x7fffffffu));
                     let is_above = bitcast<i32>(time.y) > bitcast<i32>(BEYOND.y)
                         || (time.y == BEYOND.y && time.x >= BEYOND.x);
-                    if !is_infinite && is_above {
-                        atomicMin(&flags[1], row);
-                    }
+                    refuse_unless(is_infinite || !is_above, row);
                     store64(column, row, select(sum64(time, EPOCH_MICROSECONDS), time, is_infinite));
                 }
                 default: {}
             }
             at += length;
         }
+        refuse_unless(number == arrayLength(&plan.columns), row);
     }
+    refuse_unless(row >= rows_placed(), row);
 }
 
 // What a column adds for a row that is not NULL: a number as 64 bits, or the sum of its bytes.
@@ -376,6 +397,7 @@ fn summand(column: Column, row: u32) -> vec2<u32> {
                 sum += (pairs & 0xffffu) + (pairs >> 16u);
                 at += taken;
             }
+            refuse_unless(at >= end, row);
             return vec2(sum, 0u);
         }
         default: {
@@ -387,20 +409,24 @@ fn summand(column: Column, row: u32) -> vec2<u32> {
 @compute @workgroup_size(64)
 fn add(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let threads = groups.x * 64u;
-    for (var number = 0u; number < arrayLength(&plan.columns); number++) {
+    var number = 0u;
+    for (; number < arrayLength(&plan.columns); number++) {
         let column = plan.columns[number];
         var found = 0u;
         var sum = vec2(0u, 0u);
-        for (var row = id.x; row < rows_placed(); row += threads) {
+        var row = id.x;
+        for (; row < rows_placed(); row += threads) {
             let word = atomicLoad(&flags[FIRST_FLAG + column.valid + (row >> 5u)]);
             if ((word >> (row & 31u)) & 1u) == 1u {
                 found++;
                 sum = sum64(sum, summand(column, row));
             }
         }
+        refuse_unless(row >= rows_placed(), row);
         let at = (number * threads + id.x) * 3u;
         sums[at] = found;
         sums[at + 1u] = sum.x;
         sums[at + 2u] = sum.y;
     }
+    refuse_unless(number == arrayLength(&plan.columns), 0u);
 }

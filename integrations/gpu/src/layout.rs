@@ -208,7 +208,7 @@ impl Layout {
     }
 
     /// Bytes on the device: the buffers, the text, what rows come through, and what results go through.
-    fn memory(&self) -> u64 {
+    pub fn memory(&self) -> u64 {
         let results = 4 * (self.values + self.valid + self.texts * self.rows) + self.text();
         self.buffers().iter().sum::<u64>() + self.text() + self.bytes + results
     }

@@ -11,13 +11,18 @@
 mod device;
 mod error;
 mod flight;
+mod join;
+mod keys;
 mod layout;
 mod pages;
 mod reader;
 mod totals;
 
-pub use device::{Device, adapters, is_software};
+pub use device::{Device, adapters, code_lines, is_software};
 pub use error::GpuError;
+pub use flight::Search;
+pub use join::{Joined, Matches, join};
+pub use keys::{DeviceKeys, HostKeys};
 pub use layout::Kind;
 pub use pages::to_table;
 pub use reader::{Reader, Timing};

@@ -1,6 +1,7 @@
 //! `joinery-gpu`: what `harness ingest gpu` and `harness list devices` run.
 
 mod bench;
+mod peer;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,12 @@ enum Verb {
     Check {
         /// The folder of chunks
         folder: PathBuf,
+        /// Compare rows, values and a checksum a column with this server, too; as for `ingest load`
+        #[arg(long)]
+        dsn: Option<String>,
+        /// Certificates in PEM form: connect only to a server that proves by one of them that it is the host
+        #[arg(long, value_name = "FILE", requires = "dsn")]
+        tls_ca: Option<PathBuf>,
         #[command(flatten)]
         on: On,
     },
@@ -46,6 +53,15 @@ enum Verb {
     Bench(bench::Args),
     /// List adapters and their limits
     Devices,
+    /// Join by the protocol of the experiment's peers, in lines of JSON
+    #[command(hide = true)]
+    Peer {
+        /// Say which device there is instead
+        #[arg(long)]
+        version: bool,
+        #[command(flatten)]
+        on: On,
+    },
 }
 
 /// Where to read.
@@ -88,7 +104,12 @@ fn main() -> ExitCode {
         }
     };
     let done = match &verb {
-        Verb::Check { folder, on } => check(folder, on),
+        Verb::Check {
+            folder,
+            dsn,
+            tls_ca,
+            on,
+        } => check(folder, dsn.as_deref(), tls_ca.as_deref(), on),
         Verb::Pages {
             folder,
             out,
@@ -101,6 +122,8 @@ fn main() -> ExitCode {
         }
         Verb::Bench(args) => bench::run(args),
         Verb::Devices => devices(),
+        Verb::Peer { version: true, on } => peer::version(on).and_then(|version| print(&version)),
+        Verb::Peer { on, .. } => peer::run(on),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,7 +165,7 @@ fn bar(bytes: u64) -> ProgressBar {
     }
 }
 
-fn check(folder: &Path, on: &On) -> Result<(), Ended> {
+fn check(folder: &Path, dsn: Option<&str>, ca: Option<&Path>, on: &On) -> Result<(), Ended> {
     let chunks = Chunks::open(folder)?;
     let device = on.open()?;
     let reader = Reader::new(&device, &chunks, on.memory(), 1)?;
@@ -193,7 +216,33 @@ fn check(folder: &Path, on: &On) -> Result<(), Ended> {
         let what = "the processor's reader has other sums; update the device's driver";
         return Err(Ended(what.into(), 1));
     }
-    print("the processor's reader has the same rows, values and sums")
+    print("the processor's reader has the same rows, values and sums")?;
+    dsn.map_or(Ok(()), |dsn| against_server(&chunks, dsn, ca))
+}
+
+#[cfg(not(feature = "ingest"))]
+fn against_server(_: &Chunks, _: &str, _: Option<&Path>) -> Result<(), Ended> {
+    let what = "this build has no PostgreSQL client; run cargo run -p harness --features ingest -- ingest gpu check …";
+    Err(Ended(what.into(), 2))
+}
+
+/// Compares the chunks, in which the device found the processor's sums, with the server that they came from.
+#[cfg(feature = "ingest")]
+fn against_server(chunks: &Chunks, dsn: &str, ca: Option<&Path>) -> Result<(), Ended> {
+    use aligned_ingest::server::{Server, check};
+    let server = Server::new(dsn, ca)?;
+    let (rows, differences) = check(chunks, &server, &team())?;
+    let texts = differences
+        .iter()
+        .map(|d| format!("{}: {} here, {} on the server", d.what, d.chunks, d.server));
+    let texts: Vec<String> = texts.collect();
+    match texts.is_empty() {
+        true => print(&format!(
+            "{server}: {rows} rows and the checksums of {} columns are the same",
+            chunks.manifest().columns.len()
+        )),
+        false => Err(Ended(texts.join("; "), 1)),
+    }
 }
 
 fn pages(

@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use aligned_ingest::overlap::{Failures, TrueRow, sections};
 use aligned_ingest::pages::{NumericAs, read_piece, readers, types};
 use aligned_ingest::{Chunks, ChunksError, Piece};
-use wgpu::{
-    BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferUsages, ComputePipeline, MapMode,
-    SubmissionIndex,
-};
+use wgpu::{BindGroup, Buffer, BufferUsages, MapMode, SubmissionIndex};
 
 use crate::GpuError;
-use crate::device::Device;
-use crate::flight::{Checksums, Lane, Most, flights};
+use crate::device::{Device, mapped};
+use crate::flight::{Checksums, Lane, Most, Search, flights};
+use crate::keys::{DeviceKeys, KeyPart};
 use crate::layout::{FIRST_FLAG, Kind, Layout, SUM_THREADS};
 use crate::totals::Totals;
 
@@ -38,6 +37,8 @@ pub struct Reader<'a> {
     device: &'a Device,
     chunks: &'a Chunks,
     layout: Layout,
+    /// How rows are looked for, where the manifest is not to say where they start.
+    search: Option<Search>,
     flights: Vec<Vec<Lane>>,
 }
 
@@ -63,14 +64,29 @@ pub struct LandedColumn<'a> {
     pub words: &'a [u32],
 }
 
+/// What becomes of the columns, beside their sums.
+enum Wanted<'w> {
+    Sums,
+    /// They come back, flight by flight.
+    Back(&'w mut dyn FnMut(&Landed<'_>) -> Result<(), GpuError>),
+    /// One of them stays on the device.
+    Keys(usize, &'w mut DeviceKeys),
+    /// Where rows start comes back in place of them: for each lane, from its first byte on.
+    Starts(&'w mut dyn FnMut(&Lane, &[usize])),
+}
+
 /// The buffers of a flight on the device.
 struct Slot {
     bytes: Buffer,
     lanes: Buffer,
+    /// Where rows are looked for: how far each lane may look, and by which rule.
+    reaches: Buffer,
+    search: Buffer,
     plan: Buffer,
     counts: Buffer,
     places: Buffer,
     flags: Buffer,
+    starts: Buffer,
     offsets: Buffer,
     values: Buffer,
     text: Buffer,
@@ -94,12 +110,44 @@ impl<'a> Reader<'a> {
         memory: u64,
         shares: usize,
     ) -> Result<Reader<'a>, GpuError> {
-        let manifest = chunks.manifest();
-        if manifest.columns.is_empty() {
+        let used = chunks.manifest().used;
+        Self::with(device, chunks, memory, used, None, |most| {
+            flights(chunks, shares.max(1), most)
+        })
+    }
+
+    /// A reader that does without the manifest's sections and the index, and looks for rows near the start of each of its
+    /// own.
+    ///
+    /// # Errors
+    /// If the memory is too little for a section, or the columns are not known.
+    pub fn searching(
+        device: &'a Device,
+        chunks: &'a Chunks,
+        memory: u64,
+        search: Search,
+    ) -> Result<Reader<'a>, GpuError> {
+        let (all, _) = sections(chunks, search.section);
+        let all = (all.len() as u64 * search.of_lane()).saturating_add(search.reach());
+        Self::with(device, chunks, memory, all, Some(search), |most| {
+            search.flights(chunks, most)
+        })
+    }
+
+    fn with(
+        device: &'a Device,
+        chunks: &'a Chunks,
+        memory: u64,
+        all: u64,
+        search: Option<Search>,
+        flights: impl FnOnce(Most) -> Result<Vec<Vec<Lane>>, GpuError>,
+    ) -> Result<Reader<'a>, GpuError> {
+        let columns = &chunks.manifest().columns;
+        if columns.is_empty() {
             return Err(aligned_ingest::pages::PagesError::NoColumns.into());
         }
-        let all = manifest.used.min(device.most_flight());
-        let layout = Layout::fitting(&manifest.columns, memory, device.most_bound(), all)?;
+        let all = all.min(device.most_flight());
+        let layout = Layout::fitting(columns, memory, device.most_bound(), all)?;
         let most = Most {
             bytes: layout.bytes,
             lane: device.most_lane(),
@@ -108,7 +156,8 @@ impl<'a> Reader<'a> {
         Ok(Reader {
             device,
             chunks,
-            flights: flights(chunks, shares.max(1), most)?,
+            flights: flights(most)?,
+            search,
             layout,
         })
     }
@@ -123,12 +172,41 @@ impl<'a> Reader<'a> {
         (self.flights.len(), self.flights.iter().map(Vec::len).sum())
     }
 
+    /// Bytes on the device per byte of rows that its fullest flight has there.
+    pub fn memory_per_byte(&self) -> f64 {
+        let of_flight = |flight: &Vec<Lane>| flight.iter().map(Lane::bytes).sum::<u64>();
+        let fullest = self.flights.iter().map(of_flight).max().unwrap_or(0);
+        self.layout.memory() as f64 / fullest.max(1) as f64
+    }
+
     /// Reads everything, and calls `progress` with the bytes that were read after each flight.
     ///
     /// # Errors
     /// What is wrong with the chunks or the device.
     pub fn read(&self, progress: &mut dyn FnMut(u64)) -> Result<(Totals, Timing), GpuError> {
-        self.fly(false, &mut |_| Ok(()), progress)
+        self.fly(&mut Wanted::Sums, progress)
+    }
+
+    /// The same; the column of this name stays on the device, beside what the reader takes there.
+    ///
+    /// # Errors
+    /// If there is none, or it is no key; what is wrong with the chunks or the device.
+    pub fn read_keys(
+        &self,
+        name: &str,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(DeviceKeys, Timing), GpuError> {
+        let mut named = self.chunks.manifest().columns.iter();
+        let column = named.position(|column| column.name == name);
+        let column = column.ok_or_else(|| GpuError::NoColumn(name.to_owned()))?;
+        let kind = self.layout.columns[column].kind;
+        if matches!(kind, Kind::Bytes | Kind::Float4 | Kind::Float8) {
+            return Err(GpuError::NoKeys(name.to_owned()));
+        }
+        let mut keys = DeviceKeys::new(kind.words() as u32);
+        let mut wanted = Wanted::Keys(column, &mut keys);
+        let (_, timing) = self.fly(&mut wanted, progress)?;
+        Ok((keys, timing))
     }
 
     /// The same; each flight's columns come back.
@@ -137,13 +215,37 @@ impl<'a> Reader<'a> {
         land: &mut dyn FnMut(&Landed<'_>) -> Result<(), GpuError>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(Totals, Timing), GpuError> {
-        self.fly(true, land, progress)
+        self.fly(&mut Wanted::Back(land), progress)
+    }
+
+    /// How a search fares on the device, as [`measure`](aligned_ingest::overlap::measure) says of the processor's with
+    /// known types, and where the time went. `truth` is that of the same module.
+    ///
+    /// # Errors
+    /// As [`Reader::searching`]; if the device fails.
+    pub fn measure(
+        device: &'a Device,
+        chunks: &'a Chunks,
+        memory: u64,
+        search: Search,
+        truth: &[TrueRow],
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(Failures, Timing), GpuError> {
+        let reader = Self::searching(device, chunks, memory, search)?;
+        let (_, empty) = sections(chunks, search.section);
+        let mut failures = Failures {
+            sections: empty,
+            ..Failures::default()
+        };
+        let mut take =
+            |lane: &Lane, found: &[usize]| failures.add(found, lane.range.clone(), truth);
+        let (_, timing) = reader.fly(&mut Wanted::Starts(&mut take), progress)?;
+        Ok((failures, timing))
     }
 
     fn fly(
         &self,
-        is_wanted: bool,
-        land: &mut dyn FnMut(&Landed<'_>) -> Result<(), GpuError>,
+        wanted: &mut Wanted<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(Totals, Timing), GpuError> {
         let mut run = Run {
@@ -153,7 +255,7 @@ impl<'a> Reader<'a> {
             timing: Timing::default(),
         };
         let lanes = self.flights.iter().map(Vec::len).max().unwrap_or(1);
-        let mut slots = [(); 2].map(|()| Slot::new(self, lanes as u64, is_wanted));
+        let mut slots = [(); 2].map(|()| Slot::new(self, lanes as u64, wanted));
         self.device.fault()?;
         let mut checksums = Checksums::new(self.chunks);
         let all = self.flights.len();
@@ -161,7 +263,7 @@ impl<'a> Reader<'a> {
         for number in 0..all + 2 {
             let slot = &mut slots[number % 2];
             if let Some((landed, submission)) = slot.flying.take() {
-                run.land(slot, &self.flights[landed], &submission, land)?;
+                run.land(slot, &self.flights[landed], &submission, wanted)?;
                 progress(self.flights[landed].iter().map(Lane::bytes).sum());
             }
             if number < all {
@@ -170,6 +272,9 @@ impl<'a> Reader<'a> {
                 run.timing.copying += began.elapsed();
                 slot.flying = Some((number, submission));
             }
+        }
+        if self.search.is_some() {
+            return Ok((run.totals, run.timing));
         }
         checksums.reach(run.of_sections.len(), 0)?;
         for (number, (&found, section)) in run
@@ -218,49 +323,36 @@ impl<'a> Reader<'a> {
                 return error.into();
             }
         }
-        match self.chunks.index() {
-            Some(_) => ChunksError::Starts { section: number }.into(),
-            None => GpuError::Wrong { section: number },
+        let pieces = self.chunks.pieces(usize::MAX).into_iter();
+        let mut pieces = pieces.filter(|piece| piece.section == number);
+        match pieces.all(|piece| self.chunks.piece(&piece).rows().all(|row| row.is_ok())) {
+            true => GpuError::Wrong { section: number },
+            false => ChunksError::Starts { section: number }.into(),
         }
     }
 }
 
 impl Slot {
-    fn new(reader: &Reader<'_>, lanes: u64, is_wanted: bool) -> Slot {
+    fn new(reader: &Reader<'_>, lanes: u64, wanted: &Wanted<'_>) -> Slot {
         let Reader { device, layout, .. } = reader;
         let kernels = &device.kernels;
         let words = |words: u64, usage| device.buffer(4 * words, BufferUsages::STORAGE | usage);
-        let (none, to, from) = (
-            BufferUsages::empty(),
-            BufferUsages::COPY_DST,
-            BufferUsages::COPY_SRC,
-        );
+        let (to, from) = (BufferUsages::COPY_DST, BufferUsages::COPY_SRC);
         let bytes = device.buffer(layout.bytes, BufferUsages::STORAGE | to);
         let lane_bounds = words(2 * lanes, to);
+        let searched = if reader.search.is_some() { lanes } else { 0 };
+        let reaches = words(2 * searched, to);
+        let search = words(2, to);
         let plan = words(layout.plan(0).len() as u64, to);
         let counts = words((1 + layout.texts) * lanes, from);
         let places = words((1 + layout.texts) * lanes + 2, from);
         let flags = words(FIRST_FLAG + layout.valid, to | from);
-        let starts = words(layout.rows, none);
+        let starts = words(layout.rows, from);
         let offsets = words(layout.texts * (layout.rows + 1), from);
         let values = words(layout.values, from);
         let text = device.buffer(layout.text(), BufferUsages::STORAGE | to | from);
         let of_sums = layout.columns.len() as u64 * u64::from(SUM_THREADS) * 3;
         let sums = words(of_sums, from);
-        let group = |kernel: &ComputePipeline, bound: &[(u32, &Buffer)]| {
-            let entries: Vec<_> = bound
-                .iter()
-                .map(|(binding, buffer)| BindGroupEntry {
-                    binding: *binding,
-                    resource: buffer.as_entire_binding(),
-                })
-                .collect();
-            device.device.create_bind_group(&BindGroupDescriptor {
-                label: None,
-                layout: &kernel.get_bind_group_layout(0),
-                entries: &entries,
-            })
-        };
         let all = [
             (0, &bytes),
             (1, &lane_bounds),
@@ -273,26 +365,45 @@ impl Slot {
             (8, &values),
             (9, &text),
             (10, &sums),
+            (11, &search),
+            (12, &reaches),
         ];
         let of = |numbers: &[usize]| -> Vec<_> { numbers.iter().map(|&n| all[n]).collect() };
+        let (counting, placing) = match reader.search {
+            Some(_) => (
+                device.group(&kernels.count_overlapped, &of(&[0, 1, 2, 3, 5, 11, 12])),
+                device.group(&kernels.place_overlapped, &of(&[0, 1, 2, 4, 6, 7, 11, 12])),
+            ),
+            None => (
+                device.group(&kernels.count, &of(&[0, 1, 2, 3, 5])),
+                device.group(&kernels.place, &of(&[0, 1, 2, 4, 6, 7])),
+            ),
+        };
         let groups = [
-            group(&kernels.count, &of(&[0, 1, 2, 3, 5])),
-            group(&kernels.scan, &of(&[2, 3, 4])),
-            group(&kernels.place, &of(&[0, 1, 2, 4, 6, 7])),
-            group(&kernels.fill, &of(&[0, 2, 4, 5, 6, 7, 8, 9])),
-            group(&kernels.add, &of(&[2, 4, 5, 7, 8, 9, 10])),
+            counting,
+            device.group(&kernels.scan, &of(&[2, 3, 4])),
+            placing,
+            device.group(&kernels.fill, &of(&[0, 2, 4, 5, 6, 7, 8, 9])),
+            device.group(&kernels.add, &of(&[2, 4, 5, 7, 8, 9, 10])),
         ];
         let back = BufferUsages::MAP_READ | to;
         let columns = 4 * (layout.values + layout.valid + layout.texts * (layout.rows + 1));
         Slot {
             figures: device.buffer(4 * (FIRST_FLAG + lanes + 1 + of_sums), back),
-            results: is_wanted.then(|| device.buffer(columns + layout.text() + 4, back)),
+            results: match wanted {
+                Wanted::Back(_) => Some(device.buffer(columns + layout.text() + 4, back)),
+                Wanted::Starts(_) => Some(device.buffer(4 * layout.rows, back)),
+                Wanted::Sums | Wanted::Keys(..) => None,
+            },
             bytes,
             lanes: lane_bounds,
+            reaches,
+            search,
             plan,
             counts,
             places,
             flags,
+            starts,
             offsets,
             values,
             text,
@@ -316,26 +427,10 @@ impl Slot {
             ..
         } = reader;
         let queue = &device.queue;
-        let all: u64 = flight.iter().map(Lane::bytes).sum();
-        let padded = wgpu::BufferSize::new(all.next_multiple_of(4)).ok_or(GpuError::Memory)?;
-        let view = queue.write_buffer_with(&self.bytes, 0, padded);
-        let Some(mut view) = view else {
-            device.fault()?;
-            return Err(GpuError::Memory);
+        let bounds = match &reader.search {
+            Some(search) => self.copy_stretch(device, chunks, flight, search)?,
+            None => self.copy_rows(device, chunks, flight, checksums)?,
         };
-        let (mut at, mut bounds) = (0usize, Vec::with_capacity(2 * flight.len()));
-        for lane in flight {
-            let offset = chunks.manifest().sections[lane.section].offset;
-            let bytes = chunks.bytes(offset + lane.range.start, lane.bytes());
-            checksums.reach(lane.section, lane.range.end)?;
-            let end = at + bytes.len();
-            view.slice(at..end).copy_from_slice(&bytes);
-            bounds.extend([at as u32, end as u32]);
-            at = end;
-        }
-        let padding = view.len() - at;
-        view.slice(at..).copy_from_slice(&[0; 4][..padding]);
-        drop(view);
         let lanes = flight.len() as u64;
         let plan = layout.plan(lanes as u32);
         queue.write_buffer(&self.lanes, 0, bytemuck::cast_slice(&bounds));
@@ -352,10 +447,14 @@ impl Slot {
             let kernels = &device.kernels;
             let by_lane = lanes.div_ceil(GROUP) as u32;
             let by_row = layout.rows.div_ceil(GROUP).clamp(1, MOST_GROUPS) as u32;
+            let (count, place) = match reader.search {
+                Some(_) => (&kernels.count_overlapped, &kernels.place_overlapped),
+                None => (&kernels.count, &kernels.place),
+            };
             let steps = [
-                (&kernels.count, by_lane),
+                (count, by_lane),
                 (&kernels.scan, 2),
-                (&kernels.place, by_lane),
+                (place, by_lane),
                 (&kernels.fill, by_row),
                 (&kernels.add, SUM_THREADS / GROUP as u32),
             ];
@@ -377,6 +476,75 @@ impl Slot {
         let submission = queue.submit([encoder.finish()]);
         self.figures.map_async(MapMode::Read, .., |_| ());
         Ok(submission)
+    }
+}
+
+impl Slot {
+    /// Where bytes of rows are copied to, so many of them.
+    fn view(&self, device: &Device, bytes: u64) -> Result<wgpu::QueueWriteBufferView, GpuError> {
+        let padded = wgpu::BufferSize::new(bytes.next_multiple_of(4)).ok_or(GpuError::Memory)?;
+        let view = device.queue.write_buffer_with(&self.bytes, 0, padded);
+        device.fault()?;
+        let mut view = view.ok_or(GpuError::Memory)?;
+        let padding = view.len() - bytes as usize;
+        view.slice(bytes as usize..)
+            .copy_from_slice(&[0; 4][..padding]);
+        Ok(view)
+    }
+
+    /// Copies the lanes of a flight, one behind the other. Returns where they start and end.
+    fn copy_rows(
+        &self,
+        device: &Device,
+        chunks: &Chunks,
+        flight: &[Lane],
+        checksums: &mut Checksums<'_>,
+    ) -> Result<Vec<u32>, GpuError> {
+        let mut view = self.view(device, flight.iter().map(Lane::bytes).sum())?;
+        let (mut at, mut bounds) = (0usize, Vec::with_capacity(2 * flight.len()));
+        for lane in flight {
+            let offset = chunks.manifest().sections[lane.section].offset;
+            let bytes = chunks.bytes(offset + lane.range.start, lane.bytes());
+            checksums.reach(lane.section, lane.range.end)?;
+            let end = at + bytes.len();
+            view.slice(at..end).copy_from_slice(&bytes);
+            bounds.extend([at as u32, end as u32]);
+            at = end;
+        }
+        Ok(bounds)
+    }
+
+    /// Copies the sections of a flight and what its last one may reach. Returns where they start and end.
+    fn copy_stretch(
+        &self,
+        device: &Device,
+        chunks: &Chunks,
+        flight: &[Lane],
+        search: &Search,
+    ) -> Result<Vec<u32>, GpuError> {
+        let from = flight.first().map_or(0, |lane| lane.range.start);
+        let written = chunks.manifest().sections.last();
+        let end = written.map_or(0, |last| last.offset + last.used);
+        let reach = |lane: &Lane| end.min(lane.range.end.saturating_add(search.reach()));
+        let to = flight.last().map_or(from, reach);
+        let mut view = self.view(device, to - from)?;
+        let bytes = chunks.bytes(from, to - from);
+        view.slice(..bytes.len()).copy_from_slice(&bytes);
+        let place = |address: u64| (address - from) as u32;
+        let bounds = flight.iter().map(|lane| &lane.range);
+        let bounds = bounds.flat_map(|range| [place(range.start), place(range.end)]);
+        let reaches = flight
+            .iter()
+            .flat_map(|lane| [place(reach(lane)), u32::from(lane.range.start == 0)]);
+        let reaches: Vec<u32> = reaches.collect();
+        let queue = &device.queue;
+        queue.write_buffer(&self.reaches, 0, bytemuck::cast_slice(&reaches));
+        queue.write_buffer(
+            &self.search,
+            0,
+            bytemuck::cast_slice(&[search.confirm, search.longest as u32]),
+        );
+        Ok(bounds.collect())
     }
 }
 
@@ -405,7 +573,7 @@ impl Run<'_> {
         slot: &mut Slot,
         flight: &[Lane],
         submission: &SubmissionIndex,
-        land: &mut dyn FnMut(&Landed<'_>) -> Result<(), GpuError>,
+        wanted: &mut Wanted<'_>,
     ) -> Result<(), GpuError> {
         let Reader { device, layout, .. } = self.reader;
         let began = Instant::now();
@@ -415,10 +583,16 @@ impl Run<'_> {
         let words: &[u32] = bytemuck::cast_slice(&view);
         let (flags, words) = words.split_at(FIRST_FLAG as usize);
         let (rows, words) = words.split_at(flight.len());
+        let is_searching = self.reader.search.is_some();
         if let Some(lane) = flight.get(flags[0] as usize) {
-            return Err(self.reader.blame(lane.section));
+            let address = lane.range.start;
+            return Err(match is_searching {
+                true => GpuError::Unfinished { address },
+                false => self.reader.blame(lane.section),
+            });
         }
-        if flags[1] != NONE {
+        // What is no row may have any values.
+        if flags[1] != NONE && !is_searching {
             let mut end = 0;
             let has = |rows: &u32| {
                 end += rows;
@@ -428,7 +602,9 @@ impl Run<'_> {
             return Err(self.reader.blame(flight[lane].section));
         }
         for (lane, &rows) in flight.iter().zip(rows) {
-            self.of_sections[lane.section] += u64::from(rows);
+            if !is_searching {
+                self.of_sections[lane.section] += u64::from(rows);
+            }
             self.totals.rows += u64::from(rows);
             self.timing.bytes += lane.bytes();
         }
@@ -441,13 +617,20 @@ impl Run<'_> {
                 column.sum = column.sum.wrapping_add(both);
             }
         }
+        let all = rows.iter().map(|&rows| u64::from(rows)).sum();
+        if let Wanted::Keys(column, keys) = wanted {
+            slot.keep(device, layout, *column, keys.extend(device, all)?);
+        }
         if let Some(results) = &slot.results {
-            let all = rows.iter().map(|&rows| u64::from(rows)).sum();
             let began = Instant::now();
-            slot.bring_back(device, layout, results, all, text)?;
+            slot.bring_back(device, layout, results, all, text, wanted)?;
             self.timing.waiting += began.elapsed();
             let view = mapped(results)?;
-            land(&landed(layout, flight, rows, &view, all, text))?;
+            match wanted {
+                Wanted::Back(land) => land(&landed(layout, flight, rows, &view, all, text))?,
+                Wanted::Starts(take) => of_lanes(flight, rows, bytemuck::cast_slice(&view), *take),
+                Wanted::Sums | Wanted::Keys(..) => {}
+            }
             drop(view);
             results.unmap();
         }
@@ -467,6 +650,19 @@ fn words_of(kind: Kind, rows: u64) -> (u64, u64) {
 }
 
 impl Slot {
+    /// Copies a column's values to where they stay.
+    fn keep(&self, device: &Device, layout: &Layout, column: usize, to: &KeyPart) {
+        let column = layout.columns[column];
+        let (valid, values) = words_of(column.kind, to.rows());
+        let mut encoder = device.device.create_command_encoder(&Default::default());
+        if to.rows() > 0 {
+            let from = 4 * (FIRST_FLAG + column.valid);
+            encoder.copy_buffer_to_buffer(&self.flags, from, &to.valid, 0, 4 * valid);
+            encoder.copy_buffer_to_buffer(&self.values, 4 * column.at, &to.keys, 0, 4 * values);
+        }
+        device.queue.submit([encoder.finish()]);
+    }
+
     fn bring_back(
         &self,
         device: &Device,
@@ -474,9 +670,14 @@ impl Slot {
         results: &Buffer,
         rows: u64,
         text: u64,
+        wanted: &Wanted<'_>,
     ) -> Result<(), GpuError> {
-        let mut parts = Vec::new();
-        for column in &layout.columns {
+        let (mut parts, mut columns) = (Vec::new(), &layout.columns[..]);
+        if let Wanted::Starts(_) = wanted {
+            parts.push((&self.starts, 0, 4 * rows));
+            columns = &[];
+        }
+        for column in columns {
             let (valid, values) = words_of(column.kind, rows);
             parts.push((&self.flags, 4 * (FIRST_FLAG + column.valid), 4 * valid));
             parts.push(match column.kind {
@@ -484,7 +685,9 @@ impl Slot {
                 _ => (&self.values, 4 * column.at, 4 * values),
             });
         }
-        parts.push((&self.text, 0, text.next_multiple_of(4)));
+        if !columns.is_empty() {
+            parts.push((&self.text, 0, text.next_multiple_of(4)));
+        }
         let mut encoder = device.device.create_command_encoder(&Default::default());
         gather(&mut encoder, results, &parts);
         let submission = device.queue.submit([encoder.finish()]);
@@ -493,9 +696,17 @@ impl Slot {
     }
 }
 
-fn mapped(buffer: &Buffer) -> Result<wgpu::BufferView, GpuError> {
-    let view = buffer.get_mapped_range(..);
-    view.map_err(|error| GpuError::Device(error.to_string()))
+/// Hands on where the rows of each lane start.
+fn of_lanes(lanes: &[Lane], rows: &[u32], starts: &[u32], take: &mut dyn FnMut(&Lane, &[usize])) {
+    let from = lanes.first().map_or(0, |lane| lane.range.start);
+    let mut rest = starts;
+    for (lane, &rows) in lanes.iter().zip(rows) {
+        let (own, after) = rest.split_at(rows as usize);
+        let begin = (lane.range.start - from) as usize;
+        let own: Vec<usize> = own.iter().map(|&start| start as usize - begin).collect();
+        take(lane, &own);
+        rest = after;
+    }
 }
 
 fn landed<'b>(

@@ -5,14 +5,15 @@ use std::fs;
 use std::sync::LazyLock;
 
 use aligned_ingest::framing::{HEADER, RowEncoder, TRAILER};
-use aligned_ingest::pages::{NumericAs, to_table as on_processor};
+use aligned_ingest::overlap::{Rule, measure, truth};
+use aligned_ingest::pages::{NumericAs, SourceType, to_table as on_processor};
 use aligned_ingest::store::chunk_file;
 use aligned_ingest::{
     Chunks, ChunksError, Crc, INDEX_FILE, Job, Layout, Manifest, PlacementKind, Sink, SourceColumn,
     StoreKind,
 };
 use join_core::parallel::{Team, ThreadStart};
-use joinery_gpu::{Device, GpuError, Reader, Totals, to_table};
+use joinery_gpu::{Device, GpuError, Reader, Search, Totals, to_table};
 use proptest::prelude::*;
 
 /// All tests run on one device.
@@ -178,6 +179,37 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_search_on_the_device_loses_and_invents_what_the_processors_does(
+        types in prop::collection::vec(prop::sample::select(TYPES.to_vec()), 1..9),
+        workers in prop::collection::vec(prop::collection::vec(any::<u64>(), 1..300), 1..4),
+        placement in prop::sample::select(PlacementKind::ALL.to_vec()),
+        slot in 1500u64..20_000,
+        section in prop_oneof![1u64..300, 300u64..9000],
+        confirm in 1u32..4,
+        longest in prop_oneof![20u64..200, 200u64..2000],
+        memory in prop_oneof![Just(2u64 << 20), Just(MEMORY)],
+    ) {
+        let folder = folder(&types, &streams(&types, &workers), placement, slot, 1 << 10);
+        let chunks = Chunks::open(&folder.path().join("chunks")).unwrap();
+        let width = |name: &&str| SourceType::of(name, NumericAs::Fp64)?.width();
+        let rule = Rule {
+            fields: types.len() as u16,
+            widths: types.iter().map(width).collect(),
+            row_bytes: longest,
+            confirm,
+        };
+        let truth = truth(&chunks);
+        let expected = measure(&chunks, &truth, section, &rule);
+        let search = Search { section, confirm, longest };
+        let found = Reader::measure(&DEVICE, &chunks, memory, search, &truth, &mut |_| ());
+        assert_eq!(found.unwrap().0, expected);
+    }
+}
+
 #[test]
 fn sections_longer_than_a_flight_are_cut_with_and_without_an_index() {
     let seeds: Vec<u64> = (0..20_000).collect();
@@ -188,6 +220,32 @@ fn sections_longer_than_a_flight_are_cut_with_and_without_an_index() {
         let reader = Reader::new(&DEVICE, &chunks, 1 << 20, 3).unwrap();
         assert!(reader.flights_and_lanes().0 > 10);
         agrees(&chunks, 1 << 20, 3);
+    }
+}
+
+/// Neighbours whose long strings are in different columns: a software device may stop before their end, and must say so.
+#[test]
+fn long_strings_are_read_whole_or_not_at_all() {
+    let types = ["text"; 8];
+    let mut rows = RowEncoder::new();
+    for row in 0..64 {
+        for column in 0..8 {
+            let bytes = if row % 8 == column { 100_000 } else { 1 };
+            rows.field(Some(&vec![b'a' + column as u8; bytes]));
+        }
+        rows.end_row();
+    }
+    let stream = [&HEADER[..], rows.rows(), &TRAILER].concat();
+    let folder = folder(&types, &[stream], PlacementKind::Aligned, 8 << 20, 1 << 10);
+    let chunks = Chunks::open(&folder.path().join("chunks")).unwrap();
+    let reader = Reader::new(&DEVICE, &chunks, MEMORY, 1).unwrap();
+    match to_table(&reader, "t", NumericAs::Fp64, 1, &mut |_| ()) {
+        Err(GpuError::Wrong { section: 0 }) => assert!(DEVICE.is_software()),
+        Err(error) => panic!("{error}"),
+        Ok(ours) => {
+            let theirs = on_processor(&chunks, "t", NumericAs::Fp64, &team(1)).unwrap();
+            assert_eq!(pages(&ours.table), pages(&theirs.table));
+        }
     }
 }
 
