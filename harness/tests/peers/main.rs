@@ -297,10 +297,6 @@ fn what_a_peer_says_cannot_spoil_a_report_or_a_terminal() {
     let version = r#"["printf", '1.0 \001\033[31m<b>&\302\233']"#;
     let text = text.replace(r#"["echo", "1.0"]"#, version);
     std::fs::write(&definition, text).unwrap();
-    let dawdling = answering(
-        "echo '{\"seconds\": 0.000001, \"rows\": 1, \"sum_build\": 1, \"sum_probe\": 1, \
-         \"phases\": [{\"name\": \"all\", \"seconds\": 2e9}]}'",
-    );
     let refusing = answering("printf '{\"error\": \"a\\\\u0007b\"}\\n'");
     let refusing = place.peer("refusing", &refusing, "");
     let output = place.sweep(&[&odd, &refusing], &[]);

@@ -13,7 +13,7 @@ use aligned_ingest::{
     StoreKind,
 };
 use join_core::parallel::{Team, ThreadStart};
-use joinery_gpu::{Device, GpuError, Reader, Search, Totals, to_table};
+use joinery_gpu::{Device, GpuError, Reader, Search, Totals, code_lines, to_table};
 use proptest::prelude::*;
 
 /// All tests run on one device.
@@ -205,8 +205,11 @@ proptest! {
         let truth = truth(&chunks);
         let expected = measure(&chunks, &truth, section, &rule);
         let search = Search { section, confirm, longest };
-        let found = Reader::measure(&DEVICE, &chunks, memory, search, &truth, &mut |_| ());
-        assert_eq!(found.unwrap().0, expected);
+        match Reader::measure(&DEVICE, &chunks, memory, search, &truth, &mut |_| ()) {
+            // A software device stops where nearly each byte of a long section is tried, and must say so.
+            Err(GpuError::Unfinished { .. }) => assert!(DEVICE.is_software() && section > 1000),
+            found => assert_eq!(found.unwrap().0, expected),
+        }
     }
 }
 
@@ -383,4 +386,14 @@ fn what_cannot_be_read_is_said() {
         changed,
         Err(GpuError::Chunks(ChunksError::Changed { section: 0, .. }))
     ));
+}
+
+#[test]
+fn code_of_kernels_is_counted_with_what_they_call() {
+    let lines = |kernels: &[&str]| code_lines(kernels);
+    assert_eq!(lines(&["no such"]), 0);
+    // `swapped` is four lines and calls nothing.
+    assert_eq!(lines(&["swapped"]), 4);
+    assert_eq!(lines(&["big"]), 3 + 4 + lines(&["load"]));
+    assert!(lines(&["count", "place"]) < lines(&["count_overlapped", "place_overlapped"]));
 }

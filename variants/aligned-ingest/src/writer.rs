@@ -140,7 +140,10 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
                 Some(Event::Row) => {
                     all_rows += 1;
                     if self.carry.is_empty() {
-                        writing = self.rows(part, 1)?;
+                        let (more, rows) = self.rows_behind(framing, taken as u64, &bytes[at..]);
+                        writing = self.rows(&bytes[at - taken..at + more], 1 + rows)?;
+                        at += more;
+                        all_rows += rows;
                         continue;
                     }
                     let mut row = std::mem::take(&mut self.carry);
@@ -155,6 +158,19 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
             }
         }
         Ok(all_rows)
+    }
+
+    /// Finds the rows behind one of so many bytes that reaches over a place where a row start is to be noted, and notes it:
+    /// written on its own, the row would have those behind it gathered instead of written into place.
+    fn rows_behind(&mut self, framing: &mut Framing, row: u64, bytes: &[u8]) -> (usize, u64) {
+        let Some(room) = self.room().checked_sub(row) else {
+            return (0, 0);
+        };
+        let start = self.section.used + row;
+        self.marks.row(self.section.used);
+        self.marks.row(start);
+        let most = room.min(self.marks.until_next(start)).min(RUN as u64);
+        framing.rows_meanwhile(bytes, most as usize, || ())
     }
 
     /// Bytes that still fit into the flush being filled.

@@ -7,10 +7,10 @@ use report::charts::rows::{Kind, Mark, Row, RowPanel, grid};
 use report::charts::style::{MUTED, Marker, Style};
 use report::charts::{csv, scale};
 
-use super::Lap;
+use super::{Clock, Lap};
 
 /// The chart, and its data as CSV.
-pub fn draw(laps: &[Lap], bytes: f64, device: &Device) -> (String, String) {
+pub fn draw(laps: &[Lap], bytes: f64, device: &Device, clock: Clock) -> (String, String) {
     let rows = laps.iter().enumerate().map(|(place, lap)| Row {
         label: lap.what.clone(),
         marks: vec![Mark {
@@ -31,7 +31,7 @@ pub fn draw(laps: &[Lap], bytes: f64, device: &Device) -> (String, String) {
         rows: rows.collect(),
         kind: Kind::Bars(0.0),
         log: false,
-        axis: "GB of rows per second".into(),
+        axis: format!("GB of rows per {}", clock.name()),
         unit: |bytes| scale::short(bytes / 1e9),
         guides: Vec::new(),
         band: None,

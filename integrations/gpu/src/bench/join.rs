@@ -13,7 +13,7 @@ use joinery_gpu::{Device, DeviceKeys, GpuError, Matches, Reader, join};
 use partitioned_join::{PartitionedJoin, Settings};
 use report::stats::{Interval, median};
 
-use super::{Args, in_memory, warn};
+use super::{Args, Clock, in_memory, warn};
 use crate::{Ended, On, print, team};
 
 /// Chunks, and the column that is their key.
@@ -106,7 +106,7 @@ pub fn run(args: &Args, on: &str) -> Result<(), Ended> {
         device.name(),
     ))?;
     warn(&device)?;
-    let bus = super::measured(args.rounds, || {
+    let bus = super::measured(args.rounds, Clock::Wall, || {
         Ok(device.copy(args.on.memory() / 16, bytes as u64)?)
     })?;
     print(&format!(
@@ -115,7 +115,7 @@ pub fn run(args: &Args, on: &str) -> Result<(), Ended> {
         bytes / 1e9 / bus.median
     ))?;
     let (mut found, mut rounds) = (None, Rounds::default());
-    let took = super::measured(args.rounds, || {
+    let took = super::measured(args.rounds, Clock::Wall, || {
         let mut phases = Phases::start();
         found = Some(on_device(&device, args, &build, &probe, &mut phases)?);
         rounds.add(&phases);
@@ -124,7 +124,7 @@ pub fn run(args: &Args, on: &str) -> Result<(), Ended> {
     told("device", took)?;
     rounds.tell(bytes)?;
     let (mut expected, mut rounds) = (None, Rounds::default());
-    let took = super::measured(args.rounds, || {
+    let took = super::measured(args.rounds, Clock::Wall, || {
         let mut phases = Phases::start();
         expected = Some(on_processor(&build, &probe, &team, &mut phases)?);
         rounds.add(&phases);
