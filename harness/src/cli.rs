@@ -85,7 +85,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
-            if !matches!(ending, Ending::Said) {
+            if !matches!(ending, Ending::Said(_)) {
                 tell!("error: {ending}");
             }
             ending.status()

@@ -361,7 +361,10 @@ impl IngestBench {
         let outcomes = run(&space, workers, Some(FIXED_WIDTHS.len() as u16), &work);
         let seconds = began.elapsed().as_secs_f64();
         let (mut rows, mut split) = (0, 0);
-        for Outcome { sections, failure } in outcomes {
+        for Outcome {
+            sections, failure, ..
+        } in outcomes
+        {
             if let Some(failure) = failure {
                 return Err(failed(&failure));
             }

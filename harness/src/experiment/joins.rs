@@ -89,6 +89,7 @@ impl<'a> Joins<'a> {
         let joined = self.peers.join(wanted, question)?;
         Ok(Measured {
             seconds: joined.seconds,
+            phases: joined.phases,
             system: joined.system,
             answer: answer(&Aggregate {
                 rows: joined.rows,

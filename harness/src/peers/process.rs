@@ -18,7 +18,7 @@ use super::plan::PlanFiles;
 use crate::machine::system::Watch;
 use crate::question::{Less, NamedKind, Question};
 use report::plain::plain;
-use report::record::{SystemUse, is_time};
+use report::record::{Phase, SystemUse, is_time};
 
 /// How often a wait looks whether someone pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -98,6 +98,9 @@ pub struct Joined {
     pub sum_build: u64,
     /// Wrapping sum of the probe sides' row ids.
     pub sum_probe: u64,
+    /// What the time went to, where it says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
     /// What the system gave it from the request to the answer.
     #[serde(skip)]
     pub system: Option<SystemUse>,
@@ -224,8 +227,12 @@ impl Process {
         };
         let watching = self.watch.start();
         let start = Instant::now();
-        let joined: Joined = self.ask(&request, limit, interrupted)?;
+        let mut joined: Joined = self.ask(&request, limit, interrupted)?;
         possible(joined.seconds, start.elapsed())?;
+        for phase in &mut joined.phases {
+            possible(phase.seconds, start.elapsed())?;
+            phase.name = plain(&phase.name);
+        }
         let system = Some(self.watch.since(&watching));
         Ok(Joined { system, ..joined })
     }

@@ -1,7 +1,9 @@
 //! `harness list`: what there is, by name.
 
-use super::Ending;
+use std::ffi::OsString;
+
 use super::plan::sets::{SETS, Set};
+use super::{Ending, program};
 use crate::console::tell;
 use crate::peers;
 use crate::workload;
@@ -19,6 +21,8 @@ pub enum Listed {
     Workloads,
     /// Other engines
     Peers,
+    /// GPUs, and what else offers itself as one (the first time builds the program)
+    Devices,
 }
 
 /// Prints a table of what was asked for.
@@ -28,6 +32,10 @@ pub(crate) fn run(what: Listed) -> Result<(), Ending> {
         Listed::Toggles => of_toggles(),
         Listed::Workloads => of_workloads()?,
         Listed::Peers => of_peers()?,
+        Listed::Devices => {
+            let devices = [OsString::from("devices")];
+            return program::run(program::GPU, "list devices", &devices);
+        }
     };
     print(&rows)
 }

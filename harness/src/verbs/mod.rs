@@ -42,9 +42,9 @@ pub enum Ending {
     /// The call or an input was wrong. Exit status 2.
     #[error("{0}")]
     Usage(String),
-    /// Another program that was run for the verb has said what was wrong. Exit status 2.
+    /// Another program that was run for the verb has said what was wrong, and ended with this exit status.
     #[error("")]
-    Said,
+    Said(u8),
     /// Someone pressed Ctrl-C. Exit status 130.
     #[error("{0}")]
     Interrupted(String),
@@ -60,7 +60,8 @@ impl Ending {
     pub fn status(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Wrong(_) => 1,
-            Self::Usage(_) | Self::Said => 2,
+            Self::Usage(_) => 2,
+            Self::Said(status) => *status,
             Self::Interrupted(_) => INTERRUPTED,
         })
     }

@@ -6,6 +6,7 @@
 mod postgres;
 
 mod faults;
+mod gpu;
 
 use std::fs::{self, File};
 use std::io;

@@ -129,7 +129,8 @@ fn right(place: &Place) -> String {
     let run = read_run(&place.path().join("before")).unwrap();
     let answer = run.workloads[0].expected.unwrap();
     answering(&format!(
-        "echo '{{\"seconds\": 0.000001, \"rows\": {}, \"sum_build\": {}, \"sum_probe\": {}}}'",
+        "echo '{{\"seconds\": 0.000001, \"rows\": {}, \"sum_build\": {}, \"sum_probe\": {}, \
+         \"phases\": [{{\"name\": \"upload\", \"seconds\": 0.000001}}]}}'",
         answer.rows, answer.sum_build, answer.sum_probe
     ))
 }
@@ -151,6 +152,7 @@ fn a_right_answer_is_measured_beside_the_variants() {
         assert_eq!(peer["variant"], "right 1.0");
         assert_eq!(peer["checksum"], summary["results"][0]["checksum"]);
         assert!(peer["seconds"]["median"].as_f64().unwrap() > 0.0);
+        assert_eq!(peer["phases"][0]["name"], "upload");
     }
     let ours = summary["results"].as_array().unwrap();
     assert!(ours.iter().all(|cell| cell["variant"] != "right 1.0"));
@@ -167,6 +169,10 @@ fn every_fault_is_a_failed_sample_and_the_run_goes_on() {
     );
     let slow =
         answering("echo '{\"seconds\": 1e9, \"rows\": 1, \"sum_build\": 1, \"sum_probe\": 1}'");
+    let dawdling = answering(
+        "echo '{\"seconds\": 0.000001, \"rows\": 1, \"sum_build\": 1, \"sum_probe\": 1, \
+         \"phases\": [{\"name\": \"all\", \"seconds\": 2e9}]}'",
+    );
     let refusing = answering("echo '{\"error\": \"no memory\\\\nat all\"}'");
     let faults = [
         (
@@ -180,6 +186,7 @@ fn every_fault_is_a_failed_sample_and_the_run_goes_on() {
         ("flooding", "yes | tr -d '\\n'", "", "nonsense"),
         ("lying", &wrong, "", "wrong answer"),
         ("boasting", &slow, "", "took 1000000000 s"),
+        ("dawdling", &dawdling, "", "took 2000000000 s"),
         ("refusing", &refusing, "", "no memory"),
         ("closed", "exec 1>&-; sleep 100", "", "closed its output"),
         (

@@ -14,6 +14,7 @@ pub mod account;
 mod chunks;
 mod compact;
 pub mod framing;
+mod index;
 mod load;
 mod manifest;
 pub mod overlap;
@@ -26,8 +27,9 @@ pub mod ssb;
 pub mod store;
 mod writer;
 
-pub use chunks::{Chunks, ChunksError, SectionBytes};
+pub use chunks::{Chunks, ChunksError, Piece, PieceBytes, SectionBytes};
 pub use compact::{CompactError, compact};
+pub use index::{INDEX_FILE, IndexError, RowIndex};
 pub use load::{Job, LoadError, Outcome, Sink, StoreKind, run_workers};
 pub use manifest::{Crc, MANIFEST_FILE, Manifest, ManifestError, Section, SourceColumn};
 pub use placement::{Aligned, Packed, PackedRows, Placement, PlacementKind};

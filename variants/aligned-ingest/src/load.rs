@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::thread;
 
+use crate::index::RowIndex;
 use crate::manifest::{Manifest, Section, SourceColumn};
 use crate::placement::{Aligned, Packed, PackedRows, Placement, PlacementKind};
 use crate::space::{Layout, Space};
@@ -34,6 +35,8 @@ pub struct Job {
     pub placement: PlacementKind,
     /// Workers.
     pub workers: u32,
+    /// For how many bytes of a section the index has a row start; see [`RowIndex::DEFAULT_STRIDE`].
+    pub stride: u64,
 }
 
 /// A load that failed. Nothing of it is left.
@@ -103,6 +106,8 @@ impl<P: Placement, S: Store> Sink for Writer<'_, P, S> {
 pub struct Outcome {
     /// Sections that are whole.
     pub sections: Vec<Section>,
+    /// Where the rows of each start, for an index.
+    pub starts: Vec<Vec<u32>>,
     /// Why there are no more.
     pub failure: Option<LoadError>,
 }
@@ -121,8 +126,10 @@ pub fn run_workers<P: Placement, S: Store>(
         if failure.is_some() {
             space.stop();
         }
+        let (sections, starts) = writer.into_sections();
         Outcome {
-            sections: writer.into_sections(),
+            sections,
+            starts,
             failure,
         }
     };
@@ -144,6 +151,7 @@ pub fn run_workers<P: Placement, S: Store>(
             None => run(0),
             failure => Outcome {
                 sections: Vec::new(),
+                starts: Vec::new(),
                 failure,
             },
         }];
@@ -176,8 +184,8 @@ impl Job {
         &self,
         store: S,
         work: &(dyn Fn(u32, &mut dyn Sink) -> Result<(), WriteError> + Sync),
-    ) -> Result<(Manifest, S), LoadError> {
-        let space = Space::new(self.layout, store);
+    ) -> Result<(Manifest, RowIndex, S), LoadError> {
+        let space = Space::new(self.layout, store).with_stride(self.stride);
         let fields = u16::try_from(self.columns.len()).ok().filter(|&n| n > 0);
         let run = match self.placement {
             PlacementKind::Packed => run_workers::<Packed, S>,
@@ -185,16 +193,18 @@ impl Job {
             PlacementKind::PackedRows => run_workers::<PackedRows, S>,
         };
         let outcomes = run(&space, self.workers, fields, work);
-        let (mut sections, mut failures) = (Vec::new(), Vec::new());
+        let (mut written, mut failures) = (Vec::new(), Vec::new());
         for outcome in outcomes {
             failures.extend(outcome.failure);
-            sections.extend(outcome.sections);
+            written.extend(outcome.sections.into_iter().zip(outcome.starts));
         }
         // Those that were stopped are stopped by one that failed.
         failures.sort_by_key(LoadError::is_stopped);
         if !failures.is_empty() {
             return Err(failures.swap_remove(0));
         }
+        written.sort_by_key(|(section, _)| section.offset);
+        let (sections, starts) = written.into_iter().unzip();
         let manifest = Manifest::new(
             self.source.clone(),
             self.columns.clone(),
@@ -204,7 +214,8 @@ impl Job {
             space.reserved(),
             sections,
         );
-        Ok((manifest, space.into_store()))
+        let index = RowIndex::new(space.stride(), starts);
+        Ok((manifest, index, space.into_store()))
     }
 
     /// Loads into memory.
@@ -215,7 +226,8 @@ impl Job {
         &self,
         work: &(dyn Fn(u32, &mut dyn Sink) -> Result<(), WriteError> + Sync),
     ) -> Result<(Manifest, MappedStore), LoadError> {
-        self.run(MappedStore::anonymous(self.layout)?, work)
+        let (manifest, _, store) = self.run(MappedStore::anonymous(self.layout)?, work)?;
+        Ok((manifest, store))
     }
 
     /// Loads into a folder, which is absent or empty before. The manifest is written last.
@@ -253,20 +265,21 @@ impl Job {
         store: StoreKind,
         work: &(dyn Fn(u32, &mut dyn Sink) -> Result<(), WriteError> + Sync),
     ) -> Result<Manifest, LoadError> {
-        let manifest = match store {
+        let (manifest, index) = match store {
             StoreKind::File => {
                 let files = FileStore::create(folder, self.layout.chunks)?;
-                let (manifest, files) = self.run(files, work)?;
+                let (manifest, index, files) = self.run(files, work)?;
                 files.finish(&manifest.chunk_lengths)?;
-                manifest
+                (manifest, index)
             }
             StoreKind::Mapped => {
                 let files = MappedStore::create(folder, self.layout)?;
-                let (manifest, files) = self.run(files, work)?;
+                let (manifest, index, files) = self.run(files, work)?;
                 files.finish(&manifest.chunk_lengths)?;
-                manifest
+                (manifest, index)
             }
         };
+        index.write(folder, &manifest)?;
         manifest.write(folder)?;
         Ok(manifest)
     }

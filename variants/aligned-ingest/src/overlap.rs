@@ -60,6 +60,11 @@ impl Rule {
         true
     }
 
+    /// Bytes behind a section that its reader may need: no row that begins in it needs more, nor do those that confirm it.
+    pub fn reach(&self) -> u64 {
+        self.row_bytes.saturating_mul(self.confirm.max(1).into())
+    }
+
     fn next_start(&self, bytes: &[u8], range: Range<usize>) -> Option<usize> {
         range.into_iter().find(|&at| self.is_start(&bytes[at..]))
     }
@@ -138,36 +143,48 @@ pub fn truth(chunks: &Chunks) -> Vec<TrueRow> {
     rows
 }
 
-/// Reads chunks in sections of `section` bytes and compares with all rows of them.
-pub fn measure(chunks: &Chunks, truth: &[TrueRow], section: u64, rule: &Rule) -> Failures {
-    let (mut failures, section) = (Failures::default(), section.max(1));
+/// The sections of so many bytes that readers take, without those in which nothing was written; and how many those are.
+pub fn sections(chunks: &Chunks, section: u64) -> (Vec<Range<u64>>, u64) {
     let written = &chunks.manifest().sections;
     let end = written.last().map_or(0, |last| last.offset + last.used);
-    // No row that begins in a section needs more bytes behind it, nor do those that confirm it.
-    let more = rule.row_bytes.saturating_mul(rule.confirm.max(1).into());
-    let mut from = 0;
+    let (mut all, mut empty, mut from, section) = (Vec::new(), 0, 0, section.max(1));
     while from < end {
         let to = end.min(from + section);
-        let bytes = chunks.bytes(from, (end - from).min((to - from).saturating_add(more)));
-        failures.add(rule, &bytes, from..to, truth);
-        // In what is empty there is nothing to be found: a row has fields.
+        all.push(from..to);
         let next = written.partition_point(|section| section.offset + section.used <= to);
         let next = written.get(next).map_or(end, |section| section.offset);
-        let empty = next.saturating_sub(to) / section;
-        failures.sections += empty;
-        from = to + empty * section;
+        let skipped = next.saturating_sub(to) / section;
+        empty += skipped;
+        from = to + skipped * section;
+    }
+    (all, empty)
+}
+
+/// Reads chunks in sections of `section` bytes and compares with all rows of them.
+pub fn measure(chunks: &Chunks, truth: &[TrueRow], section: u64, rule: &Rule) -> Failures {
+    let (all, empty) = sections(chunks, section);
+    // In what is empty there is nothing to be found: a row has fields.
+    let mut failures = Failures {
+        sections: empty,
+        ..Failures::default()
+    };
+    let end = all.last().map_or(0, |last| last.end);
+    for own in all {
+        let length = own.end - own.start;
+        let bytes = (end - own.start).min(length.saturating_add(rule.reach()));
+        let bytes = chunks.bytes(own.start, bytes);
+        let found = rule.read(&bytes, 0..length as usize, own.start == 0);
+        failures.add(&found, own, truth);
     }
     failures
 }
 
 impl Failures {
-    /// Counts what is found in a section of the addresses, whose bytes and those behind it are `bytes`.
-    fn add(&mut self, rule: &Rule, bytes: &[u8], section: Range<u64>, truth: &[TrueRow]) {
+    /// Counts what was found in a section: places from its start on, in order.
+    pub fn add(&mut self, found: &[usize], section: Range<u64>, truth: &[TrueRow]) {
         let start = section.start as usize;
-        let length = (section.end - section.start) as usize;
-        let found = rule.read(bytes, 0..length, start == 0);
         let first = truth.partition_point(|row| row.start < start);
-        let last = truth.partition_point(|row| row.start < start + length);
+        let last = truth.partition_point(|row| row.start < section.end as usize);
         let there = &truth[first..last];
         let right: Vec<&TrueRow> = there
             .iter()

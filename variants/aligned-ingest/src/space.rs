@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam::utils::CachePadded;
 use serde::{Deserialize, Serialize};
 
+use crate::index::RowIndex;
 use crate::store::Store;
 
 /// The chunks and slots of a load. Addresses run through all chunks as if they were one.
@@ -141,6 +142,7 @@ pub struct Space<S> {
     layout: Layout,
     cursor: CachePadded<AtomicU64>,
     stopped: AtomicBool,
+    stride: u64,
     store: S,
 }
 
@@ -151,8 +153,23 @@ impl<S: Store> Space<S> {
             layout,
             cursor: CachePadded::new(AtomicU64::new(0)),
             stopped: AtomicBool::new(false),
+            stride: RowIndex::DEFAULT_STRIDE,
             store,
         }
+    }
+
+    /// The same, with a row start noted for each `stride` bytes of a section, at least one.
+    #[must_use]
+    pub fn with_stride(self, stride: u64) -> Self {
+        Space {
+            stride: stride.max(1),
+            ..self
+        }
+    }
+
+    /// For how many bytes of a section a row start is noted.
+    pub(crate) fn stride(&self) -> u64 {
+        self.stride
     }
 
     /// The layout.

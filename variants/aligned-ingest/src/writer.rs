@@ -4,6 +4,7 @@ use std::io::{self, BufRead};
 use std::marker::PhantomData;
 
 use crate::framing::{Event, Framing, FramingError, Limits};
+use crate::index::Marks;
 use crate::manifest::{Crc, Section};
 use crate::placement::Placement;
 use crate::space::{Full, Space};
@@ -48,7 +49,11 @@ pub struct Writer<'a, P, S> {
     /// The flush being filled. Its offset is known at its end.
     section: Section,
     crc: crc32fast::Hasher,
+    /// Where its rows start.
+    marks: Marks,
     done: Vec<Section>,
+    /// Row starts of those that are done.
+    starts: Vec<Vec<u32>>,
     placement: PhantomData<P>,
 }
 
@@ -71,7 +76,9 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
             place: None,
             section: Section::empty(worker),
             crc: crc32fast::Hasher::new(),
+            marks: Marks::new(space.stride()),
             done: Vec::new(),
+            starts: Vec::new(),
             placement: PhantomData,
         }
     }
@@ -108,7 +115,9 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         let (mut at, mut all_rows) = (0, 0);
         let mut writing: Option<S::Writing<'_>> = None;
         while at < bytes.len() {
-            let most = self.room().min(RUN as u64) as usize;
+            // A run ends where a row start is to be noted: before the first row that reaches behind that place.
+            let until_mark = self.marks.until_next(self.section.used);
+            let most = self.room().min(until_mark).min(RUN as u64) as usize;
             // Finding rows waits for one length after the other, copying for the memory: together they take little longer.
             let (taken, rows) = framing.rows_meanwhile(&bytes[at..], most, || {
                 if let Some(writing) = &mut writing {
@@ -131,7 +140,10 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
                 Some(Event::Row) => {
                     all_rows += 1;
                     if self.carry.is_empty() {
-                        writing = self.rows(part, 1)?;
+                        let (more, rows) = self.rows_behind(framing, taken as u64, &bytes[at..]);
+                        writing = self.rows(&bytes[at - taken..at + more], 1 + rows)?;
+                        at += more;
+                        all_rows += rows;
                         continue;
                     }
                     let mut row = std::mem::take(&mut self.carry);
@@ -148,6 +160,19 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         Ok(all_rows)
     }
 
+    /// Finds the rows behind one of so many bytes that reaches over a place where a row start is to be noted, and notes it:
+    /// written on its own, the row would have those behind it gathered instead of written into place.
+    fn rows_behind(&mut self, framing: &mut Framing, row: u64, bytes: &[u8]) -> (usize, u64) {
+        let Some(room) = self.room().checked_sub(row) else {
+            return (0, 0);
+        };
+        let start = self.section.used + row;
+        self.marks.row(self.section.used);
+        self.marks.row(start);
+        let most = room.min(self.marks.until_next(start)).min(RUN as u64);
+        framing.rows_meanwhile(bytes, most as usize, || ())
+    }
+
     /// Bytes that still fit into the flush being filled.
     fn room(&self) -> u64 {
         self.space.layout().slot - self.section.used
@@ -162,11 +187,13 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
             if bytes.len() as u64 > self.room() {
                 self.flush()?;
             }
+            self.marks.row(self.section.used);
             let writing = self.append(bytes)?;
             self.section.rows += rows;
             return Ok(writing);
         }
         debug_assert!(rows == 1 || bytes.len() as u64 <= self.room());
+        self.marks.row(self.section.used);
         let mut rest = bytes;
         while rest.len() as u64 > self.room() {
             let (part, after) = rest.split_at(self.room() as usize);
@@ -268,6 +295,8 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         let mut section = std::mem::replace(&mut self.section, Section::empty(self.worker));
         section.offset = place;
         section.crc32 = Crc(std::mem::take(&mut self.crc).finalize());
+        self.starts
+            .push(self.marks.finish(section.used - section.tail));
         self.done.push(section);
         Ok(())
     }
@@ -285,9 +314,10 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         }
     }
 
-    /// The sections that were flushed, in the order in which they were written.
-    pub fn into_sections(self) -> Vec<Section> {
+    /// The sections that were flushed, in the order in which they were written, and for each where its rows start, for
+    /// an index.
+    pub fn into_sections(self) -> (Vec<Section>, Vec<Vec<u32>>) {
         self.space.settle();
-        self.done
+        (self.done, self.starts)
     }
 }

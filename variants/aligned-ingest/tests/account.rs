@@ -3,7 +3,7 @@
 mod common;
 
 use aligned_ingest::account::{Account, Case, RowLengths, claims, formula, simulate};
-use aligned_ingest::{Job, Layout, Manifest, PlacementKind, Sink};
+use aligned_ingest::{Job, Layout, Manifest, PlacementKind, RowIndex, Sink};
 use common::{TestRow, encode, stream};
 
 #[test]
@@ -119,6 +119,7 @@ fn load(rows: &[Vec<TestRow>], slot: u64, chunk_bytes: u64, placement: Placement
         layout: Layout::new(slot, chunks, chunk_bytes).unwrap(),
         placement,
         workers: streams.len() as u32,
+        stride: RowIndex::DEFAULT_STRIDE,
     };
     let work =
         |worker: u32, sink: &mut dyn Sink| sink.copy(&mut &streams[worker as usize][..]).map(drop);

@@ -9,8 +9,8 @@ use aligned_ingest::overlap::{Failures, Rule, TrueRow, measure, truth};
 use aligned_ingest::pages::{NumericAs, PagesError, to_table};
 use aligned_ingest::store::{MappedStore, chunk_file};
 use aligned_ingest::{
-    Chunks, CompactError, Job, Layout, Manifest, Packed, PlacementKind, Sink, SourceColumn, Space,
-    StoreKind, Writer, compact,
+    Chunks, CompactError, Job, Layout, Manifest, Packed, PlacementKind, RowIndex, Sink,
+    SourceColumn, Space, StoreKind, Writer, compact,
 };
 use common::{TestRow, plain_rows, stream};
 use join_core::parallel::{Team, ThreadStart};
@@ -34,6 +34,7 @@ fn chunks(rows: &[Vec<TestRow>], types: &[&str], slot: u64, placement: Placement
         layout: Layout::for_bytes(slot, 2, bytes, workers).unwrap(),
         placement,
         workers,
+        stride: RowIndex::DEFAULT_STRIDE,
     };
     let work =
         |worker: u32, sink: &mut dyn Sink| sink.copy(&mut &streams[worker as usize][..]).map(drop);
@@ -370,7 +371,7 @@ fn in_turn() -> Chunks {
         .for_each(|writer| writer.flush().unwrap());
     let sections = writers
         .into_iter()
-        .flat_map(Writer::into_sections)
+        .flat_map(|writer| writer.into_sections().0)
         .collect();
     let reserved = space.reserved();
     let manifest = Manifest::new(
@@ -444,6 +445,7 @@ fn the_repair_reads_over_what_is_empty() {
             layout: Layout::new(4096, 8, chunk_bytes).unwrap(),
             placement: PlacementKind::Aligned,
             workers: 3,
+            stride: RowIndex::DEFAULT_STRIDE,
         };
         let folder = temporary.path().join(chunk_bytes.to_string());
         let manifest = job.load(&folder, StoreKind::File, &work).unwrap();

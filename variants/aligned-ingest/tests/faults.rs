@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use aligned_ingest::{Chunks, Job, Layout, PlacementKind, Sink, StoreKind};
+use aligned_ingest::{Chunks, Job, Layout, PlacementKind, RowIndex, Sink, StoreKind};
 use common::{plain_rows, stream};
 
 const FOLDER: &str = "INGEST_TEST_FOLDER";
@@ -66,6 +66,7 @@ fn endless_load(folder: &Path, store: StoreKind) -> String {
         layout: Layout::new(64 << 10, 2, 1 << 30).unwrap(),
         placement: PlacementKind::Aligned,
         workers: 2,
+        stride: RowIndex::DEFAULT_STRIDE,
     };
     let work = |_: u32, sink: &mut dyn Sink| sink.copy(&mut Endless::new()).map(drop);
     job.load(folder, store, &work).unwrap_err().to_string()
@@ -123,6 +124,7 @@ fn a_worker_that_fails_stops_the_others() {
         layout: Layout::new(64 << 10, 2, 1 << 30).unwrap(),
         placement: PlacementKind::Aligned,
         workers: 3,
+        stride: RowIndex::DEFAULT_STRIDE,
     };
     for (panics, said) in [
         (false, "worker 2: the rows cannot be read: byte 0"),
@@ -165,6 +167,7 @@ fn a_worker_that_cannot_be_started_is_an_error_and_leaves_nothing() {
             layout: Layout::new(64 << 10, 2, 1 << 30).unwrap(),
             placement: PlacementKind::Aligned,
             workers: 64,
+            stride: RowIndex::DEFAULT_STRIDE,
         };
         let work = |_: u32, sink: &mut dyn Sink| sink.copy(&mut Endless::new()).map(drop);
         let error = job.load(&folder, StoreKind::File, &work).unwrap_err();

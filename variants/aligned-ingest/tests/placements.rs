@@ -10,8 +10,8 @@ use std::thread;
 
 use aligned_ingest::store::MappedStore;
 use aligned_ingest::{
-    Aligned, Chunks, Job, Layout, LoadError, Manifest, PlacementKind, Sink, Space, StoreKind,
-    WriteError, run_workers,
+    Aligned, Chunks, Job, Layout, LoadError, Manifest, PlacementKind, RowIndex, Sink, Space,
+    StoreKind, WriteError, run_workers,
 };
 use common::{Pieces, TestRow, encode, plain_rows, rows, stream};
 use join_core::parallel::{Sharing, Team, ThreadStart};
@@ -24,6 +24,7 @@ fn job(placement: PlacementKind, slot: u64, chunks: u32, workers: u32, bytes: u6
         layout: Layout::for_bytes(slot, chunks, bytes, workers).unwrap(),
         placement,
         workers,
+        stride: RowIndex::DEFAULT_STRIDE,
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use aligned_ingest::pages::{NumericAs, PagesError, to_table};
 use aligned_ingest::server::{Client, check};
-use aligned_ingest::{Chunks, Job, Layout, PlacementKind};
+use aligned_ingest::{Chunks, Job, Layout, PlacementKind, RowIndex};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Value;
 use loads::{differing, load, table};
@@ -387,6 +387,7 @@ fn try_one(postgres: &Postgres, seed: u64) {
         layout: Layout::for_bytes(slot, chunks, 1 << 32, workers).unwrap(),
         placement,
         workers,
+        stride: RowIndex::DEFAULT_STRIDE,
     })
     .unwrap();
     assert_eq!(manifest.rows, rows as u64);

@@ -118,7 +118,7 @@ fn table(bars: &[(&WorkloadRecord, Vec<&CellSummary>)]) -> String {
 }
 
 fn bars<'a>(data: &Data<'a>, workload: &str, threads: u32) -> Vec<&'a CellSummary> {
-    let results = data.summary.results.iter();
+    let results = data.summary.results.iter().chain(&data.summary.peers);
     let mut bars: Vec<&CellSummary> = results
         .filter(|r| r.workload == workload && r.threads == threads && r.toggles.is_empty())
         .filter(|r| !r.phases.is_empty())

@@ -132,6 +132,7 @@ impl Build<'_> {
             rows: measured.answer.rows,
             sum_build: measured.answer.sum_build,
             sum_probe: measured.answer.sum_probe,
+            phases: Vec::new(),
             system: None,
         })
     }

@@ -45,6 +45,7 @@ pub(super) fn run(args: &Load) -> Result<(), Ending> {
         layout: layout.map_err(Ending::usage)?,
         placement: args.placement.into(),
         workers: args.workers,
+        stride: args.stride.0,
     };
     let connections = plan.copies.len().min(args.workers as usize) as u64;
     open_files(u64::from(args.chunks) + connections * FILES_A_CONNECTION)?;

@@ -4,6 +4,7 @@ mod bench;
 mod chart;
 mod check;
 mod compact;
+mod index;
 mod lengths;
 #[cfg(feature = "ingest")]
 mod load;
@@ -12,6 +13,7 @@ mod simulate;
 #[cfg(feature = "ingest")]
 mod ssb;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -19,7 +21,7 @@ use std::thread;
 use aligned_ingest::{Chunks, PlacementKind};
 use join_core::parallel::{Team, ThreadStart};
 
-use super::Ending;
+use super::{Ending, program};
 use crate::machine;
 use crate::size::Size;
 use lengths::Lengths;
@@ -43,10 +45,19 @@ pub enum Verb {
     },
     /// Chunks into a table folder, which joins take
     Pages(Pages),
+    /// Note where rows start in chunks of which that is not known, in place of what is
+    Index(Index),
     /// Write rows in memory with each placement, against copying them
     Bench(Bench),
     /// Create the tables of the Star Schema Benchmark on a server
     Ssb(Ssb),
+    /// Read chunks on a GPU: check, pages, bench (the first time builds the program)
+    #[command(disable_help_flag = true)]
+    Gpu {
+        /// See `ingest gpu --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Arguments of `ingest simulate`. The defaults are the chunk loader's (`docs/background.md`).
@@ -108,6 +119,9 @@ pub struct Load {
     /// How flushes are placed
     #[arg(long, value_enum, default_value_t = Placed::Aligned)]
     pub placement: Placed,
+    /// Bytes of a section for which the index has a row start
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = stride)]
+    pub stride: Size,
     /// Write to mapped files instead of by system calls
     #[arg(long)]
     pub mapped: bool,
@@ -146,6 +160,27 @@ pub struct Pages {
     /// Write numeric as INT64 in units of 10^-N instead of FP64
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=18))]
     pub numeric_decimals: Option<u8>,
+}
+
+/// Arguments of `ingest index`.
+#[derive(Debug, clap::Args)]
+pub struct Index {
+    /// The folder of chunks
+    pub folder: PathBuf,
+    /// Bytes of a section for which the index has a row start
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = stride)]
+    pub stride: Size,
+}
+
+/// Less would make the index large beside the rows.
+const LEAST_STRIDE: u64 = 1 << 10;
+
+fn stride(text: &str) -> Result<Size, String> {
+    let stride: Size = text.parse()?;
+    match stride.0 >= LEAST_STRIDE {
+        true => Ok(stride),
+        false => Err("a stride has at least 1 KiB".into()),
+    }
 }
 
 /// Arguments of `ingest bench`.
@@ -219,10 +254,12 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Ending> {
         Verb::Load(_) | Verb::Ssb(_) => Err(without_client()),
         #[cfg(feature = "ingest")]
         Verb::Ssb(args) => ssb::run(args),
+        Verb::Index(args) => index::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Compact { folder, out } => compact::run(folder, out),
         Verb::Pages(args) => pages::run(args),
+        Verb::Gpu { arguments } => program::run(program::GPU, "ingest gpu", arguments),
     }
 }
 

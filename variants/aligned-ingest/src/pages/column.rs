@@ -1,7 +1,7 @@
 //! A column from fields as they are sent.
 
 use join_core::page::Page;
-use join_core::table::{ColumnBuilder, Value};
+use join_core::table::{ColumnBuilder, TypeMismatch, Value};
 
 use super::numeric::Numeric;
 use super::types::{NumericAs, SourceType};
@@ -28,7 +28,18 @@ impl ColumnReader {
         }
     }
 
-    /// Appends a field; an error says what is wrong with it.
+    /// Appends a value that was read already, or NULL.
+    ///
+    /// # Errors
+    /// If it is not of the column's type.
+    pub fn push_value(&mut self, value: &Value<'_>) -> Result<(), TypeMismatch> {
+        self.builder.push(value)
+    }
+
+    /// Appends a field.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn push(&mut self, field: Option<&[u8]>) -> Result<(), String> {
         let Some(bytes) = field else {
             self.builder.push_null();

@@ -10,10 +10,10 @@ use join_core::page::Page;
 use join_core::parallel::{Sharing, Team};
 use join_core::table::{Column, NamedColumn, Table, TableError};
 
-use crate::chunks::Chunks;
+use crate::chunks::{Chunks, PieceBytes};
 use crate::framing::FramingError;
-use crate::manifest::SourceColumn;
-use column::ColumnReader;
+use crate::manifest::{Manifest, SourceColumn};
+pub use column::ColumnReader;
 pub use types::{NumericAs, SourceType};
 
 /// A table, and what it lost of the rows.
@@ -92,18 +92,11 @@ pub fn types(columns: &[SourceColumn], numeric: NumericAs) -> Result<Vec<SourceT
     columns.iter().map(of).collect()
 }
 
-/// The rows of chunks as a table. Each worker turns a contiguous share of the sections into pages of its own, so a
-/// column has at most one page a worker that is not full.
+/// The types of the columns that the rows of a manifest become.
 ///
 /// # Errors
-/// See [`PagesError`].
-pub fn to_table(
-    chunks: &Chunks,
-    name: &str,
-    numeric: NumericAs,
-    team: &Team,
-) -> Result<Paged, PagesError> {
-    let manifest = chunks.manifest();
+/// If they cannot become a table.
+pub fn table_types(manifest: &Manifest, numeric: NumericAs) -> Result<Vec<SourceType>, PagesError> {
     if manifest.split_rows > 0 {
         return Err(PagesError::Split {
             rows: manifest.split_rows,
@@ -114,27 +107,52 @@ pub fn to_table(
     }
     let types = types(&manifest.columns, numeric)?;
     let mut named = HashSet::new();
-    if let Some(twin) = manifest.columns.iter().find(|c| !named.insert(&c.name)) {
-        return Err(PagesError::SameName(twin.name.clone()));
+    match manifest.columns.iter().find(|c| !named.insert(&c.name)) {
+        Some(twin) => Err(PagesError::SameName(twin.name.clone())),
+        None => Ok(types),
     }
-    let readers = || -> Vec<ColumnReader> { types.iter().map(|&t| ColumnReader::new(t)).collect() };
-    let states = (0..team.threads()).map(|_| readers()).collect();
-    let shares = chunks.read(team, Sharing::Static, states, |readers, section| {
-        for row in section.rows() {
-            let row = row.map_err(|error| PagesError::Framing {
-                section: section.number,
-                error,
+}
+
+/// Columns without rows.
+pub fn readers(types: &[SourceType]) -> Vec<ColumnReader> {
+    types.iter().map(|&kind| ColumnReader::new(kind)).collect()
+}
+
+/// Appends the rows of a piece to columns.
+///
+/// # Errors
+/// If a row or a value is wrong.
+pub fn read_piece(
+    columns: &[SourceColumn],
+    piece: &PieceBytes<'_>,
+    readers: &mut [ColumnReader],
+) -> Result<(), PagesError> {
+    for row in piece.rows() {
+        let row = row.map_err(|error| PagesError::Framing {
+            section: piece.section,
+            error,
+        })?;
+        for (number, (reader, field)) in readers.iter_mut().zip(row.fields()).enumerate() {
+            reader.push(field).map_err(|what| PagesError::Value {
+                section: piece.section,
+                column: columns[number].name.clone(),
+                what,
             })?;
-            for (number, (reader, field)) in readers.iter_mut().zip(row.fields()).enumerate() {
-                reader.push(field).map_err(|what| PagesError::Value {
-                    section: section.number,
-                    column: manifest.columns[number].name.clone(),
-                    what,
-                })?;
-            }
         }
-        Ok::<_, PagesError>(())
-    })?;
+    }
+    Ok(())
+}
+
+/// A table of what several read, in their order.
+///
+/// # Errors
+/// If the table cannot be.
+pub fn table_of(
+    manifest: &Manifest,
+    name: &str,
+    types: &[SourceType],
+    shares: Vec<Vec<ColumnReader>>,
+) -> Result<Paged, PagesError> {
     let mut pages: Vec<Vec<Page>> = types.iter().map(|_| Vec::new()).collect();
     let mut lost = vec![0; types.len()];
     for share in shares {
@@ -152,4 +170,24 @@ pub fn to_table(
     let table = Table::new(name, columns.collect())?;
     let losses = names().zip(lost).filter(|(_, lost)| *lost > 0).collect();
     Ok(Paged { table, losses })
+}
+
+/// The rows of chunks, which must have been verified, as a table. Each worker turns a contiguous share of their
+/// [pieces](Chunks::pieces) into pages of its own, so a column has at most one page a worker that is not full.
+///
+/// # Errors
+/// See [`PagesError`].
+pub fn to_table(
+    chunks: &Chunks,
+    name: &str,
+    numeric: NumericAs,
+    team: &Team,
+) -> Result<Paged, PagesError> {
+    let manifest = chunks.manifest();
+    let types = table_types(manifest, numeric)?;
+    let states = (0..team.threads()).map(|_| readers(&types)).collect();
+    let shares = chunks.read_pieces(team, Sharing::Static, states, |readers, piece| {
+        read_piece(&manifest.columns, &piece, readers)
+    })?;
+    table_of(manifest, name, &types, shares)
 }

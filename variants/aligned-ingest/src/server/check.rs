@@ -88,9 +88,9 @@ impl Differences {
 
 fn of_chunks(chunks: &Chunks, columns: usize, team: &Team) -> Figures {
     let states = vec![Figures::new(columns); team.threads()];
-    let result = chunks.read(team, Sharing::Counter, states, |figures, section| {
+    let result = chunks.read_pieces(team, Sharing::Counter, states, |figures, piece| {
         // Sections that are wrong were refused by Chunks::verify.
-        for row in section.rows().flatten() {
+        for row in piece.rows().flatten() {
             figures.row(row.bytes);
         }
         Ok::<_, std::convert::Infallible>(())

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use aligned_ingest::server::{Client, LoadPlan, Origin, Progress, Server, Snapshot, work};
 use aligned_ingest::{
-    Chunks, Job, Layout, LoadError, Manifest, PlacementKind, Sink, StoreKind, compact,
+    Chunks, Job, Layout, LoadError, Manifest, PlacementKind, RowIndex, Sink, StoreKind, compact,
 };
 
 pub fn job(plan: &LoadPlan, placement: PlacementKind, slot: u64, workers: u32) -> Job {
@@ -18,6 +18,7 @@ pub fn job(plan: &LoadPlan, placement: PlacementKind, slot: u64, workers: u32) -
         layout: Layout::for_bytes(slot, 4, plan.estimated_bytes * 8 + (1 << 24), workers).unwrap(),
         placement,
         workers,
+        stride: RowIndex::DEFAULT_STRIDE,
     }
 }
 

@@ -1,0 +1,184 @@
+//! `joinery-gpu peer`: the device as a contender of the experiment, by the protocol of `harness/peers/README.md`.
+
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use join_core::join::Phases;
+use join_core::output::{Aggregate, Pair, Sink};
+use joinery_gpu::{Device, DeviceKeys, HostKeys, Matches, join};
+use serde::{Deserialize, Serialize};
+
+use crate::{Ended, On};
+
+/// A line of work.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Request {
+    Load { build: Side, probe: Side },
+    Join(Consumer),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Consumer {
+    Aggregate,
+    Pairs,
+}
+
+/// The files of a key column.
+#[derive(Debug, Deserialize)]
+struct Side {
+    rows: u64,
+    r#type: KeyType,
+    keys: PathBuf,
+    valid: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum KeyType {
+    Int32,
+    Int64,
+}
+
+/// The line that answers one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Loaded {
+        loaded: bool,
+    },
+    Joined {
+        seconds: f64,
+        rows: u64,
+        sum_build: u64,
+        sum_probe: u64,
+        phases: Vec<PhaseTime>,
+    },
+    Error {
+        error: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct PhaseTime {
+    name: &'static str,
+    seconds: f64,
+}
+
+/// Answers line by line until there are no more.
+pub fn run(on: &On) -> Result<(), Ended> {
+    let device = on.open()?;
+    let mut sides = None;
+    for line in io::stdin().lock().lines() {
+        let answer = answer(&device, on.memory(), &mut sides, &line?);
+        let answer = answer.unwrap_or_else(|Ended(error, _)| Answer::Error { error });
+        let mut output = io::stdout().lock();
+        serde_json::to_writer(&mut output, &answer)?;
+        output.write_all(b"\n")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+/// What tells these answers from those of other versions and devices.
+pub fn version(on: &On) -> Result<String, Ended> {
+    let device = on.open()?;
+    let kind = match device.is_software() {
+        true => " (software device)",
+        false => "",
+    };
+    Ok(format!("{}{kind}", device.name()))
+}
+
+fn answer(
+    device: &Device,
+    memory: u64,
+    sides: &mut Option<[HostKeys; 2]>,
+    line: &str,
+) -> Result<Answer, Ended> {
+    match serde_json::from_str(line)? {
+        Request::Load { build, probe } => {
+            // Before there are others: there may be no room for both.
+            *sides = None;
+            *sides = Some([build.read()?, probe.read()?]);
+            Ok(Answer::Loaded { loaded: true })
+        }
+        Request::Join(consumer) => {
+            let sides = sides.as_ref().ok_or_else(|| wrong("nothing was loaded"))?;
+            joined(device, memory, sides, consumer)
+        }
+    }
+}
+
+fn wrong(what: &str) -> Ended {
+    Ended(what.into(), 2)
+}
+
+/// The clock runs from keys in the memory of the processor to sums or pairs there: the way to the device and back counts.
+fn joined(
+    device: &Device,
+    memory: u64,
+    sides: &[HostKeys; 2],
+    consumer: Consumer,
+) -> Result<Answer, Ended> {
+    let (start, mut phases, mut pairs) = (Instant::now(), Phases::start(), Vec::<Pair>::new());
+    let [build, probe] = sides;
+    let build = DeviceKeys::upload(device, memory, build)?;
+    let left = memory.saturating_sub(build.bytes());
+    let probe = DeviceKeys::upload(device, left, probe)?;
+    phases.lap("upload");
+    let mut take = |block: &[Pair]| pairs.extend_from_slice(block);
+    let mut matches = match consumer {
+        Consumer::Aggregate => Matches::Summed,
+        Consumer::Pairs => Matches::Pairs(&mut take),
+    };
+    let found = join(device, memory, &build, &probe, &mut matches, &mut phases)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let mut sums: Aggregate = found.sums;
+    sums.emit_block(&pairs);
+    let phases = phases.list().iter().map(|phase| PhaseTime {
+        name: phase.name,
+        seconds: phase.seconds,
+    });
+    Ok(Answer::Joined {
+        seconds,
+        rows: sums.rows,
+        sum_build: sums.sum_build,
+        sum_probe: sums.sum_probe,
+        phases: phases.collect(),
+    })
+}
+
+impl Side {
+    fn read(&self) -> Result<HostKeys, Ended> {
+        let words = match self.r#type {
+            KeyType::Int32 => 1,
+            KeyType::Int64 => 2,
+        };
+        let keys = words_of(&self.keys)?;
+        let valid = match &self.valid {
+            Some(path) => words_of(path)?,
+            None => vec![u32::MAX; self.rows.div_ceil(32) as usize],
+        };
+        let keys = HostKeys::new(words, keys, valid).filter(|keys| keys.rows() == self.rows);
+        keys.ok_or_else(|| {
+            wrong(&format!(
+                "{}: not of {} rows",
+                self.keys.display(),
+                self.rows
+            ))
+        })
+    }
+}
+
+/// A file's words, the last one filled up with zeros.
+fn words_of(path: &Path) -> Result<Vec<u32>, Ended> {
+    let mut bytes = fs::read(path)
+        .map_err(|error| wrong(&format!("cannot read {}: {error}", path.display())))?;
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    let words = bytes.as_chunks::<4>().0.iter();
+    Ok(words.map(|&word| u32::from_le_bytes(word)).collect())
+}
