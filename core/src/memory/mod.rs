@@ -8,5 +8,5 @@ mod budget;
 mod buffer;
 pub mod process;
 
-pub use budget::{Memory, OutOfMemory, Reservation};
+pub use budget::{Lender, Memory, OutOfMemory, Reservation};
 pub use buffer::{Buffer, OnDemand, UninitBuffer};
