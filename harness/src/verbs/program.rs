@@ -10,15 +10,61 @@ use std::process::{Command, Stdio};
 use super::Ending;
 use crate::console;
 
-/// Runs the program of `package` with these arguments in the current folder. Whatever it says of itself comes through;
+/// The root of this workspace.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// A package with a program.
+pub(super) struct Program {
+    /// The package.
+    pub(super) package: &'static str,
+    /// Its workspace, from the root of this one.
+    pub(super) workspace: &'static str,
+    /// The profile that it is built with.
+    pub(super) profile: &'static str,
+}
+
+impl Program {
+    /// A package of this workspace.
+    pub(super) fn of(package: &'static str) -> Self {
+        Self {
+            package,
+            workspace: ".",
+            profile: "dev",
+        }
+    }
+
+    /// Whether its program is there already, of whatever age.
+    pub(super) fn is_built(&self) -> bool {
+        let own = Path::new(ROOT).join(self.workspace).join("target");
+        let target = env::var_os("CARGO_TARGET_DIR").map_or(own, Into::into);
+        let folder = match self.profile {
+            "dev" => "debug",
+            named => named,
+        };
+        let name = format!("{}{}", self.package, env::consts::EXE_SUFFIX);
+        target.join(folder).join(name).exists()
+    }
+
+    /// Cargo, to do something with the package.
+    fn cargo(&self, what: &str) -> Command {
+        let manifest = Path::new(ROOT).join(self.workspace).join("Cargo.toml");
+        let mut command = Command::new(program());
+        command.args([what, "--package", self.package, "--profile", self.profile]);
+        command.arg("--manifest-path").arg(manifest);
+        command
+    }
+}
+
+/// Runs the program of a package with these arguments in the current folder. Whatever it says of itself comes through;
 /// `verb` is what it is run for.
 pub(super) fn run<'a>(
-    package: &str,
+    package: &Program,
     verb: &str,
     arguments: impl IntoIterator<Item = &'a OsString>,
 ) -> Result<(), Ending> {
     build(package, verb)?;
-    let status = cargo(package, "run")
+    let status = package
+        .cargo("run")
         .arg("--quiet")
         .arg("--")
         .args(arguments)
@@ -31,8 +77,9 @@ pub(super) fn run<'a>(
 }
 
 /// Builds the program. What is being compiled is told; where nothing has to be, nothing is.
-fn build(package: &str, verb: &str) -> Result<(), Ending> {
-    let mut child = cargo(package, "build")
+fn build(package: &Program, verb: &str) -> Result<(), Ending> {
+    let mut child = package
+        .cargo("build")
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| cannot_start(verb, &error))?;
@@ -52,16 +99,6 @@ fn build(package: &str, verb: &str) -> Result<(), Ending> {
         Ok(_) => Err(Ending::Said),
         Err(error) => Err(cannot_start(verb, &error)),
     }
-}
-
-/// Cargo, to do something with a package of this workspace.
-fn cargo(package: &str, what: &str) -> Command {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let mut command = Command::new(program());
-    command
-        .args([what, "--package", package, "--manifest-path"])
-        .arg(manifest);
-    command
 }
 
 fn program() -> OsString {

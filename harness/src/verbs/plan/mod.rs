@@ -13,7 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Ending, line, program};
+use super::program::{self, Program};
+use super::{Ending, line};
 use crate::experiment::executor::Equipment;
 use crate::size::Size;
 
@@ -122,7 +123,9 @@ pub struct ExplainArgs {
 pub(crate) fn run(verb: &Verb) -> Result<(), Ending> {
     match verb {
         Verb::Make(source) => make::run(source),
-        Verb::Import { arguments } => program::run("plan-import", "plan import", arguments),
+        Verb::Import { arguments } => {
+            program::run(&Program::of("plan-import"), "plan import", arguments)
+        }
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -5,7 +5,8 @@ mod show;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::{Ending, program};
+use super::Ending;
+use super::program::{self, Program};
 
 /// What to do with a table.
 #[derive(Debug, clap::Subcommand)]
@@ -53,5 +54,5 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
 fn convert(verb: &str, arguments: &[OsString]) -> Result<(), Ending> {
     let first = OsString::from(verb);
     let arguments = [&first].into_iter().chain(arguments);
-    program::run("tables", &format!("table {verb}"), arguments)
+    program::run(&Program::of("tables"), &format!("table {verb}"), arguments)
 }
