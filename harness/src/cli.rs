@@ -47,6 +47,8 @@ pub enum Verb {
     /// Whole join plans: execute, check or draw bundles
     #[command(subcommand)]
     Plan(verbs::plan::Verb),
+    /// Whole queries in DataFusion, with and without Joinery's joins (the first time builds the engine)
+    Sql(verbs::sql::Args),
     /// Compare two runs: what is faster, slower, within noise, or not comparable
     Compare(compare::Args),
     /// Measure this build against another one, in the same rounds
@@ -76,6 +78,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Verb::Table { what }) => verbs::table::run(&what),
         Some(Verb::Compare(args)) => verbs::compare::run(&args),
         Some(Verb::Verify(args)) => verify::run(&args),
+        Some(Verb::Sql(args)) => verbs::sql::run(&args),
         Some(Verb::Plan(verb)) => verbs::plan::run(&verb),
         Some(Verb::Duel(args)) => verbs::duel::run(&args),
         Some(Verb::Memory) => verbs::memory::run(),

@@ -301,6 +301,7 @@ impl PairFilter for Marking<'_> {
     /// A row is marked by one pair as well as by all, unless pairs are results, or a filter may drop the one.
     fn enough(&self) -> Enough {
         match (self.keeps, self.filter, self.build, self.probe) {
+            (_, Some(filter), ..) if filter.enough() == Enough::None => Enough::None,
             (false, None, Some(_), None) => Enough::OnePerBuildRow,
             (false, None, None, Some(_)) => Enough::OnePerProbeRow,
             _ => Enough::All,

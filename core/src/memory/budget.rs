@@ -1,5 +1,6 @@
 //! A budget of bytes that a join may hold at a time.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,11 +22,31 @@ pub struct OutOfMemory {
     pub limit: usize,
 }
 
-#[derive(Debug)]
+/// Whose memory a budget gives out, such as a pool that many queries share.
+pub trait Lender: Send + Sync {
+    /// Whether it lends so many bytes.
+    fn lend(&self, bytes: usize) -> bool;
+
+    /// Takes back so many of the bytes that it lent.
+    fn take_back(&self, bytes: usize);
+}
+
 struct Account {
     limit: usize,
     used: AtomicUsize,
     peak: AtomicUsize,
+    lender: Option<Box<dyn Lender>>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("limit", &self.limit)
+            .field("used", &self.used)
+            .field("peak", &self.peak)
+            .field("lent", &self.lender.is_some())
+            .finish()
+    }
 }
 
 /// A shared budget of bytes. Cloning shares it.
@@ -46,10 +67,20 @@ impl Memory {
 
     /// A budget of `limit` bytes.
     pub fn limited(limit: usize) -> Self {
+        Self::new(limit, None)
+    }
+
+    /// A budget of what `lender` lends.
+    pub fn lent(lender: impl Lender + 'static) -> Self {
+        Self::new(usize::MAX, Some(Box::new(lender)))
+    }
+
+    fn new(limit: usize, lender: Option<Box<dyn Lender>>) -> Self {
         Self(Arc::new(Account {
             limit,
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
+            lender,
         }))
     }
 
@@ -84,6 +115,14 @@ impl Memory {
                 available: account.limit - used,
                 limit: account.limit,
             })?;
+        if account
+            .lender
+            .as_ref()
+            .is_some_and(|lender| !lender.lend(bytes))
+        {
+            account.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(self.refused(bytes));
+        }
         account.peak.fetch_max(before + bytes, Ordering::Relaxed);
         Ok(())
     }
@@ -98,7 +137,14 @@ impl Memory {
         UninitBuffer::new(self, len)
     }
 
-    /// The error for `requested` bytes that the process could not give.
+    fn give_back(&self, bytes: usize) {
+        self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(lender) = &self.0.lender {
+            lender.take_back(bytes);
+        }
+    }
+
+    /// The error for `requested` bytes that the process or the lender could not give.
     pub fn refused(&self, requested: usize) -> OutOfMemory {
         OutOfMemory {
             requested,
@@ -131,7 +177,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.memory.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.memory.give_back(self.bytes);
     }
 }
 
@@ -162,5 +208,33 @@ mod tests {
             "reservations let go of the budget"
         );
         assert!(memory.reserve(usize::MAX).is_err());
+    }
+
+    struct Purse(Arc<AtomicUsize>);
+
+    impl Lender for Purse {
+        fn lend(&self, bytes: usize) -> bool {
+            let left = |left: usize| left.checked_sub(bytes);
+            self.0
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
+                .is_ok()
+        }
+
+        fn take_back(&self, bytes: usize) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_lender_is_asked_and_gets_back_what_it_lent() {
+        let left = Arc::new(AtomicUsize::new(100));
+        let memory = Memory::lent(Purse(left.clone()));
+        let mut first = memory.reserve(40).unwrap();
+        assert!(memory.reserve(61).is_err());
+        first.grow(10).unwrap();
+        assert_eq!((memory.used(), left.load(Ordering::Relaxed)), (50, 50));
+        assert!(first.grow(51).is_err());
+        drop(first);
+        assert_eq!((memory.used(), left.load(Ordering::Relaxed)), (0, 100));
     }
 }

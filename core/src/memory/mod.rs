@@ -9,5 +9,5 @@ mod buffer;
 pub mod process;
 mod reserve;
 
-pub use budget::{Memory, OutOfMemory, Reservation};
+pub use budget::{Lender, Memory, OutOfMemory, Reservation};
 pub use buffer::{Buffer, OnDemand, UninitBuffer};

@@ -11,6 +11,8 @@ pub enum Enough {
     OnePerBuildRow,
     /// One of each probe row that has any.
     OnePerProbeRow,
+    /// None: what is still to come is dropped.
+    None,
 }
 
 impl Enough {
@@ -18,7 +20,7 @@ impl Enough {
     #[must_use]
     pub fn swapped(self) -> Self {
         match self {
-            Self::All => Self::All,
+            Self::All | Self::None => self,
             Self::OnePerBuildRow => Self::OnePerProbeRow,
             Self::OnePerProbeRow => Self::OnePerBuildRow,
         }
@@ -61,5 +63,13 @@ impl PairFilter for FilterBoth<'_> {
         filters.fold(pairs.len(), |kept, filter| {
             filter.keep(&mut pairs[..kept]).min(kept)
         })
+    }
+
+    fn enough(&self) -> Enough {
+        let mut filters = [self.0, self.1].into_iter().flatten();
+        match filters.any(|filter| filter.enough() == Enough::None) {
+            true => Enough::None,
+            false => Enough::All,
+        }
     }
 }

@@ -280,7 +280,10 @@ impl Sink for PairBuffer<'_> {
     }
 
     fn enough(&self) -> Enough {
-        self.filter.map_or(Enough::All, PairFilter::enough)
+        match self.error {
+            Some(_) => Enough::None,
+            None => self.filter.map_or(Enough::All, PairFilter::enough),
+        }
     }
 }
 
@@ -302,9 +305,9 @@ impl<'a> SinkRef<'_, 'a> {
         }
     }
 
-    /// Whether memory has run out, so that further matches are dropped and a worker may as well stop.
+    /// Whether memory has run out or a filter is done, so that further matches are dropped and a worker may as well stop.
     #[inline]
     pub fn is_exhausted(&self) -> bool {
-        matches!(self, Self::Pairs(pairs) if pairs.error.is_some())
+        matches!(self, Self::Pairs(pairs) if pairs.enough() == Enough::None)
     }
 }

@@ -139,6 +139,11 @@ impl<'s> Matches<'s> {
         self.end = end;
     }
 
+    /// As [`Sink::enough`] of the sink.
+    pub fn enough(&self) -> Enough {
+        self.sink.enough()
+    }
+
     /// Hands all matches to the sink.
     pub fn flush(&mut self) {
         // SAFETY: the end is 0, or what a kernel set it to.

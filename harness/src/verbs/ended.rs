@@ -22,7 +22,10 @@ impl Finished {
     }
 
     /// Names the page, and says whether the run went on to its end.
-    pub(super) fn say_page(&self) -> Result<(), Ending> {
+    ///
+    /// # Errors
+    /// It was interrupted.
+    pub fn say_page(&self) -> Result<(), Ending> {
         say!("{}", self.page.display());
         if self.interrupted {
             return Err(Ending::Interrupted(format!(
@@ -35,7 +38,10 @@ impl Finished {
     }
 
     /// Whether everything answered rightly.
-    pub(super) fn failures(&self) -> Result<(), Ending> {
+    ///
+    /// # Errors
+    /// Something did not, or the run cannot be read.
+    pub fn failures(&self) -> Result<(), Ending> {
         failures(&self.folder, &self.page)
     }
 }

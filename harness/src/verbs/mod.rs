@@ -18,6 +18,7 @@ pub mod plan;
 mod program;
 pub mod report;
 mod select;
+pub mod sql;
 pub mod sweep;
 pub mod table;
 pub mod verify;
@@ -31,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const INTERRUPTED: u8 = 130;
 
 /// What records call the allocator.
-const ALLOCATOR: &str = "a pool of mapped blocks from 1 MiB on, mimalloc below";
+pub const ALLOCATOR: &str = "a pool of mapped blocks from 1 MiB on, mimalloc below";
 
 /// How a verb ended, where it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +69,7 @@ impl Ending {
 }
 
 /// A flag that Ctrl-C raises. The first time the sample at hand is finished; who cannot wait for that presses again.
-fn interrupt_flag() -> Arc<AtomicBool> {
+pub fn interrupt_flag() -> Arc<AtomicBool> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
     // A second handler in one process is an error; then there is one already.

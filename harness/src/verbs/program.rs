@@ -4,52 +4,68 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Ending;
 use crate::console::{self, tell};
 
+/// The root of this workspace.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// A program that is built when it is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Program {
     /// Its package.
-    pub package: &'static str,
-    /// The manifest of its workspace, from the project's folder.
-    pub manifest: &'static str,
+    pub(super) package: &'static str,
+    /// Its workspace, from the root of this one.
+    pub(super) workspace: &'static str,
+    /// The profile that it is built with.
+    pub(super) profile: &'static str,
     /// Its features, separated by commas.
-    pub features: &'static str,
+    pub(super) features: &'static str,
     /// What the first build takes, where that is long.
-    pub takes: Option<&'static str>,
+    pub(super) takes: Option<&'static str>,
 }
 
 impl Program {
     /// One of this workspace.
-    pub(super) const fn of(package: &'static str) -> Program {
-        Program {
+    pub(super) const fn of(package: &'static str) -> Self {
+        Self {
             package,
-            manifest: "Cargo.toml",
+            workspace: ".",
+            profile: "dev",
             features: "",
             takes: None,
         }
     }
 
-    fn manifest(self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("..")
-            .join(self.manifest)
+    /// Whether it is there already, of whatever age.
+    fn is_built(self) -> bool {
+        let own = Path::new(ROOT).join(self.workspace).join("target");
+        let target = env::var_os("CARGO_TARGET_DIR").map_or(own, Into::into);
+        let folder = match self.profile {
+            "dev" => "debug",
+            named => named,
+        };
+        let name = format!("{}{}", self.package, env::consts::EXE_SUFFIX);
+        target.join(folder).join(name).exists()
     }
 
-    /// Whether nothing of its workspace was built so far.
-    fn is_new(self) -> bool {
-        !self.manifest().with_file_name("target").exists()
+    /// Cargo, to do something with it.
+    fn cargo(self, what: &str) -> Command {
+        let manifest = Path::new(ROOT).join(self.workspace).join("Cargo.toml");
+        let mut command = Command::new(program());
+        command.args([what, "--package", self.package, "--profile", self.profile]);
+        command.args(["--features", self.features]);
+        command.arg("--manifest-path").arg(manifest);
+        command
     }
 }
 
 /// Reads chunks on a GPU. Its library takes long to compile, so it has a workspace of its own.
 pub(super) const GPU: Program = Program {
-    package: "joinery-gpu",
-    manifest: "integrations/gpu/Cargo.toml",
+    workspace: "integrations/gpu",
     // The PostgreSQL client, where this program has it.
     features: if cfg!(feature = "ingest") {
         "ingest"
@@ -57,17 +73,19 @@ pub(super) const GPU: Program = Program {
         ""
     },
     takes: Some("about two minutes on two processors"),
+    ..Program::of("joinery-gpu")
 };
 
 /// Runs a program with these arguments in the current folder. Whatever it says of itself comes through; `verb` is what it is
 /// run for.
 pub(super) fn run<'a>(
-    package: Program,
+    program: Program,
     verb: &str,
     arguments: impl IntoIterator<Item = &'a OsString>,
 ) -> Result<(), Ending> {
-    build(package, verb)?;
-    let status = cargo(package, "run")
+    build(program, verb)?;
+    let status = program
+        .cargo("run")
         .arg("--quiet")
         .arg("--")
         .args(arguments)
@@ -82,11 +100,12 @@ pub(super) fn run<'a>(
 }
 
 /// Builds the program. What is being compiled is told; where nothing has to be, nothing is.
-fn build(package: Program, verb: &str) -> Result<(), Ending> {
-    if let Some(takes) = package.takes.filter(|_| package.is_new()) {
+fn build(program: Program, verb: &str) -> Result<(), Ending> {
+    if let Some(takes) = program.takes.filter(|_| !program.is_built()) {
         tell!("{verb}: its program is built first, which takes {takes}");
     }
-    let mut child = cargo(package, "build")
+    let mut child = program
+        .cargo("build")
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| cannot_start(verb, &error))?;
@@ -106,16 +125,6 @@ fn build(package: Program, verb: &str) -> Result<(), Ending> {
         Ok(_) => Err(Ending::Said(2)),
         Err(error) => Err(cannot_start(verb, &error)),
     }
-}
-
-/// Cargo, to do something with a program's package.
-fn cargo(package: Program, what: &str) -> Command {
-    let mut command = Command::new(program());
-    command
-        .args([what, "--package", package.package])
-        .args(["--features", package.features, "--manifest-path"])
-        .arg(package.manifest());
-    command
 }
 
 fn program() -> OsString {

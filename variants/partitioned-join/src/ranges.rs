@@ -19,6 +19,9 @@ use crate::entries::pieces;
 /// Tuples that stand behind the last one, so that a vector can be read from any place.
 pub(crate) const PADDING: usize = MAX_LANES;
 
+/// Probes that are made before the sink is asked whether it wants more: each may have any number of matches.
+const PROBES: usize = 512;
+
 /// How probes are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct How {
@@ -204,7 +207,14 @@ impl<K: Key, H: KeyHash> WithLanes for Find<'_, '_, '_, K, H> {
         let mut found = matches.end();
         let mut hashed = HashedKeys::default();
         let key = |probe: &Tuple<K>| probe.key;
-        for (probes, ahead) in pieces(probes) {
+        let pieces = pieces(probes).flat_map(|(probes, ahead)| {
+            let chunks = probes.chunks(PROBES);
+            chunks.map(move |probes| (probes, ahead))
+        });
+        for (probes, ahead) in pieces {
+            if matches.enough() == Enough::None {
+                break;
+            }
             hashed.for_each_item::<H, K, _>(probes, key, |hash, probe| {
                 prefetch_read(std::ptr::from_ref(probe).wrapping_byte_offset(ahead));
                 let (start, end) = ranges.range(hash);

@@ -53,6 +53,9 @@ pub(crate) fn join<K: Key, S: Scheme>(
                     }
                     ranges.probe(&[probes], sides.how, sink.reborrow());
                 }
+                if sink.is_exhausted() {
+                    return;
+                }
             }
         },
     )?;

@@ -1,0 +1,76 @@
+//! Sessions of the engine.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use joinery_datafusion::SessionStateBuilderExt;
+use tokio::runtime::Runtime;
+
+/// Who joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joins {
+    /// DataFusion.
+    Stock,
+    /// Joinery, wherever it can.
+    Joinery,
+}
+
+impl Joins {
+    /// What records call the engine with these joins.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "datafusion",
+            Self::Joinery => "datafusion+joinery",
+        }
+    }
+}
+
+/// What sessions share.
+pub struct Engine {
+    /// Its threads.
+    pub runtime: Runtime,
+    threads: usize,
+    environment: Arc<RuntimeEnv>,
+}
+
+impl Engine {
+    /// An engine of so many threads, and of so many bytes if there is a limit.
+    ///
+    /// # Errors
+    ///
+    /// If the system starts no threads, or the engine refuses.
+    pub fn new(threads: NonZeroUsize, memory: Option<usize>) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads.get())
+            .enable_all()
+            .build()?;
+        let mut environment = RuntimeEnvBuilder::new();
+        if let Some(bytes) = memory {
+            let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(bytes));
+            environment = environment.with_memory_pool(pool);
+        }
+        Ok(Self {
+            runtime,
+            threads: threads.get(),
+            environment: Arc::new(environment.build()?),
+        })
+    }
+
+    /// A session without tables.
+    pub fn session(&self, joins: Joins) -> SessionContext {
+        let config = SessionConfig::new().with_target_partitions(self.threads);
+        let builder = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(self.environment.clone())
+            .with_default_features();
+        SessionContext::new_with_state(match joins {
+            Joins::Stock => builder.build(),
+            Joins::Joinery => builder.with_joinery().build(),
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Suites: tables and queries.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
+use joinery_tpch as tpch;
+
+/// A query and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Such as `q9`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where tables and queries come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Suite {
+    /// TPC-H at a scale, made in memory.
+    Tpch(f64),
+    /// A folder of Parquet and CSV files, whose queries are `queries/*.sql`.
+    Folder(PathBuf),
+}
+
+impl Suite {
+    /// What records call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Tpch(_) => "tpch".to_owned(),
+            Self::Folder(folder) => {
+                let name = folder.file_name().unwrap_or(folder.as_os_str());
+                name.to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    /// The queries, in order: numbers by their value.
+    ///
+    /// # Errors
+    ///
+    /// If the folder has none, or they cannot be read.
+    pub fn queries(&self) -> Result<Vec<Query>> {
+        match self {
+            Self::Tpch(_) => Ok((1..)
+                .zip(tpch::queries())
+                .map(|(number, text)| Query {
+                    name: format!("q{number}"),
+                    text,
+                })
+                .collect()),
+            Self::Folder(folder) => queries_of(&folder.join("queries")),
+        }
+    }
+
+    /// The tables, to be shared by all sessions.
+    ///
+    /// # Errors
+    ///
+    /// If files cannot be read.
+    pub async fn tables(&self, context: &SessionContext) -> Result<Tables> {
+        match self {
+            Self::Tpch(scale) => {
+                let table = |name| Ok((str::to_owned(name), in_memory(name, *scale)?));
+                tpch::TABLES
+                    .into_iter()
+                    .map(table)
+                    .collect::<Result<_>>()
+                    .map(Tables)
+            }
+            Self::Folder(folder) => {
+                let mut tables = Vec::new();
+                for path in files(folder)? {
+                    if let Some(table) = named(&path) {
+                        tables.push((table, file(context, &path).await?));
+                    }
+                }
+                if tables.is_empty() {
+                    return Err(exec_datafusion_err!(
+                        "{}: neither a Parquet nor a CSV file is there",
+                        folder.display()
+                    ));
+                }
+                Ok(Tables(tables))
+            }
+        }
+    }
+}
+
+/// Tables by name.
+pub struct Tables(Vec<(String, Arc<dyn TableProvider>)>);
+
+impl Tables {
+    /// Makes them known to a session.
+    ///
+    /// # Errors
+    ///
+    /// If the session refuses.
+    pub fn register(&self, context: &SessionContext) -> Result<()> {
+        for (name, table) in &self.0 {
+            context.register_table(name.as_str(), table.clone())?;
+        }
+        Ok(())
+    }
+}
+
+/// Two partitions or one: tables that are made in memory are read by two threads.
+fn in_memory(name: &str, scale: f64) -> Result<Arc<dyn TableProvider>> {
+    let reader = tpch::table(name, scale);
+    let schema = reader.schema();
+    let batches = reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
+    let (first, second) = batches.split_at(batches.len() / 2);
+    let partitions = vec![first.to_vec(), second.to_vec()];
+    Ok(Arc::new(MemTable::try_new(schema, partitions)?))
+}
+
+/// The name of the table that a file is, if it is one.
+pub(crate) fn named(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_str()?;
+    let stem = path.file_stem()?.to_str()?;
+    matches!(extension, "parquet" | "csv").then(|| stem.to_owned())
+}
+
+/// The table in a Parquet or CSV file.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub(crate) async fn file(context: &SessionContext, path: &Path) -> Result<Arc<dyn TableProvider>> {
+    let location = path.to_string_lossy().into_owned();
+    let frame = match path.extension().is_some_and(|extension| extension == "csv") {
+        true => context.read_csv(location, CsvReadOptions::new()).await?,
+        false => {
+            context
+                .read_parquet(location, ParquetReadOptions::new())
+                .await?
+        }
+    };
+    Ok(frame.into_view())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = |error: std::io::Error| exec_datafusion_err!("{}: {error}", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(cannot)?;
+    let paths = entries.map(|entry| Ok(entry.map_err(cannot)?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, DataFusionError>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn queries_of(folder: &Path) -> Result<Vec<Query>> {
+    let mut queries = Vec::new();
+    for path in files(folder)? {
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| exec_datafusion_err!("{}: {error}", path.display()))?;
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let text = text.trim().trim_end_matches(';').to_owned();
+            queries.push(Query { name, text });
+        }
+    }
+    let number = |query: &Query| -> u64 {
+        let digits = query.name.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
+        digits[..end].parse().unwrap_or(0)
+    };
+    queries.sort_by_key(|query| (number(query), query.name.clone()));
+    match queries.is_empty() {
+        true => Err(exec_datafusion_err!(
+            "{}: no query, that is no file *.sql, is there",
+            folder.display()
+        )),
+        false => Ok(queries),
+    }
+}

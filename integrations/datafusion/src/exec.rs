@@ -1,0 +1,461 @@
+//! The operator.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{JoinType, NullEquality, Result, Statistics, internal_err};
+use datafusion::config::ConfigOptions;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
+use datafusion::physical_expr::{PhysicalExpr, PhysicalExprRef};
+use datafusion::physical_plan::execution_plan::{
+    CardinalityEffect, ChildrenPropertiesMode, EmissionType, EvaluationType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
+};
+use datafusion::physical_plan::joins::utils::build_join_schema;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
+    InputDistributionRequirements, Partitioning, PlanProperties,
+};
+use join_core::join::Side;
+use join_core::kind::Kind;
+
+use crate::columns::Columns;
+use crate::exchange::lock;
+use crate::fallback::Stock;
+use crate::filter::Condition;
+use crate::job::{Equipment, Job, Question, Source};
+use crate::keys::Nulls;
+use crate::left::Reason;
+use crate::metrics::JoinMetrics;
+use crate::pruning::Pruning;
+use crate::run::Run;
+use crate::side::Request;
+
+/// A hash join: Joinery's in the place of DataFusion's, or DataFusion's own with the reason why it was left.
+///
+/// What a join is, its sides, keys and condition, is kept as the [`HashJoinExec`] that it was planned as, and whatever a
+/// rule of the optimizer asks of a join is asked of that one.
+pub struct JoineryExec {
+    join: Arc<HashJoinExec>,
+    way: Way,
+}
+
+enum Way {
+    Joinery(Own),
+    Left(Reason),
+}
+
+/// What Joinery's join has of its own.
+struct Own {
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    run: Mutex<Option<Arc<Run>>>,
+    notes: Arc<OnceLock<String>>,
+}
+
+impl Own {
+    /// No order, and as many partitions of unknown rows as there are threads.
+    fn new(join: &HashJoinExec, partitions: usize) -> Self {
+        let mut equivalences = join.properties().eq_properties.clone();
+        equivalences.clear_orderings();
+        equivalences.clear_per_partition_constants();
+        let properties = PlanProperties::new(
+            equivalences,
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Final,
+            join.properties().boundedness,
+        );
+        Self {
+            properties: Arc::new(properties.with_evaluation_type(EvaluationType::Eager)),
+            metrics: ExecutionPlanMetricsSet::new(),
+            run: Mutex::new(None),
+            notes: Arc::default(),
+        }
+    }
+
+    fn partitions(&self) -> usize {
+        self.properties.output_partitioning().partition_count()
+    }
+}
+
+impl JoineryExec {
+    /// Joinery's join in the place of `join`, with so many threads, and partitions of its output.
+    ///
+    /// # Errors
+    ///
+    /// If DataFusion cannot say what the join's output is.
+    pub fn in_place_of(join: &HashJoinExec, partitions: usize) -> Result<Self> {
+        // A join that asks for nothing of its inputs.
+        let join = join.builder().with_partition_mode(PartitionMode::Auto);
+        Ok(Self::own(join.build()?, partitions))
+    }
+
+    fn own(join: HashJoinExec, partitions: usize) -> Self {
+        Self {
+            way: Way::Joinery(Own::new(&join, partitions)),
+            join: Arc::new(join),
+        }
+    }
+
+    /// DataFusion's join, which says why it was left.
+    ///
+    /// # Errors
+    ///
+    /// If DataFusion cannot say what the join's output is.
+    pub fn left(join: &HashJoinExec, reason: Reason) -> Result<Self> {
+        Ok(Self {
+            join: Arc::new(join.builder().build()?),
+            way: Way::Left(reason),
+        })
+    }
+
+    /// Why the join was left, if it was.
+    pub fn reason(&self) -> Option<&Reason> {
+        match &self.way {
+            Way::Joinery(_) => None,
+            Way::Left(reason) => Some(reason),
+        }
+    }
+
+    /// The same in the place of what a rule has made of the join: another join, or a node above one.
+    fn again(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+            let join = join.builder().build()?;
+            return Ok(Arc::new(match &self.way {
+                Way::Joinery(own) => Self::own(join, own.partitions()),
+                Way::Left(reason) => Self {
+                    join: Arc::new(join),
+                    way: Way::Left(reason.clone()),
+                },
+            }));
+        }
+        let children = plan.children();
+        let [child] = children.as_slice() else {
+            return internal_err!("a rule made {} of a join", plan.name());
+        };
+        let child = self.again(Arc::clone(child))?;
+        plan.replace_children(vec![child], ReplaceChildrenOptions::new(RECOMPUTE))
+    }
+
+    /// What is asked of a run.
+    fn question(&self) -> Question {
+        let join = &self.join;
+        let kind = kind_of(join);
+        let (left_schema, right_schema) = (join.left().schema(), join.right().schema());
+        let request = |keys: Vec<PhysicalExprRef>| Request {
+            keys,
+            columns: Vec::new(),
+        };
+        let on = join.on().iter();
+        let mut left = request(on.clone().map(|(left, _)| left.clone()).collect());
+        let mut right = request(on.map(|(_, right)| right.clone()).collect());
+        let (_, columns) = build_join_schema(&left_schema, &right_schema, join.join_type());
+        let all: Vec<usize> = (0..columns.len()).collect();
+        let projected = join.projection.as_deref().unwrap_or(&all);
+        let projected = projected.iter().map(|&column| &columns[column]);
+        let output = Columns::new(join.schema(), projected, kind, &mut left, &mut right);
+        let condition = join.filter().map(|filter| Condition {
+            expression: filter.expression().clone(),
+            columns: Columns::new(
+                filter.schema().clone(),
+                filter.column_indices(),
+                kind,
+                &mut left,
+                &mut right,
+            ),
+        });
+        Question {
+            kind,
+            nulls: match (join.null_equality(), kind) {
+                (NullEquality::NullEqualsNull, _) => Nulls::Equal,
+                (_, Kind::Mark(_)) => Nulls::Hidden,
+                _ => Nulls::MatchNothing,
+            },
+            left: Arc::new(left),
+            right: Arc::new(right),
+            output,
+            condition,
+            stock: Stock {
+                join_type: *join.join_type(),
+                null_equality: join.null_equality(),
+                null_aware: join.null_aware,
+            },
+        }
+    }
+
+    /// The filter that the join is to fill, if the optimizer has hung it on a scan.
+    fn pruning(&self) -> Result<Option<Pruning>> {
+        let Some(filter) = self.join.dynamic_expressions_produced().pop() else {
+            return Ok(None);
+        };
+        let Ok(filter) = Arc::downcast::<DynamicFilterPhysicalExpr>(filter) else {
+            return Ok(None);
+        };
+        let schema = self.join.right().schema();
+        let on = self.join.on().iter();
+        let keys = on.map(|(_, key)| Ok((key.clone(), key.data_type(&schema)?)));
+        Ok(Some(Pruning {
+            filter,
+            keys: keys.collect::<Result<_>>()?,
+            nulls_matter: self.join.null_aware
+                || self.join.null_equality() == NullEquality::NullEqualsNull,
+        }))
+    }
+
+    fn run(&self, own: &Own, context: &Arc<TaskContext>) -> Result<Arc<Run>> {
+        let source = |plan: &Arc<dyn ExecutionPlan>| -> Result<Source> {
+            let partitions = 0..plan.output_partitioning().partition_count();
+            let streams = partitions.map(|partition| plan.execute(partition, context.clone()));
+            Ok(Source {
+                schema: plan.schema(),
+                streams: streams.collect::<Result<_>>()?,
+            })
+        };
+        let job = Job {
+            question: Arc::new(self.question()),
+            left: source(self.join.left())?,
+            right: source(self.join.right())?,
+            pruning: self.pruning()?,
+            equipment: Equipment {
+                context: context.clone(),
+                threads: own.partitions(),
+                metrics: Arc::new(JoinMetrics::new(&own.metrics)),
+                notes: own.notes.clone(),
+            },
+        };
+        Ok(Run::new(job, own.partitions()))
+    }
+}
+
+const RECOMPUTE: ChildrenPropertiesMode = ChildrenPropertiesMode::Recompute;
+
+/// The kind of a join whose build side is the left one. Which side a table is made of is another matter.
+fn kind_of(join: &HashJoinExec) -> Kind {
+    match join.join_type() {
+        JoinType::Inner => Kind::Inner,
+        JoinType::Left => Kind::Outer(Side::Build),
+        JoinType::Right => Kind::Outer(Side::Probe),
+        JoinType::Full => Kind::FullOuter,
+        JoinType::LeftSemi => Kind::Semi(Side::Build),
+        JoinType::RightSemi => Kind::Semi(Side::Probe),
+        JoinType::LeftAnti if join.null_aware => Kind::NullAwareAnti(Side::Build),
+        JoinType::LeftAnti => Kind::Anti(Side::Build),
+        JoinType::RightAnti => Kind::Anti(Side::Probe),
+        JoinType::LeftMark => Kind::Mark(Side::Build),
+        JoinType::RightMark => Kind::Mark(Side::Probe),
+    }
+}
+
+impl fmt::Debug for JoineryExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoineryExec")
+            .field("join", &self.join)
+            .field("reason", &self.reason())
+            .finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for JoineryExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tree = matches!(format, DisplayFormatType::TreeRender);
+        let own = match &self.way {
+            Way::Left(reason) => {
+                self.join.fmt_as(format, f)?;
+                return match tree {
+                    true => writeln!(f, "left by joinery={reason}"),
+                    false => write!(f, ", left by joinery: {reason}"),
+                };
+            }
+            Way::Joinery(own) => own,
+        };
+        if tree {
+            self.join.fmt_as(format, f)?;
+            return match own.notes.get() {
+                Some(notes) => writeln!(f, "chosen={notes}"),
+                None => Ok(()),
+            };
+        }
+        let described = fmt::from_fn(|f| self.join.fmt_as(format, f)).to_string();
+        // The mode is that of a join that Joinery's is not.
+        let (_, what) = described
+            .split_once("mode=Auto, ")
+            .unwrap_or(("", &described));
+        write!(f, "JoineryExec: mode=join, {what}")?;
+        match own.notes.get() {
+            Some(notes) => write!(f, ", chosen=[{notes}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for JoineryExec {
+    fn name(&self) -> &str {
+        match &self.way {
+            Way::Joinery(_) => "JoineryExec",
+            Way::Left(_) => self.join.name(),
+        }
+    }
+
+    /// A join that was left is what it is to all who look for one.
+    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
+        match &self.way {
+            Way::Joinery(_) => None,
+            Way::Left(_) => Some(self.join.as_ref()),
+        }
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        match &self.way {
+            Way::Joinery(own) => &own.properties,
+            Way::Left(_) => self.join.properties(),
+        }
+    }
+
+    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        self.join.dynamic_expressions_produced()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        self.join.input_distribution_requirements()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        match &self.way {
+            Way::Joinery(_) => vec![false, false],
+            Way::Left(_) => self.join.maintains_input_order(),
+        }
+    }
+
+    /// Sides are read as they come: with more partitions, what is above a side would only be read by more tasks.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        match &self.way {
+            Way::Joinery(_) => vec![false, false],
+            Way::Left(_) => self.join.benefits_from_input_partitioning(),
+        }
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.join.children()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.join.apply_expressions(f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.again(self.join.clone().replace_children(children, options)?)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(RECOMPUTE))
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.again(self.join.clone().reset_state()?)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let own = match &self.way {
+            Way::Left(_) => return self.join.execute(partition, context),
+            Way::Joinery(own) => own,
+        };
+        let mut run = lock(&own.run);
+        let take = |run: &Arc<Run>| {
+            let baseline = BaselineMetrics::new(&own.metrics, partition);
+            let time = MetricBuilder::new(&own.metrics).subset_time("join_time", partition);
+            run.take(partition, self.schema(), baseline, time)
+        };
+        if let Some(stream) = run.as_ref().and_then(take) {
+            return Ok(stream);
+        }
+        // The plan is executed for the first time, or once more.
+        let new = run.insert(self.run(own, &context)?);
+        match take(new) {
+            Some(stream) => Ok(stream),
+            None => internal_err!("a partition of a new run was taken"),
+        }
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        match &self.way {
+            Way::Joinery(own) => Some(own.metrics.clone_inner()),
+            Way::Left(_) => self.join.metrics(),
+        }
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        self.join.child_stats_requests(partition)
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        self.join.statistics_from_inputs(inputs, args)
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.join.fetch()
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        self.join.cardinality_effect()
+    }
+
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let swapped = self.join.try_swapping_with_projection(projection)?;
+        swapped.map(|plan| self.again(plan)).transpose()
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        phase: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        config: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        self.join
+            .gather_filters_for_pushdown(phase, parent_filters, config)
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let mut handled = self
+            .join
+            .handle_child_pushdown_result(phase, result, config)?;
+        let updated = handled.updated_node.take();
+        handled.updated_node = updated.map(|plan| self.again(plan)).transpose()?;
+        Ok(handled)
+    }
+}

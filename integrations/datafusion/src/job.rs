@@ -1,0 +1,366 @@
+//! One execution of a join: both sides are read, then threads find pairs of their rows.
+
+use std::mem;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::runtime::{JoinSet, SpawnedTask};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::StreamExt;
+use join_core::join::{Context as Work, JoinError, Side as Table};
+use join_core::kind::{Kind, Semantics};
+use join_core::memory::Memory;
+use join_core::output::{Consumer, Pair, PairConsumer, PairFilter};
+use join_core::parallel::{Team, ThreadStart};
+use join_core::unchained::DefaultScheme;
+use partitioned_join::{PartitionedJoin, Settings};
+
+use crate::columns::{Columns, Sides};
+use crate::exchange::{Exchange, lock};
+use crate::fallback::{Half, Stock};
+use crate::filter::{Condition, Sieve};
+use crate::keys::{Keys, Nulls};
+use crate::memory::{Pool, Refusal};
+use crate::metrics::{Input, JoinMetrics};
+use crate::pruning::Pruning;
+use crate::side::{Collected, Collector, Partition, Request};
+
+/// Bytes that a table takes for a row, DataFusion's when it has just grown included.
+const TABLE_ROW: usize = 48;
+
+/// Bytes that joins of few rows take.
+const SMALL: usize = 64 << 10;
+
+/// What goes from a join to its output.
+pub(crate) enum Block {
+    /// Pairs, and the sides whose rows they are.
+    Pairs(Vec<Pair>, Arc<Sides>),
+    /// Columns of DataFusion's own join.
+    Batch(RecordBatch),
+}
+
+/// What is asked of a join.
+pub(crate) struct Question {
+    pub(crate) kind: Kind,
+    pub(crate) nulls: Nulls,
+    /// What is kept of the left side.
+    pub(crate) left: Arc<Request>,
+    /// What is kept of the right side.
+    pub(crate) right: Arc<Request>,
+    pub(crate) output: Columns,
+    pub(crate) condition: Option<Condition>,
+    /// The same in DataFusion's words.
+    pub(crate) stock: Stock,
+}
+
+impl Question {
+    /// Whether there is nothing to be found without rows on the left, whatever is on the right.
+    fn needs_left(&self) -> bool {
+        match self.kind {
+            Kind::Inner | Kind::Semi(_) => true,
+            Kind::FullOuter => false,
+            Kind::Outer(side) | Kind::Anti(side) | Kind::NullAwareAnti(side) | Kind::Mark(side) => {
+                side == Table::Build
+            }
+        }
+    }
+}
+
+/// What a side is read from.
+pub(crate) struct Source {
+    pub(crate) schema: SchemaRef,
+    /// Its partitions.
+    pub(crate) streams: Vec<SendableRecordBatchStream>,
+}
+
+/// All that a join needs to run.
+pub(crate) struct Job {
+    pub(crate) question: Arc<Question>,
+    pub(crate) left: Source,
+    pub(crate) right: Source,
+    pub(crate) pruning: Option<Pruning>,
+    pub(crate) equipment: Equipment,
+}
+
+/// What a join works with.
+#[derive(Clone)]
+pub(crate) struct Equipment {
+    pub(crate) context: Arc<TaskContext>,
+    pub(crate) threads: usize,
+    pub(crate) metrics: Arc<JoinMetrics>,
+    /// Filled with what the join chose.
+    pub(crate) notes: Arc<OnceLock<String>>,
+}
+
+impl Equipment {
+    fn reserve(&self, name: &str) -> MemoryReservation {
+        MemoryConsumer::new(name).register(self.context.memory_pool())
+    }
+
+    fn collector(&self, request: &Arc<Request>, schema: &SchemaRef, input: &Input) -> Collector {
+        Collector {
+            request: request.clone(),
+            schema: schema.clone(),
+            reservation: Arc::new(self.reserve("JoineryInput")),
+            input: input.clone(),
+            time: self.metrics.build_time.clone(),
+            refusal: OnceLock::new(),
+        }
+    }
+
+    fn note(&self, note: String) {
+        // Of a plan that is executed again, the first execution tells.
+        let _ = self.notes.set(note);
+    }
+}
+
+impl Job {
+    /// Reads both sides, and has threads find the pairs. Where the pool has no room for the right side beside the left one
+    /// and a table, DataFusion's join takes over, which needs no more of the right one than a batch.
+    pub(crate) async fn run(self, exchange: Arc<Exchange<Block>>) -> Result<()> {
+        let Self {
+            question,
+            left,
+            right,
+            pruning,
+            equipment,
+        } = self;
+        let metrics = &equipment.metrics;
+        let collector = equipment.collector(&question.left, &left.schema, &metrics.left);
+        let left_bytes = collector.reservation.clone();
+        let rows = match collector.collect(left.streams).await? {
+            Collected::All(rows) => rows,
+            Collected::Part(_, refusal) => return Err(refusal),
+        };
+        if rows.rows() == 0 && question.needs_left() {
+            return Ok(());
+        }
+        if let Some(pruning) = pruning {
+            pruning.fill(&rows)?;
+        }
+        let collector = equipment.collector(&question.right, &right.schema, &metrics.right);
+        let right_bytes = collector.reservation.clone();
+        // The right side must leave room for a table of the left one.
+        let table = equipment.reserve("JoineryTable");
+        if let Err(refusal) = table.try_grow(rows.rows() * TABLE_ROW + SMALL) {
+            let _ = collector.refusal.set(refusal);
+        }
+        let collected = collector.collect(right.streams).await?;
+        drop(table);
+        let (rows, partitions) = match collected {
+            Collected::Part(partitions, _) => (rows, partitions),
+            Collected::All(right) => {
+                let sides = Arc::new(Sides {
+                    left: rows,
+                    right,
+                    reservations: [left_bytes.clone(), right_bytes.clone()],
+                });
+                let search = Search {
+                    question: question.clone(),
+                    equipment: equipment.clone(),
+                    exchange: exchange.clone(),
+                };
+                // Not a worker of the runtime: it blocks while nobody asks for what it found.
+                let search = SpawnedTask::spawn_blocking(move || search.run(sides));
+                match search.join().await.map_err(unjoined)?? {
+                    Searched::Done => return Ok(()),
+                    Searched::Refused(sides) => (sides.left, vec![Partition::of(sides.right)]),
+                }
+            }
+        };
+        left_bytes.free();
+        let left = Half {
+            schema: left.schema,
+            request: question.left.clone(),
+            partitions: vec![Partition::of(rows)],
+            reservation: left_bytes,
+        };
+        let right = Half {
+            schema: right.schema,
+            request: question.right.clone(),
+            partitions,
+            reservation: right_bytes,
+        };
+        equipment
+            .note("joined by DataFusion: the memory pool has no room for both sides".to_owned());
+        stock(&question, left, right, &equipment.context, &exchange).await
+    }
+}
+
+/// DataFusion's join, a task for each partition of the right side.
+async fn stock(
+    question: &Arc<Question>,
+    left: Half,
+    right: Half,
+    context: &Arc<TaskContext>,
+    exchange: &Arc<Exchange<Block>>,
+) -> Result<()> {
+    let join = question.stock.join(question, left, right)?;
+    let mut tasks = JoinSet::new();
+    for partition in 0..join.properties().partitioning.partition_count() {
+        let mut stream = join.execute(partition, context.clone())?;
+        let (question, exchange) = (question.clone(), exchange.clone());
+        tasks.spawn(async move {
+            while let Some(batch) = stream.next().await {
+                let batch = batch?;
+                let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let schema = question.output.schema().clone();
+                let columns = batch.columns().to_vec();
+                let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+                exchange.send(Block::Batch(batch)).await;
+            }
+            Ok::<_, DataFusionError>(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(unjoined)??;
+    }
+    Ok(())
+}
+
+fn unjoined(error: tokio::task::JoinError) -> DataFusionError {
+    DataFusionError::ExecutionJoin(Box::new(error))
+}
+
+/// The search for pairs.
+struct Search {
+    question: Arc<Question>,
+    equipment: Equipment,
+    exchange: Arc<Exchange<Block>>,
+}
+
+/// How a search ended.
+enum Searched {
+    /// All pairs were handed over.
+    Done,
+    /// The pool refused what it takes, before there was any pair.
+    Refused(Sides),
+}
+
+impl Search {
+    fn run(self, sides: Arc<Sides>) -> Result<Searched> {
+        match self.pairs(&sides) {
+            Ok(()) => Ok(Searched::Done),
+            Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => {
+                // Whoever has got a pair has a part in the sides.
+                Arc::into_inner(sides).map(Searched::Refused).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn pairs(&self, sides: &Arc<Sides>) -> Result<()> {
+        let Self {
+            question,
+            equipment,
+            exchange,
+        } = self;
+        let _timer = equipment.metrics.join_time.timer();
+        let of_keys = equipment.reserve("JoineryKeys");
+        of_keys.try_grow(Keys::bytes(&sides.left, &sides.right, question.nulls))?;
+        let keys = Keys::new(&sides.left, &sides.right, question.nulls)?;
+        let input = keys.input().map_err(failed)?;
+        let refusal = Refusal::default();
+        let memory = Memory::lent(Pool {
+            reservation: equipment.reserve("JoineryTable"),
+            exchange: exchange.clone(),
+            refusal: refusal.clone(),
+        });
+        let team = self.team(sides)?;
+        let emitter = Emitter {
+            exchange,
+            sides,
+            batch_size: equipment.context.session_config().batch_size(),
+            workers: (0..team.threads()).map(|_| Mutex::default()).collect(),
+        };
+        let sieve = Sieve {
+            exchange,
+            sides,
+            comparator: keys.comparator.as_ref(),
+            condition: question.condition.as_ref(),
+            failure: Mutex::default(),
+        };
+        // A filter that only looks for readers would have all partners of each row found, where one is enough.
+        let filters = sieve.filters() || question.kind.has_pairs();
+        let work = Work {
+            filter: filters.then_some(&sieve as &dyn PairFilter),
+            ..Work::new(&team, &memory).with_consumer(Consumer::Stream(&emitter))
+        };
+        let join = PartitionedJoin::<DefaultScheme>::new(Settings::DEFAULT);
+        let outcome = Semantics::from(question.kind).join(&join, &input, &work);
+        let bytes = sides.bytes() + of_keys.size() + memory.peak();
+        equipment.metrics.build_mem_used.set_max(bytes);
+        if let Some(failure) = sieve.failure() {
+            return Err(failure);
+        }
+        match outcome {
+            Ok(outcome) => {
+                emitter.finish();
+                equipment.note(outcome.notes.join("; "));
+                Ok(())
+            }
+            Err(JoinError::OutOfMemory(error)) => Err(refusal.explain(&error)),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// One thread where the rows are too few to be worth more.
+    fn team(&self, sides: &Sides) -> Result<Team> {
+        match sides.left.rows().max(sides.right.rows()) < Team::PARALLEL_FROM {
+            true => Ok(Team::single()),
+            false => Team::try_new(self.equipment.threads, ThreadStart::Pool)
+                .map_err(|error| DataFusionError::ResourcesExhausted(error.to_string())),
+        }
+    }
+}
+
+fn failed(error: JoinError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Makes blocks of what workers find.
+struct Emitter<'a> {
+    exchange: &'a Exchange<Block>,
+    sides: &'a Arc<Sides>,
+    batch_size: usize,
+    /// Pairs of each worker that are not yet a batch. Only the worker takes its lock.
+    workers: Vec<Mutex<Vec<Pair>>>,
+}
+
+impl Emitter<'_> {
+    fn push(&self, pairs: Vec<Pair>) {
+        self.exchange.push(Block::Pairs(pairs, self.sides.clone()));
+    }
+
+    /// Hands over full batches, and leaves the rest where it is.
+    fn push_batches(&self, pairs: &mut Vec<Pair>) {
+        while pairs.len() >= self.batch_size {
+            let rest = pairs.split_off(self.batch_size);
+            self.push(mem::replace(pairs, rest));
+        }
+    }
+
+    /// Hands over what workers have left, together.
+    fn finish(self) {
+        let mut rest = Vec::new();
+        for worker in &self.workers {
+            rest.append(&mut lock(worker));
+            self.push_batches(&mut rest);
+        }
+        if !rest.is_empty() {
+            self.push(rest);
+        }
+    }
+}
+
+impl PairConsumer for Emitter<'_> {
+    fn consume(&self, worker: usize, pairs: &[Pair]) {
+        let mut own = lock(&self.workers[worker]);
+        own.extend_from_slice(pairs);
+        self.push_batches(&mut own);
+    }
+}

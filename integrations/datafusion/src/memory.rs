@@ -1,0 +1,48 @@
+//! Memory of a join, out of the pool of its session.
+
+use std::sync::{Arc, Mutex};
+
+use datafusion::common::DataFusionError;
+use datafusion::execution::memory_pool::MemoryReservation;
+use join_core::memory::{Lender, OutOfMemory};
+
+use crate::exchange::{Exchange, lock};
+use crate::job::Block;
+
+/// Why the pool last refused.
+#[derive(Clone, Default)]
+pub(crate) struct Refusal(Arc<Mutex<Option<DataFusionError>>>);
+
+impl Refusal {
+    /// The pool's own error, which says who holds what, or the join's where there is none.
+    pub(crate) fn explain(&self, error: &OutOfMemory) -> DataFusionError {
+        let refused = lock(&self.0).take();
+        refused.unwrap_or_else(|| DataFusionError::ResourcesExhausted(error.to_string()))
+    }
+}
+
+/// Lends the threads of a join what the pool has, as long as anybody reads what they find.
+pub(crate) struct Pool {
+    pub(crate) reservation: MemoryReservation,
+    pub(crate) exchange: Arc<Exchange<Block>>,
+    pub(crate) refusal: Refusal,
+}
+
+impl Lender for Pool {
+    fn lend(&self, bytes: usize) -> bool {
+        if self.exchange.is_over() {
+            return false;
+        }
+        match self.reservation.try_grow(bytes) {
+            Ok(()) => true,
+            Err(error) => {
+                *lock(&self.refusal.0) = Some(error);
+                false
+            }
+        }
+    }
+
+    fn take_back(&self, bytes: usize) {
+        self.reservation.shrink(bytes);
+    }
+}

@@ -1,0 +1,151 @@
+//! One execution of a join, as those see it who read its output.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Time};
+use futures::Stream;
+
+use crate::exchange::{Exchange, lock};
+use crate::job::{Block, Job, Question};
+
+/// A run: what its partitions share.
+pub(crate) struct Run {
+    question: Arc<Question>,
+    exchange: Arc<Exchange<Block>>,
+    stage: Mutex<Stage>,
+    taken: Mutex<Taken>,
+}
+
+enum Stage {
+    /// Nobody has asked for anything.
+    Waiting(Box<Job>),
+    /// The task that reads the sides and waits for the threads. Dropping it ends it.
+    Started(#[expect(dead_code, reason = "held to be dropped")] SpawnedTask<()>),
+    /// Nobody will ask any more.
+    Over,
+}
+
+struct Taken {
+    partitions: Vec<bool>,
+    live: usize,
+}
+
+impl Run {
+    /// A run whose output has so many partitions.
+    pub(crate) fn new(job: Job, partitions: usize) -> Arc<Self> {
+        Arc::new(Self {
+            question: job.question.clone(),
+            // Blocks are mostly pairs of row ids, which take little.
+            exchange: Arc::new(Exchange::new(2 * partitions)),
+            stage: Mutex::new(Stage::Waiting(Box::new(job))),
+            taken: Mutex::new(Taken {
+                partitions: vec![false; partitions],
+                live: 0,
+            }),
+        })
+    }
+
+    /// The stream of a partition; none where it was taken before, and so another run is asked for.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        partition: usize,
+        schema: SchemaRef,
+        baseline: BaselineMetrics,
+        join_time: Time,
+    ) -> Option<SendableRecordBatchStream> {
+        let mut taken = lock(&self.taken);
+        if mem::replace(&mut taken.partitions[partition], true) {
+            return None;
+        }
+        taken.live += 1;
+        Some(Box::pin(Output {
+            run: self.clone(),
+            schema,
+            baseline,
+            join_time,
+        }))
+    }
+
+    /// Starts what is to be started; a task of the runtime that polls.
+    fn start(&self) {
+        let mut stage = lock(&self.stage);
+        match mem::replace(&mut *stage, Stage::Over) {
+            Stage::Waiting(job) => {
+                let ending = Ending(self.exchange.clone());
+                *stage = Stage::Started(SpawnedTask::spawn(async move {
+                    let result = job.run(ending.0.clone()).await;
+                    ending.0.finish(result);
+                }));
+            }
+            other => *stage = other,
+        }
+    }
+
+    /// Ends the work once no stream is left that was not read to its end.
+    fn leave(&self) {
+        let mut taken = lock(&self.taken);
+        taken.live -= 1;
+        if taken.live == 0 && !self.exchange.is_read() {
+            self.exchange.cancel();
+            *lock(&self.stage) = Stage::Over;
+        }
+    }
+}
+
+/// Lets nobody wait for a task that has panicked.
+struct Ending(Arc<Exchange<Block>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let message = "the task that collects the sides of a join panicked".to_owned();
+        self.0.finish(Err(DataFusionError::Execution(message)));
+    }
+}
+
+/// A partition of the output.
+struct Output {
+    run: Arc<Run>,
+    schema: SchemaRef,
+    baseline: BaselineMetrics,
+    join_time: Time,
+}
+
+impl Stream for Output {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.run.start();
+        let poll = self.run.exchange.poll_next(context).map(|block| {
+            block.map(|block| {
+                let _timer = self.join_time.timer();
+                let _compute = self.baseline.elapsed_compute().timer();
+                let output = &self.run.question.output;
+                match block? {
+                    Block::Pairs(pairs, sides) => output.of(&sides, &pairs),
+                    Block::Batch(batch) => Ok(batch),
+                }
+            })
+        });
+        self.baseline.record_poll(poll)
+    }
+}
+
+impl RecordBatchStream for Output {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.run.leave();
+    }
+}

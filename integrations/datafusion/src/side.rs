@@ -1,0 +1,269 @@
+//! A side of a join, collected.
+
+use std::sync::{Arc, OnceLock};
+
+use datafusion::arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
+use datafusion::arrow::compute::{interleave, take};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::runtime::JoinSet;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_expr::PhysicalExprRef;
+use datafusion::physical_plan::metrics::Time;
+use futures::StreamExt;
+use join_core::kind::NO_ROW;
+use join_core::table::PageOffsets;
+
+use crate::keys;
+use crate::metrics::Input;
+
+/// What is kept of the batches of a side.
+pub(crate) struct Request {
+    /// The keys.
+    pub(crate) keys: Vec<PhysicalExprRef>,
+    /// The columns that the output or a condition asks for.
+    pub(crate) columns: Vec<usize>,
+}
+
+impl Request {
+    /// Where a column of the side lies among those that are kept.
+    pub(crate) fn place(&mut self, column: usize) -> usize {
+        let kept = self.columns.iter().position(|&kept| kept == column);
+        kept.unwrap_or_else(|| {
+            self.columns.push(column);
+            self.columns.len() - 1
+        })
+    }
+
+    /// Keys and columns of a batch, for which so many bytes are reserved.
+    pub(crate) fn of(&self, batch: &RecordBatch, bytes: usize) -> Result<Part> {
+        let keys = self.keys.iter().map(|key| {
+            let values = key.evaluate(batch)?.into_array(batch.num_rows())?;
+            keys::plain(&values)
+        });
+        Ok(Part {
+            rows: batch.num_rows(),
+            bytes,
+            keys: keys.collect::<Result<_>>()?,
+            columns: self
+                .columns
+                .iter()
+                .map(|&column| batch.column(column).clone())
+                .collect(),
+        })
+    }
+}
+
+/// What is kept of a batch.
+pub(crate) struct Part {
+    pub(crate) rows: usize,
+    /// Reserved for it.
+    pub(crate) bytes: usize,
+    pub(crate) keys: Vec<ArrayRef>,
+    pub(crate) columns: Vec<ArrayRef>,
+}
+
+/// A partition of a side, as far as it was read.
+pub(crate) struct Partition {
+    pub(crate) parts: Vec<Part>,
+    /// What the pool had no room for, if it refused: a batch, and all that follow it.
+    pub(crate) rest: Option<(RecordBatch, SendableRecordBatchStream)>,
+}
+
+impl Partition {
+    /// A side in one partition, for which no bytes are reserved.
+    pub(crate) fn of(side: Side) -> Self {
+        Self {
+            parts: side.into_parts(),
+            rest: None,
+        }
+    }
+}
+
+/// What became of collecting.
+pub(crate) enum Collected {
+    /// The side.
+    All(Side),
+    /// What there is of it, and why it is not all.
+    Part(Vec<Partition>, DataFusionError),
+}
+
+/// Arrays that are one column.
+pub(crate) type Chunks = Vec<ArrayRef>;
+
+/// The rows of a side, batch after batch; a row id is a row's number from the first on.
+pub(crate) struct Side {
+    offsets: PageOffsets,
+    /// Keys as [`keys::plain`] leaves them.
+    pub(crate) keys: Vec<Chunks>,
+    /// Columns, each with one NULL behind its last batch: what stands where there is no row.
+    columns: Vec<Chunks>,
+}
+
+/// Who collects.
+pub(crate) struct Collector {
+    pub(crate) request: Arc<Request>,
+    pub(crate) schema: SchemaRef,
+    pub(crate) reservation: Arc<MemoryReservation>,
+    pub(crate) input: Input,
+    pub(crate) time: Time,
+    /// Set once the pool has refused, and why: all tasks stop then.
+    pub(crate) refusal: OnceLock<DataFusionError>,
+}
+
+impl Collector {
+    /// Reads streams to their ends, each in a task of its own, or until the pool refuses.
+    pub(crate) async fn collect(
+        self,
+        streams: Vec<SendableRecordBatchStream>,
+    ) -> Result<Collected> {
+        let collector = Arc::new(self);
+        let mut tasks = JoinSet::new();
+        for (number, stream) in streams.into_iter().enumerate() {
+            let collector = collector.clone();
+            tasks.spawn(async move { (number, collector.read(stream).await) });
+        }
+        let mut partitions = Vec::with_capacity(tasks.len());
+        while let Some(read) = tasks.join_next().await {
+            let (number, partition) = read.map_err(|error| match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => DataFusionError::ExecutionJoin(Box::new(error)),
+            })?;
+            partitions.push((number, partition?));
+        }
+        partitions.sort_by_key(|&(number, _)| number);
+        let partitions = partitions.into_iter().map(|(_, partition)| partition);
+        let collector = Arc::into_inner(collector).expect("all tasks have ended");
+        match collector.refusal.into_inner() {
+            Some(refusal) => Ok(Collected::Part(partitions.collect(), refusal)),
+            None => {
+                let parts = partitions.flat_map(|partition| partition.parts).collect();
+                Side::new(parts, &collector.request, &collector.schema).map(Collected::All)
+            }
+        }
+    }
+
+    async fn read(&self, mut stream: SendableRecordBatchStream) -> Result<Partition> {
+        let mut counter = RecordBatchMemoryCounter::new();
+        let mut parts = Vec::new();
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let _timer = self.time.timer();
+            self.input.batches.add(1);
+            self.input.rows.add(batch.num_rows());
+            let bytes = counter.count_batch(&batch);
+            if !self.reserve(bytes) {
+                let rest = Some((batch, stream));
+                return Ok(Partition { parts, rest });
+            }
+            parts.push(self.request.of(&batch, bytes)?);
+        }
+        Ok(Partition { parts, rest: None })
+    }
+
+    fn reserve(&self, bytes: usize) -> bool {
+        if self.refusal.get().is_some() {
+            return false;
+        }
+        let reserved = self.reservation.try_grow(bytes);
+        // Where two tasks are refused at a time, the first one says why.
+        reserved.map_err(|error| self.refusal.set(error)).is_ok()
+    }
+}
+
+impl Side {
+    /// A side of these parts.
+    fn new(parts: Vec<Part>, request: &Request, schema: &SchemaRef) -> Result<Self> {
+        let rows = parts.iter().map(|part| part.rows);
+        let offsets = PageOffsets::from_row_counts(rows).ok_or_else(|| {
+            DataFusionError::ResourcesExhausted(
+                "a side of a join has more than 4,294,967,295 rows, the most that Joinery numbers; \
+                 SET joinery.mode = 'off' for this query"
+                    .to_owned(),
+            )
+        })?;
+        let mut keys = vec![Vec::with_capacity(parts.len()); request.keys.len()];
+        let mut columns = vec![Vec::with_capacity(parts.len() + 1); request.columns.len()];
+        for part in parts {
+            let of_keys = keys.iter_mut().zip(part.keys);
+            let of_columns = columns.iter_mut().zip(part.columns);
+            of_keys
+                .chain(of_columns)
+                .for_each(|(chunks, chunk)| chunks.push(chunk));
+        }
+        for (chunks, &column) in columns.iter_mut().zip(&request.columns) {
+            chunks.push(new_null_array(schema.field(column).data_type(), 1));
+        }
+        Ok(Self {
+            offsets,
+            keys,
+            columns,
+        })
+    }
+
+    /// The parts that the side was made of.
+    fn into_parts(self) -> Vec<Part> {
+        let starts = self.offsets.starts();
+        let of =
+            |all: &[Chunks], part: usize| all.iter().map(|chunks| chunks[part].clone()).collect();
+        (0..starts.len() - 1)
+            .map(|part| Part {
+                rows: (starts[part + 1] - starts[part]) as usize,
+                bytes: 0,
+                keys: of(&self.keys, part),
+                columns: of(&self.columns, part),
+            })
+            .collect()
+    }
+
+    /// Rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.offsets.row_count() as usize
+    }
+
+    /// Whether a key of a row is NULL.
+    pub(crate) fn has_null_keys(&self) -> bool {
+        let mut keys = self.keys.iter().flatten();
+        keys.any(|key| key.logical_null_count() > 0)
+    }
+
+    /// Says where rows lie, once for all columns that are gathered of them; [`NO_ROW`] lies at the NULL.
+    pub(crate) fn locate(&self, rows: impl ExactSizeIterator<Item = u32>) -> Places {
+        let batches = self.offsets.starts().len() - 1;
+        if batches == 1 {
+            let places = rows.map(|row| (row != NO_ROW).then_some(row));
+            return Places::OneBatch(places.collect());
+        }
+        let place = |row| match row {
+            NO_ROW => (batches, 0),
+            row => self.offsets.locate(row),
+        };
+        Places::Batches(rows.map(place).collect())
+    }
+
+    /// The values of a kept column in these places.
+    pub(crate) fn gather(&self, column: usize, places: &Places) -> Result<ArrayRef> {
+        let chunks = &self.columns[column];
+        Ok(match places {
+            Places::OneBatch(rows) => take(&chunks[0], rows, None)?,
+            Places::Batches(places) => {
+                let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+                interleave(&chunks, places)?
+            }
+        })
+    }
+}
+
+/// Where rows of a side lie.
+pub(crate) enum Places {
+    /// Row numbers of the only batch.
+    OneBatch(UInt32Array),
+    /// Batches and rows of these.
+    Batches(Vec<(usize, usize)>),
+}

@@ -1,0 +1,280 @@
+//! What DataFusion expects of an operator beside its rows.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::arrow::array::{Int64Array, ListArray};
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::MemTable;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::{ExecutionPlan, collect, displayable, execute_stream};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use joinery_datafusion::SessionStateBuilderExt;
+
+use crate::answers::{joinery, joins, plan, rows, sorted, stock};
+
+/// Keys 0 to `distinct` over and over, and the number of the row, in two partitions.
+fn numbers(rows: i64, distinct: i64) -> Arc<MemTable> {
+    let batch = |rows: std::ops::Range<i64>| {
+        let keys = Int64Array::from_iter_values(rows.clone().map(|row| row % distinct));
+        let values = Int64Array::from_iter_values(rows);
+        let columns = [("k", Arc::new(keys) as _), ("v", Arc::new(values) as _)];
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    let partitions = vec![vec![batch(0..rows / 2)], vec![batch(rows / 2..rows)]];
+    Arc::new(MemTable::try_new(partitions[0][0].schema(), partitions).unwrap())
+}
+
+/// A session with two tables, one key of each of which is in ten rows of the other.
+fn session(config: SessionConfig) -> SessionContext {
+    let context = joinery(config);
+    fill(&context, 100_000, 10_000);
+    context
+}
+
+fn fill(context: &SessionContext, rows: i64, distinct: i64) {
+    context
+        .register_table("small", numbers(distinct, distinct))
+        .unwrap();
+    context
+        .register_table("large", numbers(rows, distinct))
+        .unwrap();
+}
+
+fn two_partitions() -> SessionConfig {
+    SessionConfig::new().with_target_partitions(2)
+}
+
+const JOIN: &str = "select s.v, l.v from small s join large l on s.k = l.k";
+
+/// The lines of `explain`.
+async fn explained(context: &SessionContext, query: &str) -> String {
+    let lines = context.sql(&format!("explain {query}")).await.unwrap();
+    rows(&lines.collect().await.unwrap()).join("\n")
+}
+
+#[tokio::test]
+async fn explain_names_what_was_taken_over_and_says_why_a_join_was_left() {
+    let context = session(two_partitions());
+    let plan = explained(&context, JOIN).await;
+    assert!(
+        plan.contains("JoineryExec: mode=join, join_type=Inner, on=[(k@0, k@0)]"),
+        "{plan}"
+    );
+
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1)])]);
+    let batch = RecordBatch::try_from_iter([("k", Arc::new(lists) as _)]).unwrap();
+    context.register_batch("lists", batch).unwrap();
+    let plan = explained(&context, "select * from lists a join lists b on a.k = b.k").await;
+    assert!(plan.contains("HashJoinExec"), "{plan}");
+    assert!(
+        plan.contains("left by joinery: a key of type List"),
+        "{plan}"
+    );
+}
+
+#[tokio::test]
+async fn analysed_plans_say_what_was_chosen_and_count_rows() {
+    let context = session(two_partitions());
+    let plan = plan(&context, JOIN).await.unwrap();
+    let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+    let rows: usize = found.iter().map(RecordBatch::num_rows).sum();
+    assert_eq!(rows, 100_000);
+    let text = displayable(plan.as_ref()).indent(false).to_string();
+    assert!(text.contains("chosen=["), "{text}");
+    let join = find(&plan).expect("a join");
+    let metrics = join.metrics().unwrap();
+    let of = |name: &str| metrics.sum_by_name(name).map(|value| value.as_usize());
+    assert_eq!(metrics.output_rows(), Some(100_000));
+    assert_eq!(of("build_input_rows"), Some(10_000));
+    assert_eq!(of("input_rows"), Some(100_000));
+    for name in [
+        "build_input_batches",
+        "input_batches",
+        "build_mem_used",
+        "join_time",
+    ] {
+        assert!(of(name).is_some_and(|value| value > 0), "{name}: {metrics}");
+    }
+}
+
+fn find(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    match plan.name() {
+        "JoineryExec" => Some(plan.clone()),
+        _ => plan.children().into_iter().find_map(find),
+    }
+}
+
+#[tokio::test]
+async fn the_mode_is_a_setting() {
+    let context = session(two_partitions());
+    let taken = async || joins(&plan(&context, JOIN).await.unwrap());
+    assert_eq!(taken().await, (1, 0));
+    context.sql("set joinery.mode = 'off'").await.unwrap();
+    assert_eq!(taken().await, (0, 1));
+    let text = explained(&context, JOIN).await;
+    assert!(!text.contains("joinery"), "{text}");
+    let error = context
+        .sql("set joinery.mode = 'fast'")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("joinery.mode is one of 'join', 'off', not 'fast'"),
+        "{error}"
+    );
+    context.sql("set joinery.mode = 'join'").await.unwrap();
+    assert_eq!(taken().await, (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_sorted_below_is_not_taken_for_sorted_above() {
+    let config = || two_partitions().with_batch_size(100);
+    let (stock, joinery) = (stock(config()), session(config()));
+    fill(&stock, 100_000, 10_000);
+    let query = "select l.v from small s join (select * from large order by v limit 50000) l on s.k = l.k order by l.v";
+    let answer = async |context: &SessionContext| {
+        rows(&context.sql(query).await.unwrap().collect().await.unwrap())
+    };
+    assert_eq!(joins(&plan(&joinery, query).await.unwrap()), (1, 0));
+    assert!(answer(&joinery).await == answer(&stock).await);
+}
+
+#[tokio::test]
+async fn batches_are_no_longer_than_a_session_says() {
+    let context = session(two_partitions().with_batch_size(999));
+    let plan = plan(&context, JOIN).await.unwrap();
+    let join = find(&plan).expect("a join");
+    let mut rows = 0;
+    for partition in 0..2 {
+        let mut stream = join.execute(partition, context.task_ctx()).unwrap();
+        while let Some(batch) = stream.next().await {
+            let batch = batch.unwrap();
+            assert!(
+                (1..=999).contains(&batch.num_rows()),
+                "{}",
+                batch.num_rows()
+            );
+            rows += batch.num_rows();
+        }
+    }
+    assert_eq!(rows, 100_000);
+}
+
+#[tokio::test]
+async fn a_plan_can_be_executed_again() {
+    let context = session(two_partitions());
+    let plan = plan(&context, JOIN).await.unwrap();
+    for _ in 0..2 {
+        let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+        assert_eq!(
+            found.iter().map(RecordBatch::num_rows).sum::<usize>(),
+            100_000
+        );
+    }
+}
+
+/// A session whose pool has so many bytes, and the pool.
+fn pooled(bytes: usize) -> (SessionContext, Arc<dyn MemoryPool>) {
+    let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool.clone());
+    let builder = SessionStateBuilder::new()
+        .with_config(two_partitions())
+        .with_runtime_env(Arc::new(runtime.build().unwrap()))
+        .with_default_features();
+    (
+        SessionContext::new_with_state(builder.with_joinery().build()),
+        pool,
+    )
+}
+
+/// Waits until nothing is reserved any more: threads that have been told to stop need a moment.
+async fn freed(pool: &Arc<dyn MemoryPool>) {
+    let began = Instant::now();
+    while pool.reserved() > 0 {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "{} bytes reserved",
+            pool.reserved()
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_too_small_for_the_left_side_is_an_error() {
+    let (context, pool) = pooled(1 << 16);
+    fill(&context, 100_000, 50_000);
+    let error = sorted(&context, JOIN).await.unwrap_err();
+    assert!(
+        matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)),
+        "{error}"
+    );
+    freed(&pool).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_too_small_for_both_sides_has_datafusion_join() {
+    let kinds = [
+        "join",
+        "left join",
+        "right join",
+        "full join",
+        "left anti join",
+        "right semi join",
+    ];
+    for kind in kinds {
+        let query = format!(
+            "select * from (select v, k from small) s {kind} large l on s.k = l.k and s.v = l.k and s.v + l.v < 90000"
+        );
+        let (own, _) = pooled(1 << 30);
+        fill(&own, 100_000, 50_000);
+        let expected = sorted(&own, &query).await.unwrap();
+        // The right side is refused; then the hashes of both keys; then nothing.
+        for (bytes, refused) in [(3_500_000, true), (5_200_000, true), (64 << 20, false)] {
+            let (context, pool) = pooled(bytes);
+            fill(&context, 100_000, 50_000);
+            let plan = plan(&context, &query).await.unwrap();
+            let mut found = rows(&collect(plan.clone(), context.task_ctx()).await.unwrap());
+            found.sort_unstable();
+            assert!(
+                found == expected,
+                "{kind}, {bytes} bytes: {} rows",
+                found.len()
+            );
+            let text = displayable(plan.as_ref()).indent(false).to_string();
+            assert_eq!(text.contains("joined by DataFusion"), refused, "{text}");
+            freed(&pool).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_dropped_stops_the_work() -> Result<()> {
+    let (context, pool) = pooled(1 << 30);
+    // 40 thousand million pairs, of one key.
+    context.register_table("a", numbers(200_000, 1))?;
+    let query = "select x.v from a x join a y on x.k = y.k";
+    for condition in ["", " and x.v + y.v > -1"] {
+        let plan = plan(&context, &format!("{query}{condition}")).await?;
+        let mut stream = execute_stream(plan.clone(), context.task_ctx())?;
+        assert!(stream.next().await.unwrap()?.num_rows() > 0);
+        assert!(pool.reserved() > 0);
+        drop(stream);
+        freed(&pool).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_that_fails_is_an_error() {
+    let context = session(two_partitions());
+    let query = format!("{JOIN} and 1 / (l.v - s.v) > 0");
+    let error = sorted(&context, &query).await.unwrap_err().to_string();
+    assert!(error.to_lowercase().contains("divide by zero"), "{error}");
+}
