@@ -1,0 +1,177 @@
+//! The pairs of a join as two columns of row numbers.
+
+use std::mem::MaybeUninit;
+use std::panic::AssertUnwindSafe;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use arrow_buffer::{BooleanBuffer, Buffer as ArrowBuffer, NullBuffer};
+use arrow_data::ArrayData;
+use arrow_schema::DataType;
+use join_core::join::Side;
+use join_core::kind::{NO_ROW, Truth};
+use join_core::memory::{Buffer, Memory};
+use join_core::output::{Pair, Pairs};
+use join_core::parallel::Tasks;
+
+use crate::error::Error;
+use crate::work::Means;
+
+/// Row numbers of both sides, [`NO_ROW`] where there is no row.
+pub(crate) struct RowPairs {
+    pub(crate) build: Buffer<u32>,
+    pub(crate) probe: Buffer<u32>,
+}
+
+impl RowPairs {
+    /// Results.
+    pub(crate) fn len(&self) -> usize {
+        self.build.len()
+    }
+
+    /// Those of a side.
+    pub(crate) fn of(&self, side: Side) -> &Buffer<u32> {
+        match side {
+            Side::Build => &self.build,
+            Side::Probe => &self.probe,
+        }
+    }
+
+    /// The same with the sides exchanged.
+    pub(crate) fn swapped(self) -> Self {
+        Self {
+            build: self.probe,
+            probe: self.build,
+        }
+    }
+
+    /// The pairs, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for them.
+    pub(crate) fn new(pairs: Pairs, means: &Means) -> Result<Self, Error> {
+        let total = pairs.0.iter().map(|chunk| chunk.len()).sum();
+        let mut build = means.memory.uninit::<u32>(total)?;
+        let mut probe = means.memory.uninit::<u32>(total)?;
+        let (mut build_left, mut probe_left): (&mut [_], &mut [_]) = (&mut build, &mut probe);
+        let parts = Tasks::new(pairs.0.into_iter().map(|chunk| {
+            let build = build_left.split_off_mut(..chunk.len());
+            let probe = probe_left.split_off_mut(..chunk.len());
+            (
+                build.expect("room for every pair"),
+                probe.expect("room for every pair"),
+                chunk,
+            )
+        }));
+        means
+            .team
+            .run(vec![(); means.team.workers_for(total)], |_, ()| {
+                while let Some((_, (build, probe, chunk))) = parts.take() {
+                    divide(&chunk, build, probe);
+                }
+            });
+        drop(parts);
+        // SAFETY: the parts divide both buffers among the chunks, and `divide` writes a number of either side for each pair.
+        let (build, probe) = unsafe { (build.assume_init(), probe.assume_init()) };
+        Ok(Self { build, probe })
+    }
+
+    /// The pairs by the rows of a side, of which there are so many; those of one row by the rows of the other side, and at
+    /// last those without a row.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for them.
+    pub(crate) fn ordered(
+        pairs: Pairs,
+        side: Side,
+        rows: usize,
+        means: &Means,
+    ) -> Result<Self, Error> {
+        let of = |pair: Pair| match side {
+            Side::Build => (pair.build, pair.probe),
+            Side::Probe => (pair.probe, pair.build),
+        };
+        let total = pairs.0.iter().map(|chunk| chunk.len()).sum();
+        let bucket = |pair: Pair| (of(pair).0 as usize).min(rows);
+        // Where each row's pairs begin, and where they end once they are in their places.
+        let mut ends = means.memory.zeroed::<u64>(rows + 2)?;
+        pairs.iter().for_each(|pair| ends[bucket(pair) + 1] += 1);
+        let mut sum = 0;
+        for end in ends.iter_mut() {
+            sum += *end;
+            *end = sum;
+        }
+        let mut others = means.memory.zeroed::<u32>(total)?;
+        for pair in pairs.iter() {
+            let place = &mut ends[bucket(pair)];
+            others[*place as usize] = of(pair).1;
+            *place += 1;
+        }
+        drop(pairs);
+        let mut own = means.memory.zeroed::<u32>(total)?;
+        let mut start = 0;
+        for (row, &end) in ends[..=rows].iter().enumerate() {
+            let places = start..end as usize;
+            own[places.clone()].fill(if row < rows { row as u32 } else { NO_ROW });
+            others[places].sort_unstable();
+            start = end as usize;
+        }
+        let ordered = Self {
+            build: own,
+            probe: others,
+        };
+        Ok(match side {
+            Side::Build => ordered,
+            Side::Probe => ordered.swapped(),
+        })
+    }
+}
+
+fn divide(pairs: &[Pair], build: &mut [MaybeUninit<u32>], probe: &mut [MaybeUninit<u32>]) {
+    let places = build.iter_mut().zip(probe);
+    for (pair, (build, probe)) in pairs.iter().zip(places) {
+        build.write(pair.build);
+        probe.write(pair.probe);
+    }
+}
+
+/// Row numbers as an array, NULL where there may be no row.
+pub(crate) fn numbers(rows: Buffer<u32>, missing: bool) -> Result<ArrayData, Error> {
+    let nulls = missing.then(|| BooleanBuffer::collect_bool(rows.len(), |at| rows[at] != NO_ROW));
+    let nulls = nulls
+        .map(NullBuffer::new)
+        .filter(|nulls| nulls.null_count() > 0);
+    let array = ArrayData::builder(DataType::UInt32)
+        .len(rows.len())
+        .nulls(nulls)
+        .add_buffer(shared(rows));
+    array.build().map_err(Error::value)
+}
+
+/// No rows at all, as an array.
+pub(crate) fn no_numbers(len: usize, memory: &Memory) -> Result<ArrayData, Error> {
+    // Whoever keeps the array has the bytes, not the join.
+    drop(memory.reserve(len * size_of::<u32>())?);
+    Ok(ArrayData::new_null(&DataType::UInt32, len))
+}
+
+/// What stands in place of a partner's row in a mark join, as truths.
+pub(crate) fn truths(marks: &[u32]) -> Result<ArrayData, Error> {
+    let known = BooleanBuffer::collect_bool(marks.len(), |at| marks[at] != Truth::Unknown as u32);
+    let true_ones = BooleanBuffer::collect_bool(marks.len(), |at| marks[at] == Truth::True as u32);
+    let array = ArrayData::builder(DataType::Boolean)
+        .len(marks.len())
+        .nulls(Some(NullBuffer::new(known)).filter(|nulls| nulls.null_count() > 0))
+        .add_buffer(true_ones.into_inner());
+    array.build().map_err(Error::value)
+}
+
+/// A buffer of the core as one of Arrow, without a copy.
+fn shared(rows: Buffer<u32>) -> ArrowBuffer {
+    let (bytes, start) = (rows.bytes(), NonNull::from(&*rows).cast::<u8>());
+    // SAFETY: the buffer's values lie in a block of their own, which stays where it is until the owner, that is the buffer,
+    // is dropped; and nobody else has it.
+    unsafe { ArrowBuffer::from_custom_allocation(start, bytes, Arc::new(AssertUnwindSafe(rows))) }
+}
