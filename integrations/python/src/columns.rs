@@ -210,72 +210,74 @@ struct Gathering<'a> {
     rows: &'a RowPairs,
 }
 
+/// Pairs that are gathered together.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    build: &'a [u32],
+    probe: &'a [u32],
+}
+
+impl<'a> Part<'a> {
+    /// The pairs in parts of at most [`BLOCK`].
+    fn all(pairs: &'a RowPairs) -> impl Iterator<Item = Self> {
+        pairs.0.iter().flat_map(|chunk| {
+            let parts = chunk.build.chunks(BLOCK).zip(chunk.probe.chunks(BLOCK));
+            parts.map(|(build, probe)| Self { build, probe })
+        })
+    }
+
+    fn len(self) -> usize {
+        self.build.len()
+    }
+
+    fn halves(self) -> [Self; 2] {
+        let (build, probe) = (self.build, self.probe);
+        let (first, second) = (
+            build.split_at(self.len() / 2),
+            probe.split_at(self.len() / 2),
+        );
+        [(first.0, second.0), (first.1, second.1)].map(|(build, probe)| Self { build, probe })
+    }
+}
+
 impl Gathering<'_> {
     fn blocks(&self, means: &Means) -> Result<Vec<Block>, Error> {
-        let len = self.rows.len();
-        let starts = (0..len).step_by(BLOCK);
-        let tasks = Tasks::new(starts.map(|start| start..len.min(start + BLOCK)));
-        let gathered = means
-            .team
-            .run(vec![(); means.team.workers_for(len)], |_, ()| {
-                let mut places = [Vec::new(), Vec::new()];
-                let mut blocks = Vec::new();
-                while let Some((number, range)) = tasks.take() {
-                    let mut reservation = means.memory.reserve(0)?;
-                    let mut of_block = Vec::new();
-                    self.block(
-                        range.start,
-                        range.end,
-                        &mut places,
-                        &mut reservation,
-                        &mut of_block,
-                    )?;
-                    blocks.push((number, reservation, of_block));
-                }
-                Ok::<_, Error>(blocks)
-            });
+        let workers = means.team.workers_for(self.rows.len());
+        let parts = Tasks::new(Part::all(self.rows));
+        let gathered = means.team.run(vec![(); workers], |_, ()| {
+            let mut places = [Vec::new(), Vec::new()];
+            let mut blocks = Vec::new();
+            while let Some((number, part)) = parts.take() {
+                let mut reservation = means.memory.reserve(0)?;
+                let mut of_part = Vec::new();
+                self.part(part, &mut places, &mut reservation, &mut of_part)?;
+                blocks.push((number, reservation, of_part));
+            }
+            Ok::<_, Error>(blocks)
+        });
         let mut blocks = Vec::new();
         for of_worker in gathered {
             blocks.extend(of_worker?);
         }
         blocks.sort_by_key(|(number, ..)| *number);
-        Ok(blocks
-            .into_iter()
-            .flat_map(|(_, _, of_block)| of_block)
-            .collect())
+        let blocks = blocks.into_iter();
+        Ok(blocks.flat_map(|(_, _, of_part)| of_part).collect())
     }
 
-    /// The columns of a range of rows, of both halves of it where they are too long for one array.
-    fn block(
+    /// The columns of a part, of both halves of it where they are too long for one array.
+    fn part(
         &self,
-        start: usize,
-        end: usize,
+        part: Part<'_>,
         places: &mut [Vec<Place>; 2],
         reservation: &mut Reservation,
         blocks: &mut Vec<Block>,
     ) -> Result<(), Error> {
-        let [of_build, of_probe] = places;
-        let rows = [
-            self.located(Side::Build, start, end, of_build),
-            self.located(Side::Probe, start, end, of_probe),
-        ];
-        let column = |(output, source): (&Output, &Option<Source>),
-                      reservation: &mut Reservation| {
-            match (output.from, source) {
-                (From::Side(Side::Build, _), Some(source)) => source.gather(rows[0], reservation),
-                (From::Side(Side::Probe, _), Some(source)) => source.gather(rows[1], reservation),
-                _ => Ok(truths(self.marks(start, end))
-                    .unwrap_or_else(|_| ArrayData::new_null(&DataType::Boolean, 0))),
-            }
-        };
-        let outputs = self.outputs.columns.iter().zip(&self.sources);
-        let columns = outputs.map(|output| column(output, reservation));
-        match columns.collect::<Result<Vec<_>, _>>() {
-            Ok(columns) => blocks.push((end - start, columns)),
-            Err(Refusal::TooLong) if end - start > 1 => {
-                let half = start + (end - start) / 2;
-                self.block(start, half, places, reservation, blocks)?;
-                self.block(half, end, places, reservation, blocks)?;
+        match self.columns(part, places, reservation) {
+            Ok(columns) => blocks.push((part.len(), columns)),
+            Err(Refusal::TooLong) if part.len() > 1 => {
+                for half in part.halves() {
+                    self.part(half, places, reservation, blocks)?;
+                }
             }
             Err(Refusal::TooLong) => {
                 return Err(Error::value("a value is too long for its type's offsets"));
@@ -286,28 +288,38 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn marks(&self, start: usize, end: usize) -> &[u32] {
-        let side = match self.outputs.kind {
-            Kind::Mark(side) => side.other(),
-            _ => Side::Probe,
-        };
-        &self.rows.of(side)[start..end]
+    fn columns(
+        &self,
+        part: Part<'_>,
+        [of_build, of_probe]: &mut [Vec<Place>; 2],
+        reservation: &mut Reservation,
+    ) -> Result<Vec<ArrayData>, Refusal> {
+        let build = self.located(Side::Build, part.build, of_build);
+        let probe = self.located(Side::Probe, part.probe, of_probe);
+        let outputs = self.outputs.columns.iter().zip(&self.sources);
+        let columns = outputs.map(|(output, source)| match (output.from, source) {
+            (From::Side(side, _), Some(source)) => {
+                source.gather(side.of(build, probe), reservation)
+            }
+            _ => truths(self.marks(part)).map_err(Refusal::Invalid),
+        });
+        columns.collect()
+    }
+
+    /// What stands in place of partners.
+    fn marks<'r>(&self, part: Part<'r>) -> &'r [u32] {
+        match self.outputs.kind {
+            Kind::Mark(side) => side.other().of(part.build, part.probe),
+            _ => &[],
+        }
     }
 
     /// Rows of a side with their places in the chunks of its frame; none where the result has none of them.
-    fn located<'r>(
-        &'r self,
-        side: Side,
-        start: usize,
-        end: usize,
-        places: &'r mut Vec<Place>,
-    ) -> Rows<'r> {
+    fn located<'r>(&self, side: Side, rows: &'r [u32], places: &'r mut Vec<Place>) -> Rows<'r> {
         let kind = self.outputs.kind;
-        let rows = match how::has_rows(kind, side) {
-            true => &self.rows.of(side)[start..end],
-            false => &[],
-        };
-        let (frame, missing) = (self.frames[side as usize], how::lacks_rows(kind, side));
+        let rows = if how::has_rows(kind, side) { rows } else { &[] };
+        let [build, probe] = self.frames;
+        let (frame, missing) = (side.of(build, probe), how::lacks_rows(kind, side));
         if frame.offsets.starts().len() <= 2 {
             return Rows::of_one(rows, missing);
         }

@@ -10,6 +10,13 @@ use crate::import::Frame;
 use crate::join::{Question, Sides, variant};
 use crate::work::{Bytes, Limits, apart};
 
+/// The variant that looks first and picks one.
+const ADAPTIVE: &str = "adaptive";
+
+/// What is picked for frames: partitioning both sides finds pairs sooner, but in an order in which gathering the columns of
+/// either side is one cache miss per value. This one finds them by probe row.
+const IN_PROBE_ORDER: &str = "array+batched";
+
 /// A name, or several.
 #[derive(FromPyObject)]
 pub(crate) enum Names {
@@ -98,7 +105,10 @@ fn sides(
 ///     What the name of a right column gets where the left frame has one of that name.
 /// order : None or "probe"
 ///     ``"probe"``: in order of the right rows, then of the left rows; rows without a right row come last.
-/// variant, threads, memory
+/// variant : str
+///     As of ``pairs``; ``"adaptive"`` is ``"array+batched"`` here, whose pairs come nearly in order of the right rows, so that
+///     columns are gathered sooner than pairs were found later.
+/// threads, memory
 ///     As of ``pairs``.
 ///
 /// Returns
@@ -140,7 +150,10 @@ pub(crate) fn join(
     let question = Question {
         kind,
         nulls_equal,
-        variant: self::variant(variant)?,
+        variant: self::variant(match variant {
+            ADAPTIVE => IN_PROBE_ORDER,
+            other => other,
+        })?,
     };
     let sides = sides(left, right, on, (left_on, right_on))?;
     let outputs = Outputs::new(&sides, kind, suffix, columns)?;

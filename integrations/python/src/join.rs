@@ -3,7 +3,7 @@
 use harness::nearest::did_you_mean;
 use join_core::join::{Context, DynJoin, Outcome, Side};
 use join_core::kind::{Kind, Semantics};
-use join_core::output::{Consumer, PairPlacement, Results};
+use join_core::output::Consumer;
 use pyo3::prelude::*;
 use registry::Variant;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::how::{self, Order};
 use crate::import::Frame;
 use crate::keys::KeyColumns;
-use crate::rows::RowPairs;
+use crate::rows::{Collector, RowPairs};
 use crate::work::Means;
 
 /// The variant of a name.
@@ -131,20 +131,14 @@ impl Sides {
         means: &Means,
     ) -> Result<RowPairs, Error> {
         let is_swapped = may_swap && order == Order::Any && self.build.rows() > self.probe.rows();
-        let consumer = Consumer::Pairs(PairPlacement::Chunks);
-        let Results::Pairs(pairs) = self.join_as(is_swapped, question, consumer, means)?.results
-        else {
-            return Err(Error::Fault(
-                "a join that was asked for pairs has none".to_owned(),
-            ));
-        };
+        let collector = Collector::new(means);
+        self.join_as(is_swapped, question, Consumer::Stream(&collector), means)?;
+        let pairs = collector.finish()?;
         match (order, how::has_rows(question.kind, Side::Probe)) {
-            (Order::Any, _) if is_swapped => Ok(RowPairs::new(pairs, means)?.swapped()),
-            (Order::Any, _) => RowPairs::new(pairs, means),
-            (Order::Probe, true) => RowPairs::ordered(pairs, Side::Probe, self.probe.rows(), means),
-            (Order::Probe, false) => {
-                RowPairs::ordered(pairs, Side::Build, self.build.rows(), means)
-            }
+            (Order::Any, _) if is_swapped => Ok(pairs.swapped()),
+            (Order::Any, _) => Ok(pairs),
+            (Order::Probe, true) => pairs.ordered(Side::Probe, self.probe.rows(), means),
+            (Order::Probe, false) => pairs.ordered(Side::Build, self.build.rows(), means),
         }
     }
 }
