@@ -1,5 +1,8 @@
 //! Values of a column, gathered for rows in any order: what other libraries call `take`.
 
+mod places;
+mod shared;
+
 use arrow_buffer::{
     ArrowNativeType, BooleanBuffer, Buffer, IntervalDayTime, IntervalMonthDayNano, NullBuffer, i256,
 };
@@ -7,10 +10,12 @@ use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, IntervalUnit};
 use join_core::kind::NO_ROW;
 use join_core::memory::{OutOfMemory, Reservation};
-use join_core::table::PageOffsets;
 
 use crate::error::Error;
 use crate::import::{Column, child};
+use places::Places;
+pub(crate) use places::{Place, Rows};
+use shared::{Shared, shared_buffers, shared_dictionary};
 
 /// Why rows are not gathered at once.
 #[derive(Debug)]
@@ -29,89 +34,6 @@ impl From<OutOfMemory> for Refusal {
     }
 }
 
-/// Rows to gather.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    places: Places<'a>,
-    /// Whether there may be [`NO_ROW`] among them, in whose place a NULL stands.
-    missing: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Places<'a> {
-    /// Rows of the only chunk.
-    One(&'a [u32]),
-    /// Rows of chunks.
-    Many(&'a [Place]),
-}
-
-/// A row of a chunk; both are [`NO_ROW`] where there is no row.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    chunk: u32,
-    row: u32,
-}
-
-impl Place {
-    const NOWHERE: Self = Self {
-        chunk: NO_ROW,
-        row: NO_ROW,
-    };
-
-    /// The places of rows, in as much room as `room` has already, or more.
-    pub(crate) fn locate(rows: &[u32], offsets: &PageOffsets, room: &mut Vec<Self>) {
-        room.clear();
-        room.extend(rows.iter().map(|&row| match row {
-            NO_ROW => Self::NOWHERE,
-            row => {
-                let (chunk, row) = offsets.locate(row);
-                Self {
-                    chunk: chunk as u32,
-                    row: row as u32,
-                }
-            }
-        }));
-    }
-}
-
-impl<'a> Rows<'a> {
-    /// Rows of the only chunk.
-    pub(crate) fn of_one(rows: &'a [u32], missing: bool) -> Self {
-        Self {
-            places: Places::One(rows),
-            missing,
-        }
-    }
-
-    /// Rows of chunks.
-    pub(crate) fn of_many(places: &'a [Place], missing: bool) -> Self {
-        Self {
-            places: Places::Many(places),
-            missing,
-        }
-    }
-
-    fn len(self) -> usize {
-        match self.places {
-            Places::One(rows) => rows.len(),
-            Places::Many(places) => places.len(),
-        }
-    }
-
-    /// Chunk and row of the one in place `at`; none where there is no row.
-    #[inline(always)]
-    fn at(self, at: usize) -> Option<(usize, usize)> {
-        let Place { chunk, row } = match self.places {
-            Places::One(rows) => Place {
-                chunk: 0,
-                row: rows[at],
-            },
-            Places::Many(places) => places[at],
-        };
-        (row != NO_ROW).then_some((chunk as usize, row as usize))
-    }
-}
-
 /// A column to gather from.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -120,16 +42,6 @@ pub(crate) struct Source {
     nulls: bool,
     shared: Shared,
     children: Vec<Source>,
-}
-
-/// What all that is gathered has in common.
-#[derive(Debug)]
-enum Shared {
-    Nothing,
-    /// The characters of all chunks, and which are the first of each chunk.
-    Buffers(Vec<Buffer>, Vec<u32>),
-    /// The dictionaries of all chunks as one, and where each begins.
-    Dictionary(ArrayData, Vec<usize>),
 }
 
 impl Source {
@@ -507,75 +419,4 @@ fn offsets<O: ArrowNativeType>(
         offsets.push(O::from_usize(end).ok_or(Refusal::TooLong)?);
     }
     Ok((Buffer::from_vec(offsets), end))
-}
-
-/// The characters of all chunks of views.
-fn shared_buffers(chunks: &[ArrayData]) -> Shared {
-    let mut buffers = Vec::new();
-    let mut firsts = Vec::with_capacity(chunks.len());
-    for chunk in chunks {
-        firsts.push(buffers.len() as u32);
-        buffers.extend(chunk.buffers()[1..].iter().cloned());
-    }
-    Shared::Buffers(buffers, firsts)
-}
-
-/// The dictionaries of all chunks, once where they are the same.
-fn shared_dictionary(
-    keys: &DataType,
-    values: &DataType,
-    chunks: &[ArrayData],
-) -> Result<Shared, String> {
-    let of_chunks: Vec<ArrayData> = chunks
-        .iter()
-        .map(|chunk| chunk.child_data()[0].clone())
-        .collect();
-    let Some((first, others)) = of_chunks.split_first() else {
-        return Ok(Shared::Dictionary(ArrayData::new_empty(values), Vec::new()));
-    };
-    if others.iter().all(|other| other.ptr_eq(first)) {
-        return Ok(Shared::Dictionary(first.clone(), vec![0; chunks.len()]));
-    }
-    let mut firsts = Vec::with_capacity(chunks.len());
-    let mut total = 0;
-    for dictionary in &of_chunks {
-        firsts.push(total);
-        total += dictionary.len();
-    }
-    if total > 0 && !numbers(keys, total - 1) {
-        return Err(format!(
-            "its chunks have dictionaries of their own, with {total} values in all, more than {keys} can number; give it \
-             in one chunk, or cast it to its values"
-        ));
-    }
-    let places: Vec<Place> = (0..)
-        .zip(&of_chunks)
-        .flat_map(|(chunk, dictionary)| {
-            (0..dictionary.len() as u32).map(move |row| Place { chunk, row })
-        })
-        .collect();
-    let all = Source::new(values, of_chunks)?;
-    let mut reservation = join_core::memory::Memory::unlimited()
-        .reserve(0)
-        .map_err(|error| error.to_string())?;
-    match all.gather(Rows::of_many(&places, false), &mut reservation) {
-        Ok(values) => Ok(Shared::Dictionary(values, firsts)),
-        Err(_) => Err(
-            "its chunks have dictionaries that are too long as one; cast it to its values"
-                .to_owned(),
-        ),
-    }
-}
-
-/// Whether a type of keys has this number.
-fn numbers(keys: &DataType, number: usize) -> bool {
-    match keys {
-        DataType::Int8 => i8::try_from(number).is_ok(),
-        DataType::Int16 => i16::try_from(number).is_ok(),
-        DataType::Int32 => i32::try_from(number).is_ok(),
-        DataType::UInt8 => u8::try_from(number).is_ok(),
-        DataType::UInt16 => u16::try_from(number).is_ok(),
-        DataType::UInt32 => u32::try_from(number).is_ok(),
-        _ => true,
-    }
 }
