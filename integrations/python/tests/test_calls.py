@@ -144,6 +144,30 @@ def test_memory_is_limited():
         joinery.join(frame, one, on="k", memory="512KiB")
 
 
+@pytest.mark.parametrize("how", ["inner", "full"])
+@pytest.mark.parametrize("order", [None, "probe"])
+@pytest.mark.parametrize("key", ["number", "text"])
+def test_large_frames_are_joined_by_several_threads(how, order, key):
+    numbers = np.random.default_rng(1)
+
+    def frame(name, rows, chunks):
+        parts = np.array_split(numbers.integers(0, 20_000, rows), chunks)
+        return pl.concat([
+            pl.DataFrame({"number": part, "text": [f"text of number {n}" for n in part], name: np.arange(len(part))})
+            for part in parts
+        ], rechunk=False)
+
+    left, right = frame("a", 60_000, 1), frame("b", 100_000, 3)
+    found = pl.DataFrame(joinery.join(left, right, on=key, how=how, order=order, threads=2))
+    expected = left.join(right, on=key, how=how)
+    assert found.height > 2**18, "more than one chunk"
+    if order:
+        kept = found.filter(pl.col("b").is_not_null())["b"]
+        ordered = right.join(left, on=key, how="inner" if how == "inner" else "left", maintain_order="left")["b"]
+        assert kept.equals(ordered)
+    assert found.sort(found.columns).equals(expected.sort(expected.columns))
+
+
 class Lying:
     """Hands over an array whose structure was changed on the way."""
 
