@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::page::{Page, PageKind, long_string};
+use crate::prefetch::prefetch_read;
 use crate::table::{PageOffsets, PagedColumn};
 use crate::validity::Validity;
 
@@ -173,6 +174,32 @@ impl<'a> StringColumn<'a> {
         }
     }
 
+    /// Asks for what says where the string of a row lies.
+    #[inline]
+    pub(super) fn prefetch_place(&self, row: u32) {
+        let (chunk, slot) = self.offsets().locate(row);
+        match &self.chunks {
+            Chunks::Pages(paged) => prefetch_read(&raw const paged.pages()[chunk]),
+            Chunks::Slices(slices, _) => match slices[chunk].place {
+                Place::Ends(ends, _) => prefetch_read(&raw const ends[slot]),
+                Place::Views(views, _) => prefetch_read(&raw const views[slot]),
+            },
+        }
+    }
+
+    /// Asks for the string of a row, unless it is a long one of pages.
+    #[inline]
+    pub(super) fn prefetch_string(&self, row: u32) {
+        let (chunk, slot) = self.offsets().locate(row);
+        let string = match &self.chunks {
+            Chunks::Pages(paged) => plain_at(&paged.pages()[chunk], slot),
+            Chunks::Slices(slices, _) => slices[chunk].get(slot),
+        };
+        if let Some(string) = string {
+            prefetch_read(string.as_ptr());
+        }
+    }
+
     /// Calls `each` with the strings of these rows and their rows, in order, but for NULLs.
     pub(super) fn for_each(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[u8])) {
         let starts = self.offsets().starts();
@@ -203,10 +230,17 @@ impl<'a> StringColumn<'a> {
 fn at(pages: &[Page], number: usize, slot: usize) -> Option<Cow<'_, [u8]>> {
     let page = &pages[number];
     match page.kind() {
-        PageKind::Plain => page
-            .rank_of(slot)
-            .map(|rank| Cow::Borrowed(page.strings().get(rank))),
+        PageKind::Plain => plain_at(page, slot).map(Cow::Borrowed),
         _ => Some(long_string(&pages[number..])),
+    }
+}
+
+/// The string in a slot of a page that has no part of a long one, `None` for one that has.
+#[inline]
+fn plain_at(page: &Page, slot: usize) -> Option<&[u8]> {
+    match page.kind() {
+        PageKind::Plain => page.rank_of(slot).map(|rank| page.strings().get(rank)),
+        _ => None,
     }
 }
 

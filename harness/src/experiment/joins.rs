@@ -37,18 +37,10 @@ pub struct Joins<'a> {
 impl<'a> Joins<'a> {
     /// Those of this machine. A peer is not waited for once `interrupted` is set.
     pub fn new(environment: &Environment, interrupted: &'a AtomicBool) -> Self {
-        let cache = |level| {
-            let cache = environment.caches.iter().find(|cache| cache.level == level);
-            cache.map(|cache| cache.bytes as usize)
-        };
-        let usual = CacheSizes::default();
         Self {
             teams: Vec::new(),
             memory: budget(),
-            caches: CacheSizes {
-                l1: cache(1).unwrap_or(usual.l1),
-                l2: cache(2).unwrap_or(usual.l2),
-            },
+            caches: machine::cache_sizes(&environment.caches),
             peers: Pool::new(interrupted),
             // Before any team, whose threads inherit them.
             counters: Counters::open(),

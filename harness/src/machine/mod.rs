@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use join_core::join::CacheSizes;
 use join_core::parallel::{StartError, Team, ThreadStart};
 
 use crate::size::Size;
@@ -30,7 +31,7 @@ pub fn environment(allocator: &str) -> Environment {
         memory_bytes: read("/proc/meminfo")
             .and_then(|text| memory::kib(&text, "MemTotal"))
             .unwrap_or(0),
-        caches: caches(Path::new("/sys/devices/system/cpu/cpu0/cache")),
+        caches: data_caches(),
         kernel: kernel(),
         huge_pages: huge_pages(),
         allocator: allocator.to_owned(),
@@ -126,6 +127,24 @@ fn cpu_name(cpuinfo: &str) -> Option<String> {
         "{} implementer {implementer} part {part}",
         std::env::consts::ARCH
     ))
+}
+
+/// The data caches of the first processor, smallest level first; none where the system does not say.
+pub fn data_caches() -> Vec<Cache> {
+    caches(Path::new("/sys/devices/system/cpu/cpu0/cache"))
+}
+
+/// What a join plans for on a machine with these caches; usual sizes where one is not known.
+pub fn cache_sizes(caches: &[Cache]) -> CacheSizes {
+    let usual = CacheSizes::default();
+    let bytes = |level, usual| {
+        let cache = caches.iter().find(|cache| cache.level == level);
+        cache.map_or(usual, |cache| cache.bytes as usize)
+    };
+    CacheSizes {
+        l1: bytes(1, usual.l1),
+        l2: bytes(2, usual.l2),
+    }
 }
 
 /// The data and unified caches below a processor's `cache` folder, smallest level first.

@@ -1,0 +1,329 @@
+//! The columns of a join's result: which they are, what they are called, and their values.
+
+use std::collections::HashSet;
+
+use arrow_data::ArrayData;
+use arrow_schema::{DataType, Field, Schema};
+use harness::nearest::did_you_mean;
+use join_core::join::Side;
+use join_core::kind::Kind;
+use join_core::memory::Reservation;
+use join_core::parallel::Tasks;
+
+use crate::error::Error;
+use crate::export::Table;
+use crate::gather::{Place, Refusal, Rows, Source};
+use crate::how;
+use crate::import::{Column, Frame};
+use crate::join::Sides;
+use crate::rows::{RowPairs, truths};
+use crate::work::Means;
+
+/// Rows that are gathered together, and that stand together in the result.
+const BLOCK: usize = 1 << 18;
+
+/// The name of a mark join's column.
+const MARK: &str = "mark";
+
+/// Where a column of the result comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// A column of a side.
+    Side(Side, usize),
+    /// Whether the row has a partner.
+    Mark,
+}
+
+/// A column of the result.
+#[derive(Debug)]
+struct Output {
+    name: String,
+    from: From,
+}
+
+/// The columns of a result.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    columns: Vec<Output>,
+    kind: Kind,
+}
+
+impl Outputs {
+    /// Those of the left frame, then those of the right one, which get `suffix` where the left one has the name, too. A key
+    /// stands there once, except in a full join. `wanted` picks some of them by name.
+    ///
+    /// # Errors
+    ///
+    /// Two of them have the same name, or one that is wanted is not there.
+    pub(crate) fn new(
+        sides: &Sides,
+        kind: Kind,
+        suffix: &str,
+        wanted: Option<Vec<String>>,
+    ) -> Result<Self, Error> {
+        let (left, right) = (&sides.build, &sides.probe);
+        let has = |side| how::has_rows(kind, side);
+        // Of a key that is the same on both sides, that of the side is kept whose rows are all there.
+        let without_left_keys = kind == Kind::Outer(Side::Probe);
+        let without_right_keys =
+            has(Side::Build) && !matches!(kind, Kind::FullOuter | Kind::Outer(Side::Probe));
+        let mut columns = Vec::new();
+        let mut names: HashSet<String> = HashSet::new();
+        for (number, column) in left.columns.iter().enumerate().filter(|_| has(Side::Build)) {
+            if !(without_left_keys && sides.build_keys.contains(&number)) {
+                names.insert(column.field.name().clone());
+                columns.push(Output {
+                    name: column.field.name().clone(),
+                    from: From::Side(Side::Build, number),
+                });
+            }
+        }
+        for (number, column) in right
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|_| has(Side::Probe))
+        {
+            if !(without_right_keys && sides.probe_keys.contains(&number)) {
+                let name = column.field.name();
+                let name = match names.contains(name) {
+                    true => format!("{name}{suffix}"),
+                    false => name.clone(),
+                };
+                columns.push(Output {
+                    name,
+                    from: From::Side(Side::Probe, number),
+                });
+            }
+        }
+        if let Kind::Mark(_) = kind {
+            let name = match names.contains(MARK) {
+                true => format!("{MARK}{suffix}"),
+                false => MARK.to_owned(),
+            };
+            columns.push(Output {
+                name,
+                from: From::Mark,
+            });
+        }
+        let outputs = Self { columns, kind };
+        outputs.check_names(suffix)?;
+        match wanted {
+            None => Ok(outputs),
+            Some(wanted) => outputs.picked(&wanted),
+        }
+    }
+
+    fn check_names(&self, suffix: &str) -> Result<(), Error> {
+        let mut names = HashSet::new();
+        let twice = self
+            .columns
+            .iter()
+            .find(|column| !names.insert(column.name.as_str()));
+        twice.map_or(Ok(()), |column| {
+            Err(Error::Value(format!(
+                "the result would have two columns {:?}; rename one, or give another suffix than {suffix:?}",
+                column.name
+            )))
+        })
+    }
+
+    fn picked(self, wanted: &[String]) -> Result<Self, Error> {
+        let columns = wanted.iter().map(|name| {
+            let found = self.columns.iter().find(|column| column.name == *name);
+            let found = found.ok_or_else(|| {
+                let names = self.columns.iter().map(|column| column.name.as_str());
+                Error::Value(format!(
+                    "columns: the result has no column {name:?}{}",
+                    did_you_mean(name, names)
+                ))
+            })?;
+            Ok(Output {
+                name: found.name.clone(),
+                from: found.from,
+            })
+        });
+        let picked = Self {
+            columns: columns.collect::<Result<_, Error>>()?,
+            kind: self.kind,
+        };
+        picked.check_names("")?;
+        Ok(picked)
+    }
+
+    /// The result's columns for these rows, gathered by all threads.
+    ///
+    /// # Errors
+    ///
+    /// A column cannot be gathered, or memory runs out.
+    pub(crate) fn gather(
+        &self,
+        sides: &Sides,
+        rows: &RowPairs,
+        means: &Means,
+    ) -> Result<Table, Error> {
+        let of = |side: Side| match side {
+            Side::Build => &sides.build,
+            Side::Probe => &sides.probe,
+        };
+        let source = |from: From| match from {
+            From::Mark => Ok(None),
+            From::Side(side, number) => {
+                let frame: &Frame = of(side);
+                Source::of(&frame.columns[number], frame.what).map(Some)
+            }
+        };
+        let sources = self.columns.iter().map(|column| source(column.from));
+        let gathering = Gathering {
+            outputs: self,
+            sources: sources.collect::<Result<_, _>>()?,
+            frames: [of(Side::Build), of(Side::Probe)],
+            rows,
+        };
+        let fields = self.columns.iter().map(|column| match column.from {
+            From::Mark => Field::new(&column.name, DataType::Boolean, true),
+            From::Side(side, number) => {
+                let column_of: &Column = &of(side).columns[number];
+                let nullable = column_of.field.is_nullable() || how::lacks_rows(self.kind, side);
+                column_of
+                    .field
+                    .as_ref()
+                    .clone()
+                    .with_name(&column.name)
+                    .with_nullable(nullable)
+            }
+        });
+        let schema = Schema::new(fields.collect::<Vec<_>>());
+        Table::new(schema, gathering.blocks(means)?)
+    }
+}
+
+/// Columns of a range of rows.
+type Block = (usize, Vec<ArrayData>);
+
+/// What is gathered, and from where.
+struct Gathering<'a> {
+    outputs: &'a Outputs,
+    sources: Vec<Option<Source>>,
+    /// Of the build side and of the probe side.
+    frames: [&'a Frame; 2],
+    rows: &'a RowPairs,
+}
+
+/// Pairs that are gathered together.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    build: &'a [u32],
+    probe: &'a [u32],
+}
+
+impl<'a> Part<'a> {
+    /// The pairs in parts of at most [`BLOCK`].
+    fn all(pairs: &'a RowPairs) -> impl Iterator<Item = Self> {
+        pairs.0.iter().flat_map(|chunk| {
+            let parts = chunk.build.chunks(BLOCK).zip(chunk.probe.chunks(BLOCK));
+            parts.map(|(build, probe)| Self { build, probe })
+        })
+    }
+
+    fn len(self) -> usize {
+        self.build.len()
+    }
+
+    fn halves(self) -> [Self; 2] {
+        let (build, probe) = (self.build, self.probe);
+        let (first, second) = (
+            build.split_at(self.len() / 2),
+            probe.split_at(self.len() / 2),
+        );
+        [(first.0, second.0), (first.1, second.1)].map(|(build, probe)| Self { build, probe })
+    }
+}
+
+impl Gathering<'_> {
+    fn blocks(&self, means: &Means) -> Result<Vec<Block>, Error> {
+        let workers = means.team.workers_for(self.rows.len());
+        let parts = Tasks::new(Part::all(self.rows));
+        let gathered = means.team.run(vec![(); workers], |_, ()| {
+            let mut places = [Vec::new(), Vec::new()];
+            let mut blocks = Vec::new();
+            while let Some((number, part)) = parts.take() {
+                let mut reservation = means.memory.reserve(0)?;
+                let mut of_part = Vec::new();
+                self.part(part, &mut places, &mut reservation, &mut of_part)?;
+                blocks.push((number, reservation, of_part));
+            }
+            Ok::<_, Error>(blocks)
+        });
+        let mut blocks = Vec::new();
+        for of_worker in gathered {
+            blocks.extend(of_worker?);
+        }
+        blocks.sort_by_key(|(number, ..)| *number);
+        let blocks = blocks.into_iter();
+        Ok(blocks.flat_map(|(_, _, of_part)| of_part).collect())
+    }
+
+    /// The columns of a part, of both halves of it where they are too long for one array.
+    fn part(
+        &self,
+        part: Part<'_>,
+        places: &mut [Vec<Place>; 2],
+        reservation: &mut Reservation,
+        blocks: &mut Vec<Block>,
+    ) -> Result<(), Error> {
+        match self.columns(part, places, reservation) {
+            Ok(columns) => blocks.push((part.len(), columns)),
+            Err(Refusal::TooLong) if part.len() > 1 => {
+                for half in part.halves() {
+                    self.part(half, places, reservation, blocks)?;
+                }
+            }
+            Err(Refusal::TooLong) => {
+                return Err(Error::value("a value is too long for its type's offsets"));
+            }
+            Err(Refusal::OutOfMemory(error)) => return Err(error.into()),
+            Err(Refusal::Invalid(error)) => return Err(Error::value(error)),
+        }
+        Ok(())
+    }
+
+    fn columns(
+        &self,
+        part: Part<'_>,
+        [of_build, of_probe]: &mut [Vec<Place>; 2],
+        reservation: &mut Reservation,
+    ) -> Result<Vec<ArrayData>, Refusal> {
+        let build = self.located(Side::Build, part.build, of_build);
+        let probe = self.located(Side::Probe, part.probe, of_probe);
+        let outputs = self.outputs.columns.iter().zip(&self.sources);
+        let columns = outputs.map(|(output, source)| match (output.from, source) {
+            (From::Side(side, _), Some(source)) => {
+                source.gather(side.of(build, probe), reservation)
+            }
+            _ => truths(self.marks(part)).map_err(Refusal::Invalid),
+        });
+        columns.collect()
+    }
+
+    /// What stands in place of partners.
+    fn marks<'r>(&self, part: Part<'r>) -> &'r [u32] {
+        match self.outputs.kind {
+            Kind::Mark(side) => side.other().of(part.build, part.probe),
+            _ => &[],
+        }
+    }
+
+    /// Rows of a side with their places in the chunks of its frame; none where the result has none of them.
+    fn located<'r>(&self, side: Side, rows: &'r [u32], places: &'r mut Vec<Place>) -> Rows<'r> {
+        let kind = self.outputs.kind;
+        let rows = if how::has_rows(kind, side) { rows } else { &[] };
+        let [build, probe] = self.frames;
+        let (frame, missing) = (side.of(build, probe), how::lacks_rows(kind, side));
+        if frame.offsets.starts().len() <= 2 {
+            return Rows::of_one(rows, missing);
+        }
+        Place::locate(rows, &frame.offsets, places);
+        Rows::of_many(places, missing)
+    }
+}

@@ -1,0 +1,165 @@
+//! `join`: two frames in, a table out.
+
+use pyo3::prelude::*;
+
+use crate::columns::Outputs;
+use crate::error::Error;
+use crate::export::Table;
+use crate::how::{self, Order};
+use crate::import::Frame;
+use crate::join::{Question, Sides, variant};
+use crate::work::{Bytes, Limits, apart};
+
+/// The variant that looks first and picks one.
+const ADAPTIVE: &str = "adaptive";
+
+/// What is picked for frames: partitioning both sides finds pairs sooner, but in an order in which gathering the columns of
+/// either side is one cache miss per value. This one finds them by probe row.
+const IN_PROBE_ORDER: &str = "array+batched";
+
+/// A name, or several.
+#[derive(FromPyObject)]
+pub(crate) enum Names {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Names {
+    pub(crate) fn list(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
+/// The columns of a frame that have these names.
+fn keys(frame: &Frame, names: &Names) -> Result<Vec<usize>, Error> {
+    let number = |name: &String| {
+        let found = frame
+            .columns
+            .iter()
+            .position(|column| column.field.name() == name);
+        found.ok_or_else(|| {
+            let names = frame
+                .columns
+                .iter()
+                .map(|column| column.field.name().as_str());
+            let suggestion = harness::nearest::did_you_mean(name, names);
+            Error::Value(format!("{} has no column {name:?}{suggestion}", frame.what))
+        })
+    };
+    names.list().iter().map(number).collect()
+}
+
+/// Both frames, and their keys.
+fn sides(
+    left: &Bound<'_, PyAny>,
+    right: &Bound<'_, PyAny>,
+    on: Option<Names>,
+    (left_on, right_on): (Option<Names>, Option<Names>),
+) -> PyResult<Sides> {
+    let (left_on, right_on) = match (&on, &left_on, &right_on) {
+        (Some(on), None, None) => (on, on),
+        (None, Some(left_on), Some(right_on)) => (left_on, right_on),
+        _ => return Err(Error::value("give the keys as on, or as left_on and right_on").into()),
+    };
+    let build = Frame::read("left", left)?;
+    let probe = Frame::read("right", right)?;
+    for frame in [&build, &probe] {
+        if frame.is_column {
+            let what = frame.what;
+            return Err(Error::Type(format!(
+                "{what} is a column; give a frame, or join columns with joinery.pairs"
+            ))
+            .into());
+        }
+    }
+    Ok(Sides {
+        build_keys: keys(&build, left_on)?,
+        probe_keys: keys(&probe, right_on)?,
+        build,
+        probe,
+    })
+}
+
+/// Join two frames on columns of equal values.
+///
+/// Parameters
+/// ----------
+/// left, right : anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``
+///     Frames of polars, pyarrow, pandas (with pyarrow installed), DuckDB or another library. They are read where they lie.
+/// on : str or list of str
+///     The key columns, where both frames call them the same; else ``left_on`` and ``right_on``.
+/// how : str
+///     ``"inner"``, ``"left"``, ``"right"``, ``"full"``; ``"semi"``, ``"anti"``, ``"anti_null_aware"`` (``NOT IN``) and
+///     ``"mark"`` return the left frame's columns alone, a mark join with a column ``mark`` of bool; ``"right_semi"`` and
+///     ``"right_anti"`` those of the right frame.
+/// nulls_equal : bool
+///     Whether a NULL key equals another one.
+/// columns : list of str, optional
+///     The columns of the result, by the names that they have in it; all by default.
+/// suffix : str
+///     What the name of a right column gets where the left frame has one of that name.
+/// order : None or "probe"
+///     ``"probe"``: in order of the right rows, then of the left rows; rows without a right row come last.
+/// variant : str
+///     As of ``pairs``; ``"adaptive"`` is ``"array+batched"`` here, whose pairs come nearly in order of the right rows, so that
+///     columns are gathered sooner than pairs were found later.
+/// threads, memory
+///     As of ``pairs``.
+///
+/// Returns
+/// -------
+/// Table
+///     The left columns, then the right ones, of the types that they had. As polars does by default, keys stand there once,
+///     except in a full join; of a right join, they are the right ones.
+///
+/// Raises
+/// ------
+/// TypeError
+///     A column cannot be a key or be carried, or the keys' types are not compared. Names the column.
+/// ValueError
+///     An argument or a column that there is not, two columns of one name, or data that make no sense.
+/// MemoryError
+///     More memory than ``memory`` was asked for; says how much.
+#[pyfunction]
+#[pyo3(signature = (left, right, on=None, *, left_on=None, right_on=None, how="inner", nulls_equal=false, columns=None, suffix="_right", order=None, variant="adaptive", threads=None, memory=None))]
+#[allow(clippy::too_many_arguments, reason = "named, in Python")]
+pub(crate) fn join(
+    py: Python<'_>,
+    left: &Bound<'_, PyAny>,
+    right: &Bound<'_, PyAny>,
+    on: Option<Names>,
+    left_on: Option<Names>,
+    right_on: Option<Names>,
+    how: &str,
+    nulls_equal: bool,
+    columns: Option<Vec<String>>,
+    suffix: &str,
+    order: Option<&str>,
+    variant: &str,
+    threads: Option<u32>,
+    memory: Option<Bytes>,
+) -> PyResult<Table> {
+    let kind = how::kind(how)?;
+    let order = Order::named(order)?;
+    let limits = Limits::new(threads, memory)?;
+    let question = Question {
+        kind,
+        nulls_equal,
+        variant: self::variant(match variant {
+            ADAPTIVE => IN_PROBE_ORDER,
+            other => other,
+        })?,
+    };
+    let sides = sides(left, right, on, (left_on, right_on))?;
+    let outputs = Outputs::new(&sides, kind, suffix, columns)?;
+    apart(py, move || {
+        let means = limits.means(sides.rows())?;
+        let rows = sides.row_pairs(&question, order, true, &means)?;
+        outputs.gather(&sides, &rows, &means)
+    })
+}

@@ -1,0 +1,312 @@
+//! Columns of other libraries, as the Arrow C interface hands them over. Nothing is copied; what a producer claims is checked
+//! as far as it can be.
+
+use std::ffi::{CStr, c_int};
+use std::ptr::NonNull;
+
+use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_data::{ArrayData, layout};
+use arrow_schema::ffi::FFI_ArrowSchema;
+use arrow_schema::{DataType, Field, FieldRef};
+use join_core::table::PageOffsets;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyTuple};
+
+use crate::error::Error;
+use crate::work::caught;
+
+/// The rows of one column, in chunks.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    /// Name and type.
+    pub(crate) field: FieldRef,
+    /// As many as its frame has, of as many rows.
+    pub(crate) chunks: Vec<ArrayData>,
+}
+
+impl Column {
+    /// Its name in a sentence.
+    pub(crate) fn called(&self, what: &str) -> String {
+        match self.field.name().as_str() {
+            "" => what.to_owned(),
+            name => format!("column {name:?} of {what}"),
+        }
+    }
+}
+
+/// Columns of equally many rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    /// What the caller calls it: `left`, `build`.
+    pub(crate) what: &'static str,
+    pub(crate) columns: Vec<Column>,
+    /// Where rows lie in the chunks.
+    pub(crate) offsets: PageOffsets,
+    /// Whether it is a single column that came without a frame.
+    pub(crate) is_column: bool,
+}
+
+impl Frame {
+    /// Reads what has `__arrow_c_stream__` or `__arrow_c_array__`.
+    ///
+    /// # Errors
+    ///
+    /// It has neither, or what it hands over makes no sense, or it is too long.
+    pub(crate) fn read(what: &'static str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let exported = Exported::of(what, object)?;
+        let read = || {
+            caught(|| {
+                exported
+                    .read()
+                    .and_then(|(field, chunks)| Self::of(what, &field, chunks))
+            })
+        };
+        Ok(object.py().detach(read).map_err(|error| match error {
+            Error::Value(text) => Error::Value(format!("{what}: {text}")),
+            other => other,
+        })?)
+    }
+
+    fn of(what: &'static str, field: &Field, mut chunks: Vec<ArrayData>) -> Result<Self, Error> {
+        chunks.retain(|chunk| !chunk.is_empty());
+        let rows = chunks.iter().map(ArrayData::len);
+        let offsets = PageOffsets::from_row_counts(rows).ok_or_else(|| {
+            Error::value(
+                "it has more than 4,294,967,295 rows; rows have numbers of 32 bits, so split it",
+            )
+        })?;
+        let (fields, is_column) = match field.data_type() {
+            DataType::Struct(fields) => (fields.to_vec(), false),
+            _ => (vec![FieldRef::new(field.clone())], true),
+        };
+        if !is_column && chunks.iter().any(|chunk| chunk.null_count() > 0) {
+            return Err(Error::value(
+                "some of its rows are NULL as a whole; give its fields as columns",
+            ));
+        }
+        let columns = fields
+            .into_iter()
+            .enumerate()
+            .map(|(number, field)| Column {
+                field,
+                chunks: match is_column {
+                    true => std::mem::take(&mut chunks),
+                    false => chunks.iter().map(|chunk| child(chunk, number)).collect(),
+                },
+            });
+        Ok(Self {
+            what,
+            columns: columns.collect(),
+            offsets,
+            is_column,
+        })
+    }
+
+    /// Rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.offsets.row_count() as usize
+    }
+}
+
+/// The rows of a child that a struct's rows are made of.
+pub(crate) fn child(parent: &ArrayData, number: usize) -> ArrayData {
+    let child = &parent.child_data()[number];
+    match (parent.offset(), parent.len()) {
+        (0, len) if len == child.len() => child.clone(),
+        (offset, len) => child.slice(offset, len),
+    }
+}
+
+/// What was in the capsules.
+enum Exported {
+    Stream(FFI_ArrowArrayStream),
+    Array(FFI_ArrowSchema, FFI_ArrowArray),
+}
+
+impl Exported {
+    fn of(what: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if object.hasattr("__arrow_c_stream__")? {
+            let stream = object.call_method0("__arrow_c_stream__")?;
+            let stream = pointer::<FFI_ArrowArrayStream>(&stream, c"arrow_array_stream")?;
+            // SAFETY: a capsule of this name holds such a stream, by the protocol, and leaves moving it out to who asked for it.
+            return Ok(Self::Stream(unsafe {
+                FFI_ArrowArrayStream::from_raw(stream.as_ptr())
+            }));
+        }
+        if object.hasattr("__arrow_c_array__")? {
+            let pair = object.call_method0("__arrow_c_array__")?;
+            let pair = pair.cast::<PyTuple>()?;
+            let schema = pointer::<FFI_ArrowSchema>(&pair.get_item(0)?, c"arrow_schema")?;
+            let array = pointer::<FFI_ArrowArray>(&pair.get_item(1)?, c"arrow_array")?;
+            // SAFETY: as of the stream.
+            let pair = unsafe {
+                (
+                    FFI_ArrowSchema::from_raw(schema.as_ptr()),
+                    FFI_ArrowArray::from_raw(array.as_ptr()),
+                )
+            };
+            return Ok(Self::Array(pair.0, pair.1));
+        }
+        Err(Error::Type(format!(
+            "{what} is of type {}, which has neither __arrow_c_stream__ nor __arrow_c_array__; give a frame or a column of \
+             polars, pyarrow, pandas (which needs pyarrow for it), DuckDB or another library that has",
+            object.get_type().name()?
+        ))
+        .into())
+    }
+
+    /// The type, and the chunks.
+    fn read(self) -> Result<(Field, Vec<ArrayData>), Error> {
+        match self {
+            Self::Array(schema, array) => {
+                let field = field(&schema)?;
+                let chunk = adopt(array, field.data_type())?;
+                Ok((field, vec![chunk]))
+            }
+            Self::Stream(mut stream) => {
+                let missing = || {
+                    Error::value(
+                        "its stream has been read already, or lacks a function; ask for a new one",
+                    )
+                };
+                let (get_schema, get_next) = stream
+                    .get_schema()
+                    .zip(stream.get_next())
+                    .ok_or_else(missing)?;
+                let mut schema = FFI_ArrowSchema::empty();
+                // SAFETY: the stream has not been released, since its functions are there.
+                let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
+                succeeded(&mut stream, code)?;
+                let field = field(&schema)?;
+                let mut chunks = Vec::new();
+                loop {
+                    let mut array = FFI_ArrowArray::empty();
+                    // SAFETY: as of the schema.
+                    let code = unsafe { get_next(&raw mut stream, &raw mut array) };
+                    succeeded(&mut stream, code)?;
+                    if array.is_released() {
+                        return Ok((field, chunks));
+                    }
+                    chunks.push(adopt(array, field.data_type())?);
+                }
+            }
+        }
+    }
+}
+
+fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &'static CStr) -> PyResult<NonNull<T>> {
+    Ok(capsule
+        .cast::<PyCapsule>()?
+        .pointer_checked(Some(name))?
+        .cast())
+}
+
+fn field(schema: &FFI_ArrowSchema) -> Result<Field, Error> {
+    if schema.release().is_none() {
+        return Err(Error::value(
+            "its schema has been read already; ask for a new one",
+        ));
+    }
+    Field::try_from(schema).map_err(Error::value)
+}
+
+/// What the producer says of a call that failed.
+fn succeeded(stream: &mut FFI_ArrowArrayStream, code: c_int) -> Result<(), Error> {
+    if code == 0 {
+        return Ok(());
+    }
+    let said = stream
+        .get_last_error()
+        .map_or(std::ptr::null(), |last_error| {
+            // SAFETY: the stream has not been released, and the call before this one failed.
+            unsafe { last_error(&raw mut *stream) }
+        });
+    if said.is_null() {
+        return Err(Error::Value(format!(
+            "its producer failed with error {code}"
+        )));
+    }
+    // SAFETY: a pointer that is not null is a text that ends in 0 and stays until the next call, by the protocol.
+    let said = unsafe { CStr::from_ptr(said) };
+    Err(Error::Value(format!(
+        "its producer failed: {}",
+        said.to_string_lossy()
+    )))
+}
+
+/// An array of a type, whose shape was checked.
+fn adopt(array: FFI_ArrowArray, data_type: &DataType) -> Result<ArrayData, Error> {
+    if array.is_released() {
+        return Err(Error::value(
+            "its array has been read already; ask for a new one",
+        ));
+    }
+    check(&array, data_type).map_err(Error::Value)?;
+    // SAFETY: the producer promises the format, and the parts that can be seen from here were checked.
+    let data = unsafe { from_ffi_and_data_type(array, data_type.clone()) }.map_err(Error::value)?;
+    data.validate().map_err(Error::value)?;
+    Ok(data)
+}
+
+/// Looks at everything about an array that is not behind a pointer to its values.
+fn check(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), String> {
+    /// More rows, negative numbers among them, are rubbish.
+    const MOST: usize = 1 << 48;
+    let shape = layout(data_type);
+    let least = shape.buffers.len()
+        + usize::from(shape.can_contain_null_mask)
+        + usize::from(shape.variadic);
+    if array.len() > MOST || array.offset() > MOST {
+        return Err(format!(
+            "an array of {data_type} has {} rows from {}",
+            array.len() as i64,
+            array.offset() as i64
+        ));
+    }
+    if array.num_buffers() < least || array.num_buffers() > MOST {
+        let found = array.num_buffers() as i64;
+        return Err(format!(
+            "an array of {data_type} has {found} buffers instead of {least}"
+        ));
+    }
+    let first = usize::from(shape.can_contain_null_mask);
+    if !shape.buffers.is_empty()
+        && array.len() + array.offset() > 0
+        && array.buffer(first).is_null()
+    {
+        return Err(format!("an array of {data_type} has rows and no values"));
+    }
+    let children = children(data_type);
+    if array.num_children() != children.len() {
+        let (found, wanted) = (array.num_children() as i64, children.len());
+        return Err(format!(
+            "an array of {data_type} has {found} children instead of {wanted}"
+        ));
+    }
+    let mut children = children.into_iter().enumerate();
+    children.try_for_each(|(number, child)| check(array.child(number), child))?;
+    match (data_type, array.dictionary()) {
+        (DataType::Dictionary(_, values), Some(dictionary)) => check(dictionary, values),
+        (DataType::Dictionary(..), None) => {
+            Err(format!("an array of {data_type} has no dictionary"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The types of an array's children.
+fn children(data_type: &DataType) -> Vec<&DataType> {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
+        DataType::Union(fields, _) => fields.iter().map(|(_, field)| field.data_type()).collect(),
+        DataType::RunEndEncoded(ends, values) => vec![ends.data_type(), values.data_type()],
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => vec![field.data_type()],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,364 @@
+//! `measure`: the harness's own experiment on the caller's keys.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use harness::experiment::folder::Asked;
+use harness::experiment::joins::Joins;
+use harness::experiment::{Budget, Cells, Data, Progress, Runner, Stop, session};
+use harness::machine;
+use harness::nearest::did_you_mean;
+use harness::peers::Found;
+use harness::question::NamedKind;
+use harness::workload::{Workload as Generated, answer, borrowed, keys_checksum, with_integers};
+use join_core::compound::{KeyPart, Keys};
+use join_core::kind::Kind;
+use join_core::oracle;
+use join_core::page::PAGE_BYTES;
+use join_core::table::Column;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use registry::{HEADLINES, NotCompiled, TOGGLES, Toggle, Variant};
+use report::record::{JOIN, Size, WorkloadRecord, read_run};
+
+use crate::error::Error;
+use crate::frames::Names;
+use crate::how;
+use crate::join::{Sides, variant};
+use crate::keys::KeyColumns;
+use crate::runs::Run;
+use crate::work::{Limits, apart_to_the_end};
+
+/// What large blocks of memory come from, as reports have it.
+const ALLOCATOR: &str = "mimalloc; blocks from 1 MiB on pooled";
+
+/// What is joined in a measurement.
+enum Case {
+    /// A workload of the generators.
+    Generated(Arc<Generated>),
+    /// Two key columns of the caller's.
+    Given(Sides),
+}
+
+impl Case {
+    fn of(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(workload) = value.cast::<crate::workload::Workload>() {
+            return Ok(Self::Generated(workload.get().generated.clone()));
+        }
+        let pair = value.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
+        let pair = pair.ok_or_else(|| {
+            Error::Type(
+                "a case is a joinery.Workload, or a tuple of build and probe keys".to_owned(),
+            )
+        })?;
+        Ok(Self::Given(Sides::of_keys(
+            &pair.get_item(0)?,
+            &pair.get_item(1)?,
+        )?))
+    }
+}
+
+/// What is measured.
+struct Request {
+    cases: Vec<(String, Case)>,
+    variants: Vec<Variant>,
+    toggles: Vec<&'static Toggle>,
+    threads: Vec<u32>,
+    pairs: bool,
+    kind: Kind,
+    rounds: u32,
+    seed: u64,
+    progress: bool,
+}
+
+/// Key columns in pages, and the record of their join.
+struct Prepared {
+    record: WorkloadRecord,
+    columns: Vec<(Column, Column)>,
+}
+
+impl Prepared {
+    /// Copies keys into pages, and has the oracle join them.
+    fn of(name: &str, sides: &Sides, kind: Kind, limits: Limits) -> Result<Self, Error> {
+        let keys = KeyColumns::new(
+            (&sides.build, &sides.build_keys),
+            (&sides.probe, &sides.probe_keys),
+        )?;
+        let columns = keys.with_parts(&limits.means(sides.rows())?, |parts| {
+            parts
+                .iter()
+                .map(|(build, probe)| (pages(build), pages(probe)))
+                .collect::<Vec<_>>()
+        })?;
+        let bytes = |side: fn(&(Column, Column)) -> &Column| -> u64 {
+            columns
+                .iter()
+                .map(|both| (side(both).pages().len() * PAGE_BYTES) as u64)
+                .sum()
+        };
+        let types = columns.iter().map(|(build, _)| build.data_type().name());
+        let keys = Keys::new(&borrowed(&columns))?;
+        let sums = with_integers(&keys, &columns, |input| {
+            oracle::sums_of_kind(input, kind, None)
+        });
+        let record = WorkloadRecord {
+            name: name.to_owned(),
+            group: None,
+            experiment: JOIN.to_owned(),
+            join_kind: NamedKind::unless_inner(kind),
+            condition: None,
+            sentence: "keys that were given".to_owned(),
+            build_rows: sides.build.rows() as u64,
+            probe_rows: sides.probe.rows() as u64,
+            key_type: types.collect::<Vec<_>>().join(", "),
+            build_bytes: bytes(|both| &both.0),
+            probe_bytes: bytes(|both| &both.1),
+            expected: Some(answer(&sums)),
+            keys: Some(keys_checksum(&columns, None)),
+        };
+        Ok(Self { record, columns })
+    }
+}
+
+fn pages(part: &KeyPart<'_>) -> Column {
+    match part {
+        KeyPart::Int32(keys) => Column::from_options(keys.rows()),
+        KeyPart::Int64(keys) => Column::from_options(keys.rows()),
+        KeyPart::Varchar(strings) => {
+            Column::from_strings((0..strings.len() as u32).map(|row| strings.get(row)))
+        }
+    }
+}
+
+impl Request {
+    fn cells(&self) -> Result<Cells, NotCompiled> {
+        let mut cells = Cells::default();
+        cells.control(&self.variants[0], &self.threads)?;
+        for variant in &self.variants {
+            cells.variant(variant, &self.threads)?;
+            cells.ablation(variant, &self.toggles, self.pairs, &self.threads)?;
+        }
+        Ok(cells)
+    }
+
+    fn measure(
+        &self,
+        runner: &mut Runner<'_>,
+        joins: &mut Joins<'_>,
+        limits: Limits,
+    ) -> Result<(), Stop> {
+        session::variants(runner, self.variants.iter().map(session::record_of))?;
+        for (name, case) in &self.cases {
+            let failed = |error: String| Stop::Workload(name.clone(), error);
+            let prepared;
+            let data = match case {
+                Case::Generated(generated) => Data {
+                    record: WorkloadRecord {
+                        name: name.clone(),
+                        ..generated.record()
+                    },
+                    columns: &generated.columns,
+                    condition: generated.condition.as_ref(),
+                    pairs: self.pairs,
+                },
+                Case::Given(sides) => {
+                    prepared = Prepared::of(name, sides, self.kind, limits)
+                        .map_err(|error| failed(error.text()))?;
+                    Data {
+                        record: prepared.record.clone(),
+                        columns: &prepared.columns,
+                        condition: None,
+                        pairs: self.pairs,
+                    }
+                }
+            };
+            let cells = self.cells().map_err(|error| failed(error.to_string()))?;
+            let mut bench = joins.bench(&data, cells.into_vec()).map_err(failed)?;
+            let budget = runner.budget();
+            runner.case_unless_measured(&data.record, &mut bench, budget)?;
+        }
+        Ok(())
+    }
+
+    /// Measures into a folder, and reads what stands there.
+    fn run(
+        &self,
+        out: &Path,
+        limits: Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<report::record::Run, Error> {
+        let environment = machine::environment(ALLOCATOR);
+        let asked = Asked {
+            out: Some(out),
+            resume: None,
+            seed: self.seed,
+            size: Size::Full,
+            modes: vec!["measure".to_owned()],
+            threads: self.threads.clone(),
+            peers: &Found::default(),
+            environment: &environment,
+        };
+        let budget = Budget::Samples {
+            variant: self.rounds,
+            peer: self.rounds,
+        };
+        let progress = || match self.progress {
+            true => Progress::new(0.0, self.cases.len()),
+            false => Progress::silent(),
+        };
+        let mut joins = Joins::new(&environment, interrupted);
+        let finished = session::run(&asked, budget, progress, interrupted, |runner| {
+            self.measure(runner, &mut joins, limits)
+        });
+        let finished = finished.map_err(Error::Value)?;
+        read_run(&finished.folder).map_err(Error::value)
+    }
+}
+
+/// Measure variants in turns on the same keys, and check every answer.
+///
+/// This is the experiment of ``harness --sweep``: in each round every variant joins each case once, in a shuffled order, and
+/// the first variant stands there twice, so that one sees what noise is.
+///
+/// Parameters
+/// ----------
+/// cases : dict
+///     By name, a ``joinery.Workload``, or a tuple of build and probe keys as ``pairs`` takes them. They are copied into pages
+///     once, which no time counts.
+/// variants : str or list of str, optional
+///     Of ``joinery.variants()``; ``"partitioned+batched"`` and ``"adaptive"`` by default.
+/// toggles : str or list of str, optional
+///     Of ``joinery.toggles()``: each of their settings is measured on each variant that has that part.
+/// pairs : bool
+///     Whether all pairs of rows are made; else they are counted and summed.
+/// how : str
+///     As of ``pairs``; a workload has its own.
+/// threads : int or list of int, optional
+///     All processors by default.
+/// rounds : int
+///     Samples of each.
+/// seed : int
+///     Of the order in each round.
+/// out : path, optional
+///     Where the run is to be kept, with its charts and its page, for ``read_run`` and the command line.
+/// progress : bool
+///     Whether a bar is shown on standard error.
+/// allow_unoptimised : bool
+///     Measure in a build whose times mean nothing.
+///
+/// Returns
+/// -------
+/// Run
+///     The samples, as an Arrow stream in the fields of ``samples.jsonl``; ``.summary``, ``.environment``, ``.failures``.
+///
+/// Raises
+/// ------
+/// TypeError, ValueError, MemoryError
+///     As ``pairs``.
+/// KeyboardInterrupt
+///     After Ctrl-C. With ``out``, what was measured until then is there.
+#[pyfunction]
+#[pyo3(signature = (cases, *, variants=None, toggles=None, pairs=false, how="inner", threads=None, rounds=10, seed=1, out=None, progress=true, allow_unoptimised=false))]
+#[allow(clippy::too_many_arguments, reason = "named, in Python")]
+pub(crate) fn measure(
+    py: Python<'_>,
+    cases: &Bound<'_, PyDict>,
+    variants: Option<Names>,
+    toggles: Option<Names>,
+    pairs: bool,
+    how: &str,
+    threads: Option<Counts>,
+    rounds: u32,
+    seed: u64,
+    out: Option<PathBuf>,
+    progress: bool,
+    allow_unoptimised: bool,
+) -> PyResult<Run> {
+    if !(machine::optimised() || allow_unoptimised) {
+        return Err(Error::value("this is an unoptimised build, whose times mean nothing; build it with --release, or allow it").into());
+    }
+    let limits = Limits::new(None, None)?;
+    let threads = threads.map_or_else(|| vec![machine::cores()], Counts::list);
+    for &count in &threads {
+        Limits::new(Some(count), None)?;
+    }
+    let request = Request {
+        cases: named_cases(cases)?,
+        variants: named_variants(variants.as_ref())?,
+        toggles: named_toggles(toggles.as_ref())?,
+        threads,
+        pairs,
+        kind: how::kind(how)?,
+        rounds: rounds.max(1),
+        seed,
+        progress,
+    };
+    let run = apart_to_the_end(py, move |interrupted| match out {
+        Some(out) => request.run(&out, limits, interrupted),
+        None => {
+            let folder = tempfile::tempdir().map_err(Error::value)?;
+            request.run(&folder.path().join("run"), limits, interrupted)
+        }
+    })?;
+    Ok(Run(run))
+}
+
+/// A number, or several.
+#[derive(FromPyObject)]
+pub(crate) enum Counts {
+    /// One.
+    One(u32),
+    /// Several.
+    Many(Vec<u32>),
+}
+
+impl Counts {
+    fn list(self) -> Vec<u32> {
+        match self {
+            Self::One(count) => vec![count],
+            Self::Many(counts) => counts,
+        }
+    }
+}
+
+fn named_cases(cases: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Case)>> {
+    let cases = cases
+        .iter()
+        .map(|(name, value)| Ok((name.extract()?, Case::of(&value)?)));
+    let cases: Vec<_> = cases.collect::<PyResult<_>>()?;
+    match cases.is_empty() {
+        false => Ok(cases),
+        true => Err(Error::value(
+            "there are no cases; give a dict of name to workload, or to build and probe keys",
+        )
+        .into()),
+    }
+}
+
+fn named_variants(names: Option<&Names>) -> Result<Vec<Variant>, Error> {
+    let headlines = Names::Many(HEADLINES.map(str::to_owned).to_vec());
+    let names = names.unwrap_or(&headlines).list();
+    match names.is_empty() {
+        false => names.iter().map(|name| variant(name)).collect(),
+        true => Err(Error::value(
+            "there are no variants; name one of joinery.variants()",
+        )),
+    }
+}
+
+fn named_toggles(names: Option<&Names>) -> Result<Vec<&'static Toggle>, Error> {
+    let toggle = |name: &String| {
+        registry::toggle(name).ok_or_else(|| {
+            let suggestion = did_you_mean(name, TOGGLES.iter().map(|toggle| toggle.name));
+            Error::Value(format!(
+                "there is no toggle {name:?}{suggestion}; joinery.toggles() has all of them"
+            ))
+        })
+    };
+    names
+        .map_or(&[][..], Names::list)
+        .iter()
+        .map(toggle)
+        .collect()
+}

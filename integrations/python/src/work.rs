@@ -1,0 +1,175 @@
+//! Work beside the interpreter: without its lock, on a thread of its own, until it is done or someone presses Ctrl-C.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use harness::machine;
+use harness::size::Size;
+use join_core::join::CacheSizes;
+use join_core::memory::Memory;
+use join_core::parallel::{Cancel, Team, ThreadStart};
+use pyo3::prelude::*;
+
+use crate::error::Error;
+
+/// How long Ctrl-C may go unnoticed.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Does `work` on a thread of its own, while this one lets go of the interpreter and looks for signals. After Ctrl-C the
+/// call ends at once, and the work at its next morsel or task.
+pub(crate) fn apart<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> PyResult<T> {
+    let cancel = Cancel::default();
+    let own = cancel.clone();
+    // Nobody waits for the result of work that was cancelled.
+    let ended = |_| Err(Error::value("interrupted"));
+    let mut waiting = Waiting::start(move || own.run(work).unwrap_or_else(ended))?;
+    loop {
+        match waiting.glance(py) {
+            Some(result) => return Ok(result?),
+            None => py.check_signals().inspect_err(|_| cancel.cancel())?,
+        }
+    }
+}
+
+/// As [`apart`], but after Ctrl-C the call waits for the work, which is told by its flag, to end by itself.
+pub(crate) fn apart_to_the_end<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
+) -> PyResult<T> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let own = interrupted.clone();
+    let mut waiting = Waiting::start(move || work(&own))?;
+    let mut signal = Ok(());
+    loop {
+        match (waiting.glance(py), &signal) {
+            (Some(result), Ok(())) => return Ok(result?),
+            (Some(_), Err(_)) => return Err(signal.expect_err("it is one")),
+            (None, Err(_)) => {}
+            (None, Ok(())) => {
+                signal = py.check_signals();
+                interrupted.store(signal.is_err(), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A thread that works, and who waits for it.
+struct Waiting<T> {
+    /// None only while this thread has let go of the interpreter.
+    receiver: Option<Receiver<Result<T, Error>>>,
+}
+
+impl<T: Send + 'static> Waiting<T> {
+    fn start(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<Self, Error> {
+        let (sender, receiver) = channel();
+        let started = thread::Builder::new()
+            .name("joinery".to_owned())
+            .spawn(move || {
+                // Nobody waits any more where this cannot be sent.
+                let _ = sender.send(caught(work));
+            });
+        let cannot =
+            |error| Error::Memory(format!("cannot start a thread: {error}; end some others"));
+        started.map_err(cannot)?;
+        Ok(Self {
+            receiver: Some(receiver),
+        })
+    }
+
+    /// Waits without the interpreter; the result if there is one by then.
+    fn glance(&mut self, py: Python<'_>) -> Option<Result<T, Error>> {
+        let receiver = self.receiver.take()?;
+        let (received, receiver) = py.detach(move || (receiver.recv_timeout(GLANCE), receiver));
+        self.receiver = Some(receiver);
+        match received {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::Fault(
+                "the thread that worked has gone".to_owned(),
+            ))),
+        }
+    }
+}
+
+/// The result of `work`, a panic as an error.
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::of_panic(&*panic)))
+}
+
+/// What a call may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    threads: u32,
+    memory: usize,
+}
+
+/// A number of bytes, or a text such as `"4GiB"`.
+#[derive(FromPyObject)]
+pub(crate) enum Bytes {
+    /// Bytes.
+    Number(u64),
+    /// With a unit.
+    Text(String),
+}
+
+impl Limits {
+    /// As many threads as asked for, all that there are otherwise; as much memory as asked for, what the machine has left
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// No threads, or no size.
+    pub(crate) fn new(threads: Option<u32>, memory: Option<Bytes>) -> Result<Self, Error> {
+        /// More are a slip of the finger.
+        const MOST: u32 = 1024;
+        let threads = threads.unwrap_or_else(machine::cores);
+        if !(1..=MOST).contains(&threads) {
+            return Err(Error::Value(format!(
+                "threads is {threads}; give 1 to {MOST}"
+            )));
+        }
+        let memory = match memory {
+            None => machine::usable_bytes(),
+            Some(Bytes::Number(bytes)) => bytes,
+            Some(Bytes::Text(text)) => {
+                let size = text.parse().map(|Size(bytes)| bytes);
+                size.map_err(|error| Error::Value(format!("memory: {error}")))?
+            }
+        };
+        Ok(Self {
+            threads,
+            memory: usize::try_from(memory).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Threads and memory for work on so many rows.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not start the threads.
+    pub(crate) fn means(self, rows: usize) -> Result<Means, Error> {
+        let team = match rows < Team::PARALLEL_FROM {
+            true => Team::single(),
+            false => machine::team(self.threads, ThreadStart::Pool).map_err(Error::value)?,
+        };
+        Ok(Means {
+            team,
+            memory: Memory::limited(self.memory),
+            caches: machine::cache_sizes(&machine::data_caches()),
+        })
+    }
+}
+
+/// What a join works with.
+pub(crate) struct Means {
+    pub(crate) team: Team,
+    pub(crate) memory: Memory,
+    pub(crate) caches: CacheSizes,
+}

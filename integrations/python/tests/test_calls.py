@@ -1,0 +1,298 @@
+"""What calls take, return and refuse."""
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import joinery
+
+LEFT = {"k": [1, 2, 3, None], "a": [10, 20, 30, 40]}
+RIGHT = {"k": [2, 3, 3, 5], "b": ["x", "y", "z", "w"]}
+ANSWER = [{"k": 2, "a": 20, "b": "x"}, {"k": 3, "a": 30, "b": "y"}, {"k": 3, "a": 30, "b": "z"}]
+
+
+def of_duckdb(columns):
+    rows = pa.table(columns)
+    return duckdb.sql("FROM rows")
+
+
+@pytest.mark.parametrize("frame", [pa.table, pl.DataFrame, of_duckdb])
+def test_frames_of_libraries(frame):
+    table = joinery.join(frame(LEFT), frame(RIGHT), on="k", order="probe")
+    assert pa.table(table).to_pylist() == ANSWER
+
+
+def test_frames_of_pandas():
+    left = pd.DataFrame({"k": [1, 2, 3], "a": [10, 20, 30]})
+    table = joinery.join(left, pd.DataFrame(RIGHT), on="k", order="probe")
+    assert pa.table(table).to_pandas().to_dict("records") == ANSWER
+
+
+def test_results_go_into_libraries():
+    joined = joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", order="probe")
+    assert pl.DataFrame(joined).to_dicts() == ANSWER
+    assert duckdb.sql("SELECT sum(a) FROM joined").fetchall() == [(80,)]
+    assert len(joined) == joined.num_rows == 3 and joined.column_names == ["k", "a", "b"]
+    again = pa.table(joined), pa.table(joined)
+    assert again[0] == again[1], "a table can be read more than once"
+
+
+def test_pairs_take():
+    left, right = pl.DataFrame(LEFT), pl.DataFrame(RIGHT)
+    build, probe = joinery.pairs(left["k"], right["k"], order="probe")
+    assert left[pl.Series(build)]["a"].to_list() == [20, 30, 30]
+    assert right[pl.Series(probe)]["b"].to_list() == ["x", "y", "z"]
+
+
+def test_pairs_are_not_copied():
+    pairs = joinery.pairs(pa.array(range(1000)), pa.array(range(1000)))
+    first, again = pa.array(pairs.build), pa.array(pairs.build)
+    assert first.buffers()[1].address == again.buffers()[1].address
+    kept = pa.array(pairs.build)
+    del pairs, first, again
+    gc.collect()
+    assert sorted(kept.to_pylist()) == list(range(1000))
+
+
+def test_names_are_those_of_polars():
+    left = pl.DataFrame({"k": [1], "x": [1], "y": [1]})
+    right = pl.DataFrame({"j": [1], "x": [2], "z": [2]})
+    for how in ("inner", "left", "right", "full", "semi", "anti"):
+        expected = left.join(right, left_on="k", right_on="j", how=how).columns
+        assert joinery.join(left, right, left_on="k", right_on="j", how=how).column_names == expected, how
+    table = joinery.join(left, right, left_on="k", right_on="j", suffix="_r", columns=["x_r", "k"])
+    assert pa.table(table).to_pylist() == [{"x_r": 2, "k": 1}]
+
+
+def test_categories_stay_categories():
+    left = pl.DataFrame({"k": [1, 2], "c": pl.Series(["a", "b"], dtype=pl.Categorical)})
+    right = pl.concat([
+        pl.DataFrame({"k": [2], "d": pl.Series([word], dtype=pl.Enum(["x", "y"]))}) for word in "xy"
+    ], rechunk=False)
+    table = pl.DataFrame(joinery.join(left, right, on="k", order="probe"))
+    assert table.schema == left.join(right, on="k").schema
+    assert table.rows() == [(2, "b", "x"), (2, "b", "y")]
+
+
+def test_dictionaries_of_chunks_become_one():
+    words = pa.chunked_array([pa.array(["a", "b"]).dictionary_encode(), pa.array(["c", None, "a"]).dictionary_encode()])
+    table = pa.table({"k": words, "row": range(5)})
+    joined = pa.table(joinery.join(table, table, on="k", order="probe"))
+    assert joined["k"].to_pylist() == ["a", "a", "b", "c", "a", "a"]
+    assert pa.types.is_dictionary(joined["k"].type)
+
+
+def test_integers_of_different_widths_meet():
+    assert joinery.count(pa.array([1, 2], pa.int8()), pa.array([2, 3], pa.int64())).rows == 1
+    assert joinery.count(pa.array([2**32 - 1], pa.uint32()), pa.array([-1], pa.int32())).rows == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "word", "call"),
+    [
+        (TypeError, "left", lambda: joinery.join([1], pa.table(RIGHT), on="k")),
+        (TypeError, "column", lambda: joinery.join(pa.array([1]), pa.table(RIGHT), on="k")),
+        (ValueError, '"q"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="q")),
+        (ValueError, "how", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", how="iner")),
+        (ValueError, "order", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", order="left")),
+        (ValueError, "left_on", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on="k")),
+        (ValueError, "variant", lambda: joinery.count(pa.array([1]), pa.array([1]), variant="adaptve")),
+        (ValueError, "threads", lambda: joinery.count(pa.array([1]), pa.array([1]), threads=0)),
+        (ValueError, "memory", lambda: joinery.count(pa.array([1]), pa.array([1]), memory="lots")),
+        (TypeError, '"b"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on="a", right_on="b")),
+        (TypeError, '"k"', lambda: joinery.join(pa.table({"k": [[1]]}), pa.table({"k": [[1]]}), on="k")),
+        (TypeError, '"u"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "u": union()}), on="k")),
+        (ValueError, '"a_right"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "a": [1], "a_right": [1]}), on="k")),
+        (ValueError, "mark", lambda: joinery.count(pa.table(LEFT), pa.table(LEFT), how="mark")),
+        (ValueError, "no workload", lambda: joinery.workload("pk-fk-2m")),
+        (ValueError, "several", lambda: joinery.workload("ladder")),
+        (ValueError, "size", lambda: joinery.workload("pk-fk-1m", size="huge")),
+        (ValueError, "run", lambda: joinery.read_run("no such folder")),
+    ],
+)
+def test_refusals_say_what_is_wrong(error, word, call):
+    with pytest.raises(error, match=word):
+        call()
+
+
+def union():
+    return pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])
+
+
+def test_memory_is_limited():
+    keys = pa.array(np.zeros(20_000, np.int32))
+    with pytest.raises(MemoryError, match="bytes more were needed"):
+        joinery.pairs(keys, keys, memory="64MiB")
+    frame = pa.table({"k": keys, "text": ["a text of some length"] * len(keys)})
+    one = pa.table({"k": pa.array([0], pa.int32())})
+    assert len(joinery.join(frame, one, on="k", memory="64MiB")) == len(keys)
+    with pytest.raises(MemoryError, match="bytes more were needed"):
+        joinery.join(frame, one, on="k", memory="512KiB")
+
+
+@pytest.mark.parametrize("how", ["inner", "full"])
+@pytest.mark.parametrize("order", [None, "probe"])
+@pytest.mark.parametrize("key", ["number", "text"])
+def test_large_frames_are_joined_by_several_threads(how, order, key):
+    numbers = np.random.default_rng(1)
+
+    def frame(name, rows, chunks):
+        parts = np.array_split(numbers.integers(0, 20_000, rows), chunks)
+        return pl.concat([
+            pl.DataFrame({"number": part, "text": [f"text of number {n}" for n in part], name: np.arange(len(part))})
+            for part in parts
+        ], rechunk=False)
+
+    left, right = frame("a", 60_000, 1), frame("b", 100_000, 3)
+    found = pl.DataFrame(joinery.join(left, right, on=key, how=how, order=order, threads=2))
+    expected = left.join(right, on=key, how=how)
+    assert found.height > 2**18, "more than one chunk"
+    if order:
+        kept = found.filter(pl.col("b").is_not_null())["b"]
+        ordered = right.join(left, on=key, how="inner" if how == "inner" else "left", maintain_order="left")["b"]
+        assert kept.equals(ordered)
+    assert found.sort(found.columns).equals(expected.sort(expected.columns))
+
+
+class Lying:
+    """Hands over an array whose structure was changed on the way."""
+
+    def __init__(self, array, change):
+        self.capsules = array.__arrow_c_array__()
+        get = ctypes.pythonapi.PyCapsule_GetPointer
+        get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+        words = ctypes.cast(get(self.capsules[1], b"arrow_array"), ctypes.POINTER(ctypes.c_int64))
+        change(words)
+
+    def __arrow_c_array__(self, requested_schema=None):
+        return self.capsules
+
+
+# Of struct ArrowArray: length, null_count, offset, n_buffers. (n_children is what pyarrow itself releases by.)
+@pytest.mark.parametrize(("place", "value"), [(0, -1), (0, 2**62), (2, -1), (2, 2**62), (3, 0), (3, 1), (3, -1)])
+@pytest.mark.parametrize("of_type", [pa.int32(), pa.string(), pa.string_view(), pa.list_(pa.int32())])
+def test_rubbish_is_refused(place, value, of_type):
+    array = pa.array([[1], [2]] if pa.types.is_nested(of_type) else ["1", "2"]).cast(of_type)
+    lying = Lying(array, lambda words: words.__setitem__(place, value))
+    with pytest.raises((ValueError, TypeError, RuntimeError)):
+        joinery.pairs(lying, lying)
+
+
+def test_strings_that_end_before_they_begin_are_refused():
+    array = pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(np.array([0, 9, 2, 3], np.int32)), pa.py_buffer(b"abc")])
+    with pytest.raises((ValueError, RuntimeError)):
+        joinery.count(array, array)
+
+
+def test_a_stream_is_read_once():
+    reader = pa.table(LEFT).to_reader()
+    capsule = reader.__arrow_c_stream__()
+
+    class Once:
+        def __arrow_c_stream__(self, requested_schema=None):
+            return capsule
+
+    joinery.join(Once(), pa.table(RIGHT), on="k")
+    with pytest.raises(ValueError, match="left"):
+        joinery.join(Once(), pa.table(RIGHT), on="k")
+
+
+def test_what_a_producer_says_is_told():
+    def batches():
+        yield pa.record_batch(LEFT)
+        raise RuntimeError("the well is dry")
+
+    reader = pa.RecordBatchReader.from_batches(pa.table(LEFT).schema, batches())
+    with pytest.raises(ValueError, match="the well is dry"):
+        joinery.join(reader, pa.table(RIGHT), on="k")
+
+
+def test_other_threads_go_on():
+    keys = pa.array(np.arange(4_000_000) % 500_000)
+    ticks = []
+    done = threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks.append(time.monotonic())
+            time.sleep(0.001)
+
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    start = time.monotonic()
+    joinery.count(keys, keys, threads=1)
+    end = time.monotonic()
+    done.set()
+    ticking.join()
+    assert sum(start < moment < end for moment in ticks) >= 2
+
+
+def test_ctrl_c_ends_a_join():
+    keys = pa.array(np.zeros(3_000_000, np.int32))
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        # 9 * 10**12 pairs.
+        joinery.count(keys, keys, variant="serial+zero-copy", threads=1)
+
+
+def of_child(queue):
+    queue.put(joinery.count(pa.array(range(50_000)), pa.array(range(50_000))).rows)
+
+
+def test_a_forked_process_joins():
+    joinery.count(pa.array(range(50_000)), pa.array(range(50_000)), threads=2)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=of_child, args=(queue,))
+    child.start()
+    assert queue.get(timeout=60) == 50_000
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def test_joins_do_not_leak():
+    left = pa.table({"k": pa.array(range(100)), "s": [f"text number {row}" for row in range(100)]})
+
+    def joins(count):
+        for _ in range(count):
+            pa.table(joinery.join(left, left, on="s", how="full", threads=1))
+        gc.collect()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    before = joins(1_000)
+    # 9,000 results of 10 KB each would be 90 MB.
+    assert joins(9_000) - before < 30_000
+
+
+def test_nothing_else_is_imported():
+    code = "import joinery, sys; assert not {'numpy', 'pyarrow', 'polars', 'pandas', 'duckdb'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lists():
+    assert "adaptive" in pa.table(joinery.variants())["name"].to_pylist()
+    toggles = pa.table(joinery.toggles()).to_pylist()
+    assert all(toggle["default"] in toggle["settings"] for toggle in toggles)
+    assert "pk-fk-1m" in pa.table(joinery.workloads())["name"].to_pylist()
+
+
+def test_explain():
+    said = joinery.explain(pa.array([1, 2, 3]), pa.array([2, 3, 4]), how="left")
+    assert said["rows"] == 3 and said["build_rows"] == 3
+    assert said["phases"] and sum(said["phases"].values()) <= said["seconds"] * 1.01
+    assert any("picked" in note for note in said["notes"])

@@ -1,0 +1,104 @@
+"""Workloads, measurements, records and charts."""
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import joinery
+
+WORKLOAD = """
+name = "own"
+sentence = "A test."
+build = { keys = "unique" }
+probe = { keys = "even" }
+[quick]
+build_rows = 1000
+probe_rows = 4000
+[default]
+build_rows = 1000
+probe_rows = 4000
+[full]
+build_rows = 1000
+probe_rows = 4000
+"""
+
+
+@pytest.fixture(scope="module")
+def own():
+    return joinery.workload(WORKLOAD)
+
+
+@pytest.fixture(scope="module")
+def run(own, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    keys = pa.array([None, 1, 2, 3]), pa.array([3, 3, None])
+    return out, joinery.measure(
+        {"own": own, "given": keys},
+        variants=["partitioned+batched", "sort-merge"],
+        toggles="bloom",
+        threads=1,
+        rounds=3,
+        out=out,
+        progress=False,
+        allow_unoptimised=True,
+    )
+
+
+def test_a_workload_is_what_its_file_says(own):
+    build, probe = own
+    assert (len(build), len(probe), own.rows) == (1000, 4000, 4000)
+    assert joinery.count(build, probe).rows == own.rows
+    again = joinery.workload(WORKLOAD, seed=7)
+    assert pa.array(again.build) != pa.array(own.build)
+    assert pa.array(joinery.workload(WORKLOAD).build) == pa.array(own.build)
+
+
+def test_samples_are_those_of_the_harness(run):
+    out, run = run
+    samples = pl.DataFrame(run)
+    # The control twice, the other variant, and the toggle's other setting; of two cases. One that was disturbed stands there
+    # once more.
+    rows = pa.table(run).to_pylist()
+    taken = {(row["workload"], row["variant"], *row["toggles"], row["label"], row["round"]) for row in rows}
+    assert len(taken) == 2 * 4 * 3 and len(rows) == len(samples) == len(run)
+    assert {toggle for row in rows for toggle in row["toggles"]} == {("bloom", "off")}
+    assert samples.filter(pl.col("workload") == "given")["rows"].unique().to_list() == [2]
+    assert set(samples["label"].to_list()) == {"A", "A'", None}
+    assert samples["seconds"].min() > 0
+    assert len(run.failures) == 0
+    again = joinery.read_run(out)
+    assert pa.table(again) == pa.table(run)
+    medians = duckdb.sql("SELECT variant, median FROM summary WHERE workload = 'own'") if (summary := run.summary) else None
+    assert len(medians.fetchall()) == 3
+    assert pa.table(run.environment)["complete"].to_pylist() == [True]
+
+
+def test_charts_are_those_of_the_report(run, tmp_path):
+    out, run = run
+    chart = joinery.plot(run)
+    assert chart._repr_svg_().startswith("<svg") and chart.title and chart.csv
+    chart.save(tmp_path / "times.svg")
+    assert (tmp_path / "times.svg").read_text() == chart.svg == (out / "times.svg").read_text()
+    assert joinery.plot(out, "phases").svg == (out / "phases.svg").read_text()
+    with pytest.raises(ValueError, match="times"):
+        joinery.plot(run, "pie")
+
+
+def test_a_wrong_call_is_told():
+    with pytest.raises(ValueError, match="cases"):
+        joinery.measure({}, allow_unoptimised=True)
+    with pytest.raises(TypeError, match="case"):
+        joinery.measure({"x": 1}, allow_unoptimised=True)
+    with pytest.raises(ValueError, match="bloom"):
+        joinery.measure({"x": (pa.array([1]), pa.array([1]))}, toggles="blom", allow_unoptimised=True)
+
+
+def test_strings_and_several_columns_are_measured():
+    words = pa.array(["a", None, "b"]), pa.array(["b", "b"])
+    table = pa.table({"x": [1, 2], "y": ["a", "b"]})
+    run = joinery.measure(
+        {"words": words, "columns": (table, table)}, variants="adaptive", how="left", rounds=2, progress=False, allow_unoptimised=True
+    )
+    samples = pl.DataFrame(run)
+    assert set(samples.select("workload", "rows").rows()) == {("words", 4), ("columns", 2)}
