@@ -75,6 +75,11 @@ impl Instance {
         }
     }
 
+    /// Whether it is one of several that ask one question: a rung of a ladder, a kind of join, a shape of keys.
+    pub fn is_of_series(&self) -> bool {
+        self.group.is_some() || self.kind != Kind::Inner || self.key_type == DataType::Varchar
+    }
+
     /// Whether a sweep of a size measures it unasked.
     pub fn is_swept(&self, size: Size) -> bool {
         self.swept || size == Size::Full

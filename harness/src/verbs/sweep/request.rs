@@ -30,6 +30,10 @@ const ABLATED: [&str; 5] = [
 /// The workload whose pairs are written out when an ablation is not told which.
 const PAIRS: &str = "n-m-4m";
 
+/// The variant that is measured under two names, where it is measured at all: of what leads, so that the noise that is
+/// found is that of the leading times, and both names cost little.
+const CONTROL: &str = "partitioned-join";
+
 /// One workload of the run, with its consumer.
 pub(super) struct Item {
     pub(super) instance: Instance,
@@ -97,7 +101,6 @@ impl<'a> Request<'a> {
         machine::team(most, ThreadStart::Fresh).map_err(Ending::usage)?;
         let toggles = toggles(args.ablate.as_deref())?;
         let selection = select(&args.only, args.size())?;
-        let default = default_variant();
         let ablated: Vec<(Variant, Vec<&'static Toggle>)> = match selection.variants_named {
             true => {
                 let named = selection.variants.iter();
@@ -116,12 +119,9 @@ impl<'a> Request<'a> {
         } else {
             ablated.iter().map(|(variant, _)| variant).collect()
         };
-        let named = measured.iter().find(|variant| variant.name == default.name);
-        let control = named
-            .or(measured.first())
-            .copied()
-            .cloned()
-            .unwrap_or(default);
+        let named = measured.iter().find(|variant| variant.name == CONTROL);
+        let control = named.or(measured.first()).copied().cloned();
+        let control = control.unwrap_or_else(default_variant);
         let peers = Found::find(&args.peers, environment).map_err(Ending::usage)?;
         let most_threads = match (args.threads.is_empty(), threads.last()) {
             (true, Some(&most)) => vec![most],
@@ -200,9 +200,10 @@ impl<'a> Request<'a> {
     /// The cells of a workload.
     pub(super) fn cells(&self, item: &Item) -> Result<Vec<Cell>, NotCompiled> {
         let mut cells = Cells::default();
-        // At the default size a ladder's time goes into its rungs.
-        let is_rung = item.instance.group.is_some() && self.args.size() == Size::Default;
-        let threads = match item.swept && !is_rung {
+        let instance = &item.instance;
+        // Unasked, the time of ladders, kinds and strings goes into what they are a series of.
+        let in_short = self.args.size() == Size::Default && !self.selection.workloads_named;
+        let threads = match item.swept && !(in_short && instance.is_of_series()) {
             true => &self.threads,
             false => &self.most_threads,
         };
@@ -217,9 +218,14 @@ impl<'a> Request<'a> {
                 cells.ablation(variant, toggles, item.pairs, &self.most_threads)?;
             }
         }
+        // A peer counts at its best: it may be the faster the fewer threads it has.
+        let of_peers = match item.swept && instance.group.is_none() {
+            true => &self.threads,
+            false => threads,
+        };
         for setup in &self.peers.setups {
-            if setup.kinds.contains(&item.instance.kind) {
-                cells.peer(setup, threads);
+            if setup.kinds.contains(&instance.kind) {
+                cells.peer(setup, of_peers);
             }
         }
         Ok(cells.into_vec())
@@ -326,5 +332,26 @@ mod tests {
         };
         let (few, many) = (seconds(1000), seconds(u32::MAX));
         assert!(many > 1e6 * few, "{few} s, {many} s");
+    }
+
+    #[test]
+    fn the_control_is_a_variant_and_series_have_the_most_threads() {
+        let args = MeasureArgs {
+            sweep: true,
+            allow_unoptimised: true,
+            ..MeasureArgs::default()
+        };
+        let mut environment = machine::environment("test");
+        environment.cores = 2;
+        let request = Request::new(&args, &environment).unwrap();
+        assert_eq!(request.control.name, CONTROL);
+        for item in request.items() {
+            let threads = request.cells(&item).unwrap().into_iter();
+            let fewest = threads.map(|cell| cell.contender.name.threads).min();
+            let is_series = ["ladder", "kinds", "strings"]
+                .iter()
+                .any(|name| item.instance.name.starts_with(name));
+            assert_eq!(fewest == Some(1), !is_series, "{}", item.instance.name);
+        }
     }
 }
