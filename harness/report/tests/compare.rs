@@ -22,6 +22,7 @@ struct Machine {
     drift: f64,
     /// Samples of a cell.
     rounds: u32,
+    workloads: usize,
 }
 
 const CALM: Machine = Machine {
@@ -29,6 +30,7 @@ const CALM: Machine = Machine {
     noise: 0.03,
     drift: 0.0,
     rounds: 9,
+    workloads: WORKLOADS,
 };
 
 fn variant(number: usize) -> String {
@@ -64,7 +66,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
     // Close enough to a normal distribution of variance 1.
     let mut normal = move || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
     let mut samples = Vec::new();
-    for at in 0..WORKLOADS {
+    for at in 0..machine.workloads {
         let drift = (normal() * machine.drift).exp();
         for round in 1..=machine.rounds {
             for threads in [1, 2] {
@@ -126,7 +128,7 @@ fn run(machine: Machine, effect: impl Fn(usize, usize) -> f64) -> Run {
                 counters: "none".into(),
             },
         },
-        workloads: (0..WORKLOADS).map(workload).collect(),
+        workloads: (0..machine.workloads).map(workload).collect(),
         variants: (0..VARIANTS)
             .map(|number| VariantRecord {
                 name: variant(number),
@@ -175,6 +177,7 @@ fn runs_of_the_same_code_are_within_noise() {
             noise: [0.01, 0.05, 0.2][seed as usize % 3],
             drift: [0.0, 0.02, 0.05][seed as usize / 3 % 3],
             rounds: [3, 5, 15][seed as usize / 9 % 3],
+            workloads: WORKLOADS,
         };
         let again = Machine {
             seed: 2 * seed + 1,
@@ -245,6 +248,7 @@ fn a_variant_that_is_a_tenth_slower_is_found() {
             noise: 0.06,
             drift: 0.05,
             rounds: [3, 10][seed as usize % 2],
+            workloads: WORKLOADS,
         };
         let again = Machine {
             seed: machine.seed + 1,
@@ -332,6 +336,48 @@ fn what_slows_all_joins_is_an_effect_and_what_a_machine_does_is_not() {
     let hit = |at: usize, _| if at.is_multiple_of(2) { 1.15 } else { 0.98 };
     let hit = compare(&run(CALM, alike), &run(again, hit));
     assert_eq!(hit.counts.within_noise, hit.cells.len());
+}
+
+/// As plans do, of which there are two executors.
+#[test]
+fn what_moves_workloads_of_few_variants_is_no_effect_and_what_changes_one_of_them_is() {
+    let few = |machine, effect: fn(usize, usize) -> f64| {
+        let mut run = run(machine, effect);
+        run.samples.retain(|s| s.variant <= variant(1));
+        run
+    };
+    let (mut cells, mut within) = (0, 0);
+    for seed in 0..30 {
+        let machine = Machine {
+            seed: 100 + 2 * seed,
+            drift: 0.1,
+            workloads: 20,
+            ..CALM
+        };
+        let again = Machine {
+            seed: machine.seed + 1,
+            ..machine
+        };
+        // The second process was slower as a whole.
+        let found = compare(&few(machine, alike), &few(again, |_, _| 1.07));
+        cells += found.cells.len();
+        within += found.counts.within_noise;
+        for number in [0, 1] {
+            let verdict = verdict_of(&found, &variant(number));
+            assert_eq!(verdict, Verdict::WithinNoise, "seed {seed}");
+        }
+        let broken = |at: usize, number: usize| if (at, number) == (2, 1) { 4.0 } else { 1.0 };
+        let found = compare(&few(machine, alike), &few(again, broken));
+        let mut slower = found
+            .cells
+            .iter()
+            .filter(|cell| cell.change.verdict == Verdict::Slower);
+        let is_broken = |c: &report::compare::CellChange| {
+            c.workload == workload(2).name && c.variant == variant(1)
+        };
+        assert!(slower.any(is_broken), "seed {seed}");
+    }
+    assert!(within * 100 >= cells * 99, "{within} of {cells}");
 }
 
 #[test]

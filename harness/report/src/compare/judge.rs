@@ -31,6 +31,14 @@ impl Reach {
         }
     }
 
+    /// Both sides farther by `more`.
+    pub(super) fn widened(self, more: f64) -> Self {
+        Self {
+            low: self.low + more,
+            high: self.high + more,
+        }
+    }
+
     /// Both sides times `factor`.
     pub(super) fn scaled(self, factor: f64) -> Self {
         Self {

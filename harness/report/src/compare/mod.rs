@@ -9,7 +9,7 @@ use std::f64::consts::FRAC_PI_2;
 use serde::Serialize;
 
 use crate::record::{Environment, Run, Size, Toggles};
-use crate::stats::{self, Interval, Verdict, miss, normal_quantile};
+use crate::stats::{self, Interval, Verdict, miss, normal_quantile, student_quantile};
 use crate::summary::{CellSummary, Cells, Summary, summarise_cells};
 use judge::Reach;
 
@@ -37,6 +37,9 @@ const AGREEMENT: f64 = 0.95;
 /// A shift of everything by less than this share is taken for the machine's: neighbours, clocks and placement in memory
 /// differ between two runs for as long as they last, so nothing inside them can tell.
 const DRIFT: f64 = 0.1;
+
+/// Half of all normal values lie nearer to their middle than this share of their standard deviation.
+const MEDIAN_DEVIATION: f64 = 0.6745;
 
 /// Two runs side by side. Ratios are time in the second over time in the first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -226,9 +229,13 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
         let own = shifts.find(|shift| group(cell) == (&*shift.workload, shift.threads));
         own.map(|shift| if drift { shift.ratio.ln() } else { 0.0 })
     };
+    let apart = apart(&measured, |cell| shift(cell).is_none());
     let cells: Vec<CellChange> = measured
         .iter()
-        .map(|cell| cell.judge(measured.len(), shift(cell.before).unwrap_or(0.0)))
+        .map(|cell| match shift(cell.before) {
+            Some(shift) => cell.judge(measured.len(), 0.0, shift),
+            None => cell.judge(measured.len(), apart, 0.0),
+        })
         .collect();
     let ratios = measured
         .iter()
@@ -463,10 +470,13 @@ impl<'a> Measured<'a> {
         .collect()
     }
 
-    /// The cell's change, one of so many; `shift` is how far its workload moved.
-    fn judge(&self, comparisons: usize, shift: f64) -> CellChange {
-        let reach = self
-            .reach
+    /// The cell's change, one of so many; `shift` is how far its workload moved, or `apart` how far it may have.
+    fn judge(&self, comparisons: usize, apart: f64, shift: f64) -> CellChange {
+        let unknown = Reach {
+            low: apart,
+            high: apart,
+        };
+        let reach = Reach::of_ratio(self.reach, unknown)
             .scaled(normal_quantile(comparisons) / normal_quantile(1));
         let reach = reach.at_least(self.floor);
         let mut change = Change::of(reach.around(self.ratio, shift));
@@ -531,6 +541,23 @@ fn shifts(measured: &[Measured<'_>]) -> Vec<Shift> {
         .collect()
 }
 
+/// How far workloads with too few variants to tell their shift moved apart from one another, as the reach of one of them: by
+/// the median deviation, so that the few that changed do not hide themselves. Where a process has its data in memory
+/// moves plans of less than a millisecond by a tenth and more, all executors alike.
+fn apart(measured: &[Measured<'_>], is_unknown: impl Fn(&CellSummary) -> bool) -> f64 {
+    let mut workloads: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for cell in measured.iter().filter(|cell| is_unknown(cell.before)) {
+        let workload = workloads.entry(&cell.before.workload).or_default();
+        workload.push(cell.ratio);
+    }
+    let each: Vec<f64> = workloads.values().map(|own| judge::median(own)).collect();
+    let centre = judge::median(&each);
+    let off: Vec<f64> = each.iter().map(|of| (of - centre).abs()).collect();
+    let deviation = judge::median(&off) / MEDIAN_DEVIATION;
+    // A median deviation is worth as much as a standard deviation of a third of the values.
+    deviation * student_quantile(miss(1), (each.len() / 3).max(1))
+}
+
 /// The geometric mean over the workloads, each of which counts once. What disturbs the machine for a while moves whole
 /// workloads, so their scatter is part of the interval.
 fn over_workloads<'a>(
@@ -581,7 +608,8 @@ fn variants(
             .map(|cell| (cell.ratio, cell.reach.at_least(cell.floor)));
         let (mean, reach) = judge::mean(&ratios.collect::<Vec<_>>(), normal_quantile(count));
         let shifts = cells.iter().filter_map(|cell| shift(cell.before));
-        let reach = reach.at_least(if against.is_empty() {
+        // Nobody beside it tells a shift of that size, which comes to what its cells leave open.
+        let reach = reach.widened(if against.is_empty() {
             DRIFT.ln_1p()
         } else {
             0.0
