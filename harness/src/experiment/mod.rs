@@ -27,7 +27,7 @@ pub mod tags;
 mod undecided;
 
 pub use cells::{Cell, Cells, Data, Work};
-pub use progress::Progress;
+pub use progress::{News, Progress};
 pub use rounds::Budget;
 pub use runner::{Runner, Stop};
 

@@ -22,6 +22,10 @@ use crate::work::Means;
 /// Rows that are gathered together, and that stand together in the result.
 const BLOCK: usize = 1 << 18;
 
+/// Rows that follow one another are a slice of their column instead, where they are so many: shorter chunks would cost whoever
+/// reads them more than that saves.
+const RUN: usize = 1 << 14;
+
 /// The name of a mark join's column.
 const MARK: &str = "mark";
 
@@ -166,17 +170,24 @@ impl Outputs {
             Side::Build => &sides.build,
             Side::Probe => &sides.probe,
         };
-        let source = |from: From| match from {
+        let mut shared = means.memory.reserve(0)?;
+        let mut source = |from: From| match from {
             From::Mark => Ok(None),
             From::Side(side, number) => {
                 let frame: &Frame = of(side);
-                Source::of(&frame.columns[number], frame.what).map(Some)
+                Source::of(&frame.columns[number], frame.what, &mut shared).map(Some)
             }
         };
-        let sources = self.columns.iter().map(|column| source(column.from));
+        let froms = self.columns.iter().map(|column| match self.kind {
+            Kind::Inner => sides.same_key(column.from, rows.follows),
+            _ => column.from,
+        });
+        let froms: Vec<From> = froms.collect();
+        let sources = froms.iter().map(|&from| source(from));
         let gathering = Gathering {
             outputs: self,
             sources: sources.collect::<Result<_, _>>()?,
+            froms,
             frames: [of(Side::Build), of(Side::Probe)],
             rows,
         };
@@ -201,9 +212,40 @@ impl Outputs {
 /// Columns of a range of rows.
 type Block = (usize, Vec<ArrayData>);
 
+impl Sides {
+    /// Where the values of a key of equal rows are read: on the side whose rows follow one another, if they are the same ones
+    /// there, bit by bit.
+    fn same_key(&self, from: From, follows: Side) -> From {
+        let From::Side(side, number) = from else {
+            return from;
+        };
+        let (own, other) = match side {
+            Side::Build => (&self.build_keys, &self.probe_keys),
+            Side::Probe => (&self.probe_keys, &self.build_keys),
+        };
+        let other = own.iter().zip(other).find(|(own, _)| **own == number);
+        let data_type = |side: Side, number: usize| {
+            let frame: &Frame = side.of(&self.build, &self.probe);
+            frame.columns[number].field.data_type()
+        };
+        match other {
+            Some((_, &other)) if side != follows => {
+                let own = data_type(side, number);
+                let has_one_form = !own.is_floating() && !matches!(own, DataType::Dictionary(..));
+                match has_one_form && own == data_type(follows, other) {
+                    true => From::Side(follows, other),
+                    false => from,
+                }
+            }
+            _ => from,
+        }
+    }
+}
+
 /// What is gathered, and from where.
 struct Gathering<'a> {
     outputs: &'a Outputs,
+    froms: Vec<From>,
     sources: Vec<Option<Source>>,
     /// Of the build side and of the probe side.
     frames: [&'a Frame; 2],
@@ -220,7 +262,7 @@ struct Part<'a> {
 impl<'a> Part<'a> {
     /// The pairs in parts of at most [`BLOCK`].
     fn all(pairs: &'a RowPairs) -> impl Iterator<Item = Self> {
-        pairs.0.iter().flat_map(|chunk| {
+        pairs.chunks.iter().flat_map(|chunk| {
             let parts = chunk.build.chunks(BLOCK).zip(chunk.probe.chunks(BLOCK));
             parts.map(|(build, probe)| Self { build, probe })
         })
@@ -230,14 +272,38 @@ impl<'a> Part<'a> {
         self.build.len()
     }
 
-    fn halves(self) -> [Self; 2] {
-        let (build, probe) = (self.build, self.probe);
-        let (first, second) = (
-            build.split_at(self.len() / 2),
-            probe.split_at(self.len() / 2),
-        );
-        [(first.0, second.0), (first.1, second.1)].map(|(build, probe)| Self { build, probe })
+    fn split_at(self, at: usize) -> [Self; 2] {
+        let (build, probe) = (self.build.split_at(at), self.probe.split_at(at));
+        [(build.0, probe.0), (build.1, probe.1)].map(|(build, probe)| Self { build, probe })
     }
+
+    /// In pieces: each [`RUN`] of rows of a side that follow one another, or more, and what lies between.
+    fn runs(self, side: Side) -> Vec<Self> {
+        let (mut pieces, mut rest) = (Vec::new(), self);
+        let mut at = 0;
+        while at < rest.len() {
+            let run = run_len(&side.of(rest.build, rest.probe)[at..]);
+            if run < RUN {
+                at += run;
+                continue;
+            }
+            let [before, from_run] = rest.split_at(at);
+            let [of_run, after] = from_run.split_at(run);
+            pieces.extend([before, of_run]);
+            (rest, at) = (after, 0);
+        }
+        pieces.push(rest);
+        pieces.retain(|piece| piece.len() > 0);
+        pieces
+    }
+}
+
+/// How many of the first rows follow one another.
+fn run_len(rows: &[u32]) -> usize {
+    let first = rows.first().map_or(0, |&row| u64::from(row));
+    let mut expected = (first..).zip(rows);
+    let end = expected.position(|(expected, &row)| u64::from(row) != expected);
+    end.unwrap_or(rows.len())
 }
 
 impl Gathering<'_> {
@@ -250,7 +316,9 @@ impl Gathering<'_> {
             while let Some((number, part)) = parts.take() {
                 let mut reservation = means.memory.reserve(0)?;
                 let mut of_part = Vec::new();
-                self.part(part, &mut places, &mut reservation, &mut of_part)?;
+                for piece in part.runs(self.rows.follows) {
+                    self.part(piece, &mut places, &mut reservation, &mut of_part)?;
+                }
                 blocks.push((number, reservation, of_part));
             }
             Ok::<_, Error>(blocks)
@@ -274,18 +342,26 @@ impl Gathering<'_> {
     ) -> Result<(), Error> {
         match self.columns(part, places, reservation) {
             Ok(columns) => blocks.push((part.len(), columns)),
-            Err(Refusal::TooLong) if part.len() > 1 => {
-                for half in part.halves() {
+            Err((_, Refusal::TooLong)) if part.len() > 1 => {
+                for half in part.split_at(part.len() / 2) {
                     self.part(half, places, reservation, blocks)?;
                 }
             }
-            Err(Refusal::TooLong) => {
-                return Err(Error::value("a value is too long for its type's offsets"));
-            }
-            Err(Refusal::OutOfMemory(error)) => return Err(error.into()),
-            Err(Refusal::Invalid(error)) => return Err(Error::value(error)),
+            Err((from, refusal)) => return Err(refusal.of(&self.called(from))),
         }
         Ok(())
+    }
+
+    /// What a column is called in a sentence.
+    fn called(&self, from: From) -> String {
+        let [build, probe] = self.frames;
+        match from {
+            From::Side(side, number) => {
+                let frame = side.of(build, probe);
+                frame.columns[number].called(frame.what)
+            }
+            From::Mark => format!("column {MARK:?}"),
+        }
     }
 
     fn columns(
@@ -293,15 +369,18 @@ impl Gathering<'_> {
         part: Part<'_>,
         [of_build, of_probe]: &mut [Vec<Place>; 2],
         reservation: &mut Reservation,
-    ) -> Result<Vec<ArrayData>, Refusal> {
+    ) -> Result<Vec<ArrayData>, (From, Refusal)> {
         let build = self.located(Side::Build, part.build, of_build);
         let probe = self.located(Side::Probe, part.probe, of_probe);
-        let outputs = self.outputs.columns.iter().zip(&self.sources);
-        let columns = outputs.map(|(output, source)| match (output.from, source) {
-            (From::Side(side, _), Some(source)) => {
-                source.gather(side.of(build, probe), reservation)
-            }
-            _ => truths(self.marks(part)).map_err(Refusal::Invalid),
+        let sources = self.froms.iter().zip(&self.sources);
+        let columns = sources.map(|(&from, source)| {
+            let gathered = match (from, source) {
+                (From::Side(side, _), Some(source)) => {
+                    source.gather(side.of(build, probe), reservation)
+                }
+                _ => truths(self.marks(part)).map_err(Refusal::Invalid),
+            };
+            gathered.map_err(|refusal| (from, refusal))
         });
         columns.collect()
     }
@@ -320,6 +399,13 @@ impl Gathering<'_> {
         let rows = if how::has_rows(kind, side) { rows } else { &[] };
         let [build, probe] = self.frames;
         let (frame, missing) = (side.of(build, probe), how::lacks_rows(kind, side));
+        if let [first, .., last] = *rows
+            && run_len(rows) == rows.len()
+            && let (start, end) = (frame.offsets.locate(first), frame.offsets.locate(last))
+            && start.0 == end.0
+        {
+            return Rows::of_run(start, rows.len());
+        }
         if frame.offsets.starts().len() <= 2 {
             return Rows::of_one(rows, missing);
         }

@@ -8,7 +8,7 @@ use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_data::{ArrayData, layout};
 use arrow_schema::ffi::FFI_ArrowSchema;
-use arrow_schema::{DataType, Field, FieldRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use join_core::table::PageOffsets;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
@@ -63,8 +63,10 @@ impl Frame {
             })
         };
         Ok(object.py().detach(read).map_err(|error| match error {
-            Error::Value(text) => Error::Value(format!("{what}: {text}")),
-            other => other,
+            // Whatever goes wrong here does so by what was handed over.
+            Error::Value(text) | Error::Fault(text) => Error::Value(format!("{what}: {text}")),
+            Error::Type(text) => Error::Type(format!("{what}: {text}")),
+            Error::Memory(_) => error,
         })?)
     }
 
@@ -208,7 +210,40 @@ fn field(schema: &FFI_ArrowSchema) -> Result<Field, Error> {
             "its schema has been read already; ask for a new one",
         ));
     }
-    Field::try_from(schema).map_err(Error::value)
+    match is_modest(schema, DEEPEST) {
+        true => Field::try_from(schema).map_err(|error| unknown(schema, &error)),
+        false => Err(Error::Value(format!(
+            "its type is nested more than {DEEPEST} times, or has more than {MOST_FIELDS} fields; leave such columns out"
+        ))),
+    }
+}
+
+/// Says which column has a type that is none of Arrow's, or none that is known here.
+fn unknown(schema: &FFI_ArrowSchema, error: &ArrowError) -> Error {
+    let mut children = schema.children();
+    let column = children.find_map(|child| {
+        let error = Field::try_from(child).err()?;
+        let name = child.name().unwrap_or_default();
+        Some(format!("column {name:?}: {error}"))
+    });
+    let column = column.unwrap_or_else(|| error.to_string());
+    Error::Type(format!("{column}; cast it, or leave the column out"))
+}
+
+/// Types nested deeper are not read: whoever walks through one needs some stack for each level.
+const DEEPEST: usize = 64;
+
+/// More fields, negative numbers among them, are rubbish.
+const MOST_FIELDS: usize = 1 << 20;
+
+fn is_modest(schema: &FFI_ArrowSchema, levels: usize) -> bool {
+    let mut children = schema.children();
+    levels > 0
+        && children.size_hint().0 <= MOST_FIELDS
+        && children.all(|child| is_modest(child, levels - 1))
+        && schema
+            .dictionary()
+            .is_none_or(|values| is_modest(values, levels - 1))
 }
 
 /// What the producer says of a call that failed.
@@ -270,12 +305,32 @@ fn check(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), String> {
             "an array of {data_type} has {found} buffers instead of {least}"
         ));
     }
+    // Polars has one that arrays of this type do not have.
+    if *data_type == DataType::Null && array.num_buffers() > 0 {
+        return Err(
+            "it is of type Null and has a buffer; cast it to another type, or leave the column out"
+                .to_owned(),
+        );
+    }
     let first = usize::from(shape.can_contain_null_mask);
     if !shape.buffers.is_empty()
         && array.len() + array.offset() > 0
         && array.buffer(first).is_null()
     {
         return Err(format!("an array of {data_type} has rows and no values"));
+    }
+    let variadic = array.num_buffers() - least;
+    if shape.variadic && variadic > 0 {
+        let lens = array.buffer(array.num_buffers() - 1).cast::<i64>();
+        let is_len = |number: usize| {
+            // SAFETY: the last buffer has a length for each variadic one, by the protocol.
+            isize::try_from(unsafe { lens.add(number).read_unaligned() }).is_ok_and(|len| len >= 0)
+        };
+        if lens.is_null() || !(0..variadic).all(is_len) {
+            return Err(format!(
+                "an array of {data_type} has buffers without lengths"
+            ));
+        }
     }
     let children = children(data_type);
     if array.num_children() != children.len() {
@@ -284,8 +339,12 @@ fn check(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), String> {
             "an array of {data_type} has {found} children instead of {wanted}"
         ));
     }
-    let mut children = children.into_iter().enumerate();
-    children.try_for_each(|(number, child)| check(array.child(number), child))?;
+    for (number, child) in children.into_iter().enumerate() {
+        check(array.child(number), child).map_err(|why| match data_type {
+            DataType::Struct(fields) => format!("column {:?}: {why}", fields[number].name()),
+            _ => why,
+        })?;
+    }
     match (data_type, array.dictionary()) {
         (DataType::Dictionary(_, values), Some(dictionary)) => check(dictionary, values),
         (DataType::Dictionary(..), None) => {

@@ -98,7 +98,7 @@ impl Sides {
             false => (build, probe, question.kind),
             true => (probe, build, question.kind.swapped()),
         };
-        let keys = KeyColumns::new(build, probe)?;
+        let keys = KeyColumns::new(build, probe, means)?;
         let configuration = question.variant.base;
         let join: Box<dyn DynJoin> = question
             .variant

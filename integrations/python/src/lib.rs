@@ -16,6 +16,7 @@ mod lists;
 mod measure;
 mod pairs;
 mod plot;
+mod progress;
 mod rows;
 mod runs;
 mod work;

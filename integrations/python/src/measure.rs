@@ -27,6 +27,7 @@ use crate::frames::Names;
 use crate::how;
 use crate::join::{Sides, variant};
 use crate::keys::KeyColumns;
+use crate::progress::Bar;
 use crate::runs::Run;
 use crate::work::{Limits, apart_to_the_end};
 
@@ -69,7 +70,6 @@ struct Request {
     kind: Kind,
     rounds: u32,
     seed: u64,
-    progress: bool,
 }
 
 /// Key columns in pages, and the record of their join.
@@ -81,11 +81,13 @@ struct Prepared {
 impl Prepared {
     /// Copies keys into pages, and has the oracle join them.
     fn of(name: &str, sides: &Sides, kind: Kind, limits: Limits) -> Result<Self, Error> {
+        let means = limits.means(sides.rows())?;
         let keys = KeyColumns::new(
             (&sides.build, &sides.build_keys),
             (&sides.probe, &sides.probe_keys),
+            &means,
         )?;
-        let columns = keys.with_parts(&limits.means(sides.rows())?, |parts| {
+        let columns = keys.with_parts(&means, |parts| {
             parts
                 .iter()
                 .map(|(build, probe)| (pages(build), pages(probe)))
@@ -186,6 +188,7 @@ impl Request {
         &self,
         out: &Path,
         limits: Limits,
+        progress: impl FnOnce(usize) -> Progress,
         interrupted: &AtomicBool,
     ) -> Result<report::record::Run, Error> {
         let environment = machine::environment(ALLOCATOR);
@@ -203,10 +206,7 @@ impl Request {
             variant: self.rounds,
             peer: self.rounds,
         };
-        let progress = || match self.progress {
-            true => Progress::new(0.0, self.cases.len()),
-            false => Progress::silent(),
-        };
+        let progress = || progress(self.cases.len());
         let mut joins = Joins::new(&environment, interrupted);
         let finished = session::run(&asked, budget, progress, interrupted, |runner| {
             self.measure(runner, &mut joins, limits)
@@ -243,7 +243,7 @@ impl Request {
 /// out : path, optional
 ///     Where the run is to be kept, with its charts and its page, for ``read_run`` and the command line.
 /// progress : bool
-///     Whether a bar is shown on standard error.
+///     Whether a bar is shown on ``sys.stderr``, which a notebook shows below the cell.
 /// allow_unoptimised : bool
 ///     Measure in a build whose times mean nothing.
 ///
@@ -292,16 +292,20 @@ pub(crate) fn measure(
         kind: how::kind(how)?,
         rounds: rounds.max(1),
         seed,
-        progress,
     };
-    let run = apart_to_the_end(py, move |interrupted| match out {
-        Some(out) => request.run(&out, limits, interrupted),
+    let mut bar = Bar::default();
+    let listener = progress.then(|| bar.listener());
+    let progress = |cases| listener.map_or_else(Progress::silent, |to| Progress::told(cases, to));
+    let work = move |interrupted: &AtomicBool| match out {
+        Some(out) => request.run(&out, limits, progress, interrupted),
         None => {
             let folder = tempfile::tempdir().map_err(Error::value)?;
-            request.run(&folder.path().join("run"), limits, interrupted)
+            request.run(&folder.path().join("run"), limits, progress, interrupted)
         }
-    })?;
-    Ok(Run(run))
+    };
+    let run = apart_to_the_end(py, || bar.write(py), work);
+    bar.finish(py)?;
+    Ok(Run(run?))
 }
 
 /// A number, or several.

@@ -65,7 +65,7 @@ impl Chart {
 ///
 /// Parameters
 /// ----------
-/// run : Run or path
+/// samples : Run or path
 ///     What ``measure`` or ``read_run`` returned, or the folder of a run.
 /// chart : str
 ///     ``"times"``, ``"phases"``, ``"ablation"``, ``"throughput"``, ``"scaling"`` or another one of a report.
@@ -79,13 +79,20 @@ impl Chart {
 /// ------
 /// ValueError
 ///     There is no such chart, or the run has no data for it; says why.
+/// TypeError
+///     ``samples`` is neither a run nor a path: a chart also tells the machine and the failures.
 #[pyfunction]
-#[pyo3(signature = (run, chart="times"))]
-pub(crate) fn plot(py: Python<'_>, run: &Bound<'_, PyAny>, chart: &str) -> PyResult<Chart> {
-    let run = match run.cast::<Run>() {
+#[pyo3(signature = (samples, chart="times"))]
+pub(crate) fn plot(py: Python<'_>, samples: &Bound<'_, PyAny>, chart: &str) -> PyResult<Chart> {
+    let run = match samples.cast::<Run>() {
         Ok(run) => run.get().0.clone(),
         Err(_) => {
-            let path: PathBuf = run.extract()?;
+            let path: PathBuf = samples.extract().map_err(|_| {
+                Error::Type(
+                    "samples is neither what joinery.measure or joinery.read_run returned nor the folder of a run"
+                        .to_owned(),
+                )
+            })?;
             read_run(&path).map_err(Error::value)?
         }
     };

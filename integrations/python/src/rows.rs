@@ -22,7 +22,11 @@ const FIRST_CHUNK: usize = 1 << 12;
 const LARGEST_CHUNK: usize = 1 << 18;
 
 /// Pairs of rows, as two columns of row numbers in chunks.
-pub(crate) struct RowPairs(pub(crate) Vec<RowChunk>);
+pub(crate) struct RowPairs {
+    pub(crate) chunks: Vec<RowChunk>,
+    /// The side whose rows mostly follow one another.
+    pub(crate) follows: Side,
+}
 
 /// Row numbers of both sides, [`NO_ROW`] where there is no row.
 pub(crate) struct RowChunk {
@@ -52,12 +56,15 @@ impl RowChunk {
 impl RowPairs {
     /// Pairs.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(RowChunk::len).sum()
+        self.chunks.iter().map(RowChunk::len).sum()
     }
 
     /// The same with the sides exchanged.
     pub(crate) fn swapped(self) -> Self {
-        Self(self.0.into_iter().map(RowChunk::swapped).collect())
+        Self {
+            chunks: self.chunks.into_iter().map(RowChunk::swapped).collect(),
+            follows: self.follows.other(),
+        }
     }
 
     /// The pairs in one chunk.
@@ -66,8 +73,8 @@ impl RowPairs {
     ///
     /// There is no memory for a second copy of them.
     pub(crate) fn whole(mut self, means: &Means) -> Result<RowChunk, Error> {
-        if self.0.len() == 1
-            && let Some(only) = self.0.pop()
+        if self.chunks.len() == 1
+            && let Some(only) = self.chunks.pop()
         {
             return Ok(only);
         }
@@ -75,7 +82,7 @@ impl RowPairs {
         let mut build = means.memory.uninit::<u32>(total)?;
         let mut probe = means.memory.uninit::<u32>(total)?;
         let (mut build_left, mut probe_left): (&mut [_], &mut [_]) = (&mut build, &mut probe);
-        let parts = Tasks::new(self.0.into_iter().map(|chunk| {
+        let parts = Tasks::new(self.chunks.into_iter().map(|chunk| {
             let build = build_left.split_off_mut(..chunk.len());
             let probe = probe_left.split_off_mut(..chunk.len());
             let room = "room for every pair";
@@ -105,7 +112,7 @@ impl RowPairs {
         let bucket = |row: u32| (row as usize).min(rows);
         // Where each row's pairs begin, and where they end once they are in their places.
         let mut ends = means.memory.zeroed::<u64>(rows + 2)?;
-        for chunk in &self.0 {
+        for chunk in &self.chunks {
             let own = chunk.of(side).iter();
             own.for_each(|&row| ends[bucket(row) + 1] += 1);
         }
@@ -115,7 +122,7 @@ impl RowPairs {
             *end = sum;
         }
         let mut others = means.memory.zeroed::<u32>(total)?;
-        for chunk in self.0 {
+        for chunk in self.chunks {
             let pairs = chunk.of(side).iter().zip(&**chunk.of(side.other()));
             for (&row, &other) in pairs {
                 let place = &mut ends[bucket(row)];
@@ -135,10 +142,13 @@ impl RowPairs {
             build: own,
             probe: others,
         };
-        Ok(Self(vec![match side {
-            Side::Build => ordered,
-            Side::Probe => ordered.swapped(),
-        }]))
+        Ok(Self {
+            chunks: vec![match side {
+                Side::Build => ordered,
+                Side::Probe => ordered.swapped(),
+            }],
+            follows: side,
+        })
     }
 }
 
@@ -190,7 +200,10 @@ impl Collector {
             chunks.append(&mut collected.full);
             chunks.extend(collected.filling.map(Filling::finish));
         }
-        Ok(RowPairs(chunks))
+        Ok(RowPairs {
+            chunks,
+            follows: Side::Probe,
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Work beside the interpreter: without its lock, on a thread of its own, until it is done or someone presses Ctrl-C.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
@@ -38,9 +38,11 @@ pub(crate) fn apart<T: Send + 'static>(
     }
 }
 
-/// As [`apart`], but after Ctrl-C the call waits for the work, which is told by its flag, to end by itself.
+/// As [`apart`], but after Ctrl-C the call waits for the work, which is told by its flag, to end by itself. Until then
+/// `meanwhile` is called with the interpreter from time to time.
 pub(crate) fn apart_to_the_end<T: Send + 'static>(
     py: Python<'_>,
+    mut meanwhile: impl FnMut() -> PyResult<()>,
     work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
 ) -> PyResult<T> {
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -53,7 +55,7 @@ pub(crate) fn apart_to_the_end<T: Send + 'static>(
             (Some(_), Err(_)) => return Err(signal.expect_err("it is one")),
             (None, Err(_)) => {}
             (None, Ok(())) => {
-                signal = py.check_signals();
+                signal = meanwhile().and_then(|()| py.check_signals());
                 interrupted.store(signal.is_err(), Ordering::Relaxed);
             }
         }
@@ -102,6 +104,10 @@ impl<T: Send + 'static> Waiting<T> {
 pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::of_panic(&*panic)))
 }
+
+/// Asked of the system once: that takes longer than a small join.
+static CACHES: LazyLock<CacheSizes> =
+    LazyLock::new(|| machine::cache_sizes(&machine::data_caches()));
 
 /// What a call may use.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +168,7 @@ impl Limits {
         Ok(Means {
             team,
             memory: Memory::limited(self.memory),
-            caches: machine::cache_sizes(&machine::data_caches()),
+            caches: *CACHES,
         })
     }
 }

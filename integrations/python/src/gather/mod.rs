@@ -2,6 +2,9 @@
 
 mod places;
 mod shared;
+mod view;
+
+use std::ops::Range;
 
 use arrow_buffer::{
     ArrowNativeType, BooleanBuffer, Buffer, IntervalDayTime, IntervalMonthDayNano, NullBuffer, i256,
@@ -20,12 +23,33 @@ use shared::{Shared, shared_buffers, shared_dictionary};
 /// Why rows are not gathered at once.
 #[derive(Debug)]
 pub(crate) enum Refusal {
+    /// Their type cannot be, for a reason in words.
+    Type(String),
     /// Their strings or lists are longer than their offsets count: fewer rows may do.
     TooLong,
+    /// Offsets, views or keys of dictionaries that break the format.
+    Outside,
     /// There is no memory for them.
     OutOfMemory(OutOfMemory),
     /// What was gathered is no array.
     Invalid(ArrowError),
+}
+
+impl Refusal {
+    /// What Python is told of the column that is called so.
+    pub(crate) fn of(self, called: &str) -> Error {
+        match self {
+            Self::Type(why) => Error::Type(format!("{called}: {why}")),
+            Self::TooLong => Error::Value(format!(
+                "{called}: its values are too long for one array of its type; cast it to a type of 64-bit offsets"
+            )),
+            Self::Outside => Error::Value(format!(
+                "{called}: its offsets, views or dictionary keys point outside of its values"
+            )),
+            Self::OutOfMemory(error) => error.into(),
+            Self::Invalid(error) => Error::Value(format!("{called}: {error}")),
+        }
+    }
 }
 
 impl From<OutOfMemory> for Refusal {
@@ -45,37 +69,50 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The values of a column; `what` is its frame.
+    /// The values of a column; `what` is its frame. Dictionaries become one, whose bytes `reservation` grows by.
     ///
     /// # Errors
     ///
-    /// Its type, or one inside of it, is not gathered, or its dictionaries do not fit into one.
-    pub(crate) fn of(column: &Column, what: &str) -> Result<Self, Error> {
+    /// Its type, or one inside of it, is not gathered, or its dictionaries do not fit into one, or into memory.
+    pub(crate) fn of(
+        column: &Column,
+        what: &str,
+        reservation: &mut Reservation,
+    ) -> Result<Self, Error> {
         let (data_type, chunks) = (column.field.data_type(), column.chunks.clone());
-        Self::new(data_type, chunks)
-            .map_err(|why| Error::Type(format!("{}: {why}", column.called(what))))
+        Self::new(data_type, chunks, reservation)
+            .map_err(|refusal| refusal.of(&column.called(what)))
     }
 
-    pub(crate) fn new(data_type: &DataType, chunks: Vec<ArrayData>) -> Result<Self, String> {
+    /// The values of chunks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::of`].
+    pub(crate) fn new(
+        data_type: &DataType,
+        chunks: Vec<ArrayData>,
+        reservation: &mut Reservation,
+    ) -> Result<Self, Refusal> {
         let mut shared = Shared::Nothing;
         let mut children = Vec::new();
-        let of_child = |data_type: &DataType,
-                        number: usize,
-                        child: fn(&ArrayData, usize) -> ArrayData| {
+        let mut of_child = |data_type: &DataType,
+                            number: usize,
+                            child: fn(&ArrayData, usize) -> ArrayData| {
             let chunks: Vec<ArrayData> = chunks.iter().map(|chunk| child(chunk, number)).collect();
             match chunks.iter().all(|chunk| chunk.len() < NO_ROW as usize) {
-                true => Self::new(data_type, chunks),
-                false => Err(
+                true => Self::new(data_type, chunks, reservation),
+                false => Err(Refusal::Type(
                     "a chunk has more than 4,294,967,294 values inside; give smaller chunks"
                         .to_owned(),
-                ),
+                )),
             }
         };
         let whole = |chunk: &ArrayData, number: usize| chunk.child_data()[number].clone();
         match data_type {
             DataType::Utf8View | DataType::BinaryView => shared = shared_buffers(&chunks),
             DataType::Dictionary(keys, values) => {
-                shared = shared_dictionary(keys, values, &chunks)?
+                shared = shared_dictionary(keys, values, &chunks, reservation)?
             }
             DataType::Struct(fields) => {
                 let fields = fields.iter().enumerate();
@@ -91,9 +128,9 @@ impl Source {
             | DataType::RunEndEncoded(..)
             | DataType::ListView(_)
             | DataType::LargeListView(_) => {
-                return Err(format!(
+                return Err(Refusal::Type(format!(
                     "values of type {data_type} cannot be carried through a join; cast them, or leave the column out"
-                ));
+                )));
             }
             _ => {}
         }
@@ -119,6 +156,12 @@ impl Source {
         let len = rows.len();
         if self.data_type == DataType::Null {
             return Ok(ArrayData::new_null(&DataType::Null, len));
+        }
+        if let Places::Run(first, len) = rows.places
+            && self.is_sliced()
+        {
+            let slice = self.chunks[first.chunk as usize].slice(first.row as usize, len);
+            return self.checked(slice);
         }
         let (mut buffers, mut children) = (Vec::new(), Vec::new());
         match &self.data_type {
@@ -188,6 +231,37 @@ impl Source {
         let gathered = gathered.build().map_err(Refusal::Invalid)?;
         gathered.validate().map_err(Refusal::Invalid)?;
         Ok(gathered)
+    }
+
+    /// Whether rows that follow one another are a slice. Those of offsets and dictionaries are gathered: offsets are read once
+    /// either way, and dictionaries of chunks become one.
+    fn is_sliced(&self) -> bool {
+        match &self.data_type {
+            DataType::Struct(_) => self.children.iter().all(Self::is_sliced),
+            DataType::Boolean
+            | DataType::FixedSizeBinary(_)
+            | DataType::Utf8View
+            | DataType::BinaryView => true,
+            other => other.primitive_width().is_some(),
+        }
+    }
+
+    /// A slice whose views lie where they say.
+    fn checked(&self, slice: ArrayData) -> Result<ArrayData, Refusal> {
+        for (number, source) in self.children.iter().enumerate() {
+            source.checked(child(&slice, number))?;
+        }
+        if let Shared::Buffers(..) = self.shared {
+            let views = slice.buffer::<u128>(0)[..slice.len()].iter().enumerate();
+            let buffers = &slice.buffers()[1..];
+            let mut inside = views.map(|(row, &view)| {
+                view::is_inline(view) || view::is_inside(view, buffers) || slice.is_null(row)
+            });
+            if !inside.all(|inside| inside) {
+                return Err(Refusal::Outside);
+            }
+        }
+        Ok(slice)
     }
 
     fn validity(&self, rows: Rows<'_>) -> Option<NullBuffer> {
@@ -272,40 +346,39 @@ impl Source {
             .map(|chunk| chunk.buffers()[1].as_slice())
             .collect();
         let range = |(chunk, row): (usize, usize)| {
-            chunks[chunk][row].as_usize()..chunks[chunk][row + 1].as_usize()
+            range(&chunks[chunk][row..row + 2], characters[chunk].len())
         };
-        let lens = (0..rows.len()).map(|at| rows.at(at).map_or(0, |place| range(place).len()));
-        let (offsets, end) = offsets::<O>(lens, rows.len(), reservation)?;
+        let (offsets, end) = offsets::<O>(rows, range, reservation)?;
         let mut bytes = room::<u8>(end, reservation)?;
         for place in (0..rows.len()).filter_map(|at| rows.at(at)) {
-            bytes.extend_from_slice(&characters[place.0][range(place)]);
+            bytes.extend_from_slice(&characters[place.0][range(place).unwrap_or_default()]);
         }
         Ok([offsets, Buffer::from_vec(bytes)])
     }
 
     fn views(&self, rows: Rows<'_>, reservation: &mut Reservation) -> Result<Buffer, Refusal> {
-        /// Characters that stand in the view itself.
-        const INLINE: u32 = 12;
-        /// The bit from which on a view has the number of its buffer.
-        const BUFFER: u32 = 64;
         let Shared::Buffers(_, firsts) = &self.shared else {
             return self.fixed::<u128>(rows, reservation);
         };
         let chunks = self.typed::<u128>();
         let mut views = room::<u128>(rows.len(), reservation)?;
-        let nulls: Vec<Option<&NullBuffer>> = self.chunks.iter().map(ArrayData::nulls).collect();
-        let view = |(chunk, row): (usize, usize)| {
-            let view = chunks[chunk][row];
+        let mut is_inside = true;
+        let mut view = |(chunk, row): (usize, usize)| {
+            let (of_chunk, view) = (&self.chunks[chunk], chunks[chunk][row]);
             // That of a NULL may be anything.
-            let is_null = nulls[chunk].is_some_and(|nulls| nulls.is_null(row));
-            match (is_null, view as u32 <= INLINE) {
+            match (of_chunk.is_null(row), view::is_inline(view)) {
                 (true, _) => 0,
                 (false, true) => view,
-                (false, false) => view.wrapping_add(u128::from(firsts[chunk]) << BUFFER),
+                (false, false) => {
+                    is_inside &= view::is_inside(view, &of_chunk.buffers()[1..]);
+                    view::moved(view, firsts[chunk])
+                }
             }
         };
-        views.extend((0..rows.len()).map(|at| rows.at(at).map_or(0, view)));
-        Ok(Buffer::from_vec(views))
+        views.extend((0..rows.len()).map(|at| rows.at(at).map_or(0, &mut view)));
+        is_inside
+            .then(|| Buffer::from_vec(views))
+            .ok_or(Refusal::Outside)
     }
 
     fn keys(
@@ -336,13 +409,22 @@ impl Source {
         };
         let chunks = self.typed::<K>();
         let mut keys = room::<K>(rows.len(), reservation)?;
-        let key = |(chunk, row): (usize, usize)| {
-            let key = chunks[chunk][row].as_usize().wrapping_add(firsts[chunk]);
-            // That of a NULL may be anything.
-            K::from_usize(key).unwrap_or_default()
+        let mut is_inside = true;
+        let mut key = |(chunk, row): (usize, usize)| {
+            let (of_chunk, key) = (&self.chunks[chunk], chunks[chunk][row].as_usize());
+            match (key < of_chunk.child_data()[0].len(), of_chunk.is_null(row)) {
+                (true, _) => K::from_usize(key + firsts[chunk]).unwrap_or_default(),
+                // That of a NULL may be anything.
+                (false, is_null) => {
+                    is_inside &= is_null;
+                    K::default()
+                }
+            }
         };
-        keys.extend((0..rows.len()).map(|at| rows.at(at).map_or(K::default(), key)));
-        Ok(Buffer::from_vec(keys))
+        keys.extend((0..rows.len()).map(|at| rows.at(at).map_or(K::default(), &mut key)));
+        is_inside
+            .then(|| Buffer::from_vec(keys))
+            .ok_or(Refusal::Outside)
     }
 
     fn lists<O: ArrowNativeType>(
@@ -351,19 +433,19 @@ impl Source {
         reservation: &mut Reservation,
     ) -> Result<(Buffer, ArrayData), Refusal> {
         let chunks = self.typed::<O>();
+        let items = &self.children[0];
         let range = |(chunk, row): (usize, usize)| {
-            chunks[chunk][row].as_usize()..chunks[chunk][row + 1].as_usize()
+            range(&chunks[chunk][row..row + 2], items.chunks[chunk].len())
         };
-        let lens = (0..rows.len()).map(|at| rows.at(at).map_or(0, |place| range(place).len()));
-        let (offsets, end) = offsets::<O>(lens, rows.len(), reservation)?;
+        let (offsets, end) = offsets::<O>(rows, range, reservation)?;
         let mut places = room::<Place>(end, reservation)?;
         for place in (0..rows.len()).filter_map(|at| rows.at(at)) {
-            places.extend(range(place).map(|row| Place {
+            places.extend(range(place).unwrap_or_default().map(|row| Place {
                 chunk: place.0 as u32,
                 row: row as u32,
             }));
         }
-        let values = self.children[0].gather(Rows::of_many(&places, false), reservation)?;
+        let values = items.gather(Rows::of_many(&places, false), reservation)?;
         Ok((offsets, values))
     }
 
@@ -390,8 +472,12 @@ impl Source {
     }
 }
 
-/// Room for so many values.
-fn room<T>(len: usize, reservation: &mut Reservation) -> Result<Vec<T>, OutOfMemory> {
+/// Room for so many values, whose bytes `reservation` grows by.
+///
+/// # Errors
+///
+/// There is not so much memory.
+pub(crate) fn room<T>(len: usize, reservation: &mut Reservation) -> Result<Vec<T>, OutOfMemory> {
     let bytes = len.saturating_mul(size_of::<T>());
     reservation.grow(bytes)?;
     let mut room = Vec::new();
@@ -405,17 +491,26 @@ fn room<T>(len: usize, reservation: &mut Reservation) -> Result<Vec<T>, OutOfMem
     }
 }
 
-/// The offsets of values of these lengths, of which there are `count`, and the end of the last.
+/// What lies between two offsets, if it is among so many values.
+fn range<O: ArrowNativeType>(offsets: &[O], values: usize) -> Option<Range<usize>> {
+    let (start, end) = (offsets[0].as_usize(), offsets[1].as_usize());
+    (start <= end && end <= values).then_some(start..end)
+}
+
+/// The offsets of what lies in these ranges, and the end of the last.
 fn offsets<O: ArrowNativeType>(
-    lens: impl Iterator<Item = usize>,
-    count: usize,
+    rows: Rows<'_>,
+    range: impl Fn((usize, usize)) -> Option<Range<usize>>,
     reservation: &mut Reservation,
 ) -> Result<(Buffer, usize), Refusal> {
-    let mut offsets = room::<O>(count + 1, reservation)?;
+    let mut offsets = room::<O>(rows.len() + 1, reservation)?;
     let mut end = 0_usize;
     offsets.push(O::default());
-    for len in lens {
-        end = end.checked_add(len).ok_or(Refusal::TooLong)?;
+    for at in 0..rows.len() {
+        if let Some(place) = rows.at(at) {
+            let len = range(place).ok_or(Refusal::Outside)?.len();
+            end = end.checked_add(len).ok_or(Refusal::TooLong)?;
+        }
         offsets.push(O::from_usize(end).ok_or(Refusal::TooLong)?);
     }
     Ok((Buffer::from_vec(offsets), end))

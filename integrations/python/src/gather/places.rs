@@ -17,6 +17,8 @@ pub(super) enum Places<'a> {
     One(&'a [u32]),
     /// Rows of chunks.
     Many(&'a [Place]),
+    /// So many rows of a chunk that follow one another.
+    Run(Place, usize),
 }
 
 /// A row of a chunk; both are [`NO_ROW`] where there is no row.
@@ -65,10 +67,23 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// So many rows that follow one another, from the place of the first: its chunk, and its row there.
+    pub(crate) fn of_run((chunk, row): (usize, usize), len: usize) -> Self {
+        let first = Place {
+            chunk: chunk as u32,
+            row: row as u32,
+        };
+        Self {
+            places: Places::Run(first, len),
+            missing: false,
+        }
+    }
+
     pub(super) fn len(self) -> usize {
         match self.places {
             Places::One(rows) => rows.len(),
             Places::Many(places) => places.len(),
+            Places::Run(_, len) => len,
         }
     }
 
@@ -81,6 +96,10 @@ impl<'a> Rows<'a> {
                 row: rows[at],
             },
             Places::Many(places) => places[at],
+            Places::Run(first, _) => Place {
+                row: first.row + at as u32,
+                ..first
+            },
         };
         (row != NO_ROW).then_some((chunk as usize, row as usize))
     }

@@ -3,9 +3,9 @@
 use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
-use join_core::memory::Memory;
+use join_core::memory::Reservation;
 
-use super::{Place, Rows, Source};
+use super::{Place, Refusal, Rows, Source, room};
 
 /// What all that is gathered has in common.
 #[derive(Debug)]
@@ -29,11 +29,16 @@ pub(super) fn shared_buffers(chunks: &[ArrayData]) -> Shared {
 }
 
 /// The dictionaries of all chunks, once where they are the same.
+///
+/// # Errors
+///
+/// They do not fit into one of these keys, or into memory.
 pub(super) fn shared_dictionary(
     keys: &DataType,
     values: &DataType,
     chunks: &[ArrayData],
-) -> Result<Shared, String> {
+    reservation: &mut Reservation,
+) -> Result<Shared, Refusal> {
     let of_chunks: Vec<ArrayData> = chunks
         .iter()
         .map(|chunk| chunk.child_data()[0].clone())
@@ -51,27 +56,23 @@ pub(super) fn shared_dictionary(
         total += dictionary.len();
     }
     if total > 0 && !numbers(keys, total - 1) {
-        return Err(format!(
+        return Err(Refusal::Type(format!(
             "its chunks have dictionaries of their own, with {total} values in all, more than {keys} can number; give it \
              in one chunk, or cast it to its values"
-        ));
+        )));
     }
-    let places: Vec<Place> = (0..)
-        .zip(&of_chunks)
-        .flat_map(|(chunk, dictionary)| {
-            (0..dictionary.len() as u32).map(move |row| Place { chunk, row })
-        })
-        .collect();
-    let all = Source::new(values, of_chunks)?;
-    let mut reservation = Memory::unlimited()
-        .reserve(0)
-        .map_err(|error| error.to_string())?;
-    match all.gather(Rows::of_many(&places, false), &mut reservation) {
+    let mut places = room::<Place>(total, reservation)?;
+    for (chunk, dictionary) in (0..).zip(&of_chunks) {
+        places.extend((0..dictionary.len() as u32).map(|row| Place { chunk, row }));
+    }
+    let all = Source::new(values, of_chunks, reservation)?;
+    match all.gather(Rows::of_many(&places, false), reservation) {
         Ok(values) => Ok(Shared::Dictionary(values, firsts)),
-        Err(_) => Err(
+        Err(Refusal::TooLong) => Err(Refusal::Type(
             "its chunks have dictionaries that are too long as one; cast it to its values"
                 .to_owned(),
-        ),
+        )),
+        Err(refusal) => Err(refusal),
     }
 }
 

@@ -10,6 +10,7 @@ use join_core::compound::{CompoundInput, KeyPart, Keys};
 use join_core::input::{KeyColumn, KeySlice};
 use join_core::join::{JoinError, JoinInput};
 use join_core::key::Key;
+use join_core::memory::Reservation;
 
 use crate::error::Error;
 use crate::import::Frame;
@@ -22,6 +23,7 @@ use words::Words;
 pub(crate) struct KeyColumns {
     build: Vec<Part>,
     probe: Vec<Part>,
+    _reservation: Reservation,
 }
 
 /// A key column of a side.
@@ -45,10 +47,12 @@ impl KeyColumns {
     ///
     /// # Errors
     ///
-    /// They are not as many on both sides, or a column cannot be a key, or cannot be compared with that of the other side.
+    /// They are not as many on both sides, or a column cannot be a key, or cannot be compared with that of the other side; or
+    /// memory runs out.
     pub(crate) fn new(
         (build, build_keys): (&Frame, &[usize]),
         (probe, probe_keys): (&Frame, &[usize]),
+        means: &Means,
     ) -> Result<Self, Error> {
         let (ours, theirs) = (build_keys.len(), probe_keys.len());
         if ours != theirs || ours == 0 {
@@ -65,15 +69,17 @@ impl KeyColumns {
             )
         });
         let plain: Vec<Plain> = plain.collect::<Result<_, _>>()?;
-        let parts = |frame: &Frame, keys: &[usize]| -> Result<Vec<Part>, Error> {
+        let mut reservation = means.memory.reserve(0)?;
+        let mut parts = |frame: &Frame, keys: &[usize]| -> Result<Vec<Part>, Error> {
             keys.iter()
                 .zip(&plain)
-                .map(|(&key, &plain)| Part::new(frame, key, plain))
+                .map(|(&key, &plain)| Part::new(frame, key, plain, &mut reservation))
                 .collect()
         };
         Ok(Self {
             build: parts(build, build_keys)?,
             probe: parts(probe, probe_keys)?,
+            _reservation: reservation,
         })
     }
 
@@ -143,13 +149,19 @@ fn keys<'a>(build: &'a [Values<'a>], probe: &'a [Values<'a>]) -> Result<Keys<'a>
 }
 
 impl Part {
-    fn new(frame: &Frame, key: usize, plain: Plain) -> Result<Self, Error> {
+    fn new(
+        frame: &Frame,
+        key: usize,
+        plain: Plain,
+        reservation: &mut Reservation,
+    ) -> Result<Self, Error> {
         let column = &frame.columns[key];
         let called = column.called(frame.what);
-        let chunks = column.chunks.iter().map(types::plain);
+        let chunks = column.chunks.iter();
         let chunks = chunks
+            .map(|chunk| types::plain(chunk, reservation))
             .collect::<Result<_, _>>()
-            .map_err(|why| Error::Type(format!("{called}: {why}")))?;
+            .map_err(|refusal| refusal.of(&called))?;
         Ok(Self {
             called,
             chunks,

@@ -10,6 +10,7 @@ use join_core::join::JoinError;
 use join_core::memory::Reservation;
 
 use crate::error::Error;
+use crate::gather::room;
 use crate::work::Means;
 
 /// The strings of a column.
@@ -61,7 +62,9 @@ impl<'a> Strings<'a> {
                     made(chunk, rows, 1, &end, &mut reservation, &mut pieces)
                         .map_err(|error| error.of(called))?;
                 }
-                DataType::Utf8View | DataType::BinaryView => pieces.push(of_views(chunk)),
+                DataType::Utf8View | DataType::BinaryView => {
+                    pieces.push(of_views(chunk, &mut reservation)?);
+                }
                 other => {
                     let width = match other {
                         DataType::FixedSizeBinary(width) => *width as usize,
@@ -150,20 +153,20 @@ fn made<'a>(
         made(chunk, rows.start..half, buffer, end, reservation, pieces)?;
         return made(chunk, half..rows.end, buffer, end, reservation, pieces);
     }
-    let grown = reservation.grow((rows.len() + 1) * size_of::<i32>());
-    grown.map_err(|error| Unfit::Refused(error.into()))?;
+    let offsets = room(rows.len() + 1, reservation);
+    let mut offsets = offsets.map_err(|error| Unfit::Refused(error.into()))?;
     let offset = |row: usize| i32::try_from(end(row)?.checked_sub(first)?).ok();
-    let offsets = (rows.start..=rows.end)
-        .map(offset)
-        .collect::<Option<Vec<i32>>>();
+    for row in rows.start..=rows.end {
+        offsets.push(offset(row).ok_or(Unfit::Rubbish)?);
+    }
     pieces.push(Piece {
-        place: Place::Made(offsets.ok_or(Unfit::Rubbish)?, bytes),
+        place: Place::Made(offsets, bytes),
         nulls: chunk.nulls().map(|nulls| (nulls, rows.start)),
     });
     Ok(())
 }
 
-fn of_views(chunk: &ArrayData) -> Piece<'_> {
+fn of_views<'a>(chunk: &'a ArrayData, reservation: &mut Reservation) -> Result<Piece<'a>, Error> {
     let views = &chunk.buffers()[0].as_slice()[chunk.offset() * size_of::<u128>()..];
     let views = &views.as_chunks().0[..chunk.len()];
     let buffers: Vec<&[u8]> = chunk.buffers()[1..]
@@ -176,10 +179,12 @@ fn of_views(chunk: &ArrayData) -> Piece<'_> {
         false => Place::Views(views, buffers),
         // What stands in the place of a NULL may be anything.
         true => {
+            let mut cleaned = room(views.len(), reservation)?;
             let views = views.iter().enumerate();
-            let cleaned = views.map(|(row, view)| if chunk.is_null(row) { [0; 16] } else { *view });
-            Place::Cleaned(cleaned.collect(), buffers)
+            cleaned
+                .extend(views.map(|(row, view)| if chunk.is_null(row) { [0; 16] } else { *view }));
+            Place::Cleaned(cleaned, buffers)
         }
     };
-    Piece { place, nulls }
+    Ok(Piece { place, nulls })
 }

@@ -4,10 +4,10 @@ use arrow_buffer::{BooleanBuffer, Buffer};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use join_core::kind::NO_ROW;
-use join_core::memory::Memory;
+use join_core::memory::Reservation;
 
 use crate::error::Error;
-use crate::gather::{Rows, Source};
+use crate::gather::{Refusal, Rows, Source, room};
 use crate::import::Column;
 
 /// What keys are compared as.
@@ -131,51 +131,58 @@ fn widened(signed: bool, bits: u32) -> u32 {
     }
 }
 
-/// The keys of a chunk without dictionaries and bits.
+/// The keys of a chunk without dictionaries and bits, whose bytes `reservation` grows by.
 ///
 /// # Errors
 ///
-/// A dictionary's values are too long as an array, in words.
-pub(super) fn plain(chunk: &ArrayData) -> Result<ArrayData, String> {
+/// A dictionary's values are too long as an array, or its keys outside of them, or there is no memory.
+pub(super) fn plain(
+    chunk: &ArrayData,
+    reservation: &mut Reservation,
+) -> Result<ArrayData, Refusal> {
     match chunk.data_type() {
-        DataType::Boolean => bytes_of_bits(chunk),
+        DataType::Boolean => bytes_of_bits(chunk, reservation),
         DataType::Dictionary(keys, values) => {
-            let rows = numbers(keys, chunk);
-            let source = Source::new(values, vec![chunk.child_data()[0].clone()])?;
-            let unlimited = Memory::unlimited().reserve(0);
-            let mut reservation = unlimited.map_err(|error| error.to_string())?;
-            let decoded = source.gather(Rows::of_one(&rows, true), &mut reservation);
-            let decoded = decoded.map_err(|_| {
-                "it is too long without its dictionary; give it in chunks".to_owned()
-            })?;
-            plain(&decoded)
+            let rows = numbers(keys, chunk, reservation)?;
+            let source = Source::new(values, vec![chunk.child_data()[0].clone()], reservation)?;
+            plain(
+                &source.gather(Rows::of_one(&rows, true), reservation)?,
+                reservation,
+            )
         }
         _ => Ok(chunk.clone()),
     }
 }
 
-fn bytes_of_bits(chunk: &ArrayData) -> Result<ArrayData, String> {
+fn bytes_of_bits(chunk: &ArrayData, reservation: &mut Reservation) -> Result<ArrayData, Refusal> {
     let bits = BooleanBuffer::new(chunk.buffers()[0].clone(), chunk.offset(), chunk.len());
-    let bytes: Vec<u8> = bits.iter().map(u8::from).collect();
+    let mut bytes = room::<u8>(chunk.len(), reservation)?;
+    bytes.extend(bits.iter().map(u8::from));
     let bytes = ArrayData::builder(DataType::UInt8)
         .len(chunk.len())
         .nulls(chunk.nulls().cloned())
         .add_buffer(Buffer::from_vec(bytes));
-    bytes.build().map_err(|error| error.to_string())
+    bytes.build().map_err(Refusal::Invalid)
 }
 
 /// The keys of a dictionary as rows of it, [`NO_ROW`] for NULL.
-fn numbers(keys: &DataType, chunk: &ArrayData) -> Vec<u32> {
-    let of = |key: usize, row: usize| match chunk.is_null(row) {
-        true => NO_ROW,
-        false => u32::try_from(key).unwrap_or(NO_ROW),
-    };
+fn numbers(
+    keys: &DataType,
+    chunk: &ArrayData,
+    reservation: &mut Reservation,
+) -> Result<Vec<u32>, Refusal> {
+    let values = chunk.child_data()[0].len().min(NO_ROW as usize);
+    let mut numbers = room::<u32>(chunk.len(), reservation)?;
     macro_rules! numbers {
         ($native:ty) => {{
             let keys = chunk.buffer::<$native>(0).iter().take(chunk.len());
-            keys.enumerate()
-                .map(|(row, &key)| of(key as usize, row))
-                .collect()
+            for (row, &key) in keys.enumerate() {
+                numbers.push(match (chunk.is_null(row), key as usize) {
+                    (true, _) => NO_ROW,
+                    (false, key) if key < values => key as u32,
+                    (false, _) => return Err(Refusal::Outside),
+                });
+            }
         }};
     }
     match keys {
@@ -188,4 +195,5 @@ fn numbers(keys: &DataType, chunk: &ArrayData) -> Vec<u32> {
         DataType::UInt64 => numbers!(u64),
         _ => numbers!(i64),
     }
+    Ok(numbers)
 }

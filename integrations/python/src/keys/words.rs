@@ -9,6 +9,7 @@ use join_core::memory::Reservation;
 
 use super::key_column;
 use crate::error::Error;
+use crate::gather::room;
 use crate::work::Means;
 
 /// A key as an integer of its own or a greater width.
@@ -60,8 +61,7 @@ impl<'a, K: Word> Words<'a, K> {
             let values = match K::in_place(chunk) {
                 Some(values) => Values::InPlace(values),
                 None => {
-                    reservation.grow(chunk.len() * size_of::<K>())?;
-                    let mut values = Vec::with_capacity(chunk.len());
+                    let mut values = room(chunk.len(), &mut reservation)?;
                     each(chunk, |value| values.push(K::of_integer(value)));
                     Values::Converted(values)
                 }
