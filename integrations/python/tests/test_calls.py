@@ -1,16 +1,21 @@
 """What calls take, return and refuse."""
 
 import ctypes
+import datetime
+import decimal
 import gc
 import multiprocessing
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import arro3.core
 import duckdb
 import numpy as np
 import pandas as pd
@@ -30,7 +35,11 @@ def of_duckdb(columns):
     return duckdb.sql("FROM rows")
 
 
-@pytest.mark.parametrize("frame", [pa.table, pl.DataFrame, of_duckdb])
+def of_arro3(columns):
+    return arro3.core.Table.from_arrow(pa.table(columns))
+
+
+@pytest.mark.parametrize("frame", [pa.table, pl.DataFrame, of_duckdb, of_arro3, pa.record_batch])
 def test_frames_of_libraries(frame):
     table = joinery.join(frame(LEFT), frame(RIGHT), on="k", order="probe")
     assert pa.table(table).to_pylist() == ANSWER
@@ -71,6 +80,7 @@ def test_pairs_are_not_copied():
 def test_names_are_those_of_polars():
     left = pl.DataFrame({"k": [1], "x": [1], "y": [1]})
     right = pl.DataFrame({"j": [1], "x": [2], "z": [2]})
+    right = right.with_columns(k=3)
     for how in ("inner", "left", "right", "full", "semi", "anti"):
         expected = left.join(right, left_on="k", right_on="j", how=how).columns
         assert joinery.join(left, right, left_on="k", right_on="j", how=how).column_names == expected, how
@@ -86,6 +96,38 @@ def test_categories_stay_categories():
     table = pl.DataFrame(joinery.join(left, right, on="k", order="probe"))
     assert table.schema == left.join(right, on="k").schema
     assert table.rows() == [(2, "b", "x"), (2, "b", "y")]
+
+
+def test_types_of_polars_stay():
+    day = datetime.datetime(2026, 1, 2, 3, 4, 5, 6)
+    values = pl.DataFrame({
+        "k": [1, 2, 3],
+        "decimal": pl.Series([decimal.Decimal("1.50"), None, decimal.Decimal("-2.25")], dtype=pl.Decimal(20, 2)),
+        "datetime": pl.Series([day, None, day], dtype=pl.Datetime("ns", "Europe/Berlin")),
+        "duration": pl.Series([datetime.timedelta(1), None, datetime.timedelta(0)], dtype=pl.Duration("ms")),
+        "time": [day.time(), None, day.time()],
+        "date": [day.date(), None, day.date()],
+        "binary": [b"abc", None, b"more than twelve bytes"],
+        "boolean": [True, None, False],
+        "float32": pl.Series([1.5, None, float("nan")], dtype=pl.Float32),
+        "list": [["a", None], None, ["more than twelve bytes"]],
+        "array": pl.Series([[1, 2], None, [3, None]], dtype=pl.Array(pl.Int16, 2)),
+        "struct": [{"x": 1, "y": "a"}, None, {"x": None, "y": "b"}],
+        "enum": pl.Series(["b", None, "a"], dtype=pl.Enum(["a", "b"])),
+        "categories": pl.Series([["b", None], None, ["a"]], dtype=pl.List(pl.Categorical)),
+    })
+    keys = pl.DataFrame({"k": [2, 3, 1, 3, 4]})
+    found = pl.DataFrame(joinery.join(keys, values, on="k", how="left")).sort("k")
+    expected = keys.join(values, on="k", how="left").sort("k")
+    assert found.schema == expected.schema
+    assert found.equals(expected)
+
+
+def test_extension_types_stay():
+    ids = pa.array([b"0" * 16, None], pa.uuid())
+    table = pa.table(joinery.join(pa.table({"k": [1, 2], "id": ids}), pa.table({"k": [2, 1]}), on="k", order="probe"))
+    assert table.schema.field("id").type == pa.uuid()
+    assert table["id"].to_pylist()[1] == ids.to_pylist()[0]
 
 
 def test_dictionaries_of_chunks_become_one():
@@ -116,6 +158,8 @@ def test_integers_of_different_widths_meet():
         (TypeError, '"b"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on="a", right_on="b")),
         (TypeError, '"k"', lambda: joinery.join(pa.table({"k": [[1]]}), pa.table({"k": [[1]]}), on="k")),
         (TypeError, '"u"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "u": union()}), on="k")),
+        (TypeError, '"i"', lambda: joinery.join(pa.table(LEFT), pl.DataFrame({"k": [2], "i": pl.Series([1], dtype=pl.Int128)}), on="k")),
+        (ValueError, '"n"', lambda: joinery.join(pa.table(LEFT), pl.DataFrame({"k": [2], "n": [None]}), on="k")),
         (ValueError, '"a_right"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "a": [1], "a_right": [1]}), on="k")),
         (ValueError, "mark", lambda: joinery.count(pa.table(LEFT), pa.table(LEFT), how="mark")),
         (ValueError, "no workload", lambda: joinery.workload("pk-fk-2m")),
@@ -142,6 +186,9 @@ def test_memory_is_limited():
     assert len(joinery.join(frame, one, on="k", memory="64MiB")) == len(keys)
     with pytest.raises(MemoryError, match="bytes more were needed"):
         joinery.join(frame, one, on="k", memory="512KiB")
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000, np.int8)), pa.array(["a text of some length" * 100]))
+    with pytest.raises(MemoryError, match="bytes more were needed"):
+        joinery.count(words, words.slice(0, 1), memory="4MiB")
 
 
 @pytest.mark.parametrize("how", ["inner", "full"])
@@ -166,6 +213,37 @@ def test_large_frames_are_joined_by_several_threads(how, order, key):
         ordered = right.join(left, on=key, how="inner" if how == "inner" else "left", maintain_order="left")["b"]
         assert kept.equals(ordered)
     assert found.sort(found.columns).equals(expected.sort(expected.columns))
+
+
+@pytest.mark.parametrize("how", ["inner", "right"])
+@pytest.mark.parametrize("key", ["number", "text"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_rows_that_follow_one_another_are_slices(how, key, swapped):
+    rows, keys = 300_000, 50_000
+    number = np.random.default_rng(1).integers(0, keys, rows)
+    # A stretch without partners, and some single rows.
+    number[100_000:140_000] += keys
+    number[200_000::1_000] += keys
+    long = pl.DataFrame({
+        "number": number,
+        "text": [f"text of number {n}" for n in number],
+        "b": pl.Series([None if n % 7 == 0 else n for n in number]),
+        "note": [f"note {row}" if row % 3 else None for row in range(rows)],
+        "even": number % 2 == 0,
+    }).with_columns(both=pl.struct("b", "note"))
+    long = pl.concat([long[3:120_000], long[120_000:250_000], long[250_000:]], rechunk=False)
+    short = pl.DataFrame({"number": np.arange(keys), "text": [f"text of number {n}" for n in range(keys)], "a": np.arange(keys) * 2})
+    left, right = (long, short) if swapped else (short, long)
+    table = joinery.join(left, right, on=key, how=how, threads=2)
+    found, expected = pl.DataFrame(table), left.join(right, on=key, how=how)
+    assert found.schema == expected.schema
+    assert found.sort(found.columns).equals(expected.sort(expected.columns))
+    if how == "inner":
+        buffers = lambda column: [chunk.buffers()[1] for chunk in column.chunks]
+        whole = [(buffer.address, buffer.address + buffer.size) for buffer in buffers(pa.table(long)["b"])]
+        slices = buffers(pa.table(table)["b"])
+        own = [buffer for buffer in slices if any(start <= buffer.address < end for start, end in whole)]
+        assert 3 <= len(own), "not copied"
 
 
 class Lying:
@@ -196,6 +274,54 @@ def test_strings_that_end_before_they_begin_are_refused():
     array = pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(np.array([0, 9, 2, 3], np.int32)), pa.py_buffer(b"abc")])
     with pytest.raises((ValueError, RuntimeError)):
         joinery.count(array, array)
+
+
+def of_buffers(of_type, rows, *buffers, children=None):
+    buffers = [pa.py_buffer(buffer) for buffer in buffers]
+    return pa.Array.from_buffers(of_type, rows, [None, *buffers], children=children)
+
+
+def a_view(size, buffer, place):
+    return np.array([size, 0, buffer, place], np.int32)
+
+
+# Of lengths that fit, with values that point outside.
+RUBBISH = {
+    "offsets that go back": of_buffers(pa.string(), 3, np.array([0, 3, 2, 3], np.int32), b"abc"),
+    "offsets beyond the last": of_buffers(pa.large_string(), 3, np.array([0, 9, 9, 3], np.int64), b"abc"),
+    "offsets below 0": of_buffers(pa.binary(), 2, np.array([0, -1, 3], np.int32), b"abc"),
+    "a view of a buffer that there is not": of_buffers(pa.string_view(), 1, a_view(13, 1, 0), b"x" * 13),
+    "a view beyond its buffer": of_buffers(pa.string_view(), 1, a_view(13, 0, 1), b"x" * 13),
+    "a dictionary key beyond": pa.DictionaryArray.from_arrays(pa.array([0, 2]), pa.array(["a", "b"]), safe=False),
+    "a dictionary key below 0": pa.DictionaryArray.from_arrays(pa.array([0, -1], pa.int8()), pa.array([1, 2]), safe=False),
+    "lists that go back": of_buffers(pa.list_(pa.int32()), 3, np.array([0, 2, 1, 2], np.int32), children=[pa.array([1, 2], pa.int32())]),
+}
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+def test_values_that_point_outside_are_refused_by_name(rubbish):
+    column = RUBBISH[rubbish]
+    frame = pa.table({"k": np.arange(len(column)), "bad": column})
+    with pytest.raises(ValueError, match='"bad"'):
+        joinery.join(frame, frame, on="k")
+    with pytest.raises((ValueError, TypeError), match='"bad"'):
+        joinery.join(frame, frame, on="bad")
+    assert len(joinery.join(frame, frame, on="k", columns=["k"])) == len(column)
+
+
+def test_types_without_an_end_are_refused():
+    deep = pa.int8()
+    for _ in range(1_000):
+        deep = pa.list_(deep)
+    with pytest.raises(ValueError, match="nested"):
+        joinery.join(pa.table({"k": [1], "deep": pa.nulls(1, deep)}), pa.table(RIGHT), on="k")
+
+
+def test_values_may_lie_anywhere():
+    numbers = np.frombuffer(b"x" + np.arange(3, dtype=np.int64).tobytes(), np.uint8)[1:]
+    column = pa.Array.from_buffers(pa.int64(), 3, [None, pa.py_buffer(numbers)])
+    assert column.buffers()[1].address % 8
+    assert joinery.count(column, pa.array([1, 2, 3])).rows == 2
 
 
 def test_a_stream_is_read_once():
@@ -282,6 +408,24 @@ def test_joins_do_not_leak():
 def test_nothing_else_is_imported():
     code = "import joinery, sys; assert not {'numpy', 'pyarrow', 'polars', 'pandas', 'duckdb'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_thread_local_storage_is_not_static():
+    """Else the library could not be loaded late: cannot allocate memory in static TLS block."""
+    library = Path(joinery._joinery.__file__).read_bytes()
+    (headers,) = struct.unpack_from("<Q", library, 0x20)
+    size, count = struct.unpack_from("<HH", library, 0x36)
+    sections = (struct.unpack_from("<IIQQQQ", library, headers + size * number) for number in range(count))
+    (dynamic,) = ((offset, length) for kind, _, offset, _, _, length in sections if kind == 2)
+    tags = dict(struct.iter_unpack("<QQ", library[dynamic[0] : sum(dynamic)]))
+    assert tags[5], "there is a string table, so the tags were read"
+    assert not tags.get(30, 0) & 0x10, "DF_STATIC_TLS"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_those_asked_for(threads):
+    keys = pa.array(np.arange(100_000))
+    assert joinery.explain(keys, keys, threads=threads)["threads"] == threads
 
 
 def test_lists():

@@ -1,5 +1,11 @@
 """Workloads, measurements, records and charts."""
 
+import contextlib
+import io
+import os
+import signal
+import threading
+
 import duckdb
 import polars as pl
 import pyarrow as pa
@@ -83,6 +89,40 @@ def test_charts_are_those_of_the_report(run, tmp_path):
     assert joinery.plot(out, "phases").svg == (out / "phases.svg").read_text()
     with pytest.raises(ValueError, match="times"):
         joinery.plot(run, "pie")
+    with pytest.raises(TypeError, match="samples"):
+        joinery.plot(run.samples)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_says_how_far_it_is(own, progress):
+    shown = io.StringIO()
+    with contextlib.redirect_stderr(shown):
+        joinery.measure({"own": own, "again": own}, variants="adaptive", rounds=3, progress=progress, allow_unoptimised=True)
+    last = shown.getvalue().rpartition("\r")[2]
+    assert last.startswith("█" * 24 + " 100 %  [2/2] again: ") and last.endswith("\n") if progress else shown.getvalue() == ""
+
+
+def test_ctrl_c_ends_a_measurement_and_keeps_what_there_is(own, tmp_path):
+    started = threading.Event()
+
+    class Watched(io.StringIO):
+        def write(self, text):
+            if "round" in text:
+                started.set()
+            return super().write(text)
+
+    def interrupt():
+        started.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt), contextlib.redirect_stderr(Watched()):
+        joinery.measure({"own": own}, variants="adaptive", rounds=1_000_000, out=tmp_path / "run", allow_unoptimised=True)
+    thread.join()
+    run = joinery.read_run(tmp_path / "run")
+    assert pa.table(run.environment)["complete"].to_pylist() == [False]
+    assert len(run) > 0
 
 
 def test_a_wrong_call_is_told():

@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
-from frames import two_frames
+from frames import OTHER_KEYS, two_frames
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +97,18 @@ def test_null_aware(frames, how):
     table = pa.table(joinery.join(left, right, on=names, how=how))
     assert rows_of(table) == rows_of_duckdb(NULL_AWARE[how], left, right, names)
     check_values(table, left, right, names, how)
+
+
+@given(two_frames(kinds=OTHER_KEYS), st.booleans())
+def test_keys_that_other_engines_lack(frames, nulls_equal):
+    names, left, right = frames
+    table = pa.table(joinery.join(left, right, on=names, nulls_equal=nulls_equal))
+    keys = [frame[names[0]].to_pylist() for frame in (left, right)]
+    equal = Counter(
+        (a, b) for a, key in enumerate(keys[0]) for b, other in enumerate(keys[1]) if key == other and (nulls_equal or key is not None)
+    )
+    assert rows_of(table) == equal
+    check_values(table, left, right, names, "inner")
 
 
 @given(two_frames(keys=1), st.sampled_from(POLARS), st.booleans())
