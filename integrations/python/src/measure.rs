@@ -39,7 +39,7 @@ enum Case {
     /// A workload of the generators.
     Generated(Arc<Generated>),
     /// Two key columns of the caller's.
-    Given(Sides),
+    Given(Box<Sides>),
 }
 
 impl Case {
@@ -53,10 +53,8 @@ impl Case {
                 "a case is a joinery.Workload, or a tuple of build and probe keys".to_owned(),
             )
         })?;
-        Ok(Self::Given(Sides::of_keys(
-            &pair.get_item(0)?,
-            &pair.get_item(1)?,
-        )?))
+        let sides = Sides::of_keys(&pair.get_item(0)?, &pair.get_item(1)?)?;
+        Ok(Self::Given(Box::new(sides)))
     }
 }
 
