@@ -1,10 +1,13 @@
 //! Trees over slices of keys, against every combination of rows tried out.
 
+#![expect(clippy::disallowed_types, reason = "a queue to the test, not one in a join")]
+
 #[expect(dead_code, reason = "of other tests")]
 #[path = "common/rng.rs"]
 mod rng;
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 
 use join_core::input::{KeyColumn, KeySlice};
 use join_core::memory::Memory;
@@ -121,14 +124,15 @@ fn expected(inputs: &[Input]) -> Rows {
     found
 }
 
-struct Collect(Mutex<Rows>);
+struct Collect(Sender<Vec<u32>>);
 
 impl RowConsumer for Collect {
     fn consume(&self, _: usize, count: usize, rows: &[Vec<u32>]) -> bool {
         assert!(rows.iter().all(|rows| rows.len() == count));
-        let row = |at: usize| rows.iter().map(|rows| rows[at]).collect();
-        self.0.lock().unwrap().extend((0..count).map(row));
-        true
+        (0..count).all(|at| {
+            let row = rows.iter().map(|rows| rows[at]).collect();
+            self.0.send(row).is_ok()
+        })
     }
 }
 
@@ -192,15 +196,15 @@ fn found(inputs: &[Input], rng: &mut Rng, team: &Team) -> Rows {
         options.without(name).unwrap()
     });
     let memory = Memory::unlimited();
-    let collect = Collect(Mutex::default());
+    let (send, received) = channel();
     let context = Context {
         team,
         memory: &memory,
     };
-    let telemetry = Pipelined::new(options).rows(&tree, &context, &collect);
+    let telemetry = Pipelined::new(options).rows(&tree, &context, &Collect(send));
     assert!(!telemetry.unwrap().steps.is_empty());
     assert_eq!(memory.used(), 0, "all is given back");
-    let mut found = collect.0.into_inner().unwrap();
+    let mut found: Rows = received.into_iter().collect();
     found.sort_unstable();
     found
 }
@@ -224,10 +228,10 @@ fn trees_over_slices_have_the_rows_that_combinations_have() {
 
 #[test]
 fn nothing_more_is_handed_over_when_nothing_more_is_wanted() {
-    struct First(Mutex<usize>);
+    struct First(AtomicUsize);
     impl RowConsumer for First {
         fn consume(&self, _: usize, count: usize, _: &[Vec<u32>]) -> bool {
-            *self.0.lock().unwrap() += count;
+            self.0.fetch_add(count, Ordering::Relaxed);
             false
         }
     }
@@ -246,8 +250,8 @@ fn nothing_more_is_handed_over_when_nothing_more_is_wanted() {
         team: &team,
         memory: &memory,
     };
-    let first = First(Mutex::new(0));
+    let first = First(AtomicUsize::new(0));
     Pipelined::default().rows(&tree, &context, &first).unwrap();
-    let rows = first.0.into_inner().unwrap();
+    let rows = first.0.into_inner();
     assert!((1..=3000).contains(&rows), "{rows} of 9,000,000 rows");
 }
