@@ -64,6 +64,28 @@ impl<'a> Validity<'a> {
         (0..self.rows).map(move |row| is_set(bits, skip + row))
     }
 
+    /// The bits of 64 rows at a time, that of the first one lowest; bits behind the last row are clear.
+    #[inline]
+    pub fn words(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        let Self { bits, skip, rows } = *self;
+        (0..rows.div_ceil(64)).map(move |number| {
+            let bits = &bits[8 * number..];
+            let mut word = [0; 8];
+            let len = bits.len().min(8);
+            word[..len].copy_from_slice(&bits[..len]);
+            let mut word = u64::from_le_bytes(word) >> skip;
+            if skip > 0
+                && let Some(&next) = bits.get(8)
+            {
+                word |= u64::from(next) << (64 - skip);
+            }
+            match rows - 64 * number {
+                left @ ..64 => word & ((1 << left) - 1),
+                _ => word,
+            }
+        })
+    }
+
     /// The rows that have a value, ascending.
     #[inline]
     pub fn valid_rows(&self) -> ValidRows<'a> {
@@ -158,6 +180,11 @@ mod tests {
             prop_assert!(validity.iter().enumerate().all(|(row, valid)| valid == bit(row)));
             prop_assert!((0..rows).all(|row| validity.is_valid(row) == bit(row)));
             prop_assert!(validity.valid_rows().eq(valid.iter().copied()));
+            let words = validity.words().enumerate();
+            let set = words.flat_map(|(number, word)| {
+                (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| 64 * number + bit)
+            });
+            prop_assert!(set.eq(valid.iter().copied()));
             for row in 0..=rows + 1 {
                 let before = valid.iter().filter(|&&valid| valid < row).count();
                 prop_assert_eq!(validity.rank(row), before);

@@ -6,7 +6,8 @@ use super::slices::{KeySlice, Slices};
 use super::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use crate::key::Key;
 use crate::parallel::{Division, Morsels};
-use crate::table::{Column, PagedColumn};
+use crate::table::{Column, PageOffsets, PagedColumn};
+use crate::validity::Validity;
 
 /// Pages that are read together where a column is divided among workers.
 const PAGES: usize = 64;
@@ -24,6 +25,26 @@ pub struct KeyColumn<'a, K> {
 enum Chunks<'a, K> {
     Pages(PagedColumn<'a>),
     Slices(Slices<'a, K>),
+}
+
+/// A page or a slice of a key column.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyChunk<'a, K> {
+    /// Its keys.
+    pub keys: &'a [K],
+    /// Where some row is NULL.
+    pub validity: Option<Validity<'a>>,
+    /// Whether there is a key for each row, though that of a NULL has no meaning: so it is in slices, not in pages.
+    pub of_each_row: bool,
+}
+
+impl<K> KeyChunk<'_, K> {
+    /// Rows, NULLs included.
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.validity
+            .map_or(self.keys.len(), |validity| validity.rows())
+    }
 }
 
 impl<'a, K: Key> KeyColumn<'a, K> {
@@ -50,6 +71,41 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         match &self.chunks {
             Chunks::Pages(paged) => paged.offsets().row_count() as usize,
             Chunks::Slices(slices) => slices.len(),
+        }
+    }
+
+    /// The way from rows to chunks, that is pages or slices.
+    #[inline]
+    pub fn offsets(&self) -> &PageOffsets {
+        match &self.chunks {
+            Chunks::Pages(paged) => paged.offsets(),
+            Chunks::Slices(slices) => slices.offsets(),
+        }
+    }
+
+    /// Chunks.
+    #[inline]
+    pub fn chunk_count(&self) -> usize {
+        self.offsets().starts().len() - 1
+    }
+
+    /// The chunk of this number.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such chunk.
+    #[inline]
+    pub fn chunk(&self, number: usize) -> KeyChunk<'_, K> {
+        match &self.chunks {
+            Chunks::Pages(paged) => {
+                let page = &paged.pages()[number];
+                KeyChunk {
+                    keys: page.fixed(),
+                    validity: page.has_nulls().then(|| page.validity()),
+                    of_each_row: false,
+                }
+            }
+            Chunks::Slices(slices) => slices.chunk(number),
         }
     }
 

@@ -10,7 +10,7 @@ mod materialised;
 mod slices;
 mod stream;
 
-pub use column::{KeyColumn, KeyRows};
+pub use column::{KeyChunk, KeyColumn, KeyRows};
 pub use hashed::HashedKeys;
 pub use materialised::Materialised;
 pub use slices::KeySlice;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BlockRows, KeyBlock, KeyCursor};
+use super::{BlockRows, KeyBlock, KeyChunk, KeyCursor};
 use crate::key::Key;
 use crate::parallel::Morsels;
 use crate::table::PageOffsets;
@@ -60,6 +60,21 @@ impl<'a, K: Key> Slices<'a, K> {
 
     pub fn len(&self) -> usize {
         self.offsets.row_count() as usize
+    }
+
+    #[inline]
+    pub fn offsets(&self) -> &PageOffsets {
+        &self.offsets
+    }
+
+    #[inline]
+    pub fn chunk(&self, number: usize) -> KeyChunk<'a, K> {
+        let KeySlice { values, validity } = self.slices[number];
+        KeyChunk {
+            keys: values,
+            validity,
+            of_each_row: true,
+        }
     }
 
     pub fn has_nulls(&self) -> bool {
@@ -222,6 +237,8 @@ mod tests {
             prop_assert_eq!(of_slices.keys(), of_pages.keys());
             prop_assert!(of_slices.nulls().eq(of_pages.nulls()));
             prop_assert!((0..rows.len()).all(|row| of_slices.key(row as u32) == rows[row]));
+            let chunks = (0..of_slices.chunk_count()).map(|number| of_slices.chunk(number));
+            prop_assert!(chunks.map(|chunk| chunk.rows()).eq(slices.iter().map(|(rows, ..)| rows.len())));
             for mode in [InputMode::ZeroCopy, InputMode::Materialised, InputMode::Stream] {
                 prop_assert_eq!(read(&of_slices, mode), read(&of_pages, mode));
             }

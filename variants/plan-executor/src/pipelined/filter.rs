@@ -4,6 +4,7 @@ use join_core::hash::{Fibonacci, KeyHash};
 use join_core::memory::{Buffer, Memory, OutOfMemory};
 use join_core::tag::{MaskTable, TagScheme};
 
+use super::graph::Role;
 use super::keys::PlanKey;
 
 /// Key ranges up to this many bits are a bitmap whatever the number of keys: half of a usual L2 cache.
@@ -71,6 +72,15 @@ impl Filter {
                 Some(words.iter().map(|word| u64::from(word.count_ones())).sum())
             }
             Filter::Tags { .. } => None,
+        }
+    }
+
+    /// Whether the keys of `rows` rows, of which the set was made, say all of them: no key stands there twice, or that does
+    /// not matter.
+    pub fn says_all(&self, rows: usize, role: Role) -> bool {
+        match self.keys() {
+            Some(keys) => role == Role::Required || keys == rows as u64,
+            None => false,
         }
     }
 

@@ -1,6 +1,9 @@
-//! The two types of keys, and lists of them.
+//! The two types of keys, columns and lists of them.
 
+use join_core::input::KeyColumn;
 use join_core::key::Key;
+use join_core::page::DataType;
+use join_core::table::{PageOffsets, PagedColumn};
 
 /// A key as the pipelined executor handles it.
 pub(super) trait PlanKey: Key + Default {
@@ -20,6 +23,52 @@ pub(super) trait PlanKey: Key + Default {
     /// The list of such keys, to be extended.
     fn of_mut(list: &mut KeyList) -> &mut Vec<Self>;
 }
+
+/// A key column of an input, whatever it lies in.
+#[derive(Debug, Clone)]
+pub(super) enum InputKeys<'a> {
+    Int32(KeyColumn<'a, i32>),
+    Int64(KeyColumn<'a, i64>),
+}
+
+impl<'a> InputKeys<'a> {
+    /// The keys of a table's column.
+    pub fn paged(column: PagedColumn<'a>) -> InputKeys<'a> {
+        const TYPE: &str = "keys are of one of the two types";
+        match column.data_type() {
+            DataType::Int64 => InputKeys::Int64(KeyColumn::of(column).expect(TYPE)),
+            _ => InputKeys::Int32(KeyColumn::of(column).expect(TYPE)),
+        }
+    }
+
+    pub fn has_nulls(&self) -> bool {
+        with_column!(self, keys => keys.has_nulls())
+    }
+
+    /// The way from rows to chunks.
+    pub fn offsets(&self) -> &PageOffsets {
+        with_column!(self, keys => keys.offsets())
+    }
+
+    /// An empty list of such keys.
+    pub fn list(&self) -> KeyList {
+        match self {
+            InputKeys::Int32(_) => KeyList::Int32(Vec::new()),
+            InputKeys::Int64(_) => KeyList::Int64(Vec::new()),
+        }
+    }
+}
+
+/// Runs `$work` with `$column` as a column of the type that it has.
+macro_rules! with_column {
+    ($keys:expr, $column:ident => $work:expr) => {
+        match $keys {
+            $crate::pipelined::keys::InputKeys::Int32($column) => $work,
+            $crate::pipelined::keys::InputKeys::Int64($column) => $work,
+        }
+    };
+}
+pub(super) use with_column;
 
 /// Keys of one type.
 #[derive(Debug, Clone)]

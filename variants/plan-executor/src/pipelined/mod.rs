@@ -1,9 +1,10 @@
 //! An executor that is free to reorder.
 //!
-//! Only the join graph of a plan is taken (`graph.rs`). Its inputs are read one after the other, each once, in the
-//! order in which least is left of them; what is left of one filters all later ones that share a class with it. Then
-//! inputs that share one class only with those that remain are turned into tables, from the smallest on, until one is
-//! left: the root. It is joined with the tables around it, and its rows are multiplied out into pages.
+//! Only the join graph of a plan is taken (`graph.rs`). Its inputs, wherever they lie (`source.rs`), are read one after the
+//! other, each once, in the order in which least is left of them; what is left of one filters all later ones that share a
+//! class with it. Then inputs that share one class only with those that remain are turned into tables, from the smallest
+//! on, until one is left: the root. It is joined with the tables around it, and its rows are multiplied out, into pages or
+//! as row ids.
 //!
 //! Sources of the ideas: Yannakakis (VLDB 1981) for acyclic queries, the contest's winner (filters of a key class,
 //! re-planning, tags, multiplicities, references to strings), and factorised results.
@@ -18,13 +19,21 @@ mod resolve;
 mod run;
 mod sample;
 mod scan;
+mod source;
 mod table;
+mod tree;
 
+use join_core::parallel::Team;
 use join_core::table::Table;
 
+pub use graph::Role;
 pub use options::Options;
+pub use output::RowConsumer;
+pub use tree::{JoinTree, TreeInput};
 
-use crate::{Bundle, Context, ExecuteError, Execution, Executor};
+use crate::{Bundle, Context, ExecuteError, Execution, Executor, Telemetry};
+use run::Run;
+use source::Scans;
 
 /// An executor that is free to reorder, and filters early.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,18 +48,46 @@ impl Pipelined {
     }
 }
 
+impl Pipelined {
+    /// Joins the inputs of `tree` and hands the rows of the result over, as row ids of the inputs that it shows.
+    ///
+    /// # Errors
+    /// If memory runs out, or there are more rows than row ids; then nothing was handed over before.
+    pub fn rows(
+        &self,
+        tree: &JoinTree<'_>,
+        context: &Context<'_>,
+        consumer: &dyn RowConsumer,
+    ) -> Result<Telemetry, ExecuteError> {
+        self.by_worker(tree.all_rows(), context.team, || {
+            let run = Run::new(tree.graph(), tree, &self.options, context);
+            match run.execute()? {
+                (run, None) => Ok(run.telemetry),
+                (run, Some(root)) => run.emit(root, consumer),
+            }
+        })
+    }
+
+    /// Has `work`, which reads so many rows, done by a worker of the team, whose phases then wake one thread
+    /// fewer than those of a thread outside; by this thread where it does all of it alone.
+    fn by_worker<R: Send>(&self, rows: usize, team: &Team, work: impl Fn() -> R + Sync) -> R {
+        if self.options.small_alone && team.workers_for(rows) == 1 {
+            return work();
+        }
+        let outcomes = team.run(vec![true, false], |_, first: bool| first.then(&work));
+        let outcome = outcomes.into_iter().flatten().next();
+        outcome.expect("the first worker does the work")
+    }
+}
+
 impl Executor for Pipelined {
     fn execute(&self, bundle: &Bundle, context: &Context<'_>) -> Result<Execution, ExecuteError> {
+        let (scans, graph) = Scans::new(bundle);
         let rows = bundle.tables().iter().map(Table::num_rows).sum();
-        let team = context.team;
-        if self.options.small_alone && team.workers_for(rows) == 1 {
-            return run::Run::new(bundle, &self.options, context).execute();
-        }
-        // Run by a worker of the team, whose phases then wake one thread fewer than those of a thread outside.
-        let outcomes = team.run(vec![true, false], |_, first: bool| {
-            first.then(|| run::Run::new(bundle, &self.options, context).execute())
-        });
-        let outcome = outcomes.into_iter().flatten().next();
-        outcome.expect("the first worker executes the plan")
+        self.by_worker(rows, context.team, || {
+            let run = Run::new(&graph, &scans, &self.options, context);
+            let (run, root) = run.execute()?;
+            run.write(&scans, bundle, root)
+        })
     }
 }

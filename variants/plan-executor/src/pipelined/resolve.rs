@@ -241,9 +241,11 @@ impl Target<'_> {
             Content::HashedCounts {
                 index,
                 weights: entries,
+                once,
                 ..
             } => index.lookup(keys, places, |place, start, end| {
                 let count = match entries {
+                    _ if *once => 1,
                     None => end - start,
                     Some(entries) => entries[start as usize..end as usize]
                         .iter()

@@ -22,14 +22,26 @@ pub(super) enum Content {
         range: u64,
         counts: Buffer<u32>,
     },
-    /// The same of keys that are not dense.
+    /// The same of keys that are not dense: how many entries each has, or what these add up to, or one where it has any.
     HashedCounts {
         index: Index,
         weights: Option<Vec<u32>>,
+        once: bool,
         _reserved: Reservation,
     },
     /// Its rows.
     Rows { index: Index, entries: Entries },
+}
+
+/// What is wanted of the rows of a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Which they are.
+    Rows,
+    /// How many each key has.
+    Counts,
+    /// Which keys have any.
+    Whether,
 }
 
 /// Rows of a table in the order of its index, of a root in the order of its scan.
@@ -110,11 +122,11 @@ impl Entries {
 }
 
 impl ReducedTable {
-    /// A table of resolved rows by their keys. With `payload`, the result shows something of them.
+    /// A table of resolved rows by their keys.
     pub fn new(
         input: usize,
         resolved: Resolved,
-        payload: bool,
+        wanted: Wanted,
         options: &Options,
         tables: &[ReducedTable],
         memory: &Memory,
@@ -128,8 +140,12 @@ impl ReducedTable {
         } = resolved;
         let keys = keys.expect("an input that is no root has a key");
         let content = match &keys {
-            KeyList::Int32(keys) if !payload => counts(keys, weights, options, memory)?,
-            KeyList::Int64(keys) if !payload => counts(keys, weights, options, memory)?,
+            KeyList::Int32(keys) if wanted != Wanted::Rows => {
+                counts(keys, weights, wanted, options, memory)?
+            }
+            KeyList::Int64(keys) if wanted != Wanted::Rows => {
+                counts(keys, weights, wanted, options, memory)?
+            }
             _ => {
                 let _order = memory.reserve(4 * rows.len())?;
                 let (index, order) = match &keys {
@@ -197,6 +213,7 @@ impl ReducedTable {
 fn counts<K: PlanKey>(
     keys: &[K],
     weights: Option<Vec<u32>>,
+    wanted: Wanted,
     options: &Options,
     memory: &Memory,
 ) -> Result<Content, OutOfMemory> {
@@ -210,6 +227,7 @@ fn counts<K: PlanKey>(
         return Ok(Content::HashedCounts {
             index,
             weights,
+            once: wanted == Wanted::Whether,
             _reserved: reserved,
         });
     };
@@ -217,6 +235,7 @@ fn counts<K: PlanKey>(
     let mut counts: Buffer<u32> = memory.zeroed(range as usize + 1)?;
     let slot = |key: K| key.distance(min) as usize;
     match weights {
+        _ if wanted == Wanted::Whether => keys.iter().for_each(|&key| counts[slot(key)] = 1),
         None => keys.iter().for_each(|&key| counts[slot(key)] += 1),
         Some(weights) => {
             for (&key, weight) in keys.iter().zip(weights) {

@@ -1,5 +1,6 @@
 //! Multiplying out: a batch of rows a level.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
 use join_core::memory::{Memory, OutOfMemory, Reservation};
@@ -47,6 +48,8 @@ pub(super) struct Batches<'l> {
     batches: Vec<Batch>,
     /// Rows that a batch has at most.
     rows: usize,
+    /// Whether entries of some level have weights.
+    weighted: bool,
     /// The root's entries that are left.
     root: Range<u32>,
     /// The level to fill next.
@@ -75,6 +78,7 @@ impl<'l> Batches<'l> {
             levels,
             batches: batches.collect(),
             rows,
+            weighted: levels.iter().any(|level| level.entries.weights.is_some()),
             root: 0..0,
             next: 0,
             places: Vec::with_capacity(rows),
@@ -148,8 +152,34 @@ impl<'l> Batches<'l> {
         self.batches.last().map_or(0, |batch| batch.entries.len())
     }
 
+    /// Finds out how many rows each row of the last batch stands for; whether any may stand for more than one.
+    pub fn weigh(&mut self, weights: &mut Vec<u32>) -> bool {
+        if !self.weighted {
+            return false;
+        }
+        weights.clear();
+        weights.resize(self.len(), 1);
+        let levels = self.levels;
+        self.each_level(|level, entries| {
+            if let Some(of_entries) = &levels[level].entries.weights {
+                for (product, &entry) in weights.iter_mut().zip(entries) {
+                    *product = product.saturating_mul(of_entries[entry as usize]);
+                }
+            }
+        });
+        true
+    }
+
     /// Calls `each` with the number of each level and the entries that the rows of the last batch have there.
-    pub fn each_level<E>(
+    pub fn each_level(&mut self, mut each: impl FnMut(usize, &[u32])) {
+        let Ok(()) = self.try_each_level(|level, entries| {
+            each(level, entries);
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    /// The same until `each` fails.
+    pub fn try_each_level<E>(
         &mut self,
         mut each: impl FnMut(usize, &[u32]) -> Result<(), E>,
     ) -> Result<(), E> {

@@ -1,7 +1,8 @@
-//! The result: resolved rows multiplied out, a batch at a time, each worker into pages of its own.
+//! The result: resolved rows multiplied out, a batch at a time, each worker into pages of its own or as row ids.
 
 mod batches;
 mod levels;
+mod rows;
 mod writer;
 
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use crate::result::{PageRun, ValuePlace};
 use writer::Writer;
 
 pub(super) use levels::{Level, levels};
+pub use rows::RowConsumer;
+pub(super) use rows::emit;
 
 /// Rows of a batch.
 const BATCH: u64 = 1024;

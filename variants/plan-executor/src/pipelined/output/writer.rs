@@ -11,7 +11,6 @@ use crate::result::{PageRun, PageWriter, ValuePlace};
 
 /// Multiplies entries of the root out and writes the values of the rows that come of them.
 pub(super) struct Writer<'w> {
-    levels: &'w [Level<'w>],
     sources: &'w [ColumnSource<'w>],
     /// The columns of each level.
     of_level: Vec<Vec<usize>>,
@@ -19,7 +18,6 @@ pub(super) struct Writer<'w> {
     batches: Batches<'w>,
     cells: Vec<ValuePlace>,
     weights: Vec<u32>,
-    weighted: bool,
     _reserved: Reservation,
 }
 
@@ -42,14 +40,12 @@ impl<'w> Writer<'w> {
             of_level[source.level].push(column);
         }
         Ok(Writer {
-            levels,
             sources,
             of_level,
             columns: columns.collect::<Result<_, _>>()?,
             batches: Batches::new(levels, rows, memory)?,
             cells: Vec::with_capacity(rows),
             weights: Vec::with_capacity(rows),
-            weighted: levels.iter().any(|level| level.entries.weights.is_some()),
             _reserved: reserved,
         })
     }
@@ -58,27 +54,9 @@ impl<'w> Writer<'w> {
     pub fn root(&mut self, entries: Range<u32>) -> Result<(), OutOfMemory> {
         self.batches.start(entries);
         while self.batches.advance() {
-            if self.weighted {
-                self.weigh()?;
-            }
             self.write()?;
         }
         Ok(())
-    }
-
-    /// How many rows each row of the batch stands for.
-    fn weigh(&mut self) -> Result<(), OutOfMemory> {
-        self.weights.clear();
-        self.weights.resize(self.batches.len(), 1);
-        let (levels, products) = (self.levels, &mut self.weights);
-        self.batches.each_level(|level, entries| {
-            if let Some(weights) = &levels[level].entries.weights {
-                for (product, &entry) in products.iter_mut().zip(entries) {
-                    *product = product.saturating_mul(weights[entry as usize]);
-                }
-            }
-            Ok(())
-        })
     }
 
     fn write(&mut self) -> Result<(), OutOfMemory> {
@@ -89,8 +67,9 @@ impl<'w> Writer<'w> {
             cells,
             ..
         } = self;
-        let weights = self.weighted.then_some(&self.weights[..]);
-        self.batches.each_level(|level, entries| {
+        let weighted = self.batches.weigh(&mut self.weights);
+        let weights = weighted.then_some(&self.weights[..]);
+        self.batches.try_each_level(|level, entries| {
             for &column in &of_level[level] {
                 let ColumnSource {
                     column: source,

@@ -1,86 +1,111 @@
 //! The result.
 
 use join_core::join::Phases;
-use join_core::page::DataType;
 use join_core::table::PagedColumn;
 
-use super::Run;
-use crate::pipelined::graph::Graph;
-use crate::pipelined::output::{self, Output, OutputColumn, levels};
-use crate::pipelined::table::Entries;
+use super::{Root, Run};
+use crate::pipelined::graph::Role;
+use crate::pipelined::output::{self, Output, OutputColumn, RowConsumer, levels};
+use crate::pipelined::source::Scans;
 use crate::result::{ResultColumn, ResultTable};
 use crate::telemetry::Step;
-use crate::{ExecuteError, Execution};
+use crate::{Bundle, ExecuteError, Execution, Telemetry};
 
 impl Run<'_> {
-    fn result_types(&self) -> impl Iterator<Item = DataType> {
-        self.bundle.plan().result_types()
-    }
-
-    pub(super) fn finish_empty(self) -> Execution {
-        let columns = self
-            .result_types()
-            .map(|data_type| ResultColumn::new(data_type, Vec::new()));
-        Execution {
-            result: ResultTable::new(0, columns.collect()),
-            telemetry: self.telemetry,
-        }
-    }
-
-    /// Writes the rows of the root, multiplied out.
-    pub(super) fn finish(
-        mut self,
-        root: usize,
-        entries: Entries,
+    /// Writes the rows of the root, multiplied out, into pages.
+    pub(in crate::pipelined) fn write(
+        self,
+        scans: &Scans<'_>,
+        bundle: &Bundle,
+        root: Option<Root>,
     ) -> Result<Execution, ExecuteError> {
+        let result_types = bundle.plan().result_types();
+        let Some(root) = root else {
+            let columns = result_types.map(|data_type| ResultColumn::new(data_type, Vec::new()));
+            return Ok(Execution {
+                result: ResultTable::new(0, columns.collect()),
+                telemetry: self.telemetry,
+            });
+        };
         let mut phases = Phases::start();
-        let rows = entries.results(0, entries.rows.len() as u32);
-        ExecuteError::refuse_beyond_limit(self.bundle.plan().root(), rows)?;
-        let paged: Vec<(usize, PagedColumn<'_>)> = self
-            .graph
+        let rows = root.rows();
+        ExecuteError::refuse_beyond_limit(bundle.plan().root(), rows)?;
+        let paged: Vec<(usize, PagedColumn<'_>)> = scans
             .result
             .iter()
-            .map(|&(input, place)| {
-                let Graph { inputs, .. } = &self.graph;
-                let column = inputs[input].outputs[place];
-                let table = &self.bundle.tables()[inputs[input].table];
-                (input, table.columns()[column].column.paged())
-            })
+            .map(|&(input, column)| (input, scans.table(input).columns()[column].column.paged()))
             .collect();
         let columns: Vec<OutputColumn<'_>> = paged
             .iter()
             .map(|&(input, ref paged)| OutputColumn { input, paged })
             .collect();
         phases.lap("plan");
-        let workers = match self.options.parallel_write {
-            true => self.workers(rows as usize),
-            false => 1,
-        };
-        let levels = levels(root, &entries, &self.tables);
+        let levels = levels(root.input, &root.entries, &self.tables);
         let output = Output {
             levels: &levels,
             columns: &columns,
             references: self.options.references,
-            workers,
+            workers: self.writers(rows),
         };
         let runs = output::write(&output, self.context.team, self.context.memory)
-            .map_err(self.memory(root))?;
-        let columns = self.result_types().zip(runs);
+            .map_err(self.memory(root.input))?;
+        let columns = result_types.zip(runs);
         let columns = columns.map(|(data_type, runs)| ResultColumn::new(data_type, runs));
         let result = ResultTable::new(rows, columns.collect());
         phases.lap("write pages");
-        let step = Step {
-            name: "result".to_owned(),
-            children: vec![self.step_of[root]],
-            rows_in: entries.rows.len() as u64,
-            rows_out: rows,
-            bytes: result.bytes(),
-            ..Step::default()
-        };
-        self.telemetry.steps.push(step.timed(&phases));
+        let bytes = result.bytes();
         Ok(Execution {
             result,
-            telemetry: self.telemetry,
+            telemetry: self.told(&root, bytes, &phases),
         })
+    }
+
+    /// Hands the rows of the root over, multiplied out, as row ids of the inputs that are shown.
+    pub(in crate::pipelined) fn emit(
+        self,
+        root: Root,
+        consumer: &dyn RowConsumer,
+    ) -> Result<Telemetry, ExecuteError> {
+        let mut phases = Phases::start();
+        let rows = root.rows();
+        ExecuteError::refuse_beyond_limit(self.source.node(root.input), rows)?;
+        let inputs = self.graph.inputs.iter().enumerate();
+        let shown = inputs.filter(|(_, input)| input.role == Role::Shown);
+        let shown: Vec<usize> = shown.map(|(number, _)| number).collect();
+        let levels = levels(root.input, &root.entries, &self.tables);
+        let workers = self.writers(rows);
+        let (team, memory) = (self.context.team, self.context.memory);
+        output::emit(&levels, &shown, consumer, workers, team, memory)
+            .map_err(self.memory(root.input))?;
+        phases.lap("hand rows over");
+        Ok(self.told(&root, 0, &phases))
+    }
+
+    fn writers(&self, rows: u64) -> usize {
+        match self.options.parallel_write {
+            true => self.workers(rows as usize),
+            false => 1,
+        }
+    }
+
+    /// The telemetry with its last step.
+    fn told(mut self, root: &Root, bytes: u64, phases: &Phases) -> Telemetry {
+        let step = Step {
+            name: "result".to_owned(),
+            children: vec![self.step_of[root.input]],
+            rows_in: root.entries.rows.len() as u64,
+            rows_out: root.rows(),
+            bytes,
+            ..Step::default()
+        };
+        self.telemetry.steps.push(step.timed(phases));
+        self.telemetry
+    }
+}
+
+impl Root {
+    /// Rows of the result.
+    fn rows(&self) -> u64 {
+        self.entries.results(0, self.entries.rows.len() as u32)
     }
 }

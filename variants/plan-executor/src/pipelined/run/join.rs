@@ -6,11 +6,12 @@ use join_core::memory::OutOfMemory;
 use super::{Run, State};
 use crate::ExecuteError;
 use crate::pipelined::filter::Filter;
+use crate::pipelined::graph::Role;
 use crate::pipelined::index::bounds;
 use crate::pipelined::keys::{KeyList, PlanKey};
 use crate::pipelined::resolve::{Probe, Resolved, resolve};
 use crate::pipelined::scan::refilter;
-use crate::pipelined::table::{Entries, ReducedTable};
+use crate::pipelined::table::{Entries, ReducedTable, Wanted};
 use crate::telemetry::{FilterTelemetry, Step};
 
 impl Run<'_> {
@@ -52,12 +53,10 @@ impl Run<'_> {
                     self.context.memory,
                 )
                 .map_err(self.memory(input))?;
-                let column =
-                    &self.bundle.tables()[self.graph.inputs[input].table].columns()[column];
                 step.filters.push(FilterTelemetry {
                     name: format!(
                         "{} {} {}",
-                        column.name,
+                        self.source.column_name(input, column),
                         newest.filter.name(),
                         self.name(newest.of)
                     ),
@@ -111,11 +110,15 @@ impl Run<'_> {
                     step.detail = format!("only a filter: {}", filter.name());
                     self.renew(class, filter, input, resolved.rows.len());
                 } else {
-                    let shown = self.shown[input];
+                    let content = match (self.shown[input], self.graph.inputs[input].role) {
+                        (true, _) => Wanted::Rows,
+                        (false, Role::Required) => Wanted::Whether,
+                        (false, _) => Wanted::Counts,
+                    };
                     let table = ReducedTable::new(
                         input,
                         resolved,
-                        shown,
+                        content,
                         self.options,
                         &self.tables,
                         memory,
@@ -139,27 +142,35 @@ impl Run<'_> {
         let newest = self.filters[class].as_ref();
         !self.shown[input]
             && resolved.weights.is_none()
-            && newest.is_some_and(|newest| newest.says_all_of(input, resolved.rows.len()))
+            && newest.is_some_and(|newest| {
+                let role = self.graph.inputs[input].role;
+                newest.says_all_of(input, resolved.rows.len(), role)
+            })
     }
 
-    /// The filter that says all of an input whose rows the result shows nothing of and whose keys are unique.
+    /// The filter that says all of an input whose rows the result shows nothing of.
     fn as_filter(&self, input: usize, resolved: &Resolved) -> Result<Option<Filter>, ExecuteError> {
         if self.shown[input] || resolved.weights.is_some() || !self.options.filters {
             return Ok(None);
         }
-        let unique = match &resolved.keys {
-            Some(KeyList::Int32(keys)) => self.unique(keys),
-            Some(KeyList::Int64(keys)) => self.unique(keys),
+        let role = self.graph.inputs[input].role;
+        let filter = match &resolved.keys {
+            Some(KeyList::Int32(keys)) => self.whole_filter(keys, role),
+            Some(KeyList::Int64(keys)) => self.whole_filter(keys, role),
             None => Ok(None),
         };
-        unique.map_err(self.memory(input))
+        filter.map_err(self.memory(input))
     }
 
-    fn unique<K: PlanKey>(&self, keys: &[K]) -> Result<Option<Filter>, OutOfMemory> {
+    fn whole_filter<K: PlanKey>(
+        &self,
+        keys: &[K],
+        role: Role,
+    ) -> Result<Option<Filter>, OutOfMemory> {
         let Some(bounds) = bounds(keys) else {
             return Ok(None);
         };
         let filter = Filter::new(&[keys], bounds, self.options.constants, self.context.memory)?;
-        Ok((filter.keys() == Some(keys.len() as u64)).then_some(filter))
+        Ok(filter.says_all(keys.len(), role).then_some(filter))
     }
 }

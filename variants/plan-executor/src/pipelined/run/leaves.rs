@@ -3,17 +3,36 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::pipelined::graph::Graph;
+use crate::pipelined::graph::{Graph, Role};
 
-/// The inputs that share one class at most with those that remain, the smallest first.
+/// The inputs that share one class at most with those that remain: first those that are only required, so that none of
+/// them is the last, then the smallest.
 pub(super) struct Leaves {
-    ready: BinaryHeap<Reverse<(usize, usize)>>,
+    ready: BinaryHeap<Reverse<Place>>,
     /// How many inputs of each class remain.
     of_class: Vec<usize>,
     /// Of each input, in how many of its classes others remain.
     shared: Vec<usize>,
     /// Whether each input is still to be joined.
     remains: Vec<bool>,
+}
+
+/// An input's place in the order.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    is_shown: bool,
+    rows: usize,
+    input: usize,
+}
+
+impl Place {
+    fn of(graph: &Graph, input: usize, rows: usize) -> Reverse<Place> {
+        Reverse(Place {
+            is_shown: graph.inputs[input].role != Role::Required,
+            rows,
+            input,
+        })
+    }
 }
 
 impl Leaves {
@@ -28,7 +47,9 @@ impl Leaves {
         let shared: Vec<usize> = shared.collect();
         let leaves = (0..shared.len()).filter(|&input| shared[input] <= 1);
         Leaves {
-            ready: leaves.map(|input| Reverse((rows(input), input))).collect(),
+            ready: leaves
+                .map(|input| Place::of(graph, input, rows(input)))
+                .collect(),
             remains: vec![true; shared.len()],
             of_class,
             shared,
@@ -37,7 +58,7 @@ impl Leaves {
 
     /// Takes the smallest leaf out, with its key of the class that it shares; the last input shares none.
     pub fn next(&mut self, graph: &Graph, rows: impl Fn(usize) -> usize) -> (usize, Option<usize>) {
-        let Reverse((_, input)) = self.ready.pop().expect("a tree has leaves");
+        let Reverse(Place { input, .. }) = self.ready.pop().expect("a tree has leaves");
         let keys = &graph.inputs[input].keys;
         let above = keys.iter().position(|&(class, _)| self.of_class[class] > 1);
         self.remains[input] = false;
@@ -57,7 +78,7 @@ impl Leaves {
         let &last = last.expect("one remains");
         self.shared[last] -= 1;
         if self.shared[last] == 1 {
-            self.ready.push(Reverse((rows(last), last)));
+            self.ready.push(Place::of(graph, last, rows(last)));
         }
     }
 }

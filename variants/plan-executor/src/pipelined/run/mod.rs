@@ -9,16 +9,17 @@ mod read;
 use std::collections::VecDeque;
 
 use join_core::memory::OutOfMemory;
-use join_core::table::PagedColumn;
 
 use super::filter::Filter;
-use super::graph::Graph;
+use super::graph::{Graph, Role};
+use super::keys::InputKeys;
 use super::options::Options;
 use super::sample::Samples;
 use super::scan::Reduced;
-use super::table::ReducedTable;
+use super::source::Source;
+use super::table::{Entries, ReducedTable};
 use crate::telemetry::Step;
-use crate::{Bundle, Context, ExecuteError, Execution, Telemetry};
+use crate::{Context, ExecuteError, Telemetry};
 use leaves::Leaves;
 
 /// The newest filter of a class.
@@ -32,10 +33,10 @@ struct ClassFilter {
 }
 
 impl ClassFilter {
-    /// Whether the filter says all of an input that has `rows` rows left: it is of exactly these rows, and no key stands
-    /// there twice. Rows of an input only ever get fewer, so as many rows are the same rows.
-    fn says_all_of(&self, input: usize, rows: usize) -> bool {
-        self.of == input && self.rows == rows && self.filter.keys() == Some(rows as u64)
+    /// Whether the filter says all of an input that has `rows` rows left: it is of exactly these rows, and how many have a
+    /// key does not matter, or is one. Rows of an input only ever get fewer, so as many rows are the same rows.
+    fn says_all_of(&self, input: usize, rows: usize, role: Role) -> bool {
+        self.of == input && self.rows == rows && self.filter.says_all(rows, role)
     }
 }
 
@@ -48,13 +49,13 @@ enum State {
 }
 
 pub(super) struct Run<'a> {
-    bundle: &'a Bundle,
-    graph: Graph,
+    graph: &'a Graph,
+    source: &'a dyn Source,
     options: &'a Options,
     context: &'a Context<'a>,
     states: Vec<State>,
     /// The key columns of each input, once they are needed.
-    columns: Vec<Vec<PagedColumn<'a>>>,
+    columns: Vec<Vec<InputKeys<'a>>>,
     samples: Samples,
     filters: Vec<Option<ClassFilter>>,
     /// How many inputs of each class are still to be read.
@@ -65,22 +66,37 @@ pub(super) struct Run<'a> {
     tables_of: Vec<Vec<usize>>,
     /// Of each input, whether the result shows rows of it or of what was joined with it.
     shown: Vec<bool>,
-    telemetry: Telemetry,
+    pub(super) telemetry: Telemetry,
     /// The last step of each input.
     step_of: Vec<usize>,
 }
 
+/// The last input, joined with the tables of all others.
+pub(super) struct Root {
+    input: usize,
+    entries: Entries,
+}
+
 impl<'a> Run<'a> {
-    pub fn new(bundle: &'a Bundle, options: &'a Options, context: &'a Context<'a>) -> Run<'a> {
-        let graph = Graph::new(bundle);
+    pub fn new(
+        graph: &'a Graph,
+        source: &'a dyn Source,
+        options: &'a Options,
+        context: &'a Context<'a>,
+    ) -> Run<'a> {
         let inputs = graph.inputs.len();
         let classes = graph.classes.len();
         let unread = graph.classes.iter().map(|class| class.inputs.len());
         let unread = unread.collect();
         let shown = graph.inputs.iter();
-        let shown = shown.map(|input| !input.outputs.is_empty() || !options.multiplicity);
+        let shown = shown.map(|input| match input.role {
+            Role::Shown => true,
+            Role::Counted => !options.multiplicity,
+            Role::Required => false,
+        });
         Run {
-            bundle,
+            graph,
+            source,
             options,
             context,
             states: (0..inputs).map(|_| State::Unread).collect(),
@@ -94,11 +110,11 @@ impl<'a> Run<'a> {
             shown: shown.collect(),
             telemetry: Telemetry::default(),
             step_of: vec![0; inputs],
-            graph,
         }
     }
 
-    pub fn execute(mut self) -> Result<Execution, ExecuteError> {
+    /// Joins all inputs; without a root, the result is empty.
+    pub fn execute(mut self) -> Result<(Self, Option<Root>), ExecuteError> {
         let mut order: Vec<usize> = (0..self.graph.inputs.len()).collect();
         if self.options.own_order {
             order.sort_by_key(|&input| self.rows(input));
@@ -119,16 +135,16 @@ impl<'a> Run<'a> {
             }
         }
         if empty {
-            return Ok(self.finish_empty());
+            return Ok((self, None));
         }
-        let mut leaves = Leaves::new(&self.graph, |input| self.rows_left(input));
+        let mut leaves = Leaves::new(self.graph, |input| self.rows_left(input));
         loop {
-            let (input, above) = leaves.next(&self.graph, |input| self.rows_left(input));
+            let (input, above) = leaves.next(self.graph, |input| self.rows_left(input));
             let Some(entries) = self.join(input, above)? else {
-                return Ok(self.finish_empty());
+                return Ok((self, None));
             };
             if let Some(entries) = entries {
-                return self.finish(input, entries);
+                return Ok((self, Some(Root { input, entries })));
             }
         }
     }
@@ -142,11 +158,11 @@ impl<'a> Run<'a> {
     }
 
     fn rows(&self, input: usize) -> usize {
-        self.bundle.tables()[self.graph.inputs[input].table].num_rows()
+        self.source.rows(input)
     }
 
     fn memory(&self, input: usize) -> impl Fn(OutOfMemory) -> ExecuteError + use<> {
-        ExecuteError::memory(self.graph.inputs[input].node)
+        ExecuteError::memory(self.source.node(input))
     }
 
     fn workers(&self, rows: usize) -> usize {
@@ -158,17 +174,16 @@ impl<'a> Run<'a> {
     }
 
     fn name(&self, input: usize) -> &str {
-        self.bundle.tables()[self.graph.inputs[input].table].name()
+        self.source.name(input)
     }
 
     /// Makes the key columns of an input ready.
     fn open(&mut self, input: usize) {
         if self.columns[input].is_empty() {
-            let Graph { inputs, .. } = &self.graph;
-            let columns = self.bundle.tables()[inputs[input].table].columns();
-            let keys = inputs[input].keys.iter();
+            let source = self.source;
+            let keys = self.graph.inputs[input].keys.iter();
             self.columns[input] = keys
-                .map(|&(_, column)| columns[column].column.paged())
+                .map(|&(_, column)| source.keys(input, column))
                 .collect();
         }
     }

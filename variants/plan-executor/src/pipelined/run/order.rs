@@ -51,8 +51,8 @@ impl Run<'_> {
         let Some(newest) = &self.filters[class] else {
             return 1.0;
         };
-        let paged = &self.columns[input][key];
+        let keys = &self.columns[input][key];
         self.samples
-            .share(input, key, paged, &newest.filter, newest.version)
+            .share(input, key, keys, &newest.filter, newest.version)
     }
 }

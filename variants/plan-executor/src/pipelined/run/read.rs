@@ -43,8 +43,8 @@ impl Run<'_> {
         let columns: Vec<ScanColumn<'_>> = self.columns[input]
             .iter()
             .zip(&keys)
-            .map(|(paged, &(class, _))| ScanColumn {
-                paged,
+            .map(|(keys, &(class, _))| ScanColumn {
+                keys,
                 filter: self.filters[class].as_ref().map(|newest| &newest.filter),
             })
             .collect();
@@ -74,11 +74,10 @@ impl Run<'_> {
         let filters = order.iter().filter_map(|&key| {
             let (class, column) = keys[key];
             let newest = self.filters[class].as_ref()?;
-            let column = &self.bundle.tables()[self.graph.inputs[input].table].columns()[column];
             Some(FilterTelemetry {
                 name: format!(
                     "{} {} {}",
-                    column.name,
+                    self.source.column_name(input, column),
                     newest.filter.name(),
                     self.name(newest.of)
                 ),

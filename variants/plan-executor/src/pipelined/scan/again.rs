@@ -1,8 +1,8 @@
-//! Further tests: of the rows of a page that are left, and of rows that were read before a filter was there.
+//! Further tests: of the rows of a chunk that are left, and of rows that were read before a filter was there.
 
+use join_core::input::KeyColumn;
 use join_core::memory::{Memory, OutOfMemory};
 use join_core::parallel::{Tasks, Team};
-use join_core::table::PagedColumn;
 
 use super::Reduced;
 use super::cursor::Cursor;
@@ -10,38 +10,38 @@ use crate::pipelined::filter::{Filter, Test, WithTest};
 use crate::pipelined::keys::{KeyList, PlanKey};
 
 /// A further test, of the rows that are left.
-pub(super) struct Refine<'r> {
-    pub paged: &'r PagedColumn<'r>,
+pub(super) struct Refine<'r, K> {
+    pub column: &'r KeyColumn<'r, K>,
     pub rows: &'r mut [u32],
     pub cursor: &'r mut Cursor,
 }
 
-impl<K: PlanKey> WithTest<K> for Refine<'_> {
+impl<K: PlanKey> WithTest<K> for Refine<'_, K> {
     type Output = usize;
 
     #[inline(always)]
     fn with<T: Test<K>>(self, test: T) -> usize {
         let Refine {
-            paged,
+            column,
             rows,
             cursor,
         } = self;
+        let offsets = column.offsets();
         let (mut at, mut left) = (0, 0);
         while at < rows.len() {
-            cursor.seek(paged, rows[at]);
-            let page = &paged.pages()[cursor.page];
+            cursor.seek(offsets, rows[at]);
+            let chunk = column.chunk(cursor.chunk);
             let (start, end) = (
-                paged.offsets().starts()[cursor.page],
-                paged.offsets().starts()[cursor.page + 1],
+                offsets.starts()[cursor.chunk],
+                offsets.starts()[cursor.chunk + 1],
             );
-            let values: &[K] = page.fixed();
-            if page.has_nulls() {
-                cursor.unpack(cursor.page, page);
+            let values = chunk.keys;
+            if cursor.unpack(cursor.chunk, &chunk) {
                 while at < rows.len() && rows[at] < end {
                     let row = rows[at];
-                    let value = cursor.value((row - start) as usize);
+                    let place = cursor.place((row - start) as usize);
                     rows[left] = row;
-                    left += usize::from(value.is_some_and(|value| test.test(values[value])));
+                    left += usize::from(place.is_some_and(|place| test.test(values[place])));
                     at += 1;
                 }
             } else {

@@ -1,22 +1,22 @@
-//! The first test of a page: 64 rows at a time.
+//! The first test of a chunk: 64 rows at a time.
 
-use join_core::page::Page;
+use join_core::input::KeyChunk;
 use join_core::prefetch::prefetch_read;
 
 use super::cursor::Cursor;
 use crate::pipelined::filter::{Test, WithTest};
 use crate::pipelined::keys::PlanKey;
 
-/// Bytes that are asked for ahead. Pages lie one behind the other, and the processor by itself does not ask beyond the 4 KiB
+/// Bytes that are asked for ahead. Chunks mostly lie one behind the other, and the processor by itself does not ask beyond the 4 KiB
 /// that it is in, whose addresses it would have to look up.
 const AHEAD: usize = 4096;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// The first test of a page, of all its rows.
-pub(super) struct First<'r, const VECTORS: bool> {
-    pub page: &'r Page,
+/// The first test of a chunk, of all its rows.
+pub(super) struct First<'r, K, const VECTORS: bool> {
+    pub chunk: KeyChunk<'r, K>,
     pub number: usize,
     pub first_row: u32,
     pub rows: &'r mut [u32],
@@ -24,23 +24,30 @@ pub(super) struct First<'r, const VECTORS: bool> {
     pub cursor: &'r mut Cursor,
 }
 
-impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, VECTORS> {
+impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, K, VECTORS> {
     type Output = usize;
 
     #[inline(always)]
     fn with<T: Test<K>>(self, test: T) -> usize {
-        let values: &[K] = self.page.fixed();
+        let values = self.chunk.keys;
         let mut left = 0;
-        if self.page.has_nulls() {
-            self.cursor.unpack(self.number, self.page);
-            let mut values = values.iter();
+        if self.cursor.unpack(self.number, &self.chunk) {
+            let mut dense = values.iter();
             for (nth, &word) in self.cursor.words.iter().enumerate() {
-                ask_ahead(values.as_slice());
-                let first_row = self.first_row + 64 * nth as u32;
+                let (slots, first_row) = (64 * nth, self.first_row + 64 * nth as u32);
+                ask_ahead(match self.chunk.of_each_row {
+                    true => &values[slots..],
+                    false => dense.as_slice(),
+                });
                 let mut word = word;
                 while word != 0 {
-                    let Some(&value) = values.next() else { break };
-                    self.rows[left] = first_row + word.trailing_zeros();
+                    let bit = word.trailing_zeros();
+                    let value = match self.chunk.of_each_row {
+                        true => values.get(slots + bit as usize),
+                        false => dense.next(),
+                    };
+                    let Some(&value) = value else { break };
+                    self.rows[left] = first_row + bit;
                     left += usize::from(test.test(value));
                     word &= word - 1;
                 }

@@ -6,17 +6,16 @@ mod first;
 
 use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::parallel::{Division, Team};
-use join_core::table::PagedColumn;
 
 use super::filter::Filter;
-use super::keys::{KeyList, PlanKey, with_key};
+use super::keys::{InputKeys, KeyList, PlanKey, with_column};
 use again::Refine;
 use cursor::{Cursor, gather};
 use first::First;
 
 pub(super) use again::refilter;
 
-/// Pages of a morsel.
+/// Chunks of a morsel.
 const MORSEL: usize = 8;
 
 /// Rows of an input that are left, and their keys, as one worker found them: ascending rows.
@@ -44,7 +43,7 @@ impl Reduced {
 
 /// A key column of a scan.
 pub(super) struct ScanColumn<'s> {
-    pub paged: &'s PagedColumn<'s>,
+    pub keys: &'s InputKeys<'s>,
     pub filter: Option<&'s Filter>,
 }
 
@@ -65,13 +64,13 @@ pub(super) fn scan(
     memory: &Memory,
 ) -> Result<(Reduced, Vec<Tested>), OutOfMemory> {
     let first = &columns[order[0]];
-    let pages = first.paged.pages().len();
-    let shares = Division::counter(workers).by(MORSEL).morsels(pages);
+    let chunks = first.keys.offsets().starts().len() - 1;
+    let shares = Division::counter(workers).by(MORSEL).morsels(chunks);
     let outcomes = team.run(shares, |_, share| {
         let mut scanner = Scanner::new(columns, order, bitmasks);
         let mut reserved = memory.reserve(0)?;
-        for pages in share {
-            scanner.run(pages);
+        for chunks in share {
+            scanner.run(chunks);
             let bytes = scanner.chunk.bytes();
             if bytes > reserved.bytes() {
                 reserved.grow(bytes - reserved.bytes())?;
@@ -107,7 +106,7 @@ struct Scanner<'s> {
     order: &'s [usize],
     bitmasks: bool,
     cursors: Vec<Cursor>,
-    /// Rows that are left of the page at hand.
+    /// Rows that are left of the chunk at hand.
     rows: Vec<u32>,
     chunk: Chunk,
     tested: Vec<Tested>,
@@ -115,7 +114,7 @@ struct Scanner<'s> {
 
 impl<'s> Scanner<'s> {
     fn new(columns: &'s [ScanColumn<'s>], order: &'s [usize], bitmasks: bool) -> Scanner<'s> {
-        let keys = columns.iter().map(|column| empty(column.paged));
+        let keys = columns.iter().map(|column| column.keys.list());
         Scanner {
             columns,
             order,
@@ -130,13 +129,13 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    fn run(&mut self, pages: std::ops::Range<usize>) {
+    fn run(&mut self, chunks: std::ops::Range<usize>) {
         #[cfg(target_arch = "x86_64")]
         if join_core::cpu::has_avx2() {
             // SAFETY: the processor has these features.
-            return unsafe { self.run_v3(pages) };
+            return unsafe { self.run_v3(chunks) };
         }
-        self.run_any::<false>(pages);
+        self.run_any::<false>(chunks);
     }
 
     /// # Safety
@@ -144,29 +143,29 @@ impl<'s> Scanner<'s> {
     /// The machine has these features.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    unsafe fn run_v3(&mut self, pages: std::ops::Range<usize>) {
-        self.run_any::<true>(pages);
+    unsafe fn run_v3(&mut self, chunks: std::ops::Range<usize>) {
+        self.run_any::<true>(chunks);
     }
 
     /// With `VECTORS` only where there is AVX2.
     #[inline(always)]
-    fn run_any<const VECTORS: bool>(&mut self, pages: std::ops::Range<usize>) {
+    fn run_any<const VECTORS: bool>(&mut self, chunks: std::ops::Range<usize>) {
         let driver = self.order[0];
-        for number in pages {
+        for number in chunks {
             let column = &self.columns[driver];
-            let page = &column.paged.pages()[number];
-            let rows = page.rows();
+            let starts = column.keys.offsets().starts();
+            let first_row = starts[number];
+            let rows = (starts[number + 1] - first_row) as usize;
             if rows == 0 {
                 continue;
             }
             if self.rows.len() < rows + 64 {
                 self.rows.resize(rows + 64, 0);
             }
-            let first_row = column.paged.offsets().starts()[number];
-            let left = with_key!(column.paged.data_type(), K => Filter::dispatch::<K, _>(
+            let left = with_column!(column.keys, keys => Filter::dispatch(
                 column.filter,
-                First::<VECTORS> {
-                    page,
+                First::<_, VECTORS> {
+                    chunk: keys.chunk(number),
                     first_row,
                     rows: &mut self.rows,
                     bitmasks: self.bitmasks,
@@ -183,10 +182,10 @@ impl<'s> Scanner<'s> {
                 let next = self.order[place];
                 let column = &self.columns[next];
                 let seen = left;
-                left = with_key!(column.paged.data_type(), K => Filter::dispatch::<K, _>(
+                left = with_column!(column.keys, keys => Filter::dispatch(
                     column.filter,
                     Refine {
-                        paged: column.paged,
+                        column: keys,
                         rows: &mut self.rows[..left],
                         cursor: &mut self.cursors[next],
                     },
@@ -212,18 +211,10 @@ impl<'s> Scanner<'s> {
         self.chunk.rows.extend_from_slice(rows);
         let columns = self.columns.iter().zip(&mut self.cursors);
         for ((column, cursor), keys) in columns.zip(&mut self.chunk.keys) {
-            with_key!(column.paged.data_type(), K => {
-                gather(column.paged, rows, cursor, K::of_mut(keys));
+            with_column!(column.keys, column => {
+                gather(column, rows, cursor, PlanKey::of_mut(keys));
             });
         }
-    }
-}
-
-/// An empty list for the keys of a column.
-pub(super) fn empty(paged: &PagedColumn<'_>) -> KeyList {
-    match paged.data_type() {
-        join_core::page::DataType::Int64 => KeyList::Int64(Vec::new()),
-        _ => KeyList::Int32(Vec::new()),
     }
 }
 
