@@ -195,8 +195,10 @@ impl<'a> StringColumn<'a> {
             Chunks::Pages(paged) => plain_at(&paged.pages()[chunk], slot),
             Chunks::Slices(slices, _) => slices[chunk].get(slot),
         };
-        if let Some(string) = string {
-            prefetch_read(string.as_ptr());
+        // Short ones lie in one line or in two.
+        if let Some([first, .., last]) = string {
+            prefetch_read(first);
+            prefetch_read(last);
         }
     }
 
