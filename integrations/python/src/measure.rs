@@ -161,6 +161,7 @@ impl Request {
                     },
                     columns: &generated.columns,
                     condition: generated.condition.as_ref(),
+                    payload: generated.payload.as_ref(),
                     pairs: self.pairs,
                 },
                 Case::Given(sides) => {
