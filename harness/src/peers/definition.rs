@@ -84,6 +84,8 @@ struct Fields {
     #[serde(default)]
     plans: bool,
     #[serde(default)]
+    queries: bool,
+    #[serde(default)]
     huge_pages: BTreeMap<String, String>,
 }
 
@@ -157,6 +159,11 @@ impl Peer {
             folder,
             fields,
         })
+    }
+
+    /// Whether it answers queries.
+    pub fn answers_queries(&self) -> bool {
+        self.fields.queries
     }
 
     /// Whether it executes whole plans.
