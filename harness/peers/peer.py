@@ -20,6 +20,11 @@ and, if it executes whole plans (`plans = true` in its definition),
     rows()                answers how many rows that result has
     result()              answers that result as an Arrow table
     discard()             drops that result
+
+and, if it answers queries (`queries = true`),
+
+    load_tables(tables, in_memory)  makes tables of files by name, in its own form or read by each query
+    query(text)                     answers the rows of a query, a sequence of values each
 """
 
 import json
@@ -120,14 +125,30 @@ def execute(engine, wanted):
     return {"seconds": seconds, "rows": rows, "checksum": checksum}
 
 
+def query(engine, asked):
+    """Answers a query. The clock runs from its text to its last row."""
+    start = time.perf_counter()
+    rows = engine.query(asked["text"])
+    seconds = time.perf_counter() - start
+    if asked["result"]:
+        with open(asked["result"], "w") as file:
+            for row in rows:
+                file.write(json.dumps(row, default=str) + "\n")
+    return {"seconds": seconds, "rows": len(rows)}
+
+
 def answer(engine, request):
     """Does what a line asks; returns the line that answers it."""
     if "join" in request:
         return join(engine, request["join"], Asked(request, engine.names, engine.payload))
     if "execute" in request:
         return execute(engine, request["execute"])
+    if "query" in request:
+        return query(engine, request["query"])
     load = request["load"]
-    if "plan" in load:
+    if "tables" in load:
+        engine.load_tables(load["tables"], load["in_memory"])
+    elif "plan" in load:
         # Only those who execute plans need what this needs.
         import plans
 

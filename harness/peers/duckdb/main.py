@@ -71,6 +71,15 @@ class Engine:
     def discard(self):
         self.run("drop table result")
 
+    def load_tables(self, tables, in_memory):
+        for name, path in tables.items():
+            quoted = path.replace("'", "''")
+            kind = "table" if in_memory else "view"
+            self.run(f"create or replace {kind} \"{name}\" as select * from '{quoted}'")
+
+    def query(self, text):
+        return self.db.execute(text).fetchall()
+
 
 if "--version" in sys.argv:
     print(duckdb.__version__)

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::record::{
-    CONTROL_A, CONTROL_B, Checksum, Environment, OFF, ONCE, PLAN, Run, SampleRecord, ScheduledCell,
-    Toggles,
+    CONTROL_A, CONTROL_B, Checksum, Environment, OFF, ONCE, PLAN, Run, SQL, SampleRecord,
+    ScheduledCell, Toggles,
 };
 use crate::stats::{Interval, geometric_mean, interval, paired_ratio};
 use crate::summary::Cells;
@@ -41,7 +41,7 @@ pub enum Kind {
     Executor,
     /// The first executor again: how far two arms differ that are the same.
     Control,
-    /// The first executor without a technique.
+    /// An executor without a technique.
     Ablation,
     /// Another engine.
     Peer,
@@ -247,6 +247,11 @@ impl PlanRun {
         Self::of_experiment(run, ONCE)
     }
 
+    /// The queries of a run, which are to an engine with some joins what plans are to an executor; none where it has none.
+    pub fn queries(run: &Run) -> Option<Self> {
+        Self::of_experiment(run, SQL)
+    }
+
     fn of_experiment(run: &Run, experiment: &str) -> Option<Self> {
         let run = run.part(experiment);
         let plan = |workload: &str| {
@@ -284,7 +289,13 @@ impl PlanRun {
         let kind = |key: &ScheduledCell| match key {
             key if run.variant(&key.variant).is_some_and(|v| v.is_peer()) => Kind::Peer,
             key if key.label.is_some() => Kind::Control,
-            key if key.variant == first.variant && key.toggles != first.toggles => Kind::Ablation,
+            key if key.toggles != first.toggles
+                && keys.iter().any(|whole| {
+                    whole.variant == key.variant && whole.toggles == first.toggles
+                }) =>
+            {
+                Kind::Ablation
+            }
             _ => Kind::Executor,
         };
         let name = |key: &ScheduledCell| name_of(&key.variant, &key.toggles, key.label.as_deref());

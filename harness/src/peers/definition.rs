@@ -86,6 +86,8 @@ struct Fields {
     #[serde(default)]
     plans: bool,
     #[serde(default)]
+    queries: bool,
+    #[serde(default)]
     huge_pages: BTreeMap<String, String>,
 }
 
@@ -161,6 +163,11 @@ impl Peer {
             folder,
             fields,
         })
+    }
+
+    /// Whether it answers queries.
+    pub fn answers_queries(&self) -> bool {
+        self.fields.queries
     }
 
     /// Whether it executes whole plans.

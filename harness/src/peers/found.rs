@@ -55,6 +55,24 @@ impl Found {
         Ok(found)
     }
 
+    /// Those of these names that answer queries.
+    ///
+    /// # Errors
+    /// As [`Found::find`]; or one answers none.
+    pub fn of_queries(names: &[String], environment: &Environment) -> Result<Self, String> {
+        let mut found = Self::default();
+        for peer in super::named(&super::folder(), names).map_err(|error| error.to_string())? {
+            if !peer.answers_queries() {
+                return Err(format!(
+                    "--peers {}: it answers no queries (`queries = true` is not in its peer.toml)",
+                    peer.name
+                ));
+            }
+            found.add(&peer, environment);
+        }
+        Ok(found)
+    }
+
     fn add(&mut self, peer: &Peer, environment: &Environment) {
         match peer.version() {
             Ok(version) => {

@@ -1,8 +1,9 @@
 //! A peer's process: lines of JSON out and in, within a time limit. Whatever it does ends as an answer or as a fault,
 //! and it does not outlive what holds it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -60,6 +61,19 @@ enum Request<'a> {
     Execute {
         execute: Execute,
     },
+    Query {
+        query: Query<'a>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Query<'a> {
+    text: &'a str,
+    /// Where its rows go.
+    result: Option<&'a Path>,
+    /// In which of its sessions, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,6 +95,11 @@ enum Load<'a> {
     Plan {
         threads: u32,
         plan: &'a Path,
+    },
+    Tables {
+        threads: u32,
+        tables: &'a BTreeMap<String, PathBuf>,
+        in_memory: bool,
     },
 }
 
@@ -108,7 +127,7 @@ pub struct Joined {
     pub system: Option<SystemUse>,
 }
 
-/// What a peer says of a plan.
+/// What a peer says of a plan, or of a query.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Executed {
     /// Wall time of the query alone.
@@ -117,6 +136,9 @@ pub struct Executed {
     pub rows: u64,
     /// Of the result, where it was asked for.
     pub checksum: Option<Checksum>,
+    /// What else it says of it.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What the system gave it from the request to the answer.
     #[serde(skip)]
     pub system: Option<SystemUse>,
@@ -198,6 +220,50 @@ impl Process {
     ) -> Result<(), Fault> {
         let plan = files.folder();
         self.have_loaded(Load::Plan { threads, plan }, limit, interrupted)
+    }
+
+    /// Has it make tables of these files.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn load_tables(
+        &mut self,
+        threads: u32,
+        tables: &BTreeMap<String, PathBuf>,
+        in_memory: bool,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Fault> {
+        let tables = Load::Tables {
+            threads,
+            tables,
+            in_memory,
+        };
+        self.have_loaded(tables, limit, interrupted)
+    }
+
+    /// Has it answer a query, in one of its sessions where it has several, and write the rows to a file where that is wanted.
+    ///
+    /// # Errors
+    /// It did not, or in a time that cannot be.
+    pub fn query(
+        &mut self,
+        (text, session): (&str, Option<usize>),
+        result: Option<&Path>,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<Executed, Fault> {
+        let watching = self.watch.start();
+        let start = Instant::now();
+        let query = Query {
+            text,
+            result,
+            session,
+        };
+        let answered: Executed = self.ask(&Request::Query { query }, limit, interrupted)?;
+        possible(answered.seconds, start.elapsed())?;
+        let system = Some(self.watch.since(&watching));
+        Ok(Executed { system, ..answered })
     }
 
     fn have_loaded(

@@ -1,7 +1,7 @@
 //! The operator.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinType, NullEquality, Result, Statistics, internal_err};
@@ -10,35 +10,32 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_expr::{PhysicalExpr, PhysicalExprRef};
 use datafusion::physical_plan::execution_plan::{
-    CardinalityEffect, ChildrenPropertiesMode, EmissionType, EvaluationType, ReplaceChildrenOptions,
+    CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions,
 };
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::joins::utils::build_join_schema;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
-use datafusion::physical_plan::metrics::{
-    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
-};
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
-    InputDistributionRequirements, Partitioning, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, PlanProperties,
 };
+use futures::FutureExt;
 use join_core::join::Side;
 use join_core::kind::Kind;
 
 use crate::columns::Columns;
-use crate::exchange::lock;
 use crate::fallback::Stock;
 use crate::filter::Condition;
-use crate::job::{Equipment, Job, Question, Source};
+use crate::job::{Equipment, Job, Question};
 use crate::keys::Nulls;
 use crate::left::Reason;
-use crate::metrics::JoinMetrics;
+use crate::own::{Own, source};
 use crate::pruning::Pruning;
-use crate::run::Run;
+use crate::run::Work;
 use crate::side::Request;
 
 /// A hash join: Joinery's in the place of DataFusion's, or DataFusion's own with the reason why it was left.
@@ -55,39 +52,6 @@ enum Way {
     Left(Reason),
 }
 
-/// What Joinery's join has of its own.
-struct Own {
-    properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
-    run: Mutex<Option<Arc<Run>>>,
-    notes: Arc<OnceLock<String>>,
-}
-
-impl Own {
-    /// No order, and as many partitions of unknown rows as there are threads.
-    fn new(join: &HashJoinExec, partitions: usize) -> Self {
-        let mut equivalences = join.properties().eq_properties.clone();
-        equivalences.clear_orderings();
-        equivalences.clear_per_partition_constants();
-        let properties = PlanProperties::new(
-            equivalences,
-            Partitioning::UnknownPartitioning(partitions),
-            EmissionType::Final,
-            join.properties().boundedness,
-        );
-        Self {
-            properties: Arc::new(properties.with_evaluation_type(EvaluationType::Eager)),
-            metrics: ExecutionPlanMetricsSet::new(),
-            run: Mutex::new(None),
-            notes: Arc::default(),
-        }
-    }
-
-    fn partitions(&self) -> usize {
-        self.properties.output_partitioning().partition_count()
-    }
-}
-
 impl JoineryExec {
     /// Joinery's join in the place of `join`, with so many threads, and partitions of its output.
     ///
@@ -102,7 +66,10 @@ impl JoineryExec {
 
     fn own(join: HashJoinExec, partitions: usize) -> Self {
         Self {
-            way: Way::Joinery(Own::new(&join, partitions)),
+            way: Way::Joinery(Own::new(
+                join.properties().eq_properties.clone(),
+                partitions,
+            )),
             join: Arc::new(join),
         }
     }
@@ -212,32 +179,20 @@ impl JoineryExec {
         }))
     }
 
-    fn run(&self, own: &Own, context: &Arc<TaskContext>) -> Result<Arc<Run>> {
-        let source = |plan: &Arc<dyn ExecutionPlan>| -> Result<Source> {
-            let partitions = 0..plan.output_partitioning().partition_count();
-            let streams = partitions.map(|partition| plan.execute(partition, context.clone()));
-            Ok(Source {
-                schema: plan.schema(),
-                streams: streams.collect::<Result<_>>()?,
-            })
-        };
+    /// What a run does.
+    fn work(&self, equipment: Equipment) -> Result<Work> {
         let job = Job {
             question: Arc::new(self.question()),
-            left: source(self.join.left())?,
-            right: source(self.join.right())?,
+            left: source(self.join.left(), &equipment.context)?,
+            right: source(self.join.right(), &equipment.context)?,
             pruning: self.pruning()?,
-            equipment: Equipment {
-                context: context.clone(),
-                threads: own.partitions(),
-                metrics: Arc::new(JoinMetrics::new(&own.metrics)),
-                notes: own.notes.clone(),
-            },
+            equipment,
         };
-        Ok(Run::new(job, own.partitions()))
+        Ok(Box::new(|exchange| job.run(exchange).boxed()))
     }
 }
 
-const RECOMPUTE: ChildrenPropertiesMode = ChildrenPropertiesMode::Recompute;
+pub(crate) const RECOMPUTE: ChildrenPropertiesMode = ChildrenPropertiesMode::Recompute;
 
 /// The kind of a join whose build side is the left one. Which side a table is made of is another matter.
 fn kind_of(join: &HashJoinExec) -> Kind {
@@ -379,24 +334,11 @@ impl ExecutionPlan for JoineryExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let own = match &self.way {
-            Way::Left(_) => return self.join.execute(partition, context),
-            Way::Joinery(own) => own,
-        };
-        let mut run = lock(&own.run);
-        let take = |run: &Arc<Run>| {
-            let baseline = BaselineMetrics::new(&own.metrics, partition);
-            let time = MetricBuilder::new(&own.metrics).subset_time("join_time", partition);
-            run.take(partition, self.schema(), baseline, time)
-        };
-        if let Some(stream) = run.as_ref().and_then(take) {
-            return Ok(stream);
-        }
-        // The plan is executed for the first time, or once more.
-        let new = run.insert(self.run(own, &context)?);
-        match take(new) {
-            Some(stream) => Ok(stream),
-            None => internal_err!("a partition of a new run was taken"),
+        match &self.way {
+            Way::Left(_) => self.join.execute(partition, context),
+            Way::Joinery(own) => own.execute(partition, self.schema(), &context, |equipment| {
+                self.work(equipment)
+            }),
         }
     }
 

@@ -110,7 +110,7 @@ impl Half {
     }
 
     /// The side as a plan, which can be executed once.
-    fn replayed(self) -> Result<StreamingTableExec> {
+    pub(crate) fn replayed(self) -> Result<StreamingTableExec> {
         let schema = self.kept()?;
         let partitions = self
             .partitions
@@ -167,11 +167,9 @@ impl PartitionStream for Replay {
             batch(&schema, part)
         });
         let (schema, request) = (self.schema.clone(), self.request.clone());
-        let unread = stream::iter(rest).flat_map(move |(first, rest)| {
+        let unread = stream::iter(rest).flat_map(move |rest| {
             let (schema, request) = (schema.clone(), request.clone());
-            stream::iter([Ok(first)])
-                .chain(rest)
-                .map(move |part| batch(&schema, request.of(&part?, 0)?))
+            rest.map(move |part| batch(&schema, request.of(&part?, 0)?))
         });
         Box::pin(RecordBatchStreamAdapter::new(
             self.schema.clone(),

@@ -8,9 +8,9 @@ use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_plan::joins::utils::JoinKeyComparator;
 use join_core::output::{Enough, Pair, PairFilter};
 
+use crate::block::Block;
 use crate::columns::{Columns, Sides};
 use crate::exchange::{Exchange, lock};
-use crate::job::Block;
 
 /// A residual condition.
 pub(crate) struct Condition {

@@ -19,6 +19,7 @@ use join_core::parallel::{Team, ThreadStart};
 use join_core::unchained::DefaultScheme;
 use partitioned_join::{PartitionedJoin, Settings};
 
+use crate::block::Block;
 use crate::columns::{Columns, Sides};
 use crate::exchange::{Exchange, lock};
 use crate::fallback::{Half, Stock};
@@ -30,18 +31,10 @@ use crate::pruning::Pruning;
 use crate::side::{Collected, Collector, Partition, Request};
 
 /// Bytes that a table takes for a row, DataFusion's when it has just grown included.
-const TABLE_ROW: usize = 48;
+pub(crate) const TABLE_ROW: usize = 48;
 
 /// Bytes that joins of few rows take.
-const SMALL: usize = 64 << 10;
-
-/// What goes from a join to its output.
-pub(crate) enum Block {
-    /// Pairs, and the sides whose rows they are.
-    Pairs(Vec<Pair>, Arc<Sides>),
-    /// Columns of DataFusion's own join.
-    Batch(RecordBatch),
-}
+pub(crate) const SMALL: usize = 64 << 10;
 
 /// What is asked of a join.
 pub(crate) struct Question {
@@ -97,11 +90,16 @@ pub(crate) struct Equipment {
 }
 
 impl Equipment {
-    fn reserve(&self, name: &str) -> MemoryReservation {
+    pub(crate) fn reserve(&self, name: &str) -> MemoryReservation {
         MemoryConsumer::new(name).register(self.context.memory_pool())
     }
 
-    fn collector(&self, request: &Arc<Request>, schema: &SchemaRef, input: &Input) -> Collector {
+    pub(crate) fn collector(
+        &self,
+        request: &Arc<Request>,
+        schema: &SchemaRef,
+        input: &Input,
+    ) -> Collector {
         Collector {
             request: request.clone(),
             schema: schema.clone(),
@@ -112,9 +110,18 @@ impl Equipment {
         }
     }
 
-    fn note(&self, note: String) {
+    pub(crate) fn note(&self, note: String) {
         // Of a plan that is executed again, the first execution tells.
         let _ = self.notes.set(note);
+    }
+
+    /// Threads for sides of at most so many rows: one where these are too few to be worth more.
+    pub(crate) fn team(&self, rows: usize) -> Result<Team> {
+        match rows < Team::PARALLEL_FROM {
+            true => Ok(Team::single()),
+            false => Team::try_new(self.threads, ThreadStart::Pool)
+                .map_err(|error| DataFusionError::ResourcesExhausted(error.to_string())),
+        }
     }
 }
 
@@ -187,30 +194,29 @@ impl Job {
         };
         equipment
             .note("joined by DataFusion: the memory pool has no room for both sides".to_owned());
-        stock(&question, left, right, &equipment.context, &exchange).await
+        let join = question.stock.join(&question, left, right)?;
+        let schema = question.output.schema();
+        stock(Arc::new(join), schema, &equipment.context, &exchange).await
     }
 }
 
-/// DataFusion's join, a task for each partition of the right side.
-async fn stock(
-    question: &Arc<Question>,
-    left: Half,
-    right: Half,
+/// Executes a plan of DataFusion's own joins, a task for each partition of it. Its columns are called as `schema` says.
+pub(crate) async fn stock(
+    plan: Arc<dyn ExecutionPlan>,
+    schema: &SchemaRef,
     context: &Arc<TaskContext>,
     exchange: &Arc<Exchange<Block>>,
 ) -> Result<()> {
-    let join = question.stock.join(question, left, right)?;
     let mut tasks = JoinSet::new();
-    for partition in 0..join.properties().partitioning.partition_count() {
-        let mut stream = join.execute(partition, context.clone())?;
-        let (question, exchange) = (question.clone(), exchange.clone());
+    for partition in 0..plan.properties().partitioning.partition_count() {
+        let mut stream = plan.execute(partition, context.clone())?;
+        let (schema, exchange) = (schema.clone(), exchange.clone());
         tasks.spawn(async move {
             while let Some(batch) = stream.next().await {
                 let batch = batch?;
                 let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-                let schema = question.output.schema().clone();
                 let columns = batch.columns().to_vec();
-                let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+                let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
                 exchange.send(Block::Batch(batch)).await;
             }
             Ok::<_, DataFusionError>(())
@@ -222,7 +228,7 @@ async fn stock(
     Ok(())
 }
 
-fn unjoined(error: tokio::task::JoinError) -> DataFusionError {
+pub(crate) fn unjoined(error: tokio::task::JoinError) -> DataFusionError {
     DataFusionError::ExecutionJoin(Box::new(error))
 }
 
@@ -270,10 +276,11 @@ impl Search {
             exchange: exchange.clone(),
             refusal: refusal.clone(),
         });
-        let team = self.team(sides)?;
+        let team = equipment.team(sides.left.rows().max(sides.right.rows()))?;
         let emitter = Emitter {
             exchange,
             sides,
+            question,
             batch_size: equipment.context.session_config().batch_size(),
             workers: (0..team.threads()).map(|_| Mutex::default()).collect(),
         };
@@ -307,15 +314,6 @@ impl Search {
             Err(error) => Err(failed(error)),
         }
     }
-
-    /// One thread where the rows are too few to be worth more.
-    fn team(&self, sides: &Sides) -> Result<Team> {
-        match sides.left.rows().max(sides.right.rows()) < Team::PARALLEL_FROM {
-            true => Ok(Team::single()),
-            false => Team::try_new(self.equipment.threads, ThreadStart::Pool)
-                .map_err(|error| DataFusionError::ResourcesExhausted(error.to_string())),
-        }
-    }
 }
 
 fn failed(error: JoinError) -> DataFusionError {
@@ -326,6 +324,7 @@ fn failed(error: JoinError) -> DataFusionError {
 struct Emitter<'a> {
     exchange: &'a Exchange<Block>,
     sides: &'a Arc<Sides>,
+    question: &'a Arc<Question>,
     batch_size: usize,
     /// Pairs of each worker that are not yet a batch. Only the worker takes its lock.
     workers: Vec<Mutex<Vec<Pair>>>,
@@ -333,7 +332,8 @@ struct Emitter<'a> {
 
 impl Emitter<'_> {
     fn push(&self, pairs: Vec<Pair>) {
-        self.exchange.push(Block::Pairs(pairs, self.sides.clone()));
+        let (sides, question) = (self.sides.clone(), self.question.clone());
+        self.exchange.push(Block::Pairs(pairs, sides, question));
     }
 
     /// Hands over full batches, and leaves the rest where it is.

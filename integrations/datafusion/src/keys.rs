@@ -126,8 +126,8 @@ impl Keys {
         };
         let none = left.rows() == 0 || right.rows() == 0;
         Ok(Self {
-            left: hashes(left, nulls, &RandomState::with_seed(1))?,
-            right: hashes(right, nulls, &RandomState::with_seed(2))?,
+            left: hashes(&left.keys, nulls, &RandomState::with_seed(1))?,
+            right: hashes(&right.keys, nulls, &RandomState::with_seed(2))?,
             comparator: (!none).then(comparator).transpose()?,
         })
     }
@@ -173,16 +173,48 @@ fn whole(keys: &[Chunks]) -> Result<Vec<ArrayRef>> {
     keys.iter().map(one).collect()
 }
 
-fn column<T: ArrowPrimitiveType<Native: Key>>(
+/// A hash for each row of a key of several columns, or of one whose values are no integers; NULL where one of them is.
+pub(crate) fn hashed(columns: &[Chunks]) -> Result<Chunks> {
+    hashes(columns, Nulls::MatchNothing, &HASH)
+}
+
+/// How many different keys there may be in arrays of as many rows.
+pub(crate) fn distinct(columns: &[ArrayRef]) -> Result<usize> {
+    let mut hashes = vec![0; columns[0].len()];
+    create_hashes(columns, &HASH, &mut hashes)?;
+    hashes.sort_unstable();
+    hashes.dedup();
+    Ok(hashes.len())
+}
+
+/// Whether two keys are equal, row by row.
+pub(crate) fn equal(left: &ArrayRef, right: &ArrayRef) -> Result<Vec<bool>> {
+    let comparator = JoinKeyComparator::new(
+        std::slice::from_ref(left),
+        std::slice::from_ref(right),
+        &[SortOptions::default()],
+        NullEquality::NullEqualsNothing,
+    )?;
+    let rows = 0..left.len();
+    Ok(rows.map(|row| comparator.is_equal(row, row)).collect())
+}
+
+/// Rows of a slice: what a worker takes at a time are some slices.
+const SLICE: usize = 1 << 13;
+
+pub(crate) fn column<T: ArrowPrimitiveType<Native: Key>>(
     chunks: &Chunks,
 ) -> Result<KeyColumn<'_, T::Native>, JoinError> {
-    let slices = chunks.iter().map(|chunk| {
+    let slices = chunks.iter().flat_map(|chunk| {
         let keys = chunk.as_primitive::<T>();
-        match keys.nulls() {
-            None => KeySlice::new(keys.values()),
-            Some(nulls) => KeySlice::with_nulls(keys.values(), nulls.validity(), nulls.offset())
-                .expect("a bit for each row"),
-        }
+        let slices = keys.values().chunks(SLICE).enumerate();
+        slices.map(move |(number, values)| match keys.nulls() {
+            None => KeySlice::new(values),
+            Some(nulls) => {
+                let offset = nulls.offset() + number * SLICE;
+                KeySlice::with_nulls(values, nulls.validity(), offset).expect("a bit for each row")
+            }
+        })
     });
     let slices = slices.collect();
     KeyColumn::of_slices(slices).ok_or(JoinError::TooManyRows)
@@ -190,12 +222,12 @@ fn column<T: ArrowPrimitiveType<Native: Key>>(
 
 /// A hash for each row. Hidden NULLs get numbers of their own, by their row and `side_state`, so that they do not crowd
 /// one place of a table.
-fn hashes(side: &Side, nulls: Nulls, side_state: &RandomState) -> Result<Chunks> {
+fn hashes(columns: &[Chunks], nulls: Nulls, side_state: &RandomState) -> Result<Chunks> {
     let mut first = 0;
-    let mut hashed = Vec::with_capacity(side.keys[0].len());
-    for batch in 0..side.keys[0].len() {
-        let keys = || side.keys.iter().map(|chunks| &chunks[batch]);
-        let mut hashes = vec![0; side.keys[0][batch].len()];
+    let mut hashed = Vec::with_capacity(columns[0].len());
+    for batch in 0..columns[0].len() {
+        let keys = || columns.iter().map(|chunks| &chunks[batch]);
+        let mut hashes = vec![0; columns[0][batch].len()];
         create_hashes(keys(), &HASH, &mut hashes)?;
         let null = keys().fold(None, |null, key| {
             NullBuffer::union(null.as_ref(), key.logical_nulls().as_ref())

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Everything else stays as it is: SQL, data frames, sources, memory pool. `EXPLAIN` shows a `JoineryExec` where a join was
-//! taken over, and beside each `HashJoinExec` that was left why it was. `SET joinery.mode = 'off'` leaves all of them.
+//! taken over, and beside each `HashJoinExec` that was left why it was. `SET joinery.mode = 'tree'` makes one
+//! `JoineryTreeExec` of inner and semi joins that stand in a tree, `'off'` leaves all of them.
 //!
 //! # How a query gets there
 //!
@@ -26,7 +27,11 @@
 //! as batches come. Threads of the join's own, as many as a session has target partitions, find the pairs of rows. They
 //! hand them over a block at a time through a bounded queue, and whoever polls a partition of the output gathers the
 //! columns of a block. A stream that is dropped stops the work with it.
+//!
+//! A tree runs alike: its leaves are read, one after the other, and threads find the rows of the output by
+//! [`plan_executor::Pipelined`], as row ids of the leaves.
 
+mod block;
 mod columns;
 mod exchange;
 mod exec;
@@ -38,10 +43,12 @@ mod left;
 mod memory;
 mod metrics;
 mod options;
+mod own;
 mod pruning;
 mod rules;
 mod run;
 mod side;
+mod tree;
 
 use std::sync::Arc;
 
@@ -49,8 +56,9 @@ use datafusion::execution::SessionStateBuilder;
 
 pub use exec::JoineryExec;
 pub use left::Reason;
-pub use options::{JoineryOptions, Mode, UnknownMode};
-pub use rules::{NameLeft, TakeOver};
+pub use options::{JoineryOptions, Mode, UnknownMode, UnknownTechnique, Without};
+pub use rules::{NameLeft, TakeOver, hash_joins};
+pub use tree::JoineryTreeExec;
 
 /// Adds Joinery to the state of a session.
 pub trait SessionStateBuilderExt {

@@ -6,8 +6,8 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::memory_pool::MemoryReservation;
 use join_core::memory::{Lender, OutOfMemory};
 
+use crate::block::Block;
 use crate::exchange::{Exchange, lock};
-use crate::job::Block;
 
 /// Why the pool last refused.
 #[derive(Clone, Default)]

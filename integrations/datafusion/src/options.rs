@@ -5,10 +5,14 @@ use std::str::FromStr;
 
 use datafusion::common::config::{ConfigExtension, ConfigOptions};
 use datafusion::common::{config_field, extensions_options};
+use plan_executor::Options;
 
 /// What takes the place of DataFusion's hash joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
+    /// Inner and semi joins that stand in a tree of two or more are one operator, which collects all that they read, finds
+    /// an order by what it has read, and gathers columns once. Other joins are as in `Join`.
+    Tree,
     /// Each join is one operator that collects both sides, makes a table of the smaller one, divides only keys and row ids
     /// among threads, and gathers columns once.
     #[default]
@@ -18,10 +22,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [Self; 2] = [Self::Join, Self::Off];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tree, Self::Join, Self::Off];
 
-    fn name(self) -> &'static str {
+    /// What settings call it.
+    pub fn name(self) -> &'static str {
         match self {
+            Self::Tree => "tree",
             Self::Join => "join",
             Self::Off => "off",
         }
@@ -66,11 +73,98 @@ impl FromStr for Mode {
 
 config_field!(Mode);
 
+/// Techniques of trees that are left out, to find out what they are worth.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Without(Vec<&'static str>);
+
+impl Without {
+    /// All techniques that can be left out, each with a sentence. Values that are looked up once are none of a tree's, which
+    /// leaves columns where they are.
+    pub fn techniques() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let all = Options::NAMES.into_iter();
+        all.filter(|&(name, _)| name != "references")
+    }
+
+    /// All but this technique; `None` where there is no such one.
+    pub fn one(name: &str) -> Option<Self> {
+        let found = Self::techniques().find(|&(known, _)| known == name);
+        found.map(|(known, _)| Self(vec![known]))
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().copied()
+    }
+
+    fn options(&self) -> Options {
+        let all = Options::default();
+        self.0.iter().fold(all, |options, name| {
+            options.without(name).unwrap_or(options)
+        })
+    }
+}
+
+impl fmt::Display for Without {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+/// A technique that there is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownTechnique(String);
+
+impl fmt::Display for UnknownTechnique {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Without::techniques().map(|(name, _)| name).collect();
+        let (names, unknown) = (names.join("', '"), &self.0);
+        write!(f, "joinery.without lists '{names}', not '{unknown}'")
+    }
+}
+
+impl std::error::Error for UnknownTechnique {}
+
+impl FromStr for Without {
+    type Err = UnknownTechnique;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTechnique> {
+        let names = text.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        let known = |name: &str| {
+            let found = Self::techniques().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found
+                .map(|(known, _)| known)
+                .ok_or_else(|| UnknownTechnique(name.to_owned()))
+        };
+        names.map(known).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+config_field!(Without);
+
 extensions_options! {
     /// The settings of a session.
     pub struct JoineryOptions {
-        /// What takes the place of hash joins: `join` or `off`.
+        /// What takes the place of hash joins: `tree`, `join` or `off`.
         pub mode: Mode, default = Mode::Join
+        /// Techniques of trees that are left out, such as `filters, own-order`.
+        pub without: Without, default = Without::default()
+    }
+}
+
+impl JoineryOptions {
+    /// The settings of a session in this mode, whose trees are without these techniques.
+    #[must_use]
+    pub fn of(mode: Mode, without: Without) -> Self {
+        let mut options = Self::default();
+        (options.mode, options.without) = (mode, without);
+        options
+    }
+
+    /// The techniques of trees in a session.
+    pub(crate) fn techniques(config: &ConfigOptions) -> Options {
+        let options = config.extensions.get::<JoineryOptions>();
+        options.map_or_else(Options::default, |options| options.without.options())
     }
 }
 
@@ -88,6 +182,23 @@ mod tests {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }
         let error = "fast".parse::<Mode>().unwrap_err().to_string();
-        assert_eq!(error, "joinery.mode is one of 'join', 'off', not 'fast'");
+        assert_eq!(
+            error,
+            "joinery.mode is one of 'tree', 'join', 'off', not 'fast'"
+        );
+    }
+
+    #[test]
+    fn techniques_are_listed_and_told_apart() {
+        let without: Without = " filters,Own-Order ,".parse().unwrap();
+        assert_eq!(without.to_string(), "filters, own-order");
+        let expected = Options::default().without("filters").unwrap();
+        assert_eq!(
+            Some(without.options()),
+            expected.without("own-order"),
+            "those two and no others"
+        );
+        let error = "filters, speed".parse::<Without>().unwrap_err().to_string();
+        assert!(error.ends_with("not 'speed'"), "{error}");
     }
 }

@@ -13,9 +13,10 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use crate::exec::JoineryExec;
 use crate::left::Reason;
 use crate::options::Mode;
+use crate::tree::JoineryTreeExec;
 
-/// Puts a [`JoineryExec`] in the place of each hash join that it can take over. Its own place is before
-/// `EnsureRequirements`.
+/// Puts a [`JoineryTreeExec`] in the place of each tree of joins, where the session's mode says so, and a [`JoineryExec`] in
+/// the place of each hash join that it can take over. Its own place is before `EnsureRequirements`.
 #[derive(Debug, Clone, Copy)]
 pub struct TakeOver;
 
@@ -26,6 +27,10 @@ impl PhysicalOptimizerRule for TakeOver {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partitions = config.execution.target_partitions;
+        let plan = match Mode::of(config) {
+            Mode::Tree => trees(plan, partitions)?,
+            Mode::Join | Mode::Off => plan,
+        };
         of_joins(plan, config, |join| match Reason::to_leave(join) {
             Some(_) => Ok(None),
             None => JoineryExec::in_place_of(join, partitions).map(Some),
@@ -64,6 +69,34 @@ impl PhysicalOptimizerRule for NameLeft {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// The plan with its trees of joins as one operator each.
+fn trees(plan: Arc<dyn ExecutionPlan>, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    // From the top down: a tree is as large as it can be. What is below its leaves is looked at as well.
+    plan.transform_down(
+        |node| match JoineryTreeExec::in_place_of(&node, partitions) {
+            Some(tree) => Ok(Transformed::yes(Arc::new(tree))),
+            None => Ok(Transformed::no(node)),
+        },
+    )
+    .data()
+}
+
+/// How many hash joins of a plan Joinery has taken over, and how many are DataFusion's own.
+pub fn hash_joins(plan: &Arc<dyn ExecutionPlan>) -> (usize, usize) {
+    let below = plan.children().into_iter().map(hash_joins);
+    let below = below.fold((0, 0), |(a, b), (taken, left)| (a + taken, b + left));
+    let node_itself: &dyn Any = plan.as_ref();
+    let own = match node_itself.downcast_ref::<JoineryTreeExec>() {
+        Some(tree) => (tree.joins(), 0),
+        None => match plan.name() {
+            "JoineryExec" => (1, 0),
+            "HashJoinExec" => (0, 1),
+            _ => (0, 0),
+        },
+    };
+    (below.0 + own.0, below.1 + own.1)
 }
 
 /// The plan with what `change` makes of the hash joins that nothing was made of yet, unless Joinery is off.

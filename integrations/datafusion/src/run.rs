@@ -12,13 +12,17 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Time};
 use futures::Stream;
+use futures::future::BoxFuture;
 
+use crate::block::Block;
 use crate::exchange::{Exchange, lock};
-use crate::job::{Block, Job, Question};
+
+/// What a run does once somebody asks for its output: it fills a queue.
+pub(crate) type Work =
+    Box<dyn FnOnce(Arc<Exchange<Block>>) -> BoxFuture<'static, Result<()>> + Send>;
 
 /// A run: what its partitions share.
 pub(crate) struct Run {
-    question: Arc<Question>,
     exchange: Arc<Exchange<Block>>,
     stage: Mutex<Stage>,
     taken: Mutex<Taken>,
@@ -26,7 +30,7 @@ pub(crate) struct Run {
 
 enum Stage {
     /// Nobody has asked for anything.
-    Waiting(Box<Job>),
+    Waiting(Work),
     /// The task that reads the sides and waits for the threads. Dropping it ends it.
     Started(#[expect(dead_code, reason = "held to be dropped")] SpawnedTask<()>),
     /// Nobody will ask any more.
@@ -40,12 +44,11 @@ struct Taken {
 
 impl Run {
     /// A run whose output has so many partitions.
-    pub(crate) fn new(job: Job, partitions: usize) -> Arc<Self> {
+    pub(crate) fn new(work: Work, partitions: usize) -> Arc<Self> {
         Arc::new(Self {
-            question: job.question.clone(),
             // Blocks are mostly pairs of row ids, which take little.
             exchange: Arc::new(Exchange::new(2 * partitions)),
-            stage: Mutex::new(Stage::Waiting(Box::new(job))),
+            stage: Mutex::new(Stage::Waiting(work)),
             taken: Mutex::new(Taken {
                 partitions: vec![false; partitions],
                 live: 0,
@@ -78,10 +81,10 @@ impl Run {
     fn start(&self) {
         let mut stage = lock(&self.stage);
         match mem::replace(&mut *stage, Stage::Over) {
-            Stage::Waiting(job) => {
+            Stage::Waiting(work) => {
                 let ending = Ending(self.exchange.clone());
                 *stage = Stage::Started(SpawnedTask::spawn(async move {
-                    let result = job.run(ending.0.clone()).await;
+                    let result = work(ending.0.clone()).await;
                     ending.0.finish(result);
                 }));
             }
@@ -127,11 +130,7 @@ impl Stream for Output {
             block.map(|block| {
                 let _timer = self.join_time.timer();
                 let _compute = self.baseline.elapsed_compute().timer();
-                let output = &self.run.question.output;
-                match block? {
-                    Block::Pairs(pairs, sides) => output.of(&sides, &pairs),
-                    Block::Batch(batch) => Ok(batch),
-                }
+                block?.gather()
             })
         });
         self.baseline.record_poll(poll)

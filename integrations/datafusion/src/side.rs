@@ -13,7 +13,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_plan::metrics::Time;
-use futures::StreamExt;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, stream};
 use join_core::kind::NO_ROW;
 use join_core::table::PageOffsets;
 
@@ -70,7 +71,7 @@ pub(crate) struct Part {
 pub(crate) struct Partition {
     pub(crate) parts: Vec<Part>,
     /// What the pool had no room for, if it refused: a batch, and all that follow it.
-    pub(crate) rest: Option<(RecordBatch, SendableRecordBatchStream)>,
+    pub(crate) rest: Option<SendableRecordBatchStream>,
 }
 
 impl Partition {
@@ -79,6 +80,14 @@ impl Partition {
         Self {
             parts: side.into_parts(),
             rest: None,
+        }
+    }
+
+    /// A partition of which nothing has been read.
+    pub(crate) fn unread(stream: SendableRecordBatchStream) -> Self {
+        Self {
+            parts: Vec::new(),
+            rest: Some(stream),
         }
     }
 }
@@ -159,8 +168,13 @@ impl Collector {
             self.input.rows.add(batch.num_rows());
             let bytes = counter.count_batch(&batch);
             if !self.reserve(bytes) {
-                let rest = Some((batch, stream));
-                return Ok(Partition { parts, rest });
+                let schema = stream.schema();
+                let rest = stream::iter([Ok(batch)]).chain(stream);
+                let rest = Box::pin(RecordBatchStreamAdapter::new(schema, rest));
+                return Ok(Partition {
+                    parts,
+                    rest: Some(rest),
+                });
             }
             parts.push(self.request.of(&batch, bytes)?);
         }
@@ -249,15 +263,23 @@ impl Side {
 
     /// The values of a kept column in these places.
     pub(crate) fn gather(&self, column: usize, places: &Places) -> Result<ArrayRef> {
-        let chunks = &self.columns[column];
-        Ok(match places {
-            Places::OneBatch(rows) => take(&chunks[0], rows, None)?,
-            Places::Batches(places) => {
-                let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
-                interleave(&chunks, places)?
-            }
-        })
+        gather(&self.columns[column], places)
     }
+
+    /// The values of a key in these places, each of which is a row.
+    pub(crate) fn gather_key(&self, key: usize, places: &Places) -> Result<ArrayRef> {
+        gather(&self.keys[key], places)
+    }
+}
+
+fn gather(chunks: &Chunks, places: &Places) -> Result<ArrayRef> {
+    Ok(match places {
+        Places::OneBatch(rows) => take(&chunks[0], rows, None)?,
+        Places::Batches(places) => {
+            let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+            interleave(&chunks, places)?
+        }
+    })
 }
 
 /// Where rows of a side lie.

@@ -11,6 +11,7 @@ pub mod curves;
 pub mod frame;
 pub mod lines;
 pub mod plans;
+pub mod queries;
 pub mod rows;
 pub mod scale;
 pub mod steps;

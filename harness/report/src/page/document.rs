@@ -3,7 +3,7 @@
 use super::{Drawn, disturbed, tables};
 use crate::charts::{Chart, LeftOut, scale, threads_text};
 use crate::html::{STYLE, escape, shell_word};
-use crate::record::{ONCE, PLAN, Run, WorkloadRecord};
+use crate::record::{ONCE, PLAN, Run, SQL, WorkloadRecord};
 use crate::summary::Summary;
 use crate::table::Table;
 
@@ -27,6 +27,11 @@ pub fn page(run: &Run, drawn: &Drawn) -> String {
         let charts = figures(&drawn.plan_charts);
         page.titled("Whole plans", super::plans::INTRODUCTION, &charts);
         page.push(&super::plans::tables(plans));
+    }
+    if let Some(queries) = &drawn.queries {
+        let charts = figures(&drawn.query_charts);
+        page.titled("Queries", super::plans::QUERIES, &charts);
+        page.push(&super::plans::query_tables(queries));
     }
     if let Some((joins, summary)) = &drawn.joins {
         page.joins(joins, summary);
@@ -206,7 +211,7 @@ impl Page {
         self.section("Every result");
         self.push("<p>In full in <a href=\"summary.json\">summary.json</a>.</p>\n");
         // Every plan stands in a table of its own.
-        let is_plan = |w: &&WorkloadRecord| [PLAN, ONCE].contains(&&*w.experiment);
+        let is_plan = |w: &&WorkloadRecord| [PLAN, ONCE, SQL].contains(&&*w.experiment);
         for workload in run.workloads.iter().filter(|w| !is_plan(w)) {
             let table = tables::results(summary, &workload.name);
             if !table.is_empty() {

@@ -75,6 +75,9 @@ pub struct Drawn {
     once: Option<PlanRun>,
     /// Of whole plans that were executed once in a process.
     pub once_charts: Charts,
+    queries: Option<PlanRun>,
+    /// Of queries in an engine.
+    pub query_charts: Charts,
 }
 
 /// Charts, or why they are missing.
@@ -97,6 +100,7 @@ impl Drawn {
             (false, true) => Vec::new(),
         };
         let (plans, once) = (PlanRun::from_run(run), PlanRun::once(run));
+        let queries = PlanRun::queries(run);
         Self {
             summary,
             joins: has_joins.then(|| (joins.clone(), of_joins)),
@@ -107,12 +111,17 @@ impl Drawn {
             }),
             plans,
             once,
+            query_charts: queries
+                .as_ref()
+                .map_or(Vec::new(), charts::queries::draw_all),
+            queries,
         }
     }
 
     fn charts(&self) -> impl Iterator<Item = &Chart> {
         let plans = self.once_charts.iter().chain(&self.plan_charts);
-        self.charts.iter().chain(plans).flatten()
+        let whole = plans.chain(&self.query_charts);
+        self.charts.iter().chain(whole).flatten()
     }
 }
 

@@ -20,6 +20,21 @@ pub(super) const ONCE: &str = "<p>Each plan once in a process, one plan after th
      checking of an answer between two executions. A peer loads a plan's tables right before it executes the plan, which is in \
      no time either; so they may still lie in its caches. A total is the sum over the plans.</p>";
 
+/// What the numbers of queries are.
+pub(super) const QUERIES: &str = "<p>SQL over the same tables, in an engine with its own joins and with others in their place. A time is from the text of \
+     a query to its last row, planning included. Answers are alike, or stand below as failures: rows in any order, \
+     floating-point numbers to nine digits. These are not results of a benchmark as its owner defines it.</p>";
+
+/// All engines, and every query.
+pub(super) fn query_tables(run: &PlanRun) -> String {
+    format!(
+        "<h3>All queries together</h3>\n{}<details><summary>Every query: medians in ms with 95 % intervals</summary>\n{}\
+         </details>\n",
+        arms(run).html(),
+        plans(run, None)
+    )
+}
+
 /// All arms, and every plan.
 pub(super) fn tables(run: &PlanRun) -> String {
     all_tables(run, &arms(run), &plans(run, None))

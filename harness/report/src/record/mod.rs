@@ -191,7 +191,7 @@ pub struct WorkloadRecord {
     /// The ladder that this is a rung of, or the set that it belongs to.
     #[serde(default)]
     pub group: Option<String>,
-    /// What kind of experiment it is a case of: [`JOIN`], [`PLAN`], [`ONCE`], [`INGEST`], or another one's name.
+    /// What kind of experiment it is a case of: [`JOIN`], [`PLAN`], [`ONCE`], [`SQL`], [`INGEST`], or another one's name.
     #[serde(default = "join")]
     pub experiment: String,
     /// The kind of a join that is no inner one, such as `probe-semi`.
@@ -234,6 +234,8 @@ pub const JOIN: &str = "join";
 pub const PLAN: &str = "plan";
 /// The experiment that executes whole plans one after the other, each once in a process.
 pub const ONCE: &str = "once";
+/// The experiment that asks an engine queries.
+pub const SQL: &str = "sql";
 /// The experiment that writes rows to shared chunks.
 pub const INGEST: &str = "ingest";
 

@@ -4,6 +4,7 @@ mod answer;
 mod bench;
 mod query;
 mod run;
+mod server;
 mod session;
 pub mod suite;
 
@@ -24,6 +25,9 @@ pub struct Cli {
 pub enum Verb {
     /// Measure the queries of a suite, DataFusion alone and with Joinery in turns
     Run(run::Args),
+    /// What `run` starts
+    #[command(name = run::SERVE, hide = true)]
+    Serve(run::Args),
     /// Answer one query over Parquet and CSV files
     Query(query::Args),
 }
@@ -36,6 +40,7 @@ pub enum Verb {
 pub fn run(cli: &Cli) -> Result<(), Ending> {
     match &cli.verb {
         Verb::Run(args) => run::run(args),
+        Verb::Serve(args) => server::run(args),
         Verb::Query(args) => query::run(args),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::context::SQLOptions;
 use harness::verbs::Ending;
+use joinery_datafusion::Mode;
 
 use crate::session::{Engine, Joins};
 use crate::suite::file;
@@ -21,9 +22,9 @@ pub struct Args {
     /// Show the plan, and which joins are whose, instead of rows
     #[arg(long)]
     pub explain: bool,
-    /// Leave the joins to DataFusion
-    #[arg(long)]
-    pub stock: bool,
+    /// What takes the place of DataFusion's hash joins: tree, join or off
+    #[arg(long, default_value_t)]
+    pub mode: Mode,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -43,11 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
 fn answer(args: &Args) -> Result<(), DataFusionError> {
     let threads = args.threads.unwrap_or_else(cores);
     let engine = Engine::new(threads, None)?;
-    let context = engine.session(if args.stock {
-        Joins::Stock
-    } else {
-        Joins::Joinery
-    });
+    let context = engine.session(&Joins::in_mode(args.mode));
     engine.runtime.block_on(async {
         for (name, path) in &args.table {
             let table = file(&context, path).await?;

@@ -1,7 +1,10 @@
 //! `harness sql run`.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::process::Command;
 
 use datafusion::common::DataFusionError;
 use harness::experiment::folder::Asked;
@@ -10,16 +13,17 @@ use harness::machine::{self, limits};
 use harness::peers::Found;
 use harness::size::Size as Bytes;
 use harness::verbs::{Ending, interrupt_flag};
-use report::record::{Run, Size, VariantRecord, WorkloadRecord, read_run};
+use joinery_datafusion::{Mode, Without};
+use report::record::{Run, SQL, Size, VariantRecord, WorkloadRecord, read_run};
 use report::stats::median;
 
 use crate::bench::Queries;
 use crate::query::cores;
-use crate::session::{Engine, Joins};
-use crate::suite::{Query, Suite};
+use crate::session::Joins;
+use crate::suite::{Files, Query, Suite};
 
-/// What records call this experiment.
-const SQL: &str = "sql";
+/// The verb by which a run starts the process that has its sessions, with its own arguments.
+pub(crate) const SERVE: &str = "__serve";
 
 /// Arguments of `sql run`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +33,21 @@ pub struct Args {
     /// The scale of tpch: 1 is 1 GB as text
     #[arg(long, default_value_t = 1.0, value_name = "SCALE")]
     pub scale: f64,
+    /// Modes of Joinery that take part
+    #[arg(long, value_delimiter = ',', value_name = "MODE", default_values_t = [Mode::Tree, Mode::Join])]
+    pub modes: Vec<Mode>,
+    /// Measure trees without each of these techniques, too [default: all of them]
+    #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "TECHNIQUE")]
+    pub ablate: Option<Vec<String>>,
+    /// Other engines that take part, such as duckdb
+    #[arg(long, value_delimiter = ',', value_name = "PEER")]
+    pub peers: Vec<String>,
+    /// Read Parquet and CSV files in each query instead of holding tables in memory
+    #[arg(long)]
+    pub parquet: bool,
+    /// Folder that TPC-H is written to once, for peers and --parquet [default: one among the files that are built]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Only these queries, by number or name
     #[arg(long, value_delimiter = ',', value_name = "1,9,21")]
     pub queries: Vec<String>,
@@ -56,7 +75,7 @@ pub struct Args {
 }
 
 impl Args {
-    fn suite(&self) -> Result<Suite, Ending> {
+    pub(crate) fn suite(&self) -> Result<Suite, Ending> {
         match &*self.suite {
             "tpch" if self.scale > 0.0 && self.scale.is_finite() => Ok(Suite::Tpch(self.scale)),
             "tpch" => Err(Ending::Usage(format!(
@@ -65,6 +84,66 @@ impl Args {
             ))),
             folder => Ok(Suite::Folder(folder.into())),
         }
+    }
+
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(cores)
+    }
+
+    /// Bytes.
+    pub(crate) fn memory(&self) -> Option<usize> {
+        self.memory.map(|Bytes(bytes)| bytes as usize)
+    }
+
+    /// The tables as files, where anybody asks for them.
+    pub(crate) fn files(&self, suite: &Suite) -> Result<Files, DataFusionError> {
+        let in_memory = !self.parquet;
+        match suite {
+            Suite::Folder(folder) => Files::of(folder, in_memory),
+            Suite::Tpch(_) if in_memory && self.peers.is_empty() => Ok(Files {
+                tables: BTreeMap::new(),
+                in_memory,
+            }),
+            Suite::Tpch(scale) => {
+                let folder = self.data.clone();
+                let folder = folder.unwrap_or_else(|| {
+                    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
+                    PathBuf::from(target).join(format!("tpch-{scale}"))
+                });
+                Files::of_tpch(&folder, *scale, in_memory)
+            }
+        }
+    }
+
+    /// DataFusion's own joins and those that take part, each in a session of its own.
+    pub(crate) fn joins(&self) -> Result<Vec<Joins>, Ending> {
+        let modes = self.modes.iter().filter(|&&mode| mode != Mode::Off);
+        let mut joins = vec![Joins::Stock];
+        joins.extend(modes.map(|&mode| Joins::in_mode(mode)));
+        let without: Vec<String> = match &self.ablate {
+            None => Vec::new(),
+            Some(named) if named.is_empty() => {
+                let all = Without::techniques().map(|(name, _)| name);
+                all.map(str::to_owned).collect()
+            }
+            Some(named) => named.clone(),
+        };
+        if !without.is_empty() && !self.modes.contains(&Mode::Tree) {
+            return Err(Ending::usage(
+                "--ablate: techniques are those of trees; add tree to --modes",
+            ));
+        }
+        for name in without {
+            let without = Without::one(&name).ok_or_else(|| {
+                let all: Vec<&str> = Without::techniques().map(|(name, _)| name).collect();
+                Ending::Usage(format!(
+                    "--ablate {name}: there is no such technique; there are {}",
+                    all.join(", ")
+                ))
+            })?;
+            joins.push(Joins::Joinery(Mode::Tree, without));
+        }
+        Ok(joins)
     }
 
     /// The queries that are asked for.
@@ -98,21 +177,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     let refused = |error: DataFusionError| Ending::usage(error.strip_backtrace());
     let suite = args.suite()?;
     let queries = args.chosen(suite.queries().map_err(refused)?)?;
-    let threads = args.threads.unwrap_or_else(cores);
-    let memory = args.memory.map(|Bytes(bytes)| bytes as usize);
-    let engine = Engine::new(threads, memory).map_err(refused)?;
-    let sessions = [Joins::Stock, Joins::Joinery].map(|joins| engine.session(joins));
-    let tables = engine
-        .runtime
-        .block_on(suite.tables(&sessions[0]))
-        .map_err(refused)?;
-    for session in &sessions {
-        tables.register(session).map_err(refused)?;
-    }
-    let threads = threads.get() as u32;
-    let mut bench = Queries::new(&engine, sessions, threads);
+    let joins = args.joins()?;
     let environment = machine::environment(harness::verbs::ALLOCATOR);
+    let peers = Found::of_queries(&args.peers, &environment).map_err(Ending::Usage)?;
+    let files = args.files(&suite).map_err(refused)?;
+    if let Some(path) = files.tables.values().next().and_then(|path| path.parent()) {
+        println!("tables: {}", path.display());
+    }
+    let threads = args.threads().get() as u32;
     let interrupted = interrupt_flag();
+    let program = std::env::current_exe().map_err(Ending::usage)?;
+    let words: Vec<OsString> = std::env::args_os().skip(2).collect();
+    let server = move || {
+        let mut command = Command::new(&program);
+        command.arg(SERVE).args(&words);
+        command
+    };
+    let bench = Queries::new(&joins, server, &peers.setups, &files, threads, &interrupted);
+    let mut bench = bench.map_err(Ending::usage)?;
     let asked = Asked {
         out: args.out.as_deref(),
         resume: args.resume.as_deref(),
@@ -120,24 +202,22 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         size: Size::Full,
         modes: vec![SQL.to_owned()],
         threads: vec![threads],
-        peers: &Found::default(),
+        peers: &peers,
         environment: &environment,
     };
     let budget = Budget::Samples {
         variant: args.samples,
         peer: args.samples,
     };
+    let names: Vec<String> = names(&joins, &peers);
     let measure = |runner: &mut Runner<'_>| -> Result<(), Stop> {
-        session::variants(runner, [Joins::Stock, Joins::Joinery].map(variant))?;
-        println!(
-            "{:<12} {:>14} {:>14} {:>8}",
-            "query", "datafusion ms", "joinery ms", "ratio"
-        );
+        session::variants(runner, joins.iter().map(variant))?;
+        println!("medians in ms, and their ratio to DataFusion's");
         for query in &queries {
-            let case = case(&suite, query);
+            let case = case(&suite, query, args.parquet);
             runner.case_unless_measured(&case, bench.on(&query.text), budget)?;
             if let Ok(run) = read_run(runner.folder()) {
-                println!("{}", told(&run, &case.name));
+                println!("{}", told(&run, &case.name, &names));
             }
         }
         Ok(())
@@ -148,25 +228,41 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     finished.failures()
 }
 
-fn variant(joins: Joins) -> VariantRecord {
+/// Those whose medians are told: everyone with all of their techniques.
+fn names(joins: &[Joins], peers: &Found) -> Vec<String> {
+    let whole = joins.iter().filter(|joins| match joins {
+        Joins::Stock => true,
+        Joins::Joinery(_, without) => without.names().next().is_none(),
+    });
+    let peers = peers.setups.iter().map(|setup| setup.name.clone());
+    whole.map(Joins::name).chain(peers).collect()
+}
+
+fn variant(joins: &Joins) -> VariantRecord {
     let description = match joins {
-        Joins::Stock => "DataFusion 55.2.0 as it is",
-        Joins::Joinery => "DataFusion 55.2.0 with Joinery's joins in the place of its hash joins",
+        Joins::Stock => "DataFusion 55.2.0 as it is".to_owned(),
+        Joins::Joinery(mode, _) => format!(
+            "DataFusion 55.2.0 with Joinery's joins in the place of its hash joins, in mode {mode}"
+        ),
     };
     VariantRecord {
-        name: joins.name().to_owned(),
+        name: joins.name(),
         family: SQL.to_owned(),
         build: None,
         probe: None,
-        description: description.to_owned(),
+        description,
         definition: None,
     }
 }
 
-fn case(suite: &Suite, query: &Query) -> WorkloadRecord {
+fn case(suite: &Suite, query: &Query, parquet: bool) -> WorkloadRecord {
+    let tables = match parquet {
+        true => "from files",
+        false => "tables in memory",
+    };
     let sentence = match suite {
-        Suite::Tpch(scale) => format!("TPC-H {} at scale {scale}, tables in memory", query.name),
-        Suite::Folder(folder) => format!("{} over the files of {}", query.name, folder.display()),
+        Suite::Tpch(scale) => format!("TPC-H {} at scale {scale}, {tables}", query.name),
+        Suite::Folder(folder) => format!("{} over {}, {tables}", query.name, folder.display()),
     };
     WorkloadRecord {
         name: format!("{}/{}", suite.name(), query.name),
@@ -186,19 +282,21 @@ fn case(suite: &Suite, query: &Query) -> WorkloadRecord {
     }
 }
 
-/// A line of medians.
-fn told(run: &Run, case: &str) -> String {
-    let of = |joins: Joins| {
-        let samples = run.samples.iter();
-        let own =
-            samples.filter(|sample| sample.workload == case && sample.variant == joins.name());
-        median(&own.map(|sample| sample.seconds).collect::<Vec<_>>())
+/// A line of medians, and of their ratios to the first one.
+fn told(run: &Run, case: &str, names: &[String]) -> String {
+    let of = |name: &String| {
+        let samples = run.samples.iter().filter(|sample| {
+            sample.workload == case && sample.variant == *name && sample.toggles.is_empty()
+        });
+        median(&samples.map(|sample| sample.seconds).collect::<Vec<_>>())
     };
-    match (of(Joins::Stock), of(Joins::Joinery)) {
-        (Some(stock), Some(joinery)) => {
-            let (stock, own) = (stock * 1e3, joinery * 1e3);
-            format!("{case:<12} {stock:>14.2} {own:>14.2} {:>8.2}", own / stock)
+    let stock = names.first().and_then(of);
+    let told = names.iter().map(|name| match (of(name), stock) {
+        (None, _) => format!("{name} failed"),
+        (Some(seconds), Some(stock)) if name != &names[0] => {
+            format!("{name} {:.2} ({:.2})", seconds * 1e3, seconds / stock)
         }
-        _ => format!("{case:<12} failed"),
-    }
+        (Some(seconds), _) => format!("{name} {:.2}", seconds * 1e3),
+    });
+    format!("{case:<12} {}", told.collect::<Vec<_>>().join("  "))
 }

@@ -8,24 +8,32 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use joinery_datafusion::SessionStateBuilderExt;
+use joinery_datafusion::{JoineryOptions, Mode, SessionStateBuilderExt, Without};
 use tokio::runtime::Runtime;
 
 /// Who joins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Joins {
     /// DataFusion.
     Stock,
-    /// Joinery, wherever it can.
-    Joinery,
+    /// Joinery, wherever it can, in this mode and without these techniques.
+    Joinery(Mode, Without),
 }
 
 impl Joins {
-    /// What records call the engine with these joins.
-    pub fn name(self) -> &'static str {
+    /// Joinery with all of its techniques.
+    pub fn in_mode(mode: Mode) -> Self {
+        match mode {
+            Mode::Off => Self::Stock,
+            mode => Self::Joinery(mode, Without::default()),
+        }
+    }
+
+    /// What records call the engine with these joins, whatever they are without.
+    pub fn name(&self) -> String {
         match self {
-            Self::Stock => "datafusion",
-            Self::Joinery => "datafusion+joinery",
+            Self::Stock => "datafusion".to_owned(),
+            Self::Joinery(mode, _) => format!("datafusion+joinery/{mode}"),
         }
     }
 }
@@ -62,15 +70,19 @@ impl Engine {
     }
 
     /// A session without tables.
-    pub fn session(&self, joins: Joins) -> SessionContext {
-        let config = SessionConfig::new().with_target_partitions(self.threads);
+    pub fn session(&self, joins: &Joins) -> SessionContext {
+        let mut config = SessionConfig::new().with_target_partitions(self.threads);
+        if let Joins::Joinery(mode, without) = joins {
+            let options = JoineryOptions::of(*mode, without.clone());
+            config.options_mut().extensions.insert(options);
+        }
         let builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(self.environment.clone())
             .with_default_features();
         SessionContext::new_with_state(match joins {
             Joins::Stock => builder.build(),
-            Joins::Joinery => builder.with_joinery().build(),
+            Joins::Joinery(..) => builder.with_joinery().build(),
         })
     }
 }

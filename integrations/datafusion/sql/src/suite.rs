@@ -1,11 +1,14 @@
 //! Suites: tables and queries.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
 use joinery_tpch as tpch;
 
@@ -72,23 +75,98 @@ impl Suite {
                     .collect::<Result<_>>()
                     .map(Tables)
             }
-            Self::Folder(folder) => {
-                let mut tables = Vec::new();
-                for path in files(folder)? {
-                    if let Some(table) = named(&path) {
-                        tables.push((table, file(context, &path).await?));
-                    }
-                }
-                if tables.is_empty() {
-                    return Err(exec_datafusion_err!(
-                        "{}: neither a Parquet nor a CSV file is there",
-                        folder.display()
-                    ));
-                }
-                Ok(Tables(tables))
-            }
+            Self::Folder(folder) => Files::of(folder, false)?.tables(context).await,
         }
     }
+}
+
+/// Files of tables, for those who read them by themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Files {
+    /// By the names of the tables.
+    pub tables: BTreeMap<String, PathBuf>,
+    /// Whether tables are to be made of them, in memory, or each query reads them.
+    pub in_memory: bool,
+}
+
+impl Files {
+    /// The Parquet and CSV files of a folder.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or has none.
+    pub fn of(folder: &Path, in_memory: bool) -> Result<Self> {
+        let folder = folder.canonicalize()?;
+        let paths = files(&folder)?.into_iter();
+        let tables: BTreeMap<String, PathBuf> = paths
+            .filter_map(|path| Some((named(&path)?, path)))
+            .collect();
+        match tables.is_empty() {
+            true => Err(exec_datafusion_err!(
+                "{}: neither a Parquet nor a CSV file is there",
+                folder.display()
+            )),
+            false => Ok(Self { tables, in_memory }),
+        }
+    }
+
+    /// TPC-H at a scale, written to a folder, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be written.
+    pub fn of_tpch(folder: &Path, scale: f64, in_memory: bool) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        for name in tpch::TABLES {
+            let path = folder.join(format!("{name}.parquet"));
+            if path.exists() {
+                continue;
+            }
+            // A file appears whole or not at all.
+            let part = folder.join(format!("{name}.part"));
+            let reader = tpch::table(name, scale);
+            let mut writer = ArrowWriter::try_new(File::create(&part)?, reader.schema(), None)?;
+            for batch in reader {
+                writer.write(&batch?)?;
+            }
+            writer.close()?;
+            std::fs::rename(part, path)?;
+        }
+        Self::of(folder, in_memory)
+    }
+
+    /// The tables for sessions.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read.
+    pub async fn tables(&self, context: &SessionContext) -> Result<Tables> {
+        let mut tables = Vec::new();
+        for (name, path) in &self.tables {
+            let table = match self.in_memory {
+                true => held(context, path).await?,
+                false => file(context, path).await?,
+            };
+            tables.push((name.clone(), table));
+        }
+        Ok(Tables(tables))
+    }
+}
+
+/// A file's rows in memory, in as many partitions as a session has.
+async fn held(context: &SessionContext, path: &Path) -> Result<Arc<dyn TableProvider>> {
+    let location = path.to_string_lossy().into_owned();
+    let frame = match path.extension().is_some_and(|extension| extension == "csv") {
+        true => context.read_csv(location, CsvReadOptions::new()).await?,
+        false => {
+            context
+                .read_parquet(location, ParquetReadOptions::new())
+                .await?
+        }
+    };
+    let schema = frame.schema().inner().clone();
+    let partitions = frame.collect_partitioned().await?;
+    Ok(Arc::new(MemTable::try_new(schema, partitions)?))
 }
 
 /// Tables by name.

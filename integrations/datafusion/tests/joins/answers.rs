@@ -8,15 +8,23 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use joinery_datafusion::SessionStateBuilderExt;
+pub use joinery_datafusion::hash_joins as joins;
+use joinery_datafusion::{JoineryOptions, Mode, SessionStateBuilderExt, Without};
 
 /// DataFusion as it is.
 pub fn stock(config: SessionConfig) -> SessionContext {
     SessionContext::new_with_config(config)
 }
 
-/// The same with Joinery.
+/// The same with Joinery, in its default mode.
 pub fn joinery(config: SessionConfig) -> SessionContext {
+    in_mode(config, Mode::default())
+}
+
+/// The same in this mode.
+pub fn in_mode(mut config: SessionConfig, mode: Mode) -> SessionContext {
+    let options = JoineryOptions::of(mode, Without::default());
+    config.options_mut().extensions.insert(options);
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features();
@@ -26,26 +34,6 @@ pub fn joinery(config: SessionConfig) -> SessionContext {
 /// The physical plan of a query.
 pub async fn plan(context: &SessionContext, query: &str) -> Result<Arc<dyn ExecutionPlan>> {
     context.sql(query).await?.create_physical_plan().await
-}
-
-/// Names of the operators of a plan.
-pub fn operators(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
-    let below = plan.children().into_iter().flat_map(operators);
-    std::iter::once(plan.name().to_owned())
-        .chain(below)
-        .collect()
-}
-
-/// Joins of a plan that run in Joinery, and those that were left.
-pub fn joins(plan: &Arc<dyn ExecutionPlan>) -> (usize, usize) {
-    let operators = operators(plan);
-    let count = |name: &str| {
-        operators
-            .iter()
-            .filter(|operator| *operator == name)
-            .count()
-    };
-    (count("JoineryExec"), count("HashJoinExec"))
 }
 
 /// Rows as text, in order.

@@ -14,9 +14,9 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
-use joinery_datafusion::SessionStateBuilderExt;
+use joinery_datafusion::{JoineryOptions, Mode, SessionStateBuilderExt, Without};
 
-use crate::answers::{joinery, joins, plan, rows, sorted, stock};
+use crate::answers::{in_mode, joinery, joins, plan, rows, sorted, stock};
 
 /// Keys 0 to `distinct` over and over, and the number of the row, in two partitions.
 fn numbers(rows: i64, distinct: i64) -> Arc<MemTable> {
@@ -125,7 +125,7 @@ async fn the_mode_is_a_setting() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("joinery.mode is one of 'join', 'off', not 'fast'"),
+        error.contains("joinery.mode is one of 'tree', 'join', 'off', not 'fast'"),
         "{error}"
     );
     context.sql("set joinery.mode = 'join'").await.unwrap();
@@ -181,10 +181,17 @@ async fn a_plan_can_be_executed_again() {
 
 /// A session whose pool has so many bytes, and the pool.
 fn pooled(bytes: usize) -> (SessionContext, Arc<dyn MemoryPool>) {
+    pooled_in_mode(bytes, Mode::default())
+}
+
+fn pooled_in_mode(bytes: usize, mode: Mode) -> (SessionContext, Arc<dyn MemoryPool>) {
     let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool.clone());
+    let mut config = two_partitions();
+    let options = JoineryOptions::of(mode, Without::default());
+    config.options_mut().extensions.insert(options);
     let builder = SessionStateBuilder::new()
-        .with_config(two_partitions())
+        .with_config(config)
         .with_runtime_env(Arc::new(runtime.build().unwrap()))
         .with_default_features();
     (
@@ -275,6 +282,136 @@ async fn a_stream_that_is_dropped_stops_the_work() -> Result<()> {
 async fn a_condition_that_fails_is_an_error() {
     let context = session(two_partitions());
     let query = format!("{JOIN} and 1 / (l.v - s.v) > 0");
+    let error = sorted(&context, &query).await.unwrap_err().to_string();
+    assert!(error.to_lowercase().contains("divide by zero"), "{error}");
+}
+
+/// Three leaves, of which one closes a cycle by `v`.
+const TREE: &str = "select s.v, l.v, m.v from small s join large l on s.k = l.k \
+                    join small m on m.k = l.k and m.v = s.v and s.v + l.v > 10";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_is_one_operator_that_says_what_it_did() {
+    let context = in_mode(two_partitions(), Mode::Tree);
+    fill(&context, 100_000, 10_000);
+    let plan = plan(&context, TREE).await.unwrap();
+    assert_eq!(joins(&plan), (2, 0));
+    let text = |plan: &Arc<dyn ExecutionPlan>| displayable(plan.as_ref()).indent(false).to_string();
+    let planned = text(&plan);
+    assert!(
+        planned.contains("JoineryTreeExec: mode=tree, joins=2, on=[")
+            && !planned.contains("HashJoin"),
+        "{planned}"
+    );
+    let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+    let mut found = rows(&found);
+    found.sort_unstable();
+    let single = in_mode(two_partitions(), Mode::Off);
+    fill(&single, 100_000, 10_000);
+    assert!(found == sorted(&single, TREE).await.unwrap());
+    let analysed = text(&plan);
+    for said in ["scan leaf 1", "scan leaf 2", "scan leaf 3", "root"] {
+        assert!(analysed.contains(said), "{said}: {analysed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn techniques_of_a_tree_are_settings() {
+    let context = in_mode(two_partitions(), Mode::Tree);
+    fill(&context, 10_000, 1_000);
+    let expected = sorted(&context, TREE).await.unwrap();
+    for without in [
+        "filters",
+        "own-order, multiplicity",
+        "direct, tags, bitmasks",
+    ] {
+        let setting = format!("set joinery.without = '{without}'");
+        context.sql(&setting).await.unwrap();
+        assert!(
+            sorted(&context, TREE).await.unwrap() == expected,
+            "{without}"
+        );
+    }
+    let unknown = context.sql("set joinery.without = 'speed'").await;
+    let error = unknown.unwrap_err().to_string();
+    assert!(error.contains("not 'speed'"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_too_small_for_all_leaves_has_datafusion_join() {
+    let (own, _) = pooled_in_mode(1 << 30, Mode::Tree);
+    fill(&own, 100_000, 20_000);
+    let expected = sorted(&own, TREE).await.unwrap();
+    let mut refusals = 0;
+    // From one that holds a leaf to one that holds all and the tables.
+    for bytes in [
+        2_500_000,
+        3_500_000,
+        4_500_000,
+        6_000_000,
+        8_000_000,
+        64 << 20,
+    ] {
+        let (context, pool) = pooled_in_mode(bytes, Mode::Tree);
+        fill(&context, 100_000, 20_000);
+        let plan = plan(&context, TREE).await.unwrap();
+        match collect(plan.clone(), context.task_ctx()).await {
+            Ok(found) => {
+                let mut found = rows(&found);
+                found.sort_unstable();
+                assert!(found == expected, "{bytes} bytes: {} rows", found.len());
+            }
+            Err(error) => {
+                assert!(
+                    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)),
+                    "{bytes} bytes: {error}"
+                );
+                // Then DataFusion's own joins have no room either.
+                let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
+                let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
+                let stock = SessionContext::new_with_config_rt(
+                    two_partitions(),
+                    Arc::new(runtime.build().unwrap()),
+                );
+                fill(&stock, 100_000, 20_000);
+                assert!(
+                    sorted(&stock, TREE).await.is_err(),
+                    "{bytes} bytes are enough for stock"
+                );
+            }
+        }
+        let text = displayable(plan.as_ref()).indent(false).to_string();
+        refusals += usize::from(text.contains("joined by DataFusion"));
+        freed(&pool).await;
+    }
+    assert!((1..6).contains(&refusals), "{refusals} refusals");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_a_tree_that_is_dropped_stops_the_work() -> Result<()> {
+    let (context, pool) = pooled_in_mode(1 << 30, Mode::Tree);
+    // 2,500 million rows, of one key; and more than can be counted, which DataFusion joins.
+    context.register_table("a", numbers(50_000, 1))?;
+    context.register_table("b", numbers(70_000, 1))?;
+    context.register_table("one", numbers(1, 1))?;
+    let query = "select x.v from a x join a y on x.k = y.k join one z on z.k = y.k";
+    let more = "select x.v from one z join b x on z.k = x.k join b y on x.k = y.k";
+    for (query, condition) in [(query, ""), (query, " and x.v + y.v > -1"), (more, "")] {
+        let plan = plan(&context, &format!("{query}{condition}")).await?;
+        let mut stream = execute_stream(plan.clone(), context.task_ctx())?;
+        assert!(stream.next().await.unwrap()?.num_rows() > 0);
+        assert!(pool.reserved() > 0);
+        drop(stream);
+        freed(&pool).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_of_a_tree_that_fails_is_an_error() {
+    let context = in_mode(two_partitions(), Mode::Tree);
+    fill(&context, 100_000, 10_000);
+    let query = TREE.replace("s.v + l.v > 10", "1 / (l.v - s.v) > 0");
     let error = sorted(&context, &query).await.unwrap_err().to_string();
     assert!(error.to_lowercase().contains("divide by zero"), "{error}");
 }

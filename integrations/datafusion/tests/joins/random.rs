@@ -11,12 +11,14 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int32Type, TimeUnit};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemTable;
-use datafusion::prelude::SessionConfig;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use joinery_datafusion::Mode;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus as Random;
 
-use crate::answers::{joinery, joins, plan, sorted, stock};
+use crate::answers::{in_mode, joins, plan, sorted, stock};
 
 /// Queries of a run of the tests; CI asks for more.
 const QUERIES: u64 = 200;
@@ -29,9 +31,9 @@ const KEYS: [&str; 13] = [
 /// The first so many have values enough to be alone.
 const MANY: usize = 11;
 
-/// A random table of a few rows with many equal keys, in batches and partitions of any size.
-fn table(random: &mut Random) -> MemTable {
-    let rows = *[0, 1, 2, 7, 50, 200, 1000].choose(random).unwrap();
+/// A random table of one of these numbers of rows with many equal keys, in batches and partitions of any size.
+fn table(random: &mut Random, sizes: &[i64]) -> MemTable {
+    let rows = *sizes.choose(random).unwrap();
     // So many that the results of three joins can be compared as text in no time.
     let values = *[rows / 10 + 1, rows + 1, 300].choose(random).unwrap();
     let nulls = *[0.0, 0.0, 0.1, 0.9].choose(random).unwrap();
@@ -175,6 +177,81 @@ fn subquery(random: &mut Random, alias: &str) -> String {
     }
 }
 
+/// Kinds of joins that stand in trees.
+const OF_TREES: [&str; 6] = [
+    "join",
+    "join",
+    "join",
+    "join",
+    "left semi join",
+    "right semi join",
+];
+
+/// A query of two to four joins, nearly all of which may be one tree; some of its keys close cycles.
+fn tree_query(random: &mut Random) -> String {
+    let mut visible = vec!["a".to_owned()];
+    let mut from = format!("t{} a", random.random_range(0..3));
+    for join in 0..random.random_range(2..=4) {
+        let alias = format!("b{join}");
+        let kind = match visible.len() {
+            1 => *OF_TREES.choose(random).unwrap(),
+            _ => *OF_TREES[..5].choose(random).unwrap(),
+        };
+        let other = visible.choose(random).unwrap().clone();
+        let mut on = on(random, &other, &alias);
+        if random.random_bool(0.2) {
+            let (another, key) = (
+                visible.choose(random).unwrap(),
+                KEYS.choose(random).unwrap(),
+            );
+            write!(on, " and {another}.{key} = {alias}.{key}").unwrap();
+        }
+        let table = random.random_range(0..3);
+        match kind {
+            "join" if random.random_bool(0.2) => {
+                // Joins on the other side of a join.
+                let inner = format!("c{join}");
+                let first = self::on(random, &alias, &inner);
+                let second = random.random_range(0..3);
+                write!(
+                    from,
+                    " join (t{table} {alias} join t{second} {inner} on {first}) on {on}"
+                )
+                .unwrap();
+                visible.push(inner);
+            }
+            _ => write!(from, " {kind} t{table} {alias} on {on}").unwrap(),
+        }
+        match kind {
+            "left semi join" => {}
+            "right semi join" => visible = vec![alias],
+            _ => visible.push(alias),
+        }
+    }
+    let filter = match random.random_range(0..4) {
+        0 => {
+            let alias = visible.choose(random).unwrap();
+            let (column, table) = (KEYS.choose(random).unwrap(), random.random_range(0..3));
+            format!(" where {alias}.{column} in (select y.{column} from t{table} y)")
+        }
+        1 => format!(" where {}.v % 2 = 0", visible.choose(random).unwrap()),
+        _ => String::new(),
+    };
+    format!("select {} from {from}{filter}", selected(random, &visible))
+}
+
+/// What is selected: the rows' numbers and a key of some tables, or how many rows there are.
+fn selected(random: &mut Random, visible: &[String]) -> String {
+    if random.random_bool(0.2) {
+        return "count(*)".to_owned();
+    }
+    let of_alias = |alias: &String| {
+        let column = KEYS.choose(random).unwrap();
+        format!("{alias}.v, {alias}.{column}")
+    };
+    visible.iter().map(of_alias).collect::<Vec<_>>().join(", ")
+}
+
 /// A query of one to three joins.
 fn query(random: &mut Random) -> String {
     const KINDS: [&str; 10] = [
@@ -216,15 +293,7 @@ fn query(random: &mut Random) -> String {
         }
         false => String::new(),
     };
-    if random.random_bool(0.2) {
-        return format!("select count(*) from {from}{filter}");
-    }
-    let of_alias = |alias: &String| {
-        let column = KEYS.choose(random).unwrap();
-        format!("{alias}.v, {alias}.{column}")
-    };
-    let select = visible.iter().map(of_alias).collect::<Vec<_>>().join(", ");
-    format!("select {select} from {from}{filter}")
+    format!("select {} from {from}{filter}", selected(random, &visible))
 }
 
 fn config(random: &mut Random) -> SessionConfig {
@@ -240,44 +309,102 @@ fn config(random: &mut Random) -> SessionConfig {
     config
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_joins_are_answered_alike() {
-    let asked = std::env::var("JOINERY_QUERIES");
-    let queries = asked.map_or(QUERIES, |queries| {
-        queries.parse().expect("a number of queries")
-    });
-    let (mut taken, mut failed) = (0, 0);
-    for seed in 0..queries {
-        let mut random = Random::seed_from_u64(seed);
-        let config = config(&mut random);
-        let (stock, joinery) = (stock(config.clone()), joinery(config));
-        for number in 0..3 {
-            let table = Arc::new(table(&mut random));
-            for context in [&stock, &joinery] {
-                context
-                    .register_table(format!("t{number}"), table.clone())
-                    .unwrap();
-            }
+/// What is asked of a session.
+struct Asked {
+    config: SessionConfig,
+    tables: Vec<Arc<MemTable>>,
+    query: String,
+}
+
+impl Asked {
+    fn of(&self, context: SessionContext) -> SessionContext {
+        for (number, table) in self.tables.iter().enumerate() {
+            context
+                .register_table(format!("t{number}"), table.clone())
+                .unwrap();
         }
-        let query = query(&mut random);
-        let Ok(expected) = sorted(&stock, &query).await else {
+        context
+    }
+}
+
+/// Draws so many questions and compares the answers of Joinery in a mode with DataFusion's. Returns how many joins were taken
+/// over, and how many of these in trees.
+async fn compare(
+    mode: Mode,
+    queries: std::ops::Range<u64>,
+    draw: impl Fn(&mut Random) -> Asked,
+) -> (usize, usize) {
+    let (mut taken, mut in_trees, mut failed) = (0, 0, 0);
+    let count = queries.end - queries.start;
+    for seed in queries {
+        let mut random = Random::seed_from_u64(seed);
+        let asked = draw(&mut random);
+        let stock = asked.of(stock(asked.config.clone()));
+        let query = &asked.query;
+        let Ok(expected) = sorted(&stock, query).await else {
             // What DataFusion cannot plan or compute says nothing.
             failed += 1;
             continue;
         };
-        let found = sorted(&joinery, &query).await;
-        let found = found.unwrap_or_else(|error| panic!("seed {seed}: {query}: {error}"));
+        let joinery = asked.of(in_mode(asked.config.clone(), mode));
+        let found = sorted(&joinery, query).await;
+        let found = found.unwrap_or_else(|error| panic!("{mode}, seed {seed}: {query}: {error}"));
         assert!(
             found == expected,
-            "seed {seed}: {query}\n{}",
+            "{mode}, seed {seed}: {query}\n{}",
             difference(&expected, &found)
         );
-        taken += joins(&plan(&joinery, &query).await.unwrap()).0;
+        let plan = plan(&joinery, query).await.unwrap();
+        taken += joins(&plan).0;
+        in_trees += joins(&plan).0 - single(&plan);
     }
-    assert!(failed < queries / 4, "{failed} of {queries} queries failed");
+    assert!(failed < count / 4, "{failed} of {count} queries failed");
+    (taken, in_trees)
+}
+
+/// Joins that are an operator each.
+fn single(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let below: usize = plan.children().into_iter().map(single).sum();
+    below + usize::from(plan.name() == "JoineryExec")
+}
+
+fn queries() -> u64 {
+    let asked = std::env::var("JOINERY_QUERIES");
+    asked.map_or(QUERIES, |queries| {
+        queries.parse().expect("a number of queries")
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_joins_are_answered_alike() {
+    let all = queries() / 2;
+    let (taken, _) = compare(Mode::Join, 0..all, |random| Asked {
+        config: config(random),
+        tables: (0..3)
+            .map(|_| Arc::new(table(random, &[0, 1, 2, 7, 50, 200, 1000])))
+            .collect(),
+        query: query(random),
+    })
+    .await;
+    assert!(taken as u64 > all / 2, "{taken} joins of {all} queries");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_trees_are_answered_alike() {
+    let all = queries() - queries() / 2;
+    // Other seeds than those of single joins.
+    let first = 1 << 32;
+    let (taken, in_trees) = compare(Mode::Tree, first..first + all, |random| Asked {
+        config: config(random),
+        tables: (0..3)
+            .map(|_| Arc::new(table(random, &[1, 2, 7, 20, 50, 100])))
+            .collect(),
+        query: tree_query(random),
+    })
+    .await;
     assert!(
-        taken as u64 > queries / 2,
-        "{taken} joins of {queries} queries"
+        in_trees as u64 > all / 2,
+        "{in_trees} of {taken} joins of {all} queries are in trees"
     );
 }
 

@@ -1,0 +1,281 @@
+//! Charts of queries in an engine: its joins beside others, and peers. Each is a function of what was measured alone.
+
+use super::ablation::{Effect, panel};
+use super::canvas::Canvas;
+use super::frame::{LINE, MARGIN, WIDTH, header, legend};
+use super::rows::{Guide, Kind as Drawn, Mark, Row, RowPanel, grid};
+use super::style::Styles;
+use super::{Chart, LeftOut, csv, noise_band, scale, threads_text};
+use crate::plans::{Arm, Kind, PlanRun};
+use crate::stats;
+
+const TIMES: &str = "Time of each query";
+const RATIOS: &str = "Ratio by query, sorted";
+const TECHNIQUES: &str = "What each technique buys on queries";
+
+/// Draws every chart of queries that the run has data for.
+pub(crate) fn draw_all(run: &PlanRun) -> Vec<Result<Chart, LeftOut>> {
+    let peers: Vec<&str> = run.of(Kind::Peer).map(|arm| &*arm.name).collect();
+    let control = run.of(Kind::Control).next();
+    let data = Data {
+        run,
+        engines: run
+            .arms
+            .iter()
+            .filter(|arm| matches!(arm.kind, Kind::Executor | Kind::Peer))
+            .filter(|arm| arm.summary.bundles > 0)
+            .collect(),
+        styles: Styles::new(run.arms.iter().map(|arm| &*arm.name), &peers),
+        floor: control
+            .and_then(|arm| arm.summary.over_first)
+            .map_or(0.0, |over| stats::floor(over.geometric_mean)),
+    };
+    vec![times(&data), ratios(&data), techniques(&data)]
+}
+
+struct Data<'a> {
+    run: &'a PlanRun,
+    engines: Vec<&'a Arm>,
+    styles: Styles,
+    floor: f64,
+}
+
+impl Data<'_> {
+    fn legend(&self, canvas: &mut Canvas, y: f64) -> f64 {
+        let entries = self.engines.iter();
+        let entries: Vec<_> = entries
+            .map(|arm| (self.styles.of(&arm.name), &*arm.name))
+            .collect();
+        legend(canvas, MARGIN, y, &entries);
+        y + entries.len() as f64 * LINE + 10.0
+    }
+}
+
+/// A row for each query, in the order of the run.
+fn times(data: &Data<'_>) -> Result<Chart, LeftOut> {
+    let names = (0..).zip(query_names(data.run));
+    let rows: Vec<Row> = names
+        .map(|(at, name)| {
+            let marks = data.engines.iter().filter_map(|arm| {
+                Some(Mark {
+                    value: arm.bundles[at].as_ref()?.seconds,
+                    style: data.styles.of(&arm.name),
+                })
+            });
+            let marks: Vec<Mark> = marks.collect();
+            let missing = data.engines.len() - marks.len();
+            Row {
+                label: name.to_owned(),
+                marks,
+                note: match missing {
+                    0 => String::new(),
+                    missing => format!("{missing} without a time"),
+                },
+                ..Row::default()
+            }
+        })
+        .collect();
+    if rows.is_empty() {
+        return Err(LeftOut {
+            title: TIMES,
+            reason: "no query was measured".into(),
+        });
+    }
+    let mut canvas = Canvas::default();
+    let explanation = format!(
+        "{}, medians with 95 % intervals, log axis. Who failed has no mark: why stands among the failures.",
+        threads_text(data.run.threads)
+    );
+    let y = header(&mut canvas, TIMES, &explanation);
+    let y = data.legend(&mut canvas, y);
+    let panels = [RowPanel {
+        title: String::new(),
+        rows,
+        kind: Drawn::Points,
+        log: true,
+        axis: "time".to_owned(),
+        unit: scale::seconds,
+        guides: Vec::new(),
+        band: None,
+    }];
+    let y = grid(&mut canvas, y, 1, &panels);
+    let first = &data.run.arms[0];
+    let totals = data.engines.iter().filter_map(|arm| {
+        let over = arm.summary.over_first?;
+        let total = scale::ratio(over.total);
+        Some(format!(
+            "{} takes {total} of {} in all",
+            arm.name, first.name
+        ))
+    });
+    Ok(Chart {
+        name: "query-times",
+        title: TIMES.to_owned(),
+        svg: canvas.finish(WIDTH, y + MARGIN),
+        csv: of_queries(data),
+        finding: format!("{}.", totals.collect::<Vec<_>>().join("; ")),
+        reading: "Left is faster; one unit of distance is the same ratio everywhere.",
+    })
+}
+
+/// A panel for each engine but the first, whose time is 1.
+fn ratios(data: &Data<'_>) -> Result<Chart, LeftOut> {
+    let first = &data.run.arms[0];
+    let others = data.engines.iter().filter(|arm| arm.name != first.name);
+    let panels: Vec<RowPanel> = others
+        .map(|arm| {
+            let names = arm.pairs(first).map(|(measured, _)| &measured.bundle);
+            let mut ratios: Vec<_> = names.zip(arm.ratios(first)).collect();
+            ratios.sort_by(|a, b| a.1.median.total_cmp(&b.1.median));
+            let rows = ratios.into_iter().map(|(name, ratio)| Row {
+                label: name.clone(),
+                marks: vec![Mark {
+                    value: ratio,
+                    style: data.styles.of(&arm.name),
+                }],
+                note: scale::ratio(ratio),
+                ..Row::default()
+            });
+            RowPanel {
+                title: arm.name.clone(),
+                rows: rows.collect(),
+                kind: Drawn::Points,
+                log: true,
+                axis: format!("time : {}", first.name),
+                unit: scale::times,
+                guides: vec![Guide {
+                    value: 1.0,
+                    label: String::new(),
+                }],
+                band: noise_band(data.floor),
+            }
+        })
+        .filter(|panel| !panel.rows.is_empty())
+        .collect();
+    if panels.is_empty() {
+        return Err(LeftOut {
+            title: RATIOS,
+            reason: format!("nobody but {} has a time", first.name),
+        });
+    }
+    let mut canvas = Canvas::default();
+    let explanation = format!(
+        "{}, paired within rounds, with 95 % intervals, log axis. Dashed: the time of {}. Shaded: within the noise.",
+        threads_text(data.run.threads),
+        first.name
+    );
+    let y = header(&mut canvas, RATIOS, &explanation);
+    let y = grid(&mut canvas, y, panels.len().min(2), &panels);
+    let said = panels.iter().map(|panel| {
+        let medians = panel.rows.iter().map(|row| row.marks[0].value.median);
+        let faster = medians.clone().filter(|&ratio| ratio < 1.0).count();
+        let (least, most) = (
+            medians.clone().fold(f64::INFINITY, f64::min),
+            medians.fold(0.0, f64::max),
+        );
+        format!(
+            "{} is faster on {faster} of {} queries, {} to {}",
+            panel.title,
+            panel.rows.len(),
+            scale::times(least),
+            scale::times(most)
+        )
+    });
+    Ok(Chart {
+        name: "query-ratios",
+        title: RATIOS.to_owned(),
+        finding: format!("{}.", said.collect::<Vec<_>>().join("; ")),
+        csv: csv::of_rows(&panels),
+        svg: canvas.finish(WIDTH, y + MARGIN),
+        reading: "Left of the dashed line is faster. The upper end shows what is gained, the lower end what it may cost.",
+    })
+}
+
+/// A panel for each engine that was measured without techniques.
+fn techniques(data: &Data<'_>) -> Result<Chart, LeftOut> {
+    let panels: Vec<RowPanel> = data
+        .engines
+        .iter()
+        .filter_map(|whole| {
+            let without = format!("{} without ", whole.name);
+            let arms = data.run.of(Kind::Ablation);
+            let mut effects: Vec<Effect> = arms
+                .filter_map(|arm| {
+                    let ratios = arm.ratios(whole);
+                    Some(Effect {
+                        name: arm.name.strip_prefix(&without)?.to_owned(),
+                        mean: stats::geometric_mean(&ratios)?,
+                        by_workload: ratios.iter().map(|ratio| ratio.median).collect(),
+                    })
+                })
+                .collect();
+            effects.sort_by(|a, b| b.mean.median.total_cmp(&a.mean.median));
+            let mut panel = panel(&effects, data.floor, "time without it : time with all");
+            panel.title.clone_from(&whole.name);
+            (!effects.is_empty()).then_some(panel)
+        })
+        .collect();
+    if panels.is_empty() {
+        return Err(LeftOut {
+            title: TECHNIQUES,
+            reason: "no technique was left out: run with --ablate".into(),
+        });
+    }
+    let mut canvas = Canvas::default();
+    let explanation = format!(
+        "{}, paired within rounds, geometric mean over the queries with its 95 % interval. Dots: single queries. Orange: \
+         slower without it. Blue: faster. Pale: within the noise (shaded).",
+        threads_text(data.run.threads)
+    );
+    let y = header(&mut canvas, TECHNIQUES, &explanation);
+    let y = grid(&mut canvas, y, 1, &panels);
+    let strongest = panels.iter().filter_map(|panel| {
+        let row = panel.rows.first()?;
+        let ratio = scale::ratio(row.marks.first()?.value);
+        Some(format!(
+            "{} needs {} most ({ratio})",
+            panel.title, row.label
+        ))
+    });
+    Ok(Chart {
+        name: "query-techniques",
+        title: TECHNIQUES.to_owned(),
+        finding: format!("{}.", strongest.collect::<Vec<_>>().join("; ")),
+        csv: csv::of_rows(&panels),
+        svg: canvas.finish(WIDTH, y + MARGIN),
+        reading: "A dot far to the right is a query that needs the technique, whatever the bar says.",
+    })
+}
+
+/// Every query that somebody was measured on, in order.
+fn query_names(run: &PlanRun) -> impl Iterator<Item = &str> {
+    let count = run.arms[0].bundles.len();
+    (0..count).map(|at| {
+        let mut measured = run
+            .arms
+            .iter()
+            .filter_map(move |arm| arm.bundles[at].as_ref());
+        measured.next().map_or("?", |measured| &*measured.bundle)
+    })
+}
+
+fn of_queries(data: &Data<'_>) -> String {
+    let mut table = csv::Csv::new(&["query", "engine", "rows", "cold", "value", "low", "high"]);
+    for arm in &data.engines {
+        for one in arm.bundles.iter().flatten() {
+            let names = [one.bundle.clone(), arm.name.clone(), one.rows.to_string()];
+            let times = [
+                one.cold_seconds,
+                one.seconds.median,
+                one.seconds.low,
+                one.seconds.high,
+            ];
+            table.row(
+                names
+                    .into_iter()
+                    .chain(times.map(|seconds| seconds.to_string())),
+            );
+        }
+    }
+    table.finish()
+}

@@ -1,0 +1,214 @@
+//! The operator.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, replace_children_if_necessary,
+};
+use futures::FutureExt;
+
+use super::job::Job;
+use super::shape::{Place, Shape, columns_of};
+use crate::exec::RECOMPUTE;
+use crate::job::Equipment;
+use crate::options::JoineryOptions;
+use crate::own::{Own, source};
+use crate::run::Work;
+
+/// A tree of inner and semi joins as one operator, whose inputs are the leaves of the tree.
+///
+/// Leaves are collected, from the left to the right, and joined in an order that comes from what was read: what is left of
+/// one filters the others, and row ids travel. Columns are gathered once, of the rows that come out.
+pub struct JoineryTreeExec {
+    shape: Shape,
+    own: Own,
+}
+
+impl JoineryTreeExec {
+    /// The tree at the top of `plan`, with so many threads, and partitions of its output; `None` where there are no three
+    /// leaves that inner joins, and semi joins on an integer, connect.
+    pub fn in_place_of(plan: &Arc<dyn ExecutionPlan>, partitions: usize) -> Option<Self> {
+        Shape::of(plan).map(|shape| Self::new(shape, partitions))
+    }
+
+    fn new(shape: Shape, partitions: usize) -> Self {
+        // Nothing is promised of how rows lie, nor that columns which joins have made equal are.
+        let equivalences = EquivalenceProperties::new(shape.root.schema());
+        Self {
+            own: Own::new(equivalences, partitions),
+            shape,
+        }
+    }
+
+    /// How many hash joins it is in the place of.
+    pub fn joins(&self) -> usize {
+        self.shape.joins.len()
+    }
+
+    fn work(&self, equipment: Equipment) -> Result<Work> {
+        let leaves = self.shape.leaves.iter();
+        let sources = leaves.map(|leaf| source(&leaf.plan, &equipment.context));
+        let job = Job {
+            shape: self.shape.clone(),
+            schema: self.shape.root.schema(),
+            options: JoineryOptions::techniques(equipment.context.session_config().options()),
+            sources: sources.collect::<Result<_>>()?,
+            equipment,
+        };
+        Ok(Box::new(|exchange| job.run(exchange).boxed()))
+    }
+
+    fn name_of(&self, place: Place) -> String {
+        let schema = self.shape.leaves[place.leaf].plan.schema();
+        schema.field(place.column).name().clone()
+    }
+}
+
+impl fmt::Debug for JoineryTreeExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoineryTreeExec")
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for JoineryTreeExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = self.shape.joins.iter().flatten();
+        let on = pairs.map(|pair| {
+            let [left, right] = pair.map(|place| self.name_of(place));
+            format!("{left} = {right}")
+        });
+        let on = on.collect::<Vec<_>>().join(", ");
+        let conditions = self.shape.conditions.iter();
+        let conditions = conditions.map(|condition| condition.expression.to_string());
+        let conditions = conditions.collect::<Vec<_>>().join(" AND ");
+        let semi = self.shape.leaves.iter().enumerate();
+        let semi = semi.filter(|(_, leaf)| leaf.is_required);
+        let semi: Vec<String> = semi.map(|(number, _)| (number + 1).to_string()).collect();
+        let notes = self.own.notes.get();
+        if matches!(format, DisplayFormatType::TreeRender) {
+            writeln!(f, "joins={}", self.joins())?;
+            writeln!(f, "on={on}")?;
+            if !conditions.is_empty() {
+                writeln!(f, "filter={conditions}")?;
+            }
+            return match notes {
+                Some(notes) => writeln!(f, "chosen={notes}"),
+                None => Ok(()),
+            };
+        }
+        write!(
+            f,
+            "JoineryTreeExec: mode=tree, joins={}, on=[{on}]",
+            self.joins()
+        )?;
+        if !semi.is_empty() {
+            write!(f, ", semi=[{}]", semi.join(", "))?;
+        }
+        if !conditions.is_empty() {
+            write!(f, ", filter={conditions}")?;
+        }
+        match notes {
+            Some(notes) => write!(f, ", chosen=[{notes}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for JoineryTreeExec {
+    fn name(&self) -> &str {
+        "JoineryTreeExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.own.properties
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false; self.shape.leaves.len()]
+    }
+
+    /// Leaves are read as they come: with more partitions, what is above one would only be read by more tasks.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.shape.leaves.len()]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.shape.leaves.iter().map(|leaf| &leaf.plan).collect()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let mut recursion = TreeNodeRecursion::Continue;
+        self.shape.visit(&mut |plan| {
+            if recursion != TreeNodeRecursion::Stop {
+                recursion = plan.apply_expressions(f)?;
+            }
+            Ok(())
+        })?;
+        Ok(recursion)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let shape = self.shape.with_leaves(children)?;
+        Ok(Arc::new(Self::new(shape, self.own.partitions())))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(RECOMPUTE))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let work = |equipment| self.work(equipment);
+        self.own.execute(partition, self.schema(), &context, work)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.own.metrics.clone_inner())
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Unknown
+    }
+
+    /// A projection of columns becomes a part of the tree, which gathers no others.
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(columns) = columns_of(projection) else {
+            return Ok(None);
+        };
+        let above: Arc<dyn ExecutionPlan> = Arc::new(projection.clone());
+        let root = replace_children_if_necessary(above, vec![self.shape.root.clone()])?;
+        let shape = self.shape.projected(root, &columns);
+        Ok(Some(Arc::new(Self::new(shape, self.own.partitions()))))
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let children = self.children().into_iter().cloned().collect();
+        self.replace_children(children, ReplaceChildrenOptions::new(RECOMPUTE))
+    }
+}

@@ -1,0 +1,10 @@
+//! A tree of joins as one operator: its leaves are read once each, what is left of one filters the others, row ids travel,
+//! and columns are gathered once.
+
+mod exec;
+mod forest;
+mod job;
+mod shape;
+
+pub use exec::JoineryTreeExec;
+pub(crate) use forest::{Forest, Rows};
