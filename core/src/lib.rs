@@ -10,6 +10,7 @@ pub mod compound;
 pub mod conformance;
 pub mod cpu;
 pub mod directory;
+pub mod early;
 pub mod hash;
 pub mod input;
 pub mod join;

@@ -24,7 +24,7 @@ const CRATES: &[(&str, Modules)] = &[
             "join",
             "kind",
             "compound",
-            "unchained partition oracle",
+            "unchained partition oracle early",
             "conformance",
         ],
     ),

@@ -7,8 +7,8 @@
 
 mod hashed;
 mod part;
-mod strings;
 
+pub use crate::input::{StringColumn, StringSlice};
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side};
 use crate::kind::Semantics;
 use crate::output::{FilterBoth, Pair, PairFilter};
@@ -16,7 +16,6 @@ use crate::page::DataType;
 use crate::table::Column;
 use hashed::Hashed;
 pub use part::KeyPart;
-pub use strings::{StringColumn, StringSlice};
 
 /// The key columns of two sides, each of one column or more.
 pub struct CompoundInput<'a> {

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::strings::StringColumn;
-use crate::input::{KeyColumn, KeySource};
+use crate::input::{KeyColumn, KeySource, StringColumn};
 use crate::join::JoinError;
 use crate::key::Key;
 use crate::output::Pair;

@@ -2,19 +2,22 @@
 //!
 //! A [`KeyColumn`] reads keys where they lie in pages or slices (zero-copy, R1.1, R1.3), NULLs or not; [`Materialised`]
 //! holds a dense copy; a [`KeyStream`] yields blocks without saying how many there will be (R4.1). All three are a
-//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] per worker.
+//! [`KeySource`], which a build or probe variant reads through one [`KeyCursor`] per worker. A [`StringColumn`] reads strings
+//! where they lie, for keys of [several columns](crate::compound) and for the [rows](crate::output::RowsConsumer) of results.
 
 mod column;
 mod hashed;
 mod materialised;
 mod slices;
 mod stream;
+mod strings;
 
 pub use column::{KeyChunk, KeyColumn, KeyRows};
 pub use hashed::HashedKeys;
 pub use materialised::Materialised;
 pub use slices::KeySlice;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
+pub use strings::{StringColumn, StringSlice};
 
 use crate::key::Key;
 use crate::memory::{Memory, OutOfMemory};

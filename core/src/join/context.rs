@@ -2,7 +2,7 @@
 
 use super::phases::Phases;
 use crate::memory::{Memory, OutOfMemory};
-use crate::output::{Consumer, PairFilter, PairPlacement, Results};
+use crate::output::{Consumer, PairFilter, PairPlacement, Results, RowsError};
 use crate::page::DataType;
 use crate::parallel::Team;
 
@@ -110,6 +110,9 @@ pub enum JoinError {
          beforehand, or let NULLs equal each other"
     )]
     PartlyNull(&'static str),
+    /// The columns that rows are made of.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
     /// Row ids are 32 bits wide.
     #[error(
         "a key column has more than 4,294,967,295 rows; row ids are 32 bits wide, so split the table"

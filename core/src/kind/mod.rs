@@ -15,11 +15,9 @@ mod rest;
 use std::fmt;
 
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, place};
+pub use crate::output::NO_ROW;
 use crate::output::{Consumer, Enough, FilterBoth, Pair, PairFilter, Results};
 use marks::Marks;
-
-/// Stands where a result has no row of a side. No row has this id: a side has at most `u32::MAX` rows, from 0 on.
-pub const NO_ROW: u32 = u32::MAX;
 
 /// What a join returns, beside or instead of pairs of rows with equal keys. "Left" and "right" of SQL are the sides of a
 /// query; here a side is the one that is built or the one that is probed, and which is which is up to the caller.

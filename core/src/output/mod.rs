@@ -1,18 +1,26 @@
-//! Outputs: what becomes of a join's matches. They are counted and summed, kept as pairs, or handed on as they are found.
+//! Outputs: what becomes of a join's matches. They are counted and summed, kept as pairs, or handed on as they are found, for
+//! instance to a [`RowsConsumer`], which makes the joined columns.
 //!
 //! The mirror of [`crate::input`]: every worker writes to a [`Sink`] of its own, [`collect`] puts together what they
 //! wrote, and [`Results::placed`] makes one block of the pairs of all. Which of these it is to be, the [`Consumer`] says.
 
 mod filter;
 mod place;
+mod rows;
 mod sink;
 
 pub use filter::{Enough, FilterBoth, PairFilter};
 pub use place::{PairPlacement, Pairs};
+pub use rows::{
+    FixedColumn, FixedSlice, Form, RowChunk, RowColumn, Rows, RowsConsumer, RowsError, Values,
+};
 pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Sink, SinkRef};
 
 use crate::memory::{Memory, OutOfMemory};
 use crate::parallel::Team;
+
+/// Stands where a result has no row of a side. No row has this id: a side has at most `u32::MAX` rows, from 0 on.
+pub const NO_ROW: u32 = u32::MAX;
 
 /// What becomes of the matches.
 #[derive(Clone, Copy)]

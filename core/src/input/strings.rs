@@ -176,7 +176,7 @@ impl<'a> StringColumn<'a> {
 
     /// Asks for what says where the string of a row lies.
     #[inline]
-    pub(super) fn prefetch_place(&self, row: u32) {
+    pub(crate) fn prefetch_place(&self, row: u32) {
         let (chunk, slot) = self.offsets().locate(row);
         match &self.chunks {
             Chunks::Pages(paged) => prefetch_read(&raw const paged.pages()[chunk]),
@@ -189,7 +189,7 @@ impl<'a> StringColumn<'a> {
 
     /// Asks for the string of a row, unless it is a long one of pages.
     #[inline]
-    pub(super) fn prefetch_string(&self, row: u32) {
+    pub(crate) fn prefetch_string(&self, row: u32) {
         let (chunk, slot) = self.offsets().locate(row);
         let string = match &self.chunks {
             Chunks::Pages(paged) => plain_at(&paged.pages()[chunk], slot),
@@ -201,7 +201,7 @@ impl<'a> StringColumn<'a> {
     }
 
     /// Calls `each` with the strings of these rows and their rows, in order, but for NULLs.
-    pub(super) fn for_each(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[u8])) {
+    pub(crate) fn for_each(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[u8])) {
         let starts = self.offsets().starts();
         let mut row = rows.start;
         while row < rows.end {
