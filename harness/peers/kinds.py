@@ -9,10 +9,7 @@ from peer import NO_ROW
 
 def results(asked, semi="left semi join", anti="left anti join"):
     """The query of all results, with columns `build` and `probe`; how semi and anti joins are spelt differs."""
-    kind = asked.kind
-    on = " and ".join(f"probe.{key} = build.{key}" for key in asked.keys)
-    if asked.condition:
-        on = f"{on} and {asked.condition}"
+    kind, on = asked.kind, condition(asked)
     if kind == "inner":
         return f"select build.row as build, probe.row as probe from probe join build on {on}"
     if kind in OUTER:
@@ -25,15 +22,34 @@ def results(asked, semi="left semi join", anti="left anti join"):
         return f"{rows} {semi} {other} on {on}"
     if kind == "anti":
         return f"{rows} {anti} {other} on {on}"
-    if asked.condition or len(asked.keys) > 1:
-        raise ValueError(f"a join of the kind {asked.kind} has no condition and one key column here")
+    if asked.nulls_equal or len(asked.keys) > 1:
+        # No key with a NULL in it is asked what it might equal.
+        found = f"exists (select 1 from {other} where {on})"
+    else:
+        where = f" where {asked.condition}" if asked.condition else ""
+        found = f"{side}.key in (select {other}.key from {other}{where})"
     if kind == "null-aware-anti":
-        return f"{rows} where {side}.key not in (select key from {other})"
+        return f"{rows} where not {found}"
     if kind == "mark":
-        mark = f"select key in (select key from {other}) as mark, row from {side}"
+        mark = f"select {found} as mark, {side}.row from {side}"
         code = "case when mark then 1 when mark is null then 2 else 0 end"
         return f"select {code} as {other}, row as {side} from ({mark}) as marked"
     raise ValueError(f"no kind of join is called {side}-{kind} here")
+
+
+def condition(asked):
+    """What holds of a pair of rows."""
+    equals = "is not distinct from" if asked.nulls_equal else "="
+    keys = [f"probe.{key} {equals} build.{key}" for key in asked.keys]
+    return " and ".join([*keys, *([asked.condition] if asked.condition else [])])
+
+
+def rows(asked):
+    """The query of the rows of an inner join: the payload of both sides, as `build_payload0` and so on."""
+    if asked.kind != "inner":
+        raise ValueError(f"rows of a join of the kind {asked.kind} are not made here")
+    columns = [f"{side}.{name} as {side}_{name}" for side in ("build", "probe") for name in asked.payload]
+    return f"select {', '.join(columns)} from probe join build on {condition(asked)}"
 
 
 OUTER = {"probe-outer": "left", "build-outer": "right", "full-outer": "full"}

@@ -8,6 +8,11 @@ A peer gives `serve` its engine, a class with
     pairs(asked)          answers the engine's own result: both row ids of each pair
     sums(pairs)           answers what `aggregate` does, from that result
 
+and, if it makes rows of further columns (`rows = true` in its definition),
+
+    joined(asked)         answers the engine's own result: all columns of the payload of both sides (see `names_of`)
+    sums_of(joined)       answers (rows, sum of all values of the build side, sum of all of the probe side), from that result
+
 and, if it executes whole plans (`plans = true` in its definition),
 
     load_plan(plan)       takes the tables of a `plans.Plan`, in place of those before
@@ -23,6 +28,7 @@ import sys
 import time
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 # Stands where a result has no row of a side.
 NO_ROW = 2**32 - 1
@@ -31,25 +37,31 @@ TYPES = {"INT32": pa.int32(), "INT64": pa.int64(), "VARCHAR": pa.string()}
 
 
 class Asked:
-    """What is asked of a join: the names of its key columns, its kind, and in SQL the condition that it has, or None."""
+    """What is asked of a join: the names of its key columns, those of its payload, its kind, in SQL the condition that it has,
+    or None, and whether a NULL key equals another, which the harness does not ask for."""
 
-    def __init__(self, request, keys):
+    def __init__(self, request, keys, payload=()):
         self.keys = keys
+        self.payload = payload
+        self.nulls_equal = False
         self.kind = request.get("kind", "inner")
         self.condition = request.get("condition")
 
 
 class Keys:
-    """One side of a join: `columns` by name, which are those of the key (`key`, `key1`, …), and `value` where a condition
-    compares it. Each row has its number from 0 as its id, too."""
+    """One side of a join: `columns` by name, which are those of the key (`key`, `key1`, …), `value` where a condition
+    compares it, and those of the payload. Each row has its number from 0 as its id, too."""
 
-    def __init__(self, side):
+    def __init__(self, side, payload=()):
         self.rows = side["rows"]
         parts = [side, *side.get("more", [])]
         self.names = ["key" if nth == 0 else f"key{nth}" for nth in range(len(parts))]
         self.columns = dict(zip(self.names, map(column, parts)))
         if side.get("values"):
             self.columns["value"] = pa.Array.from_buffers(pa.int32(), self.rows, [None, read(side["values"])])
+        for nth, name in enumerate(payload):
+            ids = pa.arange(0, self.rows)
+            self.columns[name] = pc.multiply(ids, 2 * nth) if nth else ids
         fields = {name: values.type for name, values in self.columns.items()}
         self.schema = pa.schema({**fields, "row": pa.uint32()})
 
@@ -59,6 +71,12 @@ class Keys:
             columns = [values.slice(start, rows) for values in self.columns.values()]
             ids = pa.arange(start, start + len(columns[0])).cast(pa.uint32())
             yield pa.record_batch([*columns, ids], schema=self.schema)
+
+
+def names_of(columns):
+    """The names of so many columns of a payload. In the first one stands the id of the row, in the others 2, 4, 6 … times
+    that."""
+    return [f"payload{nth}" for nth in range(columns)]
 
 
 def column(side):
@@ -76,10 +94,13 @@ def read(path):
 
 def join(engine, consumer, asked):
     """Runs one join. The clock runs around the query alone."""
+    run = {"aggregate": "aggregate", "pairs": "pairs", "rows": "joined"}[consumer]
     start = time.perf_counter()
-    result = engine.aggregate(asked) if consumer == "aggregate" else engine.pairs(asked)
+    result = getattr(engine, run)(asked)
     seconds = time.perf_counter() - start
-    rows, build, probe = result if consumer == "aggregate" else engine.sums(result)
+    if consumer != "aggregate":
+        result = engine.sums(result) if consumer == "pairs" else engine.sums_of(result)
+    rows, build, probe = result
     # In SQL a sum over no rows is NULL; and sums may be wider than the 64 bits that they wrap at.
     build, probe = (int(total or 0) % 2**64 for total in (build, probe))
     return {"seconds": seconds, "rows": rows, "sum_build": build, "sum_probe": probe}
@@ -102,7 +123,7 @@ def execute(engine, wanted):
 def answer(engine, request):
     """Does what a line asks; returns the line that answers it."""
     if "join" in request:
-        return join(engine, request["join"], Asked(request, engine.names))
+        return join(engine, request["join"], Asked(request, engine.names, engine.payload))
     if "execute" in request:
         return execute(engine, request["execute"])
     load = request["load"]
@@ -112,7 +133,8 @@ def answer(engine, request):
 
         engine.load_plan(plans.Plan(load["plan"]))
     else:
-        build, probe = Keys(load["build"]), Keys(load["probe"])
+        engine.payload = names_of(load.get("payload", 0))
+        build, probe = (Keys(load[side], engine.payload) for side in ("build", "probe"))
         engine.names = build.names
         engine.load(build, probe)
     pa.default_memory_pool().release_unused()

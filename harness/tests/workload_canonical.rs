@@ -35,6 +35,7 @@ fn full_sizes_are_those_of_the_list() {
         ("tpch-partsupp-lineitem", 800_000, 6_000_000),
         ("condition-4m", 4 * M, 4 * M),
         ("strings-1m", M, 16 * M),
+        ("payload-4m-8", 4 * M, 16 * M),
         ("ssb-date", 2557, 6_000_000),
         ("ssb-customer", 150_000, 6_000_000),
         ("ssb-supplier", 10_000, 6_000_000),
@@ -49,7 +50,7 @@ fn full_sizes_are_those_of_the_list() {
             (build_rows, (4 * build_rows).min(1 << 26))
         );
     }
-    assert_eq!(instances.len(), 19 + 12 + 17);
+    assert_eq!(instances.len(), 19 + 12 + 3 + 17);
 }
 
 #[test]
@@ -65,6 +66,17 @@ fn a_sweep_takes_three_kinds_unasked() {
     for (size, swept) in [(Size::Quick, 3), (Size::Default, 3), (Size::Full, 12)] {
         let instances = resolve(&["kinds-1m".to_owned()], size).unwrap();
         assert_eq!(instances.len(), 12);
+        let unasked = instances.iter().filter(|instance| instance.is_swept(size));
+        assert_eq!(unasked.count(), swept);
+    }
+}
+
+#[test]
+fn a_sweep_takes_one_payload_unasked() {
+    for (size, swept) in [(Size::Quick, 1), (Size::Default, 1), (Size::Full, 3)] {
+        let instances = resolve(&["payload-4m".to_owned()], size).unwrap();
+        let columns = instances.iter().map(|instance| instance.payload_columns());
+        assert_eq!(columns.collect::<Vec<_>>(), [1, 4, 16]);
         let unasked = instances.iter().filter(|instance| instance.is_swept(size));
         assert_eq!(unasked.count(), swept);
     }

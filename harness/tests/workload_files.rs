@@ -121,6 +121,61 @@ fn a_single_null_is_one() {
 }
 
 #[test]
+fn a_file_with_several_payloads_is_several_workloads() {
+    let text = OWN.replace(
+        "[build]",
+        "payload = { bytes = [8, 48], swept = [48] }\n[build]",
+    );
+    let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
+    let [narrow, wide] = &definition.instances(Size::Quick).unwrap()[..] else {
+        panic!("not two");
+    };
+    assert_eq!((&*narrow.name, &*wide.name), ("own-8", "own-48"));
+    assert!(!narrow.is_swept(Size::Default) && wide.is_swept(Size::Default));
+    assert!(wide.estimated_bytes() > 4 * narrow.estimated_bytes());
+    let workload = generate(wide);
+    assert_eq!(workload.record().payload_bytes, Some(48));
+    assert_eq!(workload.payload.map(|payload| payload.columns()), Some(6));
+    assert_eq!(workload.expected, generate(narrow).expected);
+}
+
+#[test]
+fn payloads_that_make_no_sense_are_refused() {
+    let of = |payload: &str, more: &str| {
+        refused(&OWN.replace("[build]", &format!("payload = {payload}\n{more}\n[build]")))
+    };
+    for (payload, more, said) in [
+        (
+            "{ bytes = [12] }",
+            "",
+            "a payload of 12 bytes is no number of INT64 columns",
+        ),
+        ("{ bytes = [0] }", "", "a payload of 0 bytes"),
+        ("{ bytes = [2048] }", "", "a multiple of 8 up to 1024"),
+        ("{ bytes = [] }", "", "payload names no bytes"),
+        ("{ bytes = [8, 8] }", "", "twice"),
+        (
+            "{ bytes = [8], swept = [16] }",
+            "",
+            "the payload's swept names 16",
+        ),
+        (
+            "{ bytes = [8] }",
+            "kinds = [\"probe-semi\"]",
+            "not with kinds",
+        ),
+        (
+            "{ bytes = [8] }",
+            "condition = { less = { share = 0.5 } }",
+            "not with condition",
+        ),
+    ] {
+        let message = of(payload, more);
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[test]
 fn kinds_that_make_no_sense_are_refused() {
     let with = |fields: &str| refused(&OWN.replace("[build]", &format!("{fields}\n[build]")));
     assert!(with("kinds = [\"semi\"]").contains("there are inner, build-outer"));

@@ -38,12 +38,22 @@ class Engine:
         return self.context.sql(kinds.results(asked)).collect()
 
     def sums(self, pairs):
-        import pyarrow.compute
+        return sum(batch.num_rows for batch in pairs), total(pairs, [0]), total(pairs, [1])
 
-        def total(column):
-            return sum(pyarrow.compute.sum(batch.column(column)).as_py() or 0 for batch in pairs)
+    def joined(self, asked):
+        return self.context.sql(kinds.rows(asked)).collect()
 
-        return sum(batch.num_rows for batch in pairs), total(0), total(1)
+    def sums_of(self, joined):
+        columns = joined[0].num_columns if joined else 0
+        sides = range(columns // 2), range(columns // 2, columns)
+        return sum(batch.num_rows for batch in joined), *(total(joined, side) for side in sides)
+
+
+def total(batches, columns):
+    import pyarrow.compute
+
+    values = (batch.column(column) for batch in batches for column in columns)
+    return sum(pyarrow.compute.sum(each).as_py() or 0 for each in values)
 
 
 if "--version" in sys.argv:

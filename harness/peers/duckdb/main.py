@@ -39,6 +39,16 @@ class Engine:
         self.run("drop table pairs")
         return sums
 
+    def joined(self, asked):
+        self.run(f"create temp table joined as {kinds.rows(asked)}")
+        return asked.payload
+
+    def sums_of(self, payload):
+        of_side = ["sum(" + " + ".join(f"{side}_{name}" for name in payload) + ")" for side in ("build", "probe")]
+        [sums] = self.run(f"select count(*), {', '.join(of_side)} from joined")
+        self.run("drop table joined")
+        return sums
+
     def load_plan(self, plan):
         for [name] in self.run("select table_name from duckdb_tables()"):
             self.run(f"drop table {name}")

@@ -57,6 +57,17 @@ class Engine:
         return pairs.select(self.totals()).row(0)
 
 
+    def joined(self, asked):
+        columns = [*(f"{name}_build" for name in asked.payload), *asked.payload]
+        joined = self.probe.join(self.build, on=asked.keys, how="inner", suffix="_build")
+        return joined.select(columns).collect(engine="streaming")
+
+    def sums_of(self, joined):
+        half = joined.width // 2
+        sums = joined.select(self.pl.all().sum()).row(0)
+        return joined.height, sum(sums[:half]), sum(sums[half:])
+
+
 if "--version" in sys.argv:
     import polars
 

@@ -34,13 +34,17 @@ const USUAL_L2: u64 = 1 << 20;
 const MOST_SCATTER_BITS: u32 = 16;
 
 /// The least seconds that `workload` takes with `threads` threads; none where the machine's
-/// limits were not measured at that thread count, or where there is nothing to touch.
+/// limits were not measured at that thread count, where there is nothing to touch, or where rows are made of columns, of
+/// which the model knows nothing.
 pub fn seconds(
     workload: &WorkloadRecord,
     threads: u32,
     limits: &[LimitRecord],
     environment: &Environment,
 ) -> Option<f64> {
+    if workload.payload_bytes.is_some() {
+        return None;
+    }
     let seconds = model(workload, threads, limits, environment)?;
     // No multiple of 0, nor of what is beyond all numbers, says anything of a time.
     (seconds > 0.0 && seconds.is_finite()).then_some(seconds)
@@ -143,6 +147,7 @@ mod tests {
             probe_bytes: probe_rows * 4,
             join_kind: None,
             condition: None,
+            payload_bytes: None,
             experiment: JOIN.into(),
             expected: None,
             keys: None,

@@ -170,6 +170,42 @@ fn frame(label: &xml::Text) -> [f64; 4] {
 }
 
 #[test]
+fn payloads_are_drawn_by_their_width() {
+    let mut records = synthetic::records(4);
+    let widths = [8, 32, 128];
+    let mut left = widths.iter();
+    for record in &mut records {
+        if let Record::Workload(workload) = record
+            && workload.group.is_none()
+            && let Some(&bytes) = left.next()
+        {
+            (workload.build_rows, workload.probe_rows) = (1 << 20, 1 << 22);
+            workload.payload_bytes = Some(bytes);
+        }
+    }
+    let charts = draw(&records).into_iter().flatten();
+    let chart = charts.into_iter().find(|chart| chart.name == "payload");
+    let chart = chart.expect("it is drawn");
+    let texts = texts(&chart);
+    for text in [
+        "2^20 ⋈ 2^22",
+        "bytes of payload per row of each side",
+        "8 B",
+        "128 B",
+    ] {
+        assert!(texts.iter().any(|found| found.text == text), "{text}");
+    }
+    for bytes in widths {
+        assert!(chart.csv.contains(&format!(",{bytes},")), "{}", chart.csv);
+        assert!(
+            chart.finding.contains(&format!("with {bytes} bytes")),
+            "{}",
+            chart.finding
+        );
+    }
+}
+
+#[test]
 fn a_chart_without_data_says_why() {
     let only = |wanted: fn(&Record) -> bool| {
         let records = synthetic::records(2);

@@ -49,6 +49,7 @@ fn workload(number: usize) -> WorkloadRecord {
         probe_bytes: 16000,
         join_kind: None,
         condition: None,
+        payload_bytes: None,
         experiment: JOIN.into(),
         expected: Some(Answer {
             rows: 7,

@@ -52,6 +52,7 @@ fn records(pairs: u32, factor: f64) -> Vec<Record> {
             probe_bytes: 1,
             join_kind: None,
             condition: None,
+            payload_bytes: None,
             experiment: JOIN.to_owned(),
             expected: None,
             keys: None,

@@ -7,8 +7,8 @@ use join_core::table::Column;
 
 use super::{Contender, key};
 use crate::peers::Setup;
-use crate::question::Less;
-use registry::{Configuration, HEADLINES, NotCompiled, Part, Toggle, Variant};
+use crate::question::{Less, Payload};
+use registry::{Configuration, HEADLINES, NotCompiled, Part, TOGGLES, Toggle, Variant};
 use report::record::{CONTROL_A, CONTROL_B, Toggles, WorkloadRecord};
 
 /// A workload in memory.
@@ -19,6 +19,8 @@ pub struct Data<'a> {
     pub columns: &'a [(Column, Column)],
     /// What pairs must fulfil besides equal keys.
     pub condition: Option<&'a Less>,
+    /// The columns that rows of the results are made of.
+    pub payload: Option<&'a Payload>,
     /// Whether the consumer wants the pairs, not count and sums.
     pub pairs: bool,
 }
@@ -131,8 +133,28 @@ impl Cells {
         pairs: bool,
         threads: &[u32],
     ) -> Result<(), NotCompiled> {
-        let shows =
-            |toggle: &Toggle| variant.has(toggle.part) && (toggle.part == Part::Merge) == pairs;
+        let shows = |part| part != Part::Rows && (part == Part::Merge) == pairs;
+        self.settings(variant, toggles, shows, threads)
+    }
+
+    /// The same of toggles that show only where the consumer wants rows.
+    pub fn ablation_of_rows(
+        &mut self,
+        variant: &Variant,
+        threads: &[u32],
+    ) -> Result<(), NotCompiled> {
+        let all: Vec<_> = TOGGLES.iter().collect();
+        self.settings(variant, &all, |part| part == Part::Rows, threads)
+    }
+
+    fn settings(
+        &mut self,
+        variant: &Variant,
+        toggles: &[&Toggle],
+        shows: impl Fn(Part) -> bool,
+        threads: &[u32],
+    ) -> Result<(), NotCompiled> {
+        let shows = |toggle: &Toggle| variant.has(toggle.part) && shows(toggle.part);
         let toggles: Vec<_> = toggles.iter().filter(|toggle| shows(toggle)).collect();
         if toggles.is_empty() {
             return Ok(());

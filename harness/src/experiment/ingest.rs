@@ -256,6 +256,7 @@ impl IngestBench {
                 group: None,
                 join_kind: None,
                 condition: None,
+                payload_bytes: None,
                 experiment: INGEST.to_owned(),
                 sentence: rows.sentence().to_owned(),
                 build_rows: 0,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use join_core::compound::Keys;
 use join_core::join::{CacheSizes, Context, DynJoin};
 use join_core::memory::{Memory, process};
-use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
+use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, RowsConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Column;
 
@@ -16,9 +16,9 @@ use crate::machine;
 use crate::machine::counters::Counters;
 use crate::machine::system::Watch;
 use crate::peers::{Pool, Wanted};
-use crate::question::{NamedKind, Question};
+use crate::question::{NamedKind, Payload, Question};
 use crate::workload::{answer, borrowed};
-use registry::Configuration;
+use registry::{Configuration, Values};
 use report::record::{Environment, Phase};
 
 /// Share of a sample that may lie outside its phases before it is shown as a phase of its own.
@@ -30,6 +30,8 @@ pub struct Joins<'a> {
     memory: Memory,
     caches: CacheSizes,
     peers: Pool<'a>,
+    /// Whether the peers hold a workload one after the other.
+    in_turn: bool,
     counters: Counters,
     watch: Watch,
 }
@@ -42,10 +44,16 @@ impl<'a> Joins<'a> {
             memory: budget(),
             caches: machine::cache_sizes(&environment.caches),
             peers: Pool::new(interrupted),
+            in_turn: false,
             // Before any team, whose threads inherit them.
             counters: Counters::open(),
             watch: Watch::own(),
         }
+    }
+
+    /// Has the peers hold workloads one after the other, or all at the same time.
+    pub fn peers_in_turn(&mut self, in_turn: bool) {
+        self.in_turn = in_turn;
     }
 
     /// The cells of a workload.
@@ -70,6 +78,7 @@ impl<'a> Joins<'a> {
                 kind: NamedKind::read(data.record.join_kind.as_deref())?,
                 condition: data.condition,
                 pairs: data.pairs,
+                payload: data.payload,
             },
             results: data.record.expected.map_or(0, |answer| answer.rows),
             contenders,
@@ -79,14 +88,18 @@ impl<'a> Joins<'a> {
 
     fn ask(&mut self, wanted: Wanted<'_>, question: Question<'_>) -> Result<Measured, Failed> {
         let joined = self.peers.join(wanted, question)?;
+        let sums = Aggregate {
+            rows: joined.rows,
+            sum_build: joined.sum_build,
+            sum_probe: joined.sum_probe,
+        };
         Ok(Measured {
             seconds: joined.seconds,
             phases: joined.phases,
             system: joined.system,
-            answer: answer(&Aggregate {
-                rows: joined.rows,
-                sum_build: joined.sum_build,
-                sum_probe: joined.sum_probe,
+            answer: answer(&match question.payload {
+                Some(payload) => payload.of_values(sums),
+                None => sums,
             }),
             ..Measured::default()
         })
@@ -120,30 +133,53 @@ impl<'a> Joins<'a> {
             .expect("made above where it was missing");
         process::set(configuration.source, configuration.huge_pages);
         let summed = Summed::new(team.threads());
-        let consumer = match question.pairs {
-            false => Consumer::Aggregate,
-            true => Consumer::of_pairs(configuration.merge, &summed),
-        };
-        let context = Context {
-            caches: self.caches,
-            ..Context::new(team, &self.memory).with_consumer(consumer)
+        let sources = question.payload.map(Payload::sources);
+        let (early, late) = match (sources, configuration.values) {
+            (None, _) => (None, None),
+            (Some(sources), Values::Early) => (Some(sources), None),
+            (Some(sources), Values::Late) => {
+                let rows = sources.late(keys, &self.memory);
+                (
+                    None,
+                    Some(rows.map_err(|error| Failed::Error(error.to_string()))?),
+                )
+            }
         };
         let semantics = question.semantics();
         let watching = self.watch.start();
         let counting = self.counters.start();
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
+            let consumer = match (&late, question.pairs) {
+                (Some(rows), _) => Consumer::Stream(rows),
+                (None, false) => Consumer::Aggregate,
+                (None, true) => Consumer::of_pairs(configuration.merge, &summed),
+            };
+            let context = Context {
+                caches: self.caches,
+                ..Context::new(team, &self.memory).with_consumer(consumer)
+            };
             let start = Instant::now();
-            let result = semantics.join_keys(join, keys, &context);
+            let result = match &early {
+                Some(sources) => sources
+                    .early(join, keys, &context)
+                    .map(|(outcome, rows)| (outcome, Some(rows))),
+                None => semantics
+                    .join_keys(join, keys, &context)
+                    .and_then(|outcome| Ok((outcome, late.map(RowsConsumer::finish).transpose()?))),
+            };
             (result, start.elapsed().as_secs_f64())
         }))
         .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
         let counters = self.counters.since(&counting);
         let system = self.watch.since(&watching);
-        let outcome = result.map_err(|error| Failed::Error(error.to_string()))?;
-        let aggregate = outcome
-            .results
-            .aggregate()
-            .unwrap_or_else(|| summed.aggregate());
+        let (outcome, rows) = result.map_err(|error| Failed::Error(error.to_string()))?;
+        let aggregate = match (question.payload, rows) {
+            (Some(payload), Some(rows)) => payload.sums(&rows),
+            _ => outcome
+                .results
+                .aggregate()
+                .unwrap_or_else(|| summed.aggregate()),
+        };
         let mut phases: Vec<Phase> = outcome
             .phases
             .list()
@@ -200,10 +236,8 @@ impl Bench for JoinBench<'_, '_> {
         let cells = self.contenders.iter().zip(&self.works).enumerate();
         let wanted = cells.filter(|(number, _)| !failed.contains(number));
         let wanted: Vec<Wanted<'_>> = wanted.filter_map(|(_, cell)| wanted_of(cell)).collect();
-        let values = self.question.condition;
-        self.joins
-            .peers
-            .load(&wanted, self.columns, values, self.results);
+        let Joins { peers, in_turn, .. } = &mut *self.joins;
+        peers.load(&wanted, self.columns, self.question, self.results, *in_turn);
     }
 
     fn sample(&mut self, contender: usize, _round: u32) -> Result<Measured, Failed> {

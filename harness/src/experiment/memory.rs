@@ -141,6 +141,7 @@ pub fn print(
         record: workload.record(),
         columns: &workload.columns,
         condition: workload.condition.as_ref(),
+        payload: workload.payload.as_ref(),
         pairs: false,
     };
     if let Some(change) = wanted.record.change(&data.record) {

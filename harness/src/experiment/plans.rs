@@ -234,6 +234,7 @@ pub fn case(name: &str, group: Option<&str>, sentence: &str, bundle: &Bundle) ->
         group: group.map(str::to_owned),
         join_kind: None,
         condition: None,
+        payload_bytes: None,
         experiment: PLAN.to_owned(),
         sentence: sentence.to_owned(),
         build_rows: 0,

@@ -873,12 +873,14 @@ mod tests {
                 probe_bytes: 8192,
                 join_kind: None,
                 condition: None,
+                payload_bytes: None,
                 experiment: JOIN.to_owned(),
                 expected: Some(answer(&oracle::sort_merge(&input))),
                 keys: None,
             },
             columns: &columns,
             condition: None,
+            payload: None,
             pairs: false,
         };
         let variants = [

@@ -82,6 +82,8 @@ struct Fields {
     #[serde(default)]
     kinds: Vec<NamedKind>,
     #[serde(default)]
+    rows: bool,
+    #[serde(default)]
     plans: bool,
     #[serde(default)]
     huge_pages: BTreeMap<String, String>,
@@ -109,6 +111,8 @@ pub struct Setup {
     pub limit: Option<Duration>,
     /// The kinds of join that it knows.
     pub kinds: Vec<Kind>,
+    /// Whether it makes rows of further columns.
+    pub rows: bool,
     folder: PathBuf,
     run: Vec<String>,
     environment: BTreeMap<String, String>,
@@ -206,6 +210,7 @@ impl Peer {
             name: format!("{} {version}", self.name),
             description: self.description.clone(),
             limit: self.fields.timeout_seconds.map(Duration::from_secs_f64),
+            rows: self.fields.rows,
             kinds: match &*self.fields.kinds {
                 [] => vec![Kind::Inner],
                 named => named.iter().map(|named| named.0).collect(),

@@ -18,6 +18,8 @@ pub struct KeyFiles {
     pub build: Side,
     /// The probe side.
     pub probe: Side,
+    /// INT64 columns of each side that rows of results are made of, which have no files.
+    pub payload: Option<usize>,
     _folder: TempDir,
 }
 
@@ -72,6 +74,7 @@ impl KeyFiles {
         Ok(Self {
             build: one(sides.0, values.map(|less| &*less.build))?,
             probe: one(sides.1, values.map(|less| &*less.probe))?,
+            payload: None,
             _folder: folder,
         })
     }

@@ -75,6 +75,8 @@ enum Load<'a> {
         threads: u32,
         build: &'a Side,
         probe: &'a Side,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<usize>,
     },
     Plan {
         threads: u32,
@@ -178,6 +180,7 @@ impl Process {
             threads,
             build: &files.build,
             probe: &files.probe,
+            payload: files.payload,
         };
         self.have_loaded(keys, limit, interrupted)
     }
@@ -221,7 +224,11 @@ impl Process {
         interrupted: &AtomicBool,
     ) -> Result<Joined, Fault> {
         let request = Request::Join {
-            join: if question.pairs { "pairs" } else { "aggregate" },
+            join: match (question.payload, question.pairs) {
+                (Some(_), _) => "rows",
+                (None, true) => "pairs",
+                (None, false) => "aggregate",
+            },
             kind: NamedKind::unless_inner(question.kind),
             condition: question.condition.map(|_| Less::SQL),
         };

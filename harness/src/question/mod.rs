@@ -2,9 +2,11 @@
 
 mod less;
 mod named_kind;
+mod payload;
 
 pub use less::Less;
 pub use named_kind::NamedKind;
+pub use payload::Payload;
 
 use join_core::kind::{Kind, Semantics};
 
@@ -17,6 +19,8 @@ pub struct Question<'a> {
     pub condition: Option<&'a Less>,
     /// Whether the results are to be written out, rather than counted and summed.
     pub pairs: bool,
+    /// The columns that rows of the results are to be made of, rather than either.
+    pub payload: Option<&'a Payload>,
 }
 
 impl<'a> Question<'a> {

@@ -137,6 +137,7 @@ mod tests {
                 probe_bytes: 1,
                 join_kind: None,
                 condition: None,
+                payload_bytes: None,
                 experiment: JOIN.to_owned(),
                 expected: Some(Answer::default()),
                 keys: None,

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use join_core::checksum::checksum_int64_row;
 use join_core::compound::Keys;
-use join_core::join::{Context, DynJoin};
-use join_core::kind::Kind;
+use join_core::join::{Context, DynJoin, JoinInput, Side};
+use join_core::kind::{Kind, Semantics};
 use join_core::memory::{Memory, process};
 use join_core::oracle;
 use join_core::output::{Consumer, Pair, PairConsumer, Results};
@@ -22,7 +22,7 @@ use super::select::select;
 use crate::console::counted;
 use crate::experiment::{Cells, Work};
 use crate::machine;
-use crate::question::{Less, Question};
+use crate::question::{Less, Payload, Question};
 use crate::workload::{Instance, borrowed, with_integers};
 use registry::{Configuration, TOGGLES, Variant, variants};
 use report::record::Size;
@@ -36,11 +36,17 @@ const MOST_PAIRS: u64 = 1 << 22;
 /// Thread counts: alone, and with others.
 const THREADS: [u32; 2] = [1, 3];
 
-/// A workload cut to a few pages, and its answer by the oracle.
+/// Rows of one key, where a key has many.
+const ONE_KEY: usize = 1 << 20;
+
+/// A workload cut to a few pages, or what stands in for one, and its answer by the oracle.
 struct Small {
     name: String,
+    /// Whether it is large after all, so that a variant's own configuration does.
+    once: bool,
     kind: Kind,
     condition: Option<Less>,
+    payload: Option<Payload>,
     columns: Vec<(Column, Column)>,
     rows: u64,
     /// Of all pairs of rows.
@@ -82,7 +88,10 @@ fn everything(only: &[String]) -> Result<(), Ending> {
     if selection.workloads.is_empty() {
         checked.clear();
     }
-    let workloads = small(&selection.workloads)?;
+    let mut workloads = small(&selection.workloads)?;
+    if !selection.workloads_named {
+        workloads.extend(of_one_key());
+    }
     let mut wrong = 0;
     for variant in &checked {
         let faults = check(variant, &workloads)?;
@@ -145,23 +154,73 @@ fn small(instances: &[Instance]) -> Result<Vec<Small>, Ending> {
             kind: instance.kind,
             condition: workload.condition.as_ref(),
             pairs: false,
+            payload: None,
         };
         let pairs = with_integers(&keys, &columns, |input| {
             oracle::of_kind(input, &question.semantics())
         });
         drop(keys);
+        let payload = (instance.payload_bytes > 0).then(|| {
+            let (build, probe) = &columns[0];
+            let rows = (build.row_count(), probe.row_count());
+            Payload::new(
+                instance.payload_columns(),
+                rows.0,
+                rows.1,
+                NonZeroUsize::MIN,
+            )
+        });
         found.push(Small {
-            name: instance.name.clone(),
-            kind: instance.kind,
             condition: workload.condition.clone(),
-            rows: pairs.len() as u64,
-            checksum: pairs
-                .iter()
-                .fold(0, |sum, pair| sum.wrapping_add(hash(pair))),
-            columns,
+            payload,
+            ..Small::new(instance.name.clone(), instance.kind, &pairs, columns)
         });
     }
     Ok(found)
+}
+
+impl Small {
+    fn new(name: String, kind: Kind, results: &[Pair], columns: Vec<(Column, Column)>) -> Self {
+        Self {
+            name,
+            once: false,
+            kind,
+            condition: None,
+            payload: None,
+            rows: results.len() as u64,
+            checksum: results
+                .iter()
+                .fold(0, |sum, pair| sum.wrapping_add(hash(pair))),
+            columns,
+        }
+    }
+}
+
+/// Joins of a key that a million probe rows have.
+fn of_one_key() -> Vec<Small> {
+    let kinds = [
+        Kind::FullOuter,
+        Kind::Semi(Side::Build),
+        Kind::Mark(Side::Probe),
+    ];
+    let joins = kinds.map(|kind| {
+        let build = Column::from_options([Some(7), None, Some(8), Some(7)]);
+        let probe = std::iter::repeat_n(Some(7), ONE_KEY).chain([None, Some(9)]);
+        let columns = vec![(build, Column::from_options(probe))];
+        let input = JoinInput::new(&columns[0].0, &columns[0].1).expect("two INT32 columns");
+        let results = oracle::of_kind(&input, &kind.into());
+        drop(input);
+        Small {
+            once: true,
+            ..Small::new(
+                format!("one key in {ONE_KEY} rows, {kind}"),
+                kind,
+                &results,
+                columns,
+            )
+        }
+    });
+    joins.into()
 }
 
 /// The first pages of columns, so many of the build and so many of the probe side's.
@@ -200,7 +259,8 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
             let team = machine::team(threads, configuration.thread_start)
                 .map_err(Ending::usage)?
                 .parallel_from(0);
-            for workload in workloads {
+            let is_own = cell.contender.name.toggles.is_empty();
+            for workload in workloads.iter().filter(|workload| is_own || !workload.once) {
                 if let Err(fault) = check_one(&**join, configuration, workload, &team) {
                     let toggles = &cell.contender.name.toggles;
                     faults.push(format!(
@@ -228,6 +288,7 @@ fn check_one(
         kind: workload.kind,
         condition: workload.condition.as_ref(),
         pairs: false,
+        payload: None,
     };
     let semantics = question.semantics();
     let outcome = semantics
@@ -236,6 +297,9 @@ fn check_one(
     let rows = outcome.results.aggregate().map_or(0, |sums| sums.rows);
     if rows != workload.rows {
         return Err(format!("counted {rows} rows, not {}", workload.rows));
+    }
+    if let Some(payload) = &workload.payload {
+        check_rows(join, &keys, payload, &outcome.results, &context)?;
     }
     let streamed = Streamed::default();
     let consumer = Consumer::of_pairs(configuration.merge, &streamed);
@@ -260,6 +324,36 @@ fn check_one(
             "{rows} pairs with checksum {checksum:016x}, not {} with {:016x}",
             workload.rows, workload.checksum
         ));
+    }
+    Ok(())
+}
+
+/// Whether the rows of an inner join are those that it counted and summed, whenever their values are fetched.
+fn check_rows(
+    join: &dyn DynJoin,
+    keys: &Keys<'_>,
+    payload: &Payload,
+    counted: &Results,
+    context: &Context<'_>,
+) -> Result<(), String> {
+    let sources = payload.sources();
+    let early = sources
+        .early(join, keys, context)
+        .map_err(|e| e.to_string())?;
+    let consumer = sources
+        .late(keys, context.memory)
+        .map_err(|e| e.to_string())?;
+    let context = context.with_consumer(Consumer::Stream(&consumer));
+    Semantics::from(Kind::Inner)
+        .join_keys(join, keys, &context)
+        .map_err(|e| e.to_string())?;
+    let late = consumer.finish().map_err(|e| e.to_string())?;
+    let counted = counted.aggregate();
+    for (when, rows) in [("early", early.1), ("late", late)] {
+        let made = payload.sums(&rows);
+        if Some(made) != counted {
+            return Err(format!("rows made {when} of {made:?}, not of {counted:?}"));
+        }
     }
     Ok(())
 }

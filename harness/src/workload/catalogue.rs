@@ -18,9 +18,9 @@ macro_rules! files {
 }
 
 /// The canonical workloads in the order of reports: name of the file, its text.
-const CANONICAL: [(&str, &str); 23] = files! {
+const CANONICAL: [(&str, &str); 24] = files! {
     "small-1k" "pk-fk-1m" "pk-fk-16m" "selective-16m" "zipf-16m" "n-m-4m" "heavy-hitter" "ladder" "nulls-1m"
-    "kinds-1m" "kinds-1m-not-in" "kinds-1m-not-in-null" "condition-4m" "strings-1m"
+    "kinds-1m" "kinds-1m-not-in" "kinds-1m-not-in-null" "condition-4m" "strings-1m" "payload-4m"
     "tpch-orders-lineitem" "tpch-part-lineitem" "tpch-orders-semi" "tpch-customer-anti" "tpch-partsupp-lineitem" "ssb-date" "ssb-customer" "ssb-supplier" "ssb-part"
 };
 

@@ -10,14 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::count::Count;
 use super::error::Error;
-use super::fields::{BuildKeys, Fields, ProbeKeys, Rungs, SideFields, SizeFields};
+use super::fields::{BuildKeys, Fields, PayloadFields, ProbeKeys, Rungs, SideFields, SizeFields};
 use super::instance::{Instance, Source};
 use super::synthetic::{Nulls, Synthetic};
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::files;
-use crate::question::NamedKind;
+use crate::question::{NamedKind, Payload};
 use report::record::Size;
+
+/// Bytes of a row's payload at the most.
+const MOST_PAYLOAD: u32 = 1024;
 
 /// A workload as its file has it: something that gives one instance a size, or a ladder of them.
 #[derive(Clone, Debug)]
@@ -103,6 +106,23 @@ impl Definition {
     /// If a table folder cannot be read or lacks the key column.
     pub fn instances(&self, size: Size) -> Result<Vec<Instance>, Error> {
         let fields = &self.fields;
+        if let Some(payload) = &fields.payload {
+            let source = self.source(size)?;
+            let name = |bytes: u32| match payload.bytes.len() {
+                1 => fields.name.clone(),
+                _ => format!("{}-{bytes}", fields.name),
+            };
+            let instances = payload.bytes.iter().map(|&bytes| {
+                let instance = self.instance(name(bytes), None, source.clone())?;
+                let swept = &payload.swept;
+                Ok(Instance {
+                    payload_bytes: bytes,
+                    swept: swept.as_ref().is_none_or(|swept| swept.contains(&bytes)),
+                    ..instance
+                })
+            });
+            return instances.collect();
+        }
         let Some(ladder) = fields.ladder else {
             let source = self.source(size)?;
             let name = |kind: Kind| match fields.kinds.len() {
@@ -162,6 +182,7 @@ impl Definition {
             name,
             group,
             kind: Kind::Inner,
+            payload_bytes: 0,
             swept: true,
             sentence: self.fields.sentence.clone(),
             analysis: self.fields.analysis.clone(),
@@ -389,6 +410,9 @@ impl Definition {
                 )));
             }
         }
+        if let Some(payload) = &fields.payload {
+            self.check_payload(payload)?;
+        }
         match fields.build.as_ref().and_then(|build| build.keys) {
             Some(BuildKeys::Duplicated { each: 0 }) => {
                 return Err(self.invalid("each = 0 leaves no rows; a key needs at least one"));
@@ -412,6 +436,47 @@ impl Definition {
             self.check_size(size)?;
         }
         Ok(())
+    }
+
+    fn check_payload(&self, payload: &PayloadFields) -> Result<(), Error> {
+        let fields = &self.fields;
+        let others = [
+            ("kinds", !fields.kinds.is_empty()),
+            ("condition", fields.condition.is_some()),
+            ("[ladder]", fields.ladder.is_some()),
+            ("[tpch]", fields.tpch.is_some()),
+            ("table folders", self.is_tables()),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, is_there)| *is_there) {
+            return Err(self.invalid(format!(
+                "payload goes with inner joins of drawn keys alone, not with {other}; leave out one of them"
+            )));
+        }
+        let width = Payload::WIDTH;
+        let is_width =
+            |&bytes: &u32| bytes > 0 && bytes <= MOST_PAYLOAD && bytes.is_multiple_of(width);
+        match payload.bytes.iter().find(|bytes| !is_width(bytes)) {
+            Some(bytes) => {
+                return Err(self.invalid(format!(
+                    "a payload of {bytes} bytes is no number of INT64 columns; give a multiple of {width} up to {MOST_PAYLOAD}"
+                )));
+            }
+            None if payload.bytes.is_empty() => {
+                return Err(self.invalid("payload names no bytes; add for instance bytes = [8]"));
+            }
+            None => {}
+        }
+        let twice = |(at, bytes): (usize, &u32)| payload.bytes[..at].contains(bytes);
+        if payload.bytes.iter().enumerate().any(twice) {
+            return Err(self.invalid("payload names a number of bytes twice; leave one out"));
+        }
+        let mut swept = payload.swept.iter().flatten();
+        match swept.find(|swept| !payload.bytes.contains(swept)) {
+            Some(stray) => Err(self.invalid(format!(
+                "the payload's swept names {stray}, which its bytes do not; add it there, or leave it out"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn check_size(&self, size: Size) -> Result<(), Error> {

@@ -90,6 +90,7 @@ pub(super) struct Fields {
     /// Those of the kinds that a sweep measures unasked at any size but the full one; all where nothing is said.
     pub(super) swept: Option<Vec<NamedKind>>,
     pub(super) condition: Option<Condition>,
+    pub(super) payload: Option<PayloadFields>,
     pub(super) tpch: Option<TpchFields>,
     pub(super) ladder: Option<LadderFields>,
     #[serde(default)]
@@ -123,6 +124,16 @@ impl Condition {
         let Self::Less { share } = self;
         share
     }
+}
+
+/// Columns besides the key that rows of results are made of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PayloadFields {
+    /// Bytes of a row of each side: a workload each.
+    pub(super) bytes: Vec<u32>,
+    /// Those that a sweep measures unasked at any size but the full one; all where nothing is said.
+    pub(super) swept: Option<Vec<u32>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

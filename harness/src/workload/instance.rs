@@ -19,7 +19,7 @@ use super::synthetic::Synthetic;
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::machine;
-use crate::question::{Less, NamedKind};
+use crate::question::{Less, NamedKind, Payload};
 use report::record::{Answer, Checksum, JOIN, Size, WorkloadRecord};
 
 /// A workload at a size: everything about it but the data.
@@ -31,6 +31,8 @@ pub struct Instance {
     pub group: Option<String>,
     /// The kind of join.
     pub kind: Kind,
+    /// Bytes of a row's payload on each side; 0 where results are row ids.
+    pub payload_bytes: u32,
     /// Whether a sweep measures it unasked at any size but the full one.
     pub swept: bool,
     /// What it shows.
@@ -75,9 +77,10 @@ impl Instance {
         }
     }
 
-    /// Whether it is one of several that ask one question: a rung of a ladder, a kind of join, a shape of keys.
+    /// Whether it is one of several that ask one question: a rung of a ladder, a kind of join, a shape of keys, a payload.
     pub fn is_of_series(&self) -> bool {
-        self.group.is_some() || self.kind != Kind::Inner || self.key_type == DataType::Varchar
+        let is_plain = self.kind == Kind::Inner && self.key_type != DataType::Varchar;
+        self.group.is_some() || !is_plain || self.payload_bytes > 0
     }
 
     /// Whether a sweep of a size measures it unasked.
@@ -103,7 +106,7 @@ impl Instance {
         self.kind != Kind::Inner || synthetic.is_some_and(|drawn| drawn.condition.is_some())
     }
 
-    /// About how many bytes of pages the two key columns are.
+    /// About how many bytes of pages the two key columns and the payload are.
     pub fn estimated_bytes(&self) -> u64 {
         /// A string's end, its bit, and the 24 bytes that strings have on average.
         const STRINGS: usize = PAGE_BYTES * 8 / (24 * 8 + 2 * 8 + 1);
@@ -114,8 +117,17 @@ impl Instance {
             _ if is_composite => rows_per_full_page::<i32>() / 2,
             _ => rows_per_full_page::<i32>(),
         };
-        let pages = |rows: u64| rows.div_ceil(per_page as u64);
-        (pages(self.build_rows()) + pages(self.probe_rows())) * PAGE_BYTES as u64
+        let pages = |rows: u64, per_page: usize| rows.div_ceil(per_page as u64);
+        let columns = self.payload_columns() as u64;
+        let sides = [self.build_rows(), self.probe_rows()];
+        let pages = sides
+            .map(|rows| pages(rows, per_page) + columns * pages(rows, rows_per_full_page::<i64>()));
+        (pages[0] + pages[1]) * PAGE_BYTES as u64
+    }
+
+    /// INT64 columns of each side besides the key.
+    pub fn payload_columns(&self) -> usize {
+        (self.payload_bytes / Payload::WIDTH) as usize
     }
 
     /// About how many bytes of memory [`Instance::generate`] takes at the most.
@@ -192,6 +204,10 @@ impl Instance {
             Source::Tables(build, probe) => (vec![self.open_columns(build, probe)?], None),
         };
         let is_known = self.kind == Kind::Inner && condition.is_none();
+        let payload = (self.payload_bytes > 0).then(|| {
+            let (build, probe) = (self.build_rows(), self.probe_rows());
+            Payload::new(self.payload_columns(), build, probe, threads)
+        });
         let mut workload = Workload {
             name: self.name.clone(),
             group: self.group.clone(),
@@ -200,6 +216,7 @@ impl Instance {
             key_type: self.key_type,
             columns,
             condition,
+            payload,
             expected: Aggregate::default(),
             recorded: false,
         };
@@ -281,6 +298,8 @@ pub struct Workload {
     pub columns: Vec<(Column, Column)>,
     /// What pairs must fulfil besides equal keys.
     pub condition: Option<Less>,
+    /// The columns that rows of the result are made of.
+    pub payload: Option<Payload>,
     /// The right answer: of an inner join known to the generator, which does not join; else the oracle's.
     pub expected: Aggregate,
     /// Whether the workload's file has recorded this answer too.
@@ -348,6 +367,7 @@ impl Workload {
             experiment: JOIN.to_owned(),
             join_kind: NamedKind::unless_inner(self.kind),
             condition: self.condition.as_ref().map(|_| Less::SQL.to_owned()),
+            payload_bytes: self.payload.as_ref().map(Payload::bytes),
             sentence: self.sentence.clone(),
             build_rows: self.build().row_count(),
             probe_rows: self.probe().row_count(),

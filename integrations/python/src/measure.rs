@@ -108,6 +108,7 @@ impl Prepared {
             experiment: JOIN.to_owned(),
             join_kind: NamedKind::unless_inner(kind),
             condition: None,
+            payload_bytes: None,
             sentence: "keys that were given".to_owned(),
             build_rows: sides.build.rows() as u64,
             probe_rows: sides.probe.rows() as u64,
@@ -169,6 +170,7 @@ impl Request {
                         record: prepared.record.clone(),
                         columns: &prepared.columns,
                         condition: None,
+                        payload: None,
                         pairs: self.pairs,
                     }
                 }

@@ -81,8 +81,19 @@ pub struct Configuration {
     pub huge_pages: bool,
     /// How pairs are placed, where the consumer wants pairs (R8.3); `None`: handed on as they are produced.
     pub merge: Option<PairPlacement>,
+    /// When values are fetched, where the consumer wants rows.
+    pub values: Values,
     /// How the join with both sides partitioned is made.
     pub join: partitioned_join::Settings,
+}
+
+/// When the values of a result's rows are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// Once pairs of rows are found.
+    Late,
+    /// With the keys, through a partitioning of both sides: see [`join_core::early`].
+    Early,
 }
 
 impl Default for Configuration {
@@ -100,6 +111,7 @@ impl Default for Configuration {
             source: Origin::Pool,
             huge_pages: true,
             merge: Some(PairPlacement::Parallel),
+            values: Values::Late,
             join: partitioned_join::Settings::DEFAULT,
         }
     }

@@ -10,7 +10,7 @@ use join_core::simd::Compare;
 use partitioned_build::{ChunkSize, Collect, FanOut};
 use partitioned_join::{MemoryUse, Passes, Semijoin};
 
-use super::configuration::{Configuration, Directory, Hash, ListEntry, Tags};
+use super::configuration::{Configuration, Directory, Hash, ListEntry, Tags, Values};
 
 /// Which part of a join a toggle changes; a variant without that part is not ablated by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Part {
     Process,
     /// The placing of result pairs, where the consumer wants pairs.
     Merge,
+    /// The fetching of values, where the consumer wants rows.
+    Rows,
 }
 
 /// A toggle.
@@ -403,6 +405,15 @@ pub static TOGGLES: &[Toggle] = &[
             Setting::new("serial", |c| c.merge = Some(PairPlacement::Serial)),
             Setting::new("chunks", |c| c.merge = Some(PairPlacement::Chunks)),
             Setting::new("as-produced", |c| c.merge = None),
+        ],
+    },
+    Toggle {
+        name: "values",
+        sentence: "values of a result's rows fetched once pairs of rows are found, or moved with the keys through a partitioning of both sides, each pair of partitions joined by itself",
+        part: Part::Rows,
+        settings: &[
+            Setting::new("late", |c| c.values = Values::Late),
+            Setting::new("early", |c| c.values = Values::Early),
         ],
     },
 ];

@@ -167,6 +167,8 @@ fn by_rows(
     let panels = [
         LinePanel {
             title: format!("build time, {}", threads_text(threads)),
+            x_title: "build rows",
+            x_label: lines::power_of_two,
             y_title: "ns per build row".into(),
             unit: scale::short,
             y_range: lines::around(&times),
@@ -177,6 +179,8 @@ fn by_rows(
         },
         LinePanel {
             title: format!("partitioned : serial, {}", threads_text(threads)),
+            x_title: "build rows",
+            x_label: lines::power_of_two,
             y_title: "ratio of build times".into(),
             unit: scale::times,
             y_range: (low.min(0.8), high.max(1.25)),

@@ -1,4 +1,4 @@
-//! A panel of lines over a number of rows, both axes logarithmic.
+//! A panel of lines over a number of rows or bytes, both axes logarithmic.
 
 use super::canvas::{Anchor, BAND, Canvas, GREY, GRID, INK, PALE, SMALL};
 use super::frame::X_AXIS;
@@ -25,6 +25,10 @@ pub struct Series {
 pub struct LinePanel {
     /// Above the plot.
     pub title: String,
+    /// Below the horizontal axis.
+    pub x_title: &'static str,
+    /// How its ticks read, powers of two.
+    pub x_label: fn(u32) -> String,
     /// Beside the vertical axis.
     pub y_title: String,
     /// How ticks of the vertical axis read.
@@ -104,7 +108,7 @@ impl LinePanel {
         for power in across.powers_of_two(36.0) {
             let at = across.at(2f64.powi(power as i32));
             canvas.line(&[(at, top), (at, bottom)], GRID, 1.0, None);
-            let label = format!("2^{power}");
+            let label = (self.x_label)(power);
             canvas.text(&label, at, bottom + 10.0, Anchor::Middle, INK);
         }
         for value in up.ticks(28.0) {
@@ -120,7 +124,7 @@ impl LinePanel {
         ];
         canvas.line(&frame, GREY, 1.0, None);
         let middle = (across.from + across.to) / 2.0;
-        canvas.text("build rows", middle, bottom + 27.0, Anchor::Middle, GREY);
+        canvas.text(self.x_title, middle, bottom + 27.0, Anchor::Middle, GREY);
         canvas.upright(
             &self.y_title,
             across.from - Y_AXIS + 8.0,
@@ -173,6 +177,11 @@ pub fn around<'a>(series: impl IntoIterator<Item = &'a Series>) -> (f64, f64) {
     let ends = values.flat_map(|(_, v)| [v.low, v.high]);
     let axis = Axis::log(ends, 1.1, 0.0, 1.0);
     (axis.low, axis.high)
+}
+
+/// Ticks of numbers of rows.
+pub fn power_of_two(power: u32) -> String {
+    format!("2^{power}")
 }
 
 /// Ticks of throughput: millions.

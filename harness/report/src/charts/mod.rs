@@ -22,6 +22,7 @@ mod builds;
 pub(crate) mod ingest;
 mod memory;
 mod overview;
+mod payload;
 mod phases;
 mod scaling;
 mod tags;
@@ -71,7 +72,7 @@ pub(crate) fn draw_all(
     cells: &Cells<'_>,
 ) -> Vec<Result<Chart, LeftOut>> {
     let data = Data::new(run, summary, cells);
-    [
+    let charts = [
         overview::draw,
         times::draw,
         throughput::draw,
@@ -84,8 +85,10 @@ pub(crate) fn draw_all(
         memory::draw,
         ingest_of_run,
     ]
-    .map(|draw| draw(&data))
-    .into()
+    .map(|draw| draw(&data));
+    // Few runs have payloads: of the others nothing is missing.
+    let payload = payload::is_measured(&data).then(|| payload::draw(&data));
+    charts.into_iter().chain(payload).collect()
 }
 
 fn ingest_of_run(data: &Data<'_>) -> Result<Chart, LeftOut> {

@@ -55,6 +55,8 @@ pub(super) fn draw(data: &Data<'_>) -> Result<Chart, LeftOut> {
             });
             let panel = LinePanel {
                 title: format!("{family}, {}", threads_text(threads)),
+                x_title: "build rows",
+                x_label: lines::power_of_two,
                 y_title: "M tuples/s".into(),
                 unit: lines::millions,
                 series: series.filter(|s| !s.points.is_empty()).collect(),

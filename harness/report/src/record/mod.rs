@@ -200,6 +200,9 @@ pub struct WorkloadRecord {
     /// What pairs must fulfil besides equal keys, such as `build.value < probe.value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
+    /// Bytes of the columns, on each side, that rows of the result are made of; none where these are row ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_bytes: Option<u32>,
     /// What it shows.
     pub sentence: String,
     /// Rows of the build side of a join.
@@ -247,12 +250,15 @@ impl WorkloadRecord {
     /// What the data of `now` have that is not as it was in these, in words; none where they are the same.
     pub fn change(&self, now: &WorkloadRecord) -> Option<String> {
         type Field = (&'static str, fn(&WorkloadRecord) -> Option<String>);
-        const FIELDS: [Field; 9] = [
+        const FIELDS: [Field; 10] = [
             ("build rows", |w| Some(w.build_rows.to_string())),
             ("probe rows", |w| Some(w.probe_rows.to_string())),
             ("key type", |w| Some(w.key_type.clone())),
             ("kind of join", |w| {
                 Some(w.join_kind.clone().unwrap_or_else(|| "inner".to_owned()))
+            }),
+            ("bytes of payload", |w| {
+                Some(w.payload_bytes.unwrap_or(0).to_string())
             }),
             ("result rows", |w| Some(w.expected?.rows.to_string())),
             ("answer", |w| Some(w.expected?.checksum.to_string())),

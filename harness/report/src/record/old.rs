@@ -336,6 +336,7 @@ fn add_workload(run: &mut Run, name: &str, experiment: &str) {
             group: None,
             join_kind: None,
             condition: None,
+            payload_bytes: None,
             experiment: experiment.to_owned(),
             sentence: String::new(),
             build_rows: 0,

@@ -216,6 +216,7 @@ fn workloads() -> Vec<(WorkloadRecord, f64)> {
             probe_bytes: probe_rows * 4,
             join_kind: None,
             condition: None,
+            payload_bytes: None,
             experiment: JOIN.into(),
             expected: Some(answer(at)),
             keys: None,

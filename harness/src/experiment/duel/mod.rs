@@ -118,10 +118,17 @@ impl Duel<'_> {
         for case in &self.cases {
             let record = &case.record;
             let is_integer = ["INT32", "INT64"].contains(&&*record.key_type);
-            if (&record.join_kind, &record.condition) == (&None, &None) && is_integer {
+            let is_plain = (&record.join_kind, &record.condition) == (&None, &None);
+            if is_plain && is_integer && record.payload_bytes.is_none() {
                 continue;
             }
             let kind = case.record.join_kind.as_deref().unwrap_or("inner");
+            if record.payload_bytes.is_some() {
+                return Err(Stop::Build(format!(
+                    "{}: builds count results, they make no rows; with --only, name workloads without a payload",
+                    record.name
+                )));
+            }
             let lacks = |side: &usize| !hello[*side].kinds.iter().any(|known| known == kind);
             if let Some(side) = (0..2).find(lacks) {
                 return Err(Stop::Build(format!(

@@ -122,6 +122,7 @@ impl Build<'_> {
             kind: NamedKind::read(wanted.kind.as_deref())?,
             condition,
             pairs: wanted.consumer == Consumer::Pairs,
+            payload: None,
         };
         let measured = self
             .joins

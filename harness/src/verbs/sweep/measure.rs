@@ -8,8 +8,12 @@ use join_core::memory::process;
 use super::request::{Item, Request};
 use crate::experiment::joins::Joins;
 use crate::experiment::{Cell, Data, Runner, Stop, ingest, memory, session, tags};
-use crate::machine::limits::{self, Plan};
+use crate::machine::{
+    self,
+    limits::{self, Plan},
+};
 use registry::Variant;
+use report::charts::scale;
 use report::record::{
     Environment, LimitRecord, MemoryRecord, Record, Run, Toggles, WorkloadRecord,
 };
@@ -131,6 +135,7 @@ impl Request<'_> {
             record,
             columns: &workload.columns,
             condition: workload.condition.as_ref(),
+            payload: workload.payload.as_ref(),
             pairs: item.pairs,
         };
         if !item.pairs && tags::matter(&data) {
@@ -143,6 +148,19 @@ impl Request<'_> {
         let cells = self
             .cells(item)
             .map_err(|error| failed(error.to_string()))?;
+        let peers = cells.iter().filter(|cell| cell.contender.is_peer).count() as u64;
+        let (needed, usable) = (peers * peer_bytes(&data), machine::usable_bytes());
+        joins.peers_in_turn(needed > usable);
+        if needed > usable {
+            let text = format!(
+                "{name}: the peers hold it one after the other, each warmed up by one join: together they would take about \
+                 {} of the {} that are left.",
+                scale::bytes(needed as f64),
+                scale::bytes(usable as f64)
+            );
+            runner.progress().say(&text);
+            runner.note(text)?;
+        }
         let mut bench = joins.bench(&data, cells).map_err(failed)?;
         let (budget, spent) = (runner.budget(), start.elapsed().as_secs_f64());
         runner.case(&data.record, &mut bench, budget, share, spent)?;
@@ -238,4 +256,22 @@ impl Request<'_> {
             Err(error) => runner.note(format!("The machine's limits were not measured: {error}.")),
         }
     }
+}
+
+/// About how many bytes a peer holds of a workload while it joins it: each row with a table around it, its payload as it came
+/// and as the engine has it, and the result.
+fn peer_bytes(data: &Data<'_>) -> u64 {
+    /// As DuckDB, Polars and DataFusion take on `pk-fk-16m`.
+    const PER_ROW: u64 = 32;
+    const PAIR: u64 = 16;
+    let record = &data.record;
+    let rows = record.build_rows + record.probe_rows;
+    let payload = u64::from(record.payload_bytes.unwrap_or(0));
+    let results = record.expected.map_or(0, |answer| answer.rows);
+    let per_result = match (data.pairs, payload) {
+        (_, 1..) => 2 * payload,
+        (true, 0) => PAIR,
+        (false, 0) => 0,
+    };
+    rows * (PER_ROW + 2 * payload) + results * per_result
 }

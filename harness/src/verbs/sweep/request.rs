@@ -12,7 +12,7 @@ use crate::peers::Found;
 use crate::verbs::Ending;
 use crate::verbs::select::{Selection, select};
 use crate::workload::Instance;
-use registry::{NotCompiled, Part, TOGGLES, Toggle, Variant, default_variant};
+use registry::{NotCompiled, Part, TOGGLES, Toggle, Variant, default_variant, variants};
 use report::record::{Environment, Size};
 
 /// More threads than this are a slip of the finger.
@@ -34,6 +34,9 @@ const PAIRS: &str = "n-m-4m";
 /// found is that of the leading times, and both names cost little.
 const CONTROL: &str = "partitioned-join";
 
+/// The variants whose values are fetched early as well as late where rows have a payload and no variant is named.
+const LATE_OR_EARLY: [&str; 2] = [registry::DEFAULT, "partitioned-join"];
+
 /// One workload of the run, with its consumer.
 pub(super) struct Item {
     pub(super) instance: Instance,
@@ -54,7 +57,9 @@ impl Item {
         let instance = &self.instance;
         // A build tuple is touched about three times as often as a probe tuple.
         let touched = 3 * instance.build_rows() + instance.probe_rows();
-        (touched + instance.estimated_results() / 2) as f64
+        // A value that is fetched, of both sides, counts as half a tuple.
+        let values = 2 * instance.payload_columns() as u64;
+        (touched + instance.estimated_results() * (1 + values) / 2) as f64
     }
 }
 
@@ -185,7 +190,7 @@ impl<'a> Request<'a> {
                     ablated,
                 });
             }
-            if merges && (named || name == PAIRS) {
+            if merges && instance.payload_bytes == 0 && (named || name == PAIRS) {
                 items.push(Item {
                     instance: instance.clone(),
                     pairs: true,
@@ -201,7 +206,7 @@ impl<'a> Request<'a> {
     pub(super) fn cells(&self, item: &Item) -> Result<Vec<Cell>, NotCompiled> {
         let mut cells = Cells::default();
         let instance = &item.instance;
-        // Unasked, the time of ladders, kinds and strings goes into what they are a series of.
+        // Unasked, the time of ladders, kinds, strings and payloads goes into what they are a series of.
         let in_short = self.args.size() == Size::Default && !self.selection.workloads_named;
         let threads = match item.swept && !(in_short && instance.is_of_series()) {
             true => &self.threads,
@@ -211,6 +216,21 @@ impl<'a> Request<'a> {
         if self.args.sweep {
             for variant in &self.selection.variants {
                 cells.variant(variant, threads)?;
+            }
+        }
+        let asks_when = self.toggles.iter().any(|toggle| toggle.part == Part::Rows);
+        if instance.payload_bytes > 0 && (item.swept || asks_when) {
+            let mut of_rows = variants();
+            of_rows.retain(|variant| match self.selection.variants_named {
+                true => self
+                    .selection
+                    .variants
+                    .iter()
+                    .any(|named| named.name == variant.name),
+                false => LATE_OR_EARLY.contains(&&*variant.name),
+            });
+            for variant in of_rows.iter().filter(|variant| variant.has(Part::Rows)) {
+                cells.ablation_of_rows(variant, &self.most_threads)?;
             }
         }
         if item.ablated {
@@ -224,7 +244,8 @@ impl<'a> Request<'a> {
             false => threads,
         };
         for setup in &self.peers.setups {
-            if setup.kinds.contains(&instance.kind) {
+            let makes_rows = setup.rows || instance.payload_bytes == 0;
+            if setup.kinds.contains(&instance.kind) && makes_rows {
                 cells.peer(setup, of_peers);
             }
         }
@@ -348,7 +369,7 @@ mod tests {
         for item in request.items() {
             let threads = request.cells(&item).unwrap().into_iter();
             let fewest = threads.map(|cell| cell.contender.name.threads).min();
-            let is_series = ["ladder", "kinds", "strings"]
+            let is_series = ["ladder", "kinds", "strings", "payload"]
                 .iter()
                 .any(|name| item.instance.name.starts_with(name));
             assert_eq!(fewest == Some(1), !is_series, "{}", item.instance.name);

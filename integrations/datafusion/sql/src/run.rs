@@ -174,6 +174,7 @@ fn case(suite: &Suite, query: &Query) -> WorkloadRecord {
         experiment: SQL.to_owned(),
         join_kind: None,
         condition: None,
+        payload_bytes: None,
         sentence,
         build_rows: 0,
         probe_rows: 0,
