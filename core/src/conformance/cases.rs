@@ -1,5 +1,7 @@
 //! The table of cases.
 
+use std::fmt;
+
 use super::keys::{CaseKey, Keys, ODD_FILLS, Random, column};
 use crate::join::JoinInput;
 use crate::oracle;
@@ -22,6 +24,17 @@ pub(super) struct Case {
 impl Case {
     pub fn input(&self) -> JoinInput<'_> {
         JoinInput::new(&self.build, &self.probe).expect("a case's columns can be joined")
+    }
+
+    /// The same, of which something else is asked.
+    pub fn answered(&self, asked: &dyn fmt::Debug, expected: Bag) -> Self {
+        Self {
+            name: format!("{asked:?}: {}", self.name),
+            build: self.build.clone(),
+            probe: self.probe.clone(),
+            expected,
+            large: self.large,
+        }
     }
 
     /// Pairs of rows, whatever their keys.

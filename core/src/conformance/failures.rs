@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::cases::{Case, few_cases};
+use super::cases::{Case, few_cases, typical};
+use super::compound::{OfShape, Shape};
+use super::kinds::{Asked, OfKind};
 use super::run::{Suite, Wanted, attempt};
 use super::{only_fresh, small};
 use crate::join::{Context, DynJoin, JoinError};
@@ -28,6 +30,7 @@ impl Suite {
                 }
             }
         }
+        self.failures_of_kinds(join, typical(&cases));
         if only_fresh() {
             return;
         }
@@ -41,6 +44,32 @@ impl Suite {
             self.teams()
                 .iter()
                 .for_each(|team| cancelled(join, case, team));
+        }
+    }
+
+    /// The same of kinds that hold what an inner join does not, of keys as they are and hashed.
+    fn failures_of_kinds(&self, own: &dyn DynJoin, case: &Case) {
+        let team = &self.teams()[1];
+        for asked in Asked::few() {
+            let case = case.answered(&asked, asked.results(&case.input()));
+            let semantics = asked.semantics();
+            let of_kind = OfKind(own, semantics);
+            let hashed = OfShape {
+                join: own,
+                semantics,
+                shape: Shape::Digits,
+                mask: u64::MAX,
+            };
+            for join in [&of_kind as &dyn DynJoin, &hashed] {
+                for placement in [None, Some(PairPlacement::Parallel)] {
+                    let wanted = placement.map_or(Wanted::Aggregate, |_| Wanted::Pairs(placement));
+                    allocations_fail(join, &case, team, wanted);
+                }
+                if !only_fresh() {
+                    consumer_panics(join, &case, team);
+                    cancelled(join, &case, team);
+                }
+            }
         }
     }
 }

@@ -10,16 +10,37 @@ use crate::kind::{Kind, Semantics};
 use crate::oracle;
 use crate::output::{Pair, PairFilter};
 
-/// Keeps two pairs of three, whatever their keys.
-pub(super) struct TwoOfThree;
+/// A condition that another engine can be asked for, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfRows {
+    /// Two pairs of three fulfil it.
+    TwoOfThree,
+    /// The build row comes first.
+    Earlier,
+}
 
-impl PairFilter for TwoOfThree {
+impl OfRows {
+    /// The condition in SQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::TwoOfThree => "(build.row * 7 + probe.row * 13) % 3 <> 0",
+            Self::Earlier => "build.row < probe.row",
+        }
+    }
+}
+
+impl PairFilter for OfRows {
     fn keep(&self, pairs: &mut [Pair]) -> usize {
         let mut kept = 0;
         for at in 0..pairs.len() {
-            let Pair { build, probe } = pairs[at];
-            pairs[kept] = pairs[at];
-            kept += usize::from((u64::from(build) * 7 + u64::from(probe) * 13) % 3 != 0);
+            let pair = pairs[at];
+            let (build, probe) = (u64::from(pair.build), u64::from(pair.probe));
+            let holds = match self {
+                Self::TwoOfThree => (build * 7 + probe * 13) % 3 != 0,
+                Self::Earlier => build < probe,
+            };
+            pairs[kept] = pair;
+            kept += usize::from(holds);
         }
         kept
     }
@@ -53,6 +74,20 @@ impl Asked {
         }
     }
 
+    /// Some that hold what others do not: marks of either side, the rows whose keys are NULL, and pairs of them.
+    pub(super) fn few() -> [Self; 3] {
+        let asked = |kind, nulls_equal, has_condition| Self {
+            kind,
+            nulls_equal,
+            has_condition,
+        };
+        [
+            asked(Kind::FullOuter, true, true),
+            asked(Kind::Mark(Side::Probe), false, false),
+            asked(Kind::Semi(Side::Build), false, false),
+        ]
+    }
+
     /// All of them.
     fn all() -> impl Iterator<Item = Self> {
         Kind::ALL.into_iter().flat_map(|kind| {
@@ -70,7 +105,9 @@ impl Asked {
         Semantics {
             kind: self.kind,
             nulls_equal: self.nulls_equal,
-            condition: self.has_condition.then_some(&TwoOfThree as &dyn PairFilter),
+            condition: self
+                .has_condition
+                .then_some(&OfRows::TwoOfThree as &dyn PairFilter),
         }
     }
 

@@ -25,7 +25,7 @@ mod tests;
 
 pub use keys::Random;
 pub use kinds::Asked;
-pub use random::{Conditions, RandomJoin};
+pub use random::{Conditions, FewRows, RandomJoin};
 pub use run::Wanted;
 pub use simple::{SimpleProbe, SortedBuild};
 pub use tags::check_tags;

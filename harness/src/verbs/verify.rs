@@ -1,5 +1,6 @@
 //! `harness verify`: every variant, toggle and workload once, checked against the oracle, without timing.
 
+mod answers;
 mod at_hand;
 mod random;
 
@@ -60,18 +61,24 @@ pub struct Args {
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     pub only: Vec<String>,
     /// Joins drawn at random, in place of the workloads: each through every variant, toggles drawn at random too
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", group = "drawn")]
     pub random: Option<NonZeroU64>,
+    /// Joins of few rows drawn at random, of every kind, key and condition: each with the answer of one variant as a line of
+    /// JSON, for another engine to check
+    #[arg(long, value_name = "N", group = "drawn")]
+    pub answers: Option<NonZeroU64>,
     /// Seed of the first random join; each next one has the next seed [default: 0]
-    #[arg(long, value_name = "S", requires = "random")]
+    #[arg(long, value_name = "S", requires = "drawn")]
     pub seed: Option<u64>,
 }
 
 /// Checks what is asked for.
 pub(crate) fn run(args: &Args) -> Result<(), Ending> {
-    match args.random {
-        None => everything(&args.only),
-        Some(joins) => random::run(joins, args.seed.unwrap_or(0), &args.only),
+    let seed = args.seed.unwrap_or(0);
+    match (args.random, args.answers) {
+        (Some(joins), _) => random::run(joins, seed, &args.only),
+        (_, Some(joins)) => answers::run(joins, seed, &args.only),
+        _ => everything(&args.only),
     }
 }
 

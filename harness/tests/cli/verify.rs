@@ -31,6 +31,34 @@ fn one_variant_alone_makes_one_join_again() {
 }
 
 #[test]
+fn answers_are_lines_of_json_that_a_seed_repeats() {
+    let lines = |args: &[&str]| {
+        let output = run(folder().path(), args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let all = lines(&["verify", "--answers", "300", "--seed", "5"]);
+    let mut kinds = std::collections::BTreeSet::new();
+    for (seed, line) in (5..).zip(all.lines()) {
+        let answer: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(answer["seed"], seed);
+        kinds.insert(answer["kind"].as_str().expect("a kind").to_owned());
+        for side in ["build", "probe"] {
+            let columns = answer[side].as_array().expect("columns");
+            assert_eq!(
+                columns.len(),
+                answer["types"].as_array().expect("types").len()
+            );
+        }
+    }
+    assert_eq!((all.lines().count(), kinds.len()), (300, 12));
+    let last = lines(&["verify", "--answers", "1", "--seed", "304"]);
+    assert_eq!(all.lines().last(), Some(last.trim_end()));
+    let both = ["verify", "--answers", "1", "--random", "1"];
+    assert_eq!(run(folder().path(), &both).status.code(), Some(2));
+}
+
+#[test]
 fn a_signal_tells_which_join_is_at_hand() {
     let folder = folder();
     // Several, so that most of the time goes to the joins and not to making them.

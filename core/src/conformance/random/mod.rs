@@ -1,5 +1,6 @@
 //! Joins drawn at random: a number means the same join for ever.
 
+mod few_rows;
 mod numbers;
 mod shape;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::join::{CacheSizes, Context, DynJoin, JoinError, JoinInput};
 use crate::memory::Memory;
 use crate::page::rows_per_full_page;
 use crate::parallel::{Team, ThreadStart};
+pub use few_rows::FewRows;
 use numbers::{Numbers, Spread, pairs};
 use shape::{Nulls, Shape};
 

@@ -51,7 +51,7 @@ pub(crate) fn run(joins: NonZeroU64, first: u64, only: &[String]) -> Result<(), 
 }
 
 /// The variants that patterns name, all of them without any.
-fn named(only: &[String]) -> Result<Vec<Variant>, Ending> {
+pub(super) fn named(only: &[String]) -> Result<Vec<Variant>, Ending> {
     if only.is_empty() {
         return Ok(variants());
     }
@@ -92,18 +92,18 @@ fn check(seed: u64, variants: &[Variant]) -> Vec<String> {
 }
 
 /// How a variant makes a random join.
-struct Settings {
-    configuration: Configuration,
-    join: Box<dyn DynJoin>,
+pub(super) struct Settings {
+    pub configuration: Configuration,
+    pub join: Box<dyn DynJoin>,
     conditions: Conditions,
     /// What toggles were set to, in the order in which they were set.
-    toggles: Vec<String>,
+    pub toggles: Vec<String>,
 }
 
 impl Settings {
     /// In every other case the variant's own settings, but for those of the process and the consumer, which are drawn
     /// always.
-    fn drawn(variant: &Variant, random: &mut Random) -> Self {
+    pub fn drawn(variant: &Variant, random: &mut Random) -> Self {
         loop {
             let often = *random.pick(&[0, 0, 1, 4]);
             let (configuration, toggles) = drawn_toggles(variant, often, random);
