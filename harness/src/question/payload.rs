@@ -54,6 +54,14 @@ impl Payload {
         self.columns() as u32 * Self::WIDTH
     }
 
+    /// Bytes of all columns' pages.
+    pub fn page_bytes(&self) -> u64 {
+        let columns = self.build.iter().chain(&self.probe);
+        columns
+            .map(|column| size_of_val(column.pages()) as u64)
+            .sum()
+    }
+
     /// What rows are gathered from.
     pub fn sources(&self) -> Sources<'_> {
         fn side(columns: &[Column]) -> Vec<RowColumn<'_>> {

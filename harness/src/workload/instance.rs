@@ -326,7 +326,7 @@ impl Workload {
     /// Bytes of all columns' pages.
     pub fn bytes(&self) -> u64 {
         let (build, probe) = self.bytes_of_sides();
-        build + probe
+        build + probe + self.payload.as_ref().map_or(0, Payload::page_bytes)
     }
 
     fn bytes_of_sides(&self) -> (u64, u64) {
