@@ -1,6 +1,9 @@
 //! Trees over slices of keys, against every combination of rows tried out.
 
-#![expect(clippy::disallowed_types, reason = "a queue to the test, not one in a join")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "a queue to the test, not one in a join"
+)]
 
 #[expect(dead_code, reason = "of other tests")]
 #[path = "common/rng.rs"]
