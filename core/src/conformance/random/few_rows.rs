@@ -128,7 +128,8 @@ fn values(
     different: u64,
     random: &mut Random,
 ) -> Column {
-    let fills: &[usize] = *random.pick(&[&[][..], &[1], &[7, 2]]);
+    const FILLS: [&[usize]; 3] = [&[], &[1], &[7, 2]];
+    let fills = *random.pick(&FILLS);
     let mut numbers: Vec<Option<u64>> = Vec::new();
     for _ in 0..rows {
         let number = random.below(different);
