@@ -8,7 +8,7 @@ use crate::kind::{Kind, Semantics};
 use crate::memory::Memory;
 use crate::output::{Consumer, Pair, PairFilter, PairPlacement, Results};
 use crate::page::DataType;
-use crate::parallel::{Team, ThreadStart};
+use crate::parallel::Team;
 use crate::table::Column;
 
 /// Rows of a side, less one.
@@ -27,7 +27,8 @@ pub struct FewRows {
     pub columns: Vec<(Column, Column)>,
     /// Whether all hashes of keys are made to collide.
     collide: bool,
-    threads: usize,
+    /// The threads that it is made by.
+    pub threads: usize,
 }
 
 impl FewRows {
@@ -75,12 +76,12 @@ impl FewRows {
             .map(move |(build, probe)| side.of(build, probe))
     }
 
-    /// What `join` makes of it, in order.
+    /// What `join` makes of it with these threads, in order.
     ///
     /// # Errors
     ///
     /// Those of the join.
-    pub fn results(&self, join: &dyn DynJoin, start: ThreadStart) -> Result<Vec<Pair>, JoinError> {
+    pub fn results(&self, join: &dyn DynJoin, team: &Team) -> Result<Vec<Pair>, JoinError> {
         let columns: Vec<_> = self
             .columns
             .iter()
@@ -96,12 +97,9 @@ impl FewRows {
             nulls_equal: self.nulls_equal,
             condition: condition.map(|condition| condition as &dyn PairFilter),
         };
-        let (memory, team) = (
-            Memory::unlimited(),
-            Team::new(self.threads, start).parallel_from(0),
-        );
+        let memory = Memory::unlimited();
         let context =
-            Context::new(&team, &memory).with_consumer(Consumer::Pairs(PairPlacement::Chunks));
+            Context::new(team, &memory).with_consumer(Consumer::Pairs(PairPlacement::Chunks));
         let outcome = semantics.join_keys(join, &keys, &context)?;
         let mut pairs = match outcome.results {
             Results::Pairs(pairs) => pairs.iter().collect(),
@@ -186,12 +184,15 @@ mod tests {
     use crate::conformance::{Kernel, SortedBuild, joined};
     use crate::input::InputMode;
     use crate::oracle;
+    use crate::parallel::ThreadStart;
 
     #[test]
     fn what_is_simple_is_right_and_every_kind_is_drawn() {
         let join = joined(&SortedBuild, InputMode::ZeroCopy, Kernel::SCALAR);
+        let teams =
+            [1, 2, 3, 5].map(|threads| Team::new(threads, ThreadStart::Pool).parallel_from(0));
         let mut kinds = Vec::new();
-        for seed in 0..1500 {
+        for seed in 0..600 {
             let few = FewRows::from_seed(seed);
             let columns: Vec<_> = few
                 .columns
@@ -199,7 +200,13 @@ mod tests {
                 .map(|(build, probe)| (build, probe))
                 .collect();
             let results = few
-                .results(&join, ThreadStart::Fresh)
+                .results(
+                    &join,
+                    teams
+                        .iter()
+                        .find(|team| team.threads() == few.threads)
+                        .expect("a team of each size"),
+                )
                 .expect("they can be joined");
             kinds.push((
                 few.kind,

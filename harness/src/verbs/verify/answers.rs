@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use join_core::conformance::{FewRows, Random};
 use join_core::join::Side;
 use join_core::memory::process;
+use join_core::parallel::{Team, ThreadStart};
 use join_core::table::{Column, Value};
 use serde::Serialize;
 
@@ -45,6 +46,7 @@ enum Field {
 pub(crate) fn run(joins: NonZeroU64, first: u64, only: &[String]) -> Result<(), Ending> {
     let variants = named(only)?;
     tell_on_signals();
+    let mut teams: Vec<((usize, ThreadStart), Team)> = Vec::new();
     for number in 0..joins.get() {
         let seed = first.wrapping_add(number);
         let mut random = Random::of(seed, "variant");
@@ -59,8 +61,14 @@ pub(crate) fn run(joins: NonZeroU64, first: u64, only: &[String]) -> Result<(), 
                     settings.configuration.source,
                     settings.configuration.huge_pages,
                 );
-                let start = settings.configuration.thread_start;
-                let results = few.results(&*settings.join, start);
+                let wanted = (few.threads, settings.configuration.thread_start);
+                let at = teams.iter().position(|(team, _)| *team == wanted);
+                let at = at.unwrap_or_else(|| {
+                    // They are kept: a pool of threads takes longer to start than these joins.
+                    teams.push((wanted, Team::new(wanted.0, wanted.1).parallel_from(0)));
+                    teams.len() - 1
+                });
+                let results = few.results(&*settings.join, &teams[at].1);
                 let results = results.map_err(|error| {
                     Ending::Wrong(format!("{}: {error}; again by: {again}", variant.name))
                 })?;
