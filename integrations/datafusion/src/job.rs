@@ -218,6 +218,10 @@ pub(crate) async fn stock(
                 let columns = batch.columns().to_vec();
                 let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
                 exchange.send(Block::Batch(batch)).await;
+                // Nothing waits any more then, and a task that never waits is not ended from outside.
+                if exchange.is_over() {
+                    break;
+                }
             }
             Ok::<_, DataFusionError>(())
         });
