@@ -47,18 +47,21 @@ impl Join for OnDevice {
             team,
             memory,
             consumer,
+            filter,
             ..
         } = *context;
-        let results = collect(vec![()], consumer, &Team::single(), memory, |(), sink| {
+        let single = Team::single();
+        let results = collect(vec![()], consumer, filter, &single, memory, |(), sink| {
             let mut phases = watch.lock().unwrap();
+            let is_summed = matches!(sink, SinkRef::Aggregate(_));
             let sink = RefCell::new(sink);
             let mut take = |pairs: &[_]| match &mut *sink.borrow_mut() {
                 SinkRef::Aggregate(sums) => sums.emit_block(pairs),
                 SinkRef::Pairs(kept) => kept.emit_block(pairs),
             };
-            let mut matches = match consumer {
-                Consumer::Aggregate => Matches::Summed,
-                _ => Matches::Pairs(&mut take),
+            let mut matches = match is_summed {
+                true => Matches::Summed,
+                false => Matches::Pairs(&mut take),
             };
             let joined = self
                 .answer(build, probe, &mut matches, &mut phases)
