@@ -8,16 +8,19 @@ use std::time::Instant;
 use join_core::join::Phases;
 use join_core::output::{Aggregate, Pair, Sink};
 use joinery_gpu::{Device, DeviceKeys, HostKeys, Matches, join};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::{Ended, On};
 
-/// A line of work.
+/// A line of work: either `load` or `join`. A field that is not known here may change what is asked, and is refused.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Request {
-    Load { build: Side, probe: Side },
-    Join(Consumer),
+#[serde(deny_unknown_fields)]
+struct Request {
+    load: Option<Load>,
+    join: Option<Consumer>,
+    kind: Option<String>,
+    condition: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -27,20 +30,33 @@ enum Consumer {
     Pairs,
 }
 
-/// The files of a key column.
 #[derive(Debug, Deserialize)]
-struct Side {
-    rows: u64,
-    r#type: KeyType,
-    keys: PathBuf,
-    valid: Option<PathBuf>,
+#[serde(deny_unknown_fields)]
+struct Load {
+    /// The device has its own.
+    #[serde(rename = "threads")]
+    _threads: IgnoredAny,
+    build: Side,
+    probe: Side,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum KeyType {
-    Int32,
-    Int64,
+/// The files of a side's key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Side {
+    rows: u64,
+    r#type: String,
+    keys: PathBuf,
+    valid: Option<PathBuf>,
+    /// Only of strings, which are refused by their type.
+    #[serde(default, rename = "ends")]
+    _ends: IgnoredAny,
+    /// Only read by conditions, which are refused.
+    #[serde(default, rename = "values")]
+    _values: IgnoredAny,
+    /// Further columns of the key.
+    #[serde(default)]
+    more: Vec<IgnoredAny>,
 }
 
 /// The line that answers one.
@@ -99,17 +115,25 @@ fn answer(
     sides: &mut Option<[HostKeys; 2]>,
     line: &str,
 ) -> Result<Answer, Ended> {
-    match serde_json::from_str(line)? {
-        Request::Load { build, probe } => {
+    let request: Request = serde_json::from_str(line)?;
+    match (request.load, request.join) {
+        (Some(Load { build, probe, .. }), None) => {
             // Before there are others: there may be no room for both.
             *sides = None;
             *sides = Some([build.read()?, probe.read()?]);
             Ok(Answer::Loaded { loaded: true })
         }
-        Request::Join(consumer) => {
+        (None, Some(consumer)) => {
+            if let Some(kind) = request.kind.filter(|kind| kind != "inner") {
+                return Err(wrong(&format!("the device joins inner only, not {kind}")));
+            }
+            if request.condition.is_some() {
+                return Err(wrong("the device joins on equal keys without a condition"));
+            }
             let sides = sides.as_ref().ok_or_else(|| wrong("nothing was loaded"))?;
             joined(device, memory, sides, consumer)
         }
+        _ => Err(wrong("a line has either `load` or `join`")),
     }
 }
 
@@ -154,14 +178,23 @@ fn joined(
 
 impl Side {
     fn read(&self) -> Result<HostKeys, Ended> {
-        let words = match self.r#type {
-            KeyType::Int32 => 1,
-            KeyType::Int64 => 2,
+        if !self.more.is_empty() {
+            let columns = 1 + self.more.len();
+            let what = format!("the device joins on one column, not on {columns}");
+            return Err(wrong(&what));
+        }
+        let words = match &*self.r#type {
+            "INT32" => 1,
+            "INT64" => 2,
+            other => {
+                let what = format!("the device joins INT32 and INT64, not {other}");
+                return Err(wrong(&what));
+            }
         };
         let keys = words_of(&self.keys)?;
         let valid = match &self.valid {
             Some(path) => words_of(path)?,
-            None => vec![u32::MAX; self.rows.div_ceil(32) as usize],
+            None => vec![u32::MAX; (keys.len() / words as usize).div_ceil(32)],
         };
         let keys = HostKeys::new(words, keys, valid).filter(|keys| keys.rows() == self.rows);
         keys.ok_or_else(|| {

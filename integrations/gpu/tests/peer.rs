@@ -26,6 +26,12 @@ fn answers(lines: &[String]) -> Vec<Value> {
     answers
 }
 
+/// An error of one line that has this in it.
+fn refuses(answer: &Value, what: &str) {
+    let error = answer["error"].as_str().unwrap_or_default();
+    assert!(error.contains(what) && !error.contains('\n'), "{answer}");
+}
+
 #[test]
 fn joins_are_answered_and_what_is_wrong_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -49,7 +55,7 @@ fn joins_are_answered_and_what_is_wrong_is_said() {
         json!({"join": "aggregate"}),
         load(4),
         json!({"join": "aggregate"}),
-        json!({"join": "pairs"}),
+        json!({"join": "pairs", "kind": "inner"}),
         load(5),
         json!({"dance": 1}),
         load(4),
@@ -61,8 +67,7 @@ fn joins_are_answered_and_what_is_wrong_is_said() {
         (4, "not of 5 rows"),
         (5, "dance"),
     ] {
-        let error = found[number]["error"].as_str().unwrap_or_default();
-        assert!(error.contains(what), "{number}: {}", found[number]);
+        refuses(&found[number], what);
     }
     for number in [1, 6] {
         assert_eq!(found[number], json!({"loaded": true}));
@@ -84,4 +89,68 @@ fn joins_are_answered_and_what_is_wrong_is_said() {
             .sum();
         assert!(named <= answer["seconds"].as_f64().unwrap());
     }
+}
+
+/// What the protocol has and the device has not is never answered as if it was an inner join on one column.
+#[test]
+fn only_inner_joins_on_one_column_of_integers_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    fs::write(&keys, [1, 0, 0, 0, 2, 0, 0, 0]).unwrap();
+    let side = |more: Value| {
+        let mut side = json!({"rows": 2, "type": "INT32", "keys": keys, "valid": null,
+            "values": null, "ends": null, "more": []});
+        let fields = side.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        side
+    };
+    let load =
+        |more| json!({"load": {"threads": 1, "build": side(more), "probe": side(json!({}))}});
+    let lines = [
+        (
+            load(json!({"type": "VARCHAR", "ends": keys})),
+            Some("not VARCHAR"),
+        ),
+        (load(json!({"more": [side(json!({}))]})), Some("not on 2")),
+        (load(json!({"collation": "C"})), Some("`collation`")),
+        // More rows than there is memory for.
+        (
+            load(json!({"rows": u64::MAX})),
+            Some("not of 18446744073709551615 rows"),
+        ),
+        (
+            load(json!({"keys": "no such file"})),
+            Some("cannot read no such file"),
+        ),
+        (
+            json!({"load": {"threads": 1, "plan": "folder"}}),
+            Some("`plan`"),
+        ),
+        (json!({"execute": {"checksum": true}}), Some("`execute`")),
+        // Values alone change nothing.
+        (load(json!({"values": keys})), None),
+        (
+            json!({"join": "pairs", "kind": "probe-semi"}),
+            Some("not probe-semi"),
+        ),
+        (
+            json!({"join": "aggregate", "condition": "build.value < probe.value"}),
+            Some("condition"),
+        ),
+        (json!({"join": "pairs", "order": "by key"}), Some("`order`")),
+        (json!({}), Some("`load` or `join`")),
+        (json!({"join": "aggregate"}), None),
+    ];
+    let (lines, refusals): (Vec<_>, Vec<_>) = lines
+        .into_iter()
+        .map(|(line, refusal)| (line.to_string(), refusal))
+        .unzip();
+    let found = answers(&lines);
+    for (answer, refusal) in found.iter().zip(refusals) {
+        match refusal {
+            Some(what) => refuses(answer, what),
+            None => assert_eq!(answer.get("error"), None, "{answer}"),
+        }
+    }
+    assert_eq!(found.last().unwrap()["rows"], 2);
 }
