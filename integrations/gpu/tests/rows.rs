@@ -9,8 +9,8 @@ use aligned_ingest::overlap::{Rule, measure, truth};
 use aligned_ingest::pages::{NumericAs, SourceType, to_table as on_processor};
 use aligned_ingest::store::chunk_file;
 use aligned_ingest::{
-    Chunks, ChunksError, Crc, INDEX_FILE, Job, Layout, Manifest, PlacementKind, Sink, SourceColumn,
-    StoreKind,
+    Chunks, ChunksError, Crc, INDEX_FILE, Job, Layout, Manifest, PlacementKind, Section, Sink,
+    SourceColumn, StoreKind,
 };
 use join_core::parallel::{Team, ThreadStart};
 use joinery_gpu::{Device, GpuError, Reader, Search, Totals, code_lines, to_table};
@@ -252,26 +252,33 @@ fn long_strings_are_read_whole_or_not_at_all() {
     }
 }
 
-/// Changes a bit of a folder's file and makes checksums fit again, so that only the reader can find out.
-fn damaged(path: &std::path::Path, byte: u64, is_index: bool) {
-    let file = path.join(if is_index {
-        INDEX_FILE.to_owned()
-    } else {
-        chunk_file(0)
-    });
-    let mut bytes = fs::read(&file).unwrap();
+/// Changes a byte of a folder's index or rows and makes checksums fit again, so that only the reader can find out.
+fn damaged(path: &std::path::Path, byte: u64, mask: u8, is_index: bool) {
     if is_index {
+        let file = path.join(INDEX_FILE);
+        let mut bytes = fs::read(&file).unwrap();
         let body = bytes.len() - 4;
-        bytes[24 + byte as usize % (body - 24)] ^= 1 << (byte % 8);
+        // All but the name of the format.
+        bytes[8 + byte as usize % (body - 8)] ^= mask;
         let crc = crc32fast::hash(&bytes[..body]);
         bytes[body..].copy_from_slice(&crc.to_le_bytes());
         return fs::write(file, bytes).unwrap();
     }
     let mut manifest = Manifest::read(path).unwrap();
-    let at = byte as usize % manifest.sections[0].used as usize;
-    bytes[at] ^= 1 << (byte % 8);
-    let used = manifest.sections[0].used as usize;
-    manifest.sections[0].crc32 = Crc(crc32fast::hash(&bytes[..used]));
+    let mut at = byte % manifest.used;
+    let has = |section: &&mut Section| {
+        let is_in = at < section.used;
+        at -= if is_in { 0 } else { section.used };
+        is_in
+    };
+    let section = manifest.sections.iter_mut().find(has).unwrap();
+    let layout = manifest.layout;
+    let file = path.join(chunk_file(layout.chunk_of(section.offset)));
+    let start = (section.offset % layout.chunk_bytes) as usize;
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[start + at as usize] ^= mask;
+    let rows = &bytes[start..start + section.used as usize];
+    section.crc32 = Crc(crc32fast::hash(rows));
     fs::write(file, bytes).unwrap();
     // The index is of the sections that the manifest has.
     let lags = fs::read(path.join(INDEX_FILE)).unwrap();
@@ -290,14 +297,14 @@ fn damaged(path: &std::path::Path, byte: u64, is_index: bool) {
 
 /// Flips, `JOINERY_FLIPS` of them: each ends in one clean error or in the rows that are there, as on the processor.
 #[test]
-fn flipped_bits_end_in_an_error_or_in_the_rows_that_are_there() {
+fn flipped_bytes_end_in_an_error_or_in_the_rows_that_are_there() {
     let flips = std::env::var("JOINERY_FLIPS").map_or(300, |n| n.parse().unwrap());
     let types = ["int4", "bool", "date", "text", "int8", "timestamp"];
     let good = folder(
         &types,
-        &streams(&types, &[(0..120).collect()]),
+        &streams(&types, &[(0..60).collect(), (60..120).collect()]),
         PlacementKind::Aligned,
-        1 << 20,
+        4096,
         400,
     );
     let names = [
@@ -317,7 +324,12 @@ fn flipped_bits_end_in_an_error_or_in_the_rows_that_are_there() {
             .unwrap();
         }
         let byte = (flip + 1u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-        damaged(folder.path(), byte, flip % 3 == 0);
+        // One bit, or several.
+        let mask = match flip % 2 {
+            0 => 1 << (byte % 8),
+            _ => (byte >> 32) as u8 | 1,
+        };
+        damaged(folder.path(), byte, mask, flip % 3 == 0);
         let Ok(chunks) = Chunks::open(folder.path()) else {
             errors += 1;
             continue;
