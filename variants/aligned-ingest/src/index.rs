@@ -246,11 +246,6 @@ impl Marks {
         }
     }
 
-    /// Bytes from `at` to the next place where a row start is looked for.
-    pub(crate) fn until_next(&self, at: u64) -> u64 {
-        self.stride - at % self.stride
-    }
-
     /// A row starts here, or the whole rows end.
     #[inline]
     pub(crate) fn row(&mut self, start: u64) {

@@ -115,11 +115,12 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         let (mut at, mut all_rows) = (0, 0);
         let mut writing: Option<S::Writing<'_>> = None;
         while at < bytes.len() {
-            // A run ends where a row start is to be noted: before the first row that reaches behind that place.
-            let until_mark = self.marks.until_next(self.section.used);
-            let most = self.room().min(until_mark).min(RUN as u64) as usize;
+            let most = self.room().min(RUN as u64) as usize;
+            let (start, marks) = (self.section.used, &mut self.marks);
+            marks.row(start);
             // Finding rows waits for one length after the other, copying for the memory: together they take little longer.
-            let (taken, rows) = framing.rows_meanwhile(&bytes[at..], most, || {
+            let (taken, rows) = framing.rows_meanwhile(&bytes[at..], most, |end| {
+                marks.row(start + end as u64);
                 if let Some(writing) = &mut writing {
                     writing.advance();
                 }
@@ -140,10 +141,7 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
                 Some(Event::Row) => {
                     all_rows += 1;
                     if self.carry.is_empty() {
-                        let (more, rows) = self.rows_behind(framing, taken as u64, &bytes[at..]);
-                        writing = self.rows(&bytes[at - taken..at + more], 1 + rows)?;
-                        at += more;
-                        all_rows += rows;
+                        writing = self.rows(part, 1)?;
                         continue;
                     }
                     let mut row = std::mem::take(&mut self.carry);
@@ -160,19 +158,6 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
         Ok(all_rows)
     }
 
-    /// Finds the rows behind one of so many bytes that reaches over a place where a row start is to be noted, and notes it:
-    /// written on its own, the row would have those behind it gathered instead of written into place.
-    fn rows_behind(&mut self, framing: &mut Framing, row: u64, bytes: &[u8]) -> (usize, u64) {
-        let Some(room) = self.room().checked_sub(row) else {
-            return (0, 0);
-        };
-        let start = self.section.used + row;
-        self.marks.row(self.section.used);
-        self.marks.row(start);
-        let most = room.min(self.marks.until_next(start)).min(RUN as u64);
-        framing.rows_meanwhile(bytes, most as usize, || ())
-    }
-
     /// Bytes that still fit into the flush being filled.
     fn room(&self) -> u64 {
         self.space.layout().slot - self.section.used
@@ -187,13 +172,11 @@ impl<'a, P: Placement, S: Store> Writer<'a, P, S> {
             if bytes.len() as u64 > self.room() {
                 self.flush()?;
             }
-            self.marks.row(self.section.used);
             let writing = self.append(bytes)?;
             self.section.rows += rows;
             return Ok(writing);
         }
         debug_assert!(rows == 1 || bytes.len() as u64 <= self.room());
-        self.marks.row(self.section.used);
         let mut rest = bytes;
         while rest.len() as u64 > self.room() {
             let (part, after) = rest.split_at(self.room() as usize);

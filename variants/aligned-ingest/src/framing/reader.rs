@@ -142,22 +142,23 @@ impl Framing {
     /// Takes the whole rows at the start of `bytes` that end within its first `most` bytes: returns their bytes, and how
     /// many they are. Much faster than one after the other by [`Framing::next`], which says what comes then.
     pub fn rows(&mut self, bytes: &[u8], most: usize) -> (usize, u64) {
-        self.rows_meanwhile(bytes, most, || ())
+        self.rows_meanwhile(bytes, most, |_| ())
     }
 
-    /// As [`Framing::rows`]; calls `meanwhile` after each row, or nearly each.
+    /// As [`Framing::rows`]; calls `meanwhile` with where each row ends in `bytes`.
     pub(crate) fn rows_meanwhile(
         &mut self,
         bytes: &[u8],
         most: usize,
-        mut meanwhile: impl FnMut(),
+        mut meanwhile: impl FnMut(usize),
     ) -> (usize, u64) {
         let (mut at, mut rows) = (0, 0);
         while self.is_between_rows() {
             let limit = self.limits.row_bytes;
+            let mut of_row = |end| meanwhile(at + end);
             let (taken, found) = self
                 .shape
-                .rows(&bytes[at..], most - at, limit, &mut meanwhile);
+                .rows(&bytes[at..], most - at, limit, &mut of_row);
             at += taken;
             rows += found;
             match self.whole_row(&bytes[at..]) {
@@ -165,6 +166,7 @@ impl Framing {
                     self.shape.learn(&bytes[at..][..length]);
                     at += length;
                     rows += 1;
+                    meanwhile(at);
                 }
                 _ => break,
             }

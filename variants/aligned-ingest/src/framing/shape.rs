@@ -70,13 +70,13 @@ fn differs(block: &Block, bytes: &[u8; BLOCK]) -> bool {
 
 impl Shape {
     /// How many bytes and rows at the start of `bytes` have this shape. All of them end within the first `most` bytes,
-    /// and none is longer than `row_bytes`. Calls `meanwhile` after each.
+    /// and none is longer than `row_bytes`. Calls `meanwhile` with where each of them ends.
     pub(super) fn rows(
         &self,
         bytes: &[u8],
         most: usize,
         row_bytes: u64,
-        meanwhile: &mut impl FnMut(),
+        meanwhile: &mut impl FnMut(usize),
     ) -> (usize, u64) {
         #[cfg(target_arch = "x86_64")]
         {
@@ -99,7 +99,7 @@ impl Shape {
         bytes: &[u8],
         most: usize,
         row_bytes: u64,
-        meanwhile: &mut impl FnMut(),
+        meanwhile: &mut impl FnMut(usize),
     ) -> (usize, u64) {
         use std::arch::x86_64::{_mm512_loadu_si512, _mm512_mask_cmpneq_epi8_mask};
         let differs = |block: &Block, bytes: &[u8; BLOCK]| {
@@ -122,7 +122,7 @@ impl Shape {
         bytes: &[u8],
         most: usize,
         row_bytes: u64,
-        meanwhile: &mut impl FnMut(),
+        meanwhile: &mut impl FnMut(usize),
     ) -> (usize, u64) {
         use std::arch::x86_64::{
             __m256i, _mm256_and_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_testz_si256,
@@ -150,7 +150,7 @@ impl Shape {
         bytes: &[u8],
         most: usize,
         row_bytes: u64,
-        meanwhile: &mut impl FnMut(),
+        meanwhile: &mut impl FnMut(usize),
     ) -> (usize, u64) {
         if self.runs.is_empty() {
             return (0, 0);
@@ -188,7 +188,7 @@ impl Shape {
             && end <= most
             && (end - at) as u64 <= row_bytes
         {
-            meanwhile();
+            meanwhile(end);
             at = end;
             rows += 1;
         }
@@ -324,20 +324,20 @@ mod tests {
     fn ways() -> Vec<(&'static str, Way)> {
         #[allow(unused_mut)]
         let mut ways: Vec<(&str, Way)> = vec![("portable", |shape, bytes, most, limit| {
-            shape.rows_by(differs, bytes, most, limit, &mut || ())
+            shape.rows_by(differs, bytes, most, limit, &mut |_| ())
         })];
         #[cfg(target_arch = "x86_64")]
         {
             if std::arch::is_x86_feature_detected!("avx2") {
                 // SAFETY: the machine has AVX2.
                 ways.push(("avx2", |s, b, m, l| unsafe {
-                    s.rows_avx2(b, m, l, &mut || ())
+                    s.rows_avx2(b, m, l, &mut |_| ())
                 }));
             }
             if std::arch::is_x86_feature_detected!("avx512bw") {
                 // SAFETY: the machine has AVX-512BW.
                 ways.push(("avx512", |s, b, m, l| unsafe {
-                    s.rows_avx512(b, m, l, &mut || ())
+                    s.rows_avx512(b, m, l, &mut |_| ())
                 }));
             }
         }
