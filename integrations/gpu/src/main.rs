@@ -95,6 +95,9 @@ impl<E: std::error::Error> From<E> for Ended {
 }
 
 fn main() -> ExitCode {
+    // The layer by which Mesa puts adapters in order prints an error of its own where there is no desktop.
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     let verb = match Verb::try_parse() {
         Ok(verb) => verb,
         Err(error) => {
