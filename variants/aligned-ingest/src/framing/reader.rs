@@ -156,9 +156,7 @@ impl Framing {
         while self.is_between_rows() {
             let limit = self.limits.row_bytes;
             let mut of_row = |end| meanwhile(at + end);
-            let (taken, found) = self
-                .shape
-                .rows(&bytes[at..], most - at, limit, &mut of_row);
+            let (taken, found) = self.shape.rows(&bytes[at..], most - at, limit, &mut of_row);
             at += taken;
             rows += found;
             match self.whole_row(&bytes[at..]) {
