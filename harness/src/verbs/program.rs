@@ -3,9 +3,12 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+
+use serde::Deserialize;
 
 use super::Ending;
 use crate::console::{self, tell};
@@ -40,25 +43,38 @@ impl Program {
         }
     }
 
+    /// The folder of its workspace.
+    fn folder(self) -> PathBuf {
+        Path::new(ROOT).join(self.workspace)
+    }
+
     /// Whether it is there already, of whatever age.
     fn is_built(self) -> bool {
-        let own = Path::new(ROOT).join(self.workspace).join("target");
-        let target = env::var_os("CARGO_TARGET_DIR").map_or(own, Into::into);
+        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         let folder = match self.profile {
             "dev" => "debug",
             named => named,
         };
         let name = format!("{}{}", self.package, env::consts::EXE_SUFFIX);
+        let target = self.folder().join(target);
         target.join(folder).join(name).exists()
     }
 
-    /// Cargo, to do something with it.
-    fn cargo(self, what: &str) -> Command {
-        let manifest = Path::new(ROOT).join(self.workspace).join("Cargo.toml");
+    /// Builds it. In its workspace, wherever this was called: Cargo looks for flags from the current folder on, and builds all
+    /// again with others.
+    fn build(self) -> Command {
         let mut command = Command::new(program());
-        command.args([what, "--package", self.package, "--profile", self.profile]);
-        command.args(["--features", self.features]);
-        command.arg("--manifest-path").arg(manifest);
+        command.args(["build", "--package", self.package]);
+        command.args(["--profile", self.profile, "--features", self.features]);
+        command.arg("--message-format=json-render-diagnostics");
+        command.current_dir(self.folder());
+        // What Cargo says of this program, where it runs it: build scripts that look there would do all again.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(name);
+            }
+        }
         command
     }
 }
@@ -83,14 +99,14 @@ pub(super) fn run<'a>(
     verb: &str,
     arguments: impl IntoIterator<Item = &'a OsString>,
 ) -> Result<(), Ending> {
-    build(program, verb)?;
-    let status = program
-        .cargo("run")
-        .arg("--quiet")
-        .arg("--")
-        .args(arguments)
-        .status()
-        .map_err(|error| cannot_start(verb, &error))?;
+    let built = build(program, verb)?;
+    let status = Command::new(&built).args(arguments).status();
+    let status = status.map_err(|error| {
+        Ending::Usage(format!(
+            "{verb}: {} cannot be started: {error}; remove it, and it is built again",
+            built.display()
+        ))
+    })?;
     match status.code() {
         Some(0) => Ok(()),
         // A wrong answer; all else is a wrong call or input.
@@ -99,16 +115,21 @@ pub(super) fn run<'a>(
     }
 }
 
-/// Builds the program. What is being compiled is told; where nothing has to be, nothing is.
-fn build(program: Program, verb: &str) -> Result<(), Ending> {
+/// Builds the program, and returns where it is. What is being compiled is told; where nothing has to be, nothing is.
+fn build(program: Program, verb: &str) -> Result<PathBuf, Ending> {
     if let Some(takes) = program.takes.filter(|_| !program.is_built()) {
         tell!("{verb}: its program is built first, which takes {takes}");
     }
     let mut child = program
-        .cargo("build")
+        .build()
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| cannot_start(verb, &error))?;
+    let messages = child.stdout.take().map(|messages| {
+        // Beside what is told, or one would wait for the other.
+        thread::spawn(move || executable(messages))
+    });
     let lines = child
         .stderr
         .take()
@@ -120,11 +141,21 @@ fn build(program: Program, verb: &str) -> Result<(), Ending> {
             console::write(&format!("{line}\n"));
         }
     }
-    match child.wait() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Ending::Said(2)),
-        Err(error) => Err(cannot_start(verb, &error)),
+    let status = child.wait().map_err(|error| cannot_start(verb, &error))?;
+    let built = messages.and_then(|reading| reading.join().ok().flatten());
+    // Where it was not built, Cargo has said why.
+    built.filter(|_| status.success()).ok_or(Ending::Said(2))
+}
+
+/// The last program that Cargo's messages name.
+fn executable(messages: impl Read) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        executable: Option<PathBuf>,
     }
+    let lines = BufReader::new(messages).lines().map_while(Result::ok);
+    let named = lines.filter_map(|line| serde_json::from_str::<Artifact>(&line).ok()?.executable);
+    named.last()
 }
 
 fn program() -> OsString {
