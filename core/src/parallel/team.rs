@@ -1,6 +1,7 @@
 //! The threads that work on a join.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -258,11 +259,15 @@ fn afresh(workers: usize, work: &(dyn Fn() + Sync)) {
             thread.unwrap_or_else(|error| panic!("{}", StartError::new(workers, error)))
         };
         let others: Vec<_> = (1..workers).map(start).collect();
-        work();
+        // All are joined whoever panicked, so that what they did is seen by whoever drops what they did it to.
+        let mut panic = catch_unwind(AssertUnwindSafe(work)).err();
         for other in others {
-            other
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            if let Err(of_other) = other.join() {
+                panic.get_or_insert(of_other);
+            }
+        }
+        if let Some(panic) = panic {
+            resume_unwind(panic);
         }
     });
 }
