@@ -5,12 +5,12 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::undecided::{HEADLINE, Need};
+use super::undecided::{Behind, HEADLINE, Need};
 
 /// How many rounds there have been when the samples are looked at. After the last, more teach little.
 pub const LOOKS: [u32; 4] = [4, 10, 20, 40];
 
-/// Fewest samples of a cell when time is short.
+/// Fewest samples of a cell that is far behind when time is short; one of what is farthest.
 const LEAST: u32 = 2;
 
 /// The share of the time that the first rounds may take: the rest is for what they leave undecided.
@@ -26,7 +26,7 @@ pub enum Budget {
         /// Of a peer.
         peer: u32,
     },
-    /// So many seconds in all, for what is undecided; 2 samples of every cell at least, 40 at most.
+    /// So many seconds in all, for what is undecided; 1 sample of every cell at least, 40 at most.
     Seconds(f64),
 }
 
@@ -38,7 +38,7 @@ impl Budget {
                 let samples = if of_peer { peer } else { variant };
                 (samples, samples)
             }
-            Self::Seconds(_) => (LEAST, LOOKS[LOOKS.len() - 1]),
+            Self::Seconds(_) => (1, LOOKS[LOOKS.len() - 1]),
         }
     }
 
@@ -49,7 +49,7 @@ impl Budget {
 
     /// Seconds beyond its share that a workload may take until its headlines have their samples.
     pub fn grace(self, share: f64) -> f64 {
-        share.min(4.0 * self.least_seconds())
+        share.min(6.0 * self.least_seconds())
     }
 
     /// Seconds of samples that a workload gets however long its data, engines and first round took: short joins of which
@@ -64,14 +64,19 @@ impl Budget {
 
 /// The first rounds: as many of each cell as the first look wants, fewer of those that are `far_behind` where `seconds`
 /// are short. A cell that failed its warm-up, which costs nothing, gets none.
-pub fn first(costs: &[Option<f64>], far_behind: &[bool], seconds: f64) -> Vec<u32> {
+pub fn first(costs: &[Option<f64>], far_behind: &[Behind], seconds: f64) -> Vec<u32> {
     let most = LOOKS[0];
-    let plan = |usual: u32, behind: u32| -> Vec<u32> {
+    let plan = |usual: u32, far: u32| -> Vec<u32> {
         let cells = costs.iter().zip(far_behind);
-        let rounds = cells.map(|(cost, &is_behind)| match (cost, is_behind) {
+        let rounds = cells.map(|(cost, behind)| match (cost, behind) {
             (None, _) => 0,
-            (_, true) => behind,
-            (_, false) => usual,
+            (_, Behind::Near) => usual,
+            (_, Behind::Far) => far,
+            // The first to be cut, where anything is.
+            (_, Behind::Farthest) => match far < most {
+                true => far - 1,
+                false => far,
+            },
         });
         rounds.collect()
     };
@@ -81,7 +86,7 @@ pub fn first(costs: &[Option<f64>], far_behind: &[bool], seconds: f64) -> Vec<u3
             .map(|(cost, &rounds)| cost.unwrap_or(0.0) * f64::from(rounds))
             .sum()
     };
-    let plans = (LEAST..=most).rev().map(|behind| plan(most, behind));
+    let plans = (LEAST..=most).rev().map(|far| plan(most, far));
     let mut fit = plans.filter(|plan| cost(plan) <= seconds * FIRST);
     fit.next().unwrap_or_else(|| plan(LEAST + 1, LEAST))
 }
@@ -180,11 +185,19 @@ mod tests {
         })
     }
 
+    fn behind() -> impl Strategy<Value = Behind> {
+        prop_oneof![
+            Just(Behind::Near),
+            Just(Behind::Far),
+            Just(Behind::Farthest)
+        ]
+    }
+
     proptest! {
         #[test]
         fn first_rounds_are_within_bounds_and_only_those_far_behind_get_fewer(
             cells in proptest::collection::vec(
-                (proptest::option::of(0.001_f64..2.0), proptest::bool::ANY), 1..40),
+                (proptest::option::of(0.001_f64..2.0), behind()), 1..40),
             seconds in 0.0_f64..100.0,
         ) {
             let (costs, behind): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
@@ -192,12 +205,12 @@ mod tests {
             let spent: f64 = costs.iter().zip(&rounds).map(|(c, &r)| c.unwrap_or(0.0) * f64::from(r)).sum();
             let least: f64 = costs.iter().flatten().map(|cost| cost * f64::from(LEAST + 1)).sum();
             prop_assert!(spent <= (seconds * FIRST).max(least) + 1e-6);
-            let usual = rounds.iter().zip(&behind).filter(|(_, behind)| !**behind);
+            let usual = rounds.iter().zip(&behind).filter(|(_, behind)| **behind == Behind::Near);
             let usual: Vec<u32> = usual.map(|(&rounds, _)| rounds).filter(|&rounds| rounds > 0).collect();
             prop_assert!(usual.windows(2).all(|pair| pair[0] == pair[1]));
             for (cost, &rounds) in costs.iter().zip(&rounds) {
                 match cost {
-                    Some(_) => prop_assert!((LEAST..=LOOKS[0]).contains(&rounds)),
+                    Some(_) => prop_assert!((1..=LOOKS[0]).contains(&rounds)),
                     None => prop_assert_eq!(rounds, 0),
                 }
             }
@@ -252,11 +265,12 @@ mod tests {
 
     #[test]
     fn what_is_far_behind_gets_fewer_rounds_where_time_is_short() {
-        let costs = [Some(0.1), Some(1.0), None];
-        let behind = [false, true, false];
-        assert_eq!(first(&costs, &behind, 10.0), [4, 4, 0]);
-        assert_eq!(first(&costs, &behind, 5.0), [4, 2, 0]);
-        assert_eq!(first(&costs, &behind, 0.0), [3, 2, 0]);
+        let costs = [Some(0.1), Some(0.5), Some(1.0), None];
+        let behind = [Behind::Near, Behind::Far, Behind::Farthest, Behind::Near];
+        assert_eq!(first(&costs, &behind, 20.0), [4, 4, 4, 0]);
+        assert_eq!(first(&costs, &behind, 9.0), [4, 3, 2, 0]);
+        assert_eq!(first(&costs, &behind, 5.0), [4, 2, 1, 0]);
+        assert_eq!(first(&costs, &behind, 0.0), [3, 2, 1, 0]);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use report::stats::{self, Interval};
 /// So many times as slow as the best in every round is behind, however few rounds there are.
 const FAR: f64 = 3.0;
 
+/// So many times as slow as the best says all that there is to say with a single round.
+const FARTHEST: f64 = 10.0;
+
 /// An interval that reaches no farther is narrow enough, however quiet the machine is.
 const NARROW: f64 = 0.02;
 
@@ -58,22 +61,39 @@ pub fn needs(standings: &[Standing<'_>]) -> Vec<Need> {
     found.needs
 }
 
-/// Which of those that race one another took far longer than the best of them, by what one sample of each costs.
-pub fn far_behind(contenders: &[Contender], costs: &[Option<f64>]) -> Vec<bool> {
-    let mut behind = vec![false; contenders.len()];
+/// How far a contender is behind the best of those that it races.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// Not so far that a few samples could tell; or others are held against it, and it is wanted whatever it takes.
+    Near,
+    /// So far that few samples tell.
+    Far,
+    /// So far that one tells.
+    Farthest,
+}
+
+/// How far each is behind, by what one sample of each costs.
+pub fn far_behind(contenders: &[Contender], costs: &[Option<f64>]) -> Vec<Behind> {
+    let mut behind = vec![Behind::Near; contenders.len()];
     for group in groups(contenders.iter()) {
         let cost = |&number: &usize| costs[number].unwrap_or(f64::INFINITY);
         let best = group.iter().map(cost).fold(f64::INFINITY, f64::min);
         for number in &group {
-            behind[*number] = cost(number) > FAR * best;
+            behind[*number] = match cost(number) {
+                cost if cost > FARTHEST * best => Behind::Farthest,
+                cost if cost > FAR * best => Behind::Far,
+                _ => Behind::Near,
+            };
         }
     }
     for (number, contender) in contenders.iter().enumerate() {
-        behind[number] &= !contender.is_wanted;
+        if contender.is_wanted {
+            behind[number] = Behind::Near;
+        }
     }
     let numbers = 0..contenders.len();
     for base in numbers.filter_map(|number| base_of(contenders.iter(), number)) {
-        behind[base] = false;
+        behind[base] = Behind::Near;
     }
     behind
 }
@@ -299,6 +319,7 @@ mod tests {
             wanted,
             variant("failed", 1),
             variant("slow", 2),
+            variant("slowest", 1),
         ];
         let costs = [
             Some(1.0),
@@ -308,10 +329,12 @@ mod tests {
             Some(6.0),
             None,
             Some(7.0),
+            Some(11.0),
         ];
+        use Behind::{Far, Farthest, Near};
         assert_eq!(
             far_behind(&contenders, &costs),
-            [false, true, false, false, false, true, false]
+            [Near, Far, Near, Near, Near, Farthest, Near, Farthest]
         );
     }
 }
