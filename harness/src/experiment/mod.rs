@@ -30,6 +30,7 @@ pub use cells::{Cell, Cells, Data, Work};
 pub use progress::{News, Progress};
 pub use rounds::Budget;
 pub use runner::{Runner, Stop};
+pub use undecided::HEADLINE;
 
 use std::collections::BTreeMap;
 

@@ -49,7 +49,7 @@ impl Budget {
 
     /// Seconds beyond its share that a workload may take until its headlines have their samples.
     pub fn grace(self, share: f64) -> f64 {
-        share.min(6.0 * self.least_seconds())
+        share.min(8.0 * self.least_seconds())
     }
 
     /// Seconds of samples that a workload gets however long its data, engines and first round took: short joins of which

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::request::Request;
 use crate::experiment::executor::Equipment;
 use crate::experiment::plans::{Plans, case};
-use crate::experiment::{Budget, Runner, Stop, session};
+use crate::experiment::{Budget, HEADLINE, Runner, Stop, session};
 use crate::peers::Found;
 use crate::verbs::Ending;
 use crate::verbs::plan::folders::{Named, bundles};
@@ -49,8 +49,7 @@ impl<'a> Selected<'a> {
             plans: None,
             samples: args.samples.unwrap_or(match args.size() {
                 Size::Quick => 3,
-                Size::Default => 5,
-                Size::Full => 9,
+                Size::Default | Size::Full => HEADLINE,
             }),
             size: args.size(),
         };

@@ -164,7 +164,7 @@ impl<'a> Request<'a> {
                 peer: samples,
             },
             (None, Size::Quick) => Budget::Seconds(48.0 * modes),
-            (None, Size::Default) => Budget::Seconds(245.0 * modes),
+            (None, Size::Default) => Budget::Seconds(240.0 * modes),
             (None, Size::Full) => Budget::Samples {
                 variant: 10,
                 peer: 5,
