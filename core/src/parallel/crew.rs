@@ -87,7 +87,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// A crew of `helpers` threads beside the caller. Starts all, and measures what waking one takes.
+    /// A crew of `helpers` threads beside the caller. Starts all; the first crew of a process measures what waking a helper takes.
     ///
     /// # Errors
     ///
@@ -124,7 +124,9 @@ impl Crew {
         }
         // A model of interleavings has no time.
         if helpers > 0 && !cfg!(loom) {
-            crew.waking = crew.measure_waking();
+            // It is the machine's, and takes milliseconds to measure.
+            static WAKING: OnceLock<Duration> = OnceLock::new();
+            crew.waking = *WAKING.get_or_init(|| crew.measure_waking());
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
             if helpers < processors {
                 let awake = (crew.waking * PATIENCE).min(AWAKE_AT_MOST);

@@ -29,7 +29,7 @@ use registry::{Configuration, TOGGLES, Variant, variants};
 use report::record::Size;
 
 /// Pages of each side that are joined.
-const PAGES: (usize, usize) = (12, 24);
+const PAGES: (usize, usize) = (4, 8);
 
 /// Pairs that a join may have: as many as a page of one key has with another. All variants write them all out.
 const MOST_PAIRS: u64 = 1 << 22;
