@@ -73,7 +73,7 @@ fn a_run_whose_plans_fail_is_not_complete_and_goes_on() {
     let at = folder.path();
     std::fs::create_dir(at.join("plans")).unwrap();
     bundle(&at.join("plans/1"), 100, |row| row);
-    let many = SWEEP.map(|word| if word == "3" { "1000" } else { word });
+    let many = SWEEP.map(|word| if word == "3" { "200" } else { word });
     let plans = ["--plans", "plans"];
     let measured_until_the_plans_are_gone = || {
         let _ = std::fs::remove_dir_all(at.join("run"));
