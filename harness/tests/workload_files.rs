@@ -176,6 +176,72 @@ fn payloads_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn strings_are_as_long_as_the_file_says() {
+    for longest in [8, 12, 40] {
+        let fields = format!("key_type = \"VARCHAR\"\nkey_bytes = {longest}\n[build]");
+        let text = OWN.replace("[build]", &fields);
+        let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
+        let workload = generate(&definition.instances(Size::Quick).unwrap()[0]);
+        let lengths: Vec<usize> = workload
+            .build()
+            .values()
+            .map(|value| match value {
+                Value::Varchar(string) => string.len(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let ends = (lengths.iter().min(), lengths.iter().max());
+        assert_eq!(ends, (Some(&8), Some(&longest)));
+        assert_eq!(workload.oracle(), workload.expected);
+    }
+    let with = |fields: &str| refused(&OWN.replace("[build]", &format!("{fields}\n[build]")));
+    assert!(with("key_bytes = 12").contains("key_type = \"VARCHAR\""));
+    for bytes in [7, 41] {
+        let fields = format!("key_type = \"VARCHAR\"\nkey_bytes = {bytes}");
+        assert!(with(&fields).contains("8 to 40 bytes are possible"));
+    }
+}
+
+#[test]
+fn a_key_of_two_columns_has_the_same_answer() {
+    for key_type in ["INT32", "INT64"] {
+        let of = |columns: u32| {
+            let fields = format!(
+                "key_type = \"{key_type}\"\nkey_columns = {columns}\n[build]\nnull_share = 0.1"
+            );
+            let text = OWN.replace("[build]", &fields);
+            let definition = Definition::parse("own.toml", Path::new(""), &text).unwrap();
+            generate(&definition.instances(Size::Quick).unwrap()[0])
+        };
+        let (one, two) = (of(1), of(2));
+        assert_eq!((one.columns.len(), two.columns.len()), (1, 2));
+        assert_eq!(two.record().key_type, format!("{key_type}, {key_type}"));
+        assert_eq!(two.expected, one.expected);
+        assert_eq!(two.oracle(), two.expected);
+    }
+    let with = |fields: &str| refused(&OWN.replace("[build]", &format!("{fields}\n[build]")));
+    assert!(with("key_columns = 3").contains("1 or 2 columns"));
+    assert!(with("key_columns = 2\nkey_type = \"VARCHAR\"").contains("INT32 or INT64"));
+    let of_kind = "key_columns = 2\nkinds = [\"probe-mark\"]";
+    assert!(with(of_kind).contains("not go with probe-mark"));
+}
+
+#[test]
+fn the_workloads_of_the_findings_make_sense() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/findings/workloads");
+    let mut files = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let definition = Definition::open(&path).unwrap();
+        for instance in definition.instances(Size::Quick).unwrap() {
+            assert!(instance.estimated_results() > 0, "{}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files > 5);
+}
+
+#[test]
 fn kinds_that_make_no_sense_are_refused() {
     let with = |fields: &str| refused(&OWN.replace("[build]", &format!("{fields}\n[build]")));
     assert!(with("kinds = [\"semi\"]").contains("there are inner, build-outer"));

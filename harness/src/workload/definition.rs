@@ -12,7 +12,7 @@ use super::count::Count;
 use super::error::Error;
 use super::fields::{BuildKeys, Fields, PayloadFields, ProbeKeys, Rungs, SideFields, SizeFields};
 use super::instance::{Instance, Source};
-use super::synthetic::{Nulls, Synthetic};
+use super::synthetic::{Nulls, STRING_BYTES, Synthetic};
 use super::table_keys::TableKeys;
 use super::tpch::Tpch;
 use crate::files;
@@ -281,6 +281,8 @@ impl Definition {
             probe_keys,
             probe_nulls,
             condition: self.fields.condition,
+            longest_key: self.fields.key_bytes.unwrap_or(*STRING_BYTES.end()),
+            key_columns: self.fields.key_columns,
         };
         match build_keys {
             BuildKeys::Duplicated { each } if u64::from(each) > build_rows.unwrap_or(0) => {
@@ -413,6 +415,7 @@ impl Definition {
         if let Some(payload) = &fields.payload {
             self.check_payload(payload)?;
         }
+        self.check_keys()?;
         match fields.build.as_ref().and_then(|build| build.keys) {
             Some(BuildKeys::Duplicated { each: 0 }) => {
                 return Err(self.invalid("each = 0 leaves no rows; a key needs at least one"));
@@ -436,6 +439,41 @@ impl Definition {
             self.check_size(size)?;
         }
         Ok(())
+    }
+
+    fn check_keys(&self) -> Result<(), Error> {
+        let Fields {
+            key_type,
+            key_bytes,
+            key_columns,
+            ..
+        } = self.fields;
+        let are_strings = key_type == Some(DataType::Varchar);
+        match (key_bytes, key_columns) {
+            (Some(_), _) if !are_strings => Err(self.invalid(
+                "key_bytes is of strings alone; leave it out, or say key_type = \"VARCHAR\"",
+            )),
+            (Some(bytes), _) if !STRING_BYTES.contains(&bytes) => Err(self.invalid(format!(
+                "key_bytes = {bytes} is the longest key, of which {} to {} bytes are possible",
+                STRING_BYTES.start(),
+                STRING_BYTES.end()
+            ))),
+            (_, 1) => Ok(()),
+            (_, 2) if are_strings || self.fields.tpch.is_some() || self.is_tables() => {
+                Err(self.invalid(
+                    "key_columns goes with drawn INT32 or INT64 keys alone; leave it out",
+                ))
+            }
+            (_, 2) => match self.kinds().find(|kind| kind.is_null_aware()) {
+                Some(kind) => Err(self.invalid(format!(
+                    "key_columns does not go with {kind}, which asks what a NULL might equal; leave out one of them"
+                ))),
+                None => Ok(()),
+            },
+            (_, columns) => Err(self.invalid(format!(
+                "key_columns = {columns}; a key has 1 or 2 columns"
+            ))),
+        }
     }
 
     fn check_payload(&self, payload: &PayloadFields) -> Result<(), Error> {

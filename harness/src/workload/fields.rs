@@ -82,6 +82,11 @@ pub(super) struct Fields {
     #[serde(default = "one")]
     pub(super) seed: u64,
     pub(super) key_type: Option<DataType>,
+    /// Bytes of the longest VARCHAR key.
+    pub(super) key_bytes: Option<u32>,
+    /// Columns of the key, one or two.
+    #[serde(default = "one_column")]
+    pub(super) key_columns: u32,
     pub(super) build: Option<SideFields<BuildKeys>>,
     pub(super) probe: Option<SideFields<ProbeKeys>>,
     /// An inner join where none is named.
@@ -104,6 +109,10 @@ pub(super) struct Fields {
 }
 
 fn one() -> u64 {
+    1
+}
+
+fn one_column() -> u32 {
     1
 }
 

@@ -79,8 +79,18 @@ impl Instance {
 
     /// Whether it is one of several that ask one question: a rung of a ladder, a kind of join, a shape of keys, a payload.
     pub fn is_of_series(&self) -> bool {
-        let is_plain = self.kind == Kind::Inner && self.key_type != DataType::Varchar;
+        let is_plain = self.kind == Kind::Inner && !self.has_strings();
         self.group.is_some() || !is_plain || self.payload_bytes > 0
+    }
+
+    /// Whether its keys are strings.
+    pub fn has_strings(&self) -> bool {
+        self.key_type == DataType::Varchar
+    }
+
+    /// Whether its keys are hashed before they are joined, and compared after that.
+    pub fn is_verified(&self) -> bool {
+        self.has_strings() || self.key_columns() > 1 && self.key_type == DataType::Int64
     }
 
     /// Whether a sweep of a size measures it unasked.
@@ -110,19 +120,28 @@ impl Instance {
     pub fn estimated_bytes(&self) -> u64 {
         /// A string's end, its bit, and the 24 bytes that strings have on average.
         const STRINGS: usize = PAGE_BYTES * 8 / (24 * 8 + 2 * 8 + 1);
-        let is_composite = matches!(&self.source, Source::Tpch(tpch) if tpch.is_composite());
         let per_page = match self.key_type {
             DataType::Int64 => rows_per_full_page::<i64>(),
             DataType::Varchar => STRINGS,
-            _ if is_composite => rows_per_full_page::<i32>() / 2,
             _ => rows_per_full_page::<i32>(),
         };
+        let keys = u64::from(self.key_columns());
         let pages = |rows: u64, per_page: usize| rows.div_ceil(per_page as u64);
         let columns = self.payload_columns() as u64;
         let sides = [self.build_rows(), self.probe_rows()];
-        let pages = sides
-            .map(|rows| pages(rows, per_page) + columns * pages(rows, rows_per_full_page::<i64>()));
+        let pages = sides.map(|rows| {
+            keys * pages(rows, per_page) + columns * pages(rows, rows_per_full_page::<i64>())
+        });
         (pages[0] + pages[1]) * PAGE_BYTES as u64
+    }
+
+    /// Columns of the key.
+    pub fn key_columns(&self) -> u32 {
+        match &self.source {
+            Source::Synthetic(synthetic) => synthetic.key_columns,
+            Source::Tpch(tpch) if tpch.is_composite() => 2,
+            _ => 1,
+        }
     }
 
     /// INT64 columns of each side besides the key.
@@ -194,8 +213,8 @@ impl Instance {
         let (columns, expected) = match &self.source {
             Source::Synthetic(synthetic) => {
                 condition = synthetic.values(seed);
-                let (build, probe, answer) = synthetic.generate(self.key_type, seed, threads);
-                (vec![(build, probe)], Some(answer))
+                let (columns, answer) = synthetic.generate(self.key_type, seed, threads);
+                (columns, Some(answer))
             }
             Source::Tpch(tpch) => {
                 let (columns, answer) = tpch.generate(self.key_type, threads);

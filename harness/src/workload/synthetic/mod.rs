@@ -4,13 +4,14 @@ mod answer;
 mod keys;
 
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 
 use generated::{Permutation, Stream};
 use join_core::join::Side;
 use join_core::kind::Kind;
 use join_core::output::Aggregate;
 use join_core::page::{DataType, Fixed};
-use join_core::table::Column;
+use join_core::table::{Column, Value};
 
 use super::fields::{BuildKeys, Condition, ProbeKeys};
 use crate::question::Less;
@@ -34,7 +35,14 @@ pub struct Synthetic {
     pub probe_nulls: Nulls,
     /// What pairs must fulfil besides equal keys.
     pub condition: Option<Condition>,
+    /// Bytes of the longest key, where keys are strings: among [`STRING_BYTES`].
+    pub longest_key: u32,
+    /// Columns of the key: one, or two of integers.
+    pub key_columns: u32,
 }
+
+/// Bytes that the longest string may have; the shortest has the fewest of these.
+pub const STRING_BYTES: RangeInclusive<u32> = 8..=8 + COMMON.len() as u32;
 
 /// Which rows of a side are NULL.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,19 +67,22 @@ impl Nulls {
 }
 
 impl Synthetic {
-    /// Build column, probe column and the answer of their join.
+    /// The columns of the key, of the build and of the probe side, and the answer of their join.
     pub fn generate(
         &self,
         key_type: DataType,
         seed: u64,
         threads: NonZeroUsize,
-    ) -> (Column, Column, Aggregate) {
+    ) -> (Vec<(Column, Column)>, Aggregate) {
         let (last, fill) = match key_type {
             DataType::Int64 => (u64::MAX, ColumnPlan::fill_int64 as Fill),
             DataType::Varchar => (u32::MAX.into(), ColumnPlan::fill_strings as Fill),
             _ => (u32::MAX.into(), ColumnPlan::fill_int32 as Fill),
         };
-        self.generate_keys(seed, threads, last, fill)
+        let (build, probe, answer) = self.generate_keys(seed, threads, last, fill);
+        let second = (self.key_columns > 1).then(|| (second(&build), second(&probe)));
+        let columns = std::iter::once((build, probe)).chain(second);
+        (columns.collect(), answer)
     }
 
     /// About how many results the join of this kind has.
@@ -228,6 +239,7 @@ impl Synthetic {
             nulls: self.build_nulls,
             null_draws: Series::BuildNulls.of(seed),
             threads,
+            longest: self.longest_key,
         };
         let (build_column, _) = fill(&plan, &|row, _| {
             let key = build.key(row);
@@ -246,6 +258,7 @@ impl Synthetic {
             nulls: self.probe_nulls,
             null_draws: Series::ProbeNulls.of(seed),
             threads,
+            longest: self.longest_key,
         };
         let (probe_column, answer) = fill(&plan, &|row, answer| {
             let key = probe.key(row);
@@ -268,6 +281,8 @@ struct ColumnPlan {
     nulls: Nulls,
     null_draws: Stream,
     threads: NonZeroUsize,
+    /// Bytes of the longest string.
+    longest: u32,
 }
 
 impl ColumnPlan {
@@ -301,7 +316,8 @@ impl ColumnPlan {
     /// Fills the column with strings as [`ColumnPlan::fill`] does with numbers.
     fn fill_strings(&self, key: &Bits<'_>) -> (Column, Aggregate) {
         let mut answer = Aggregate::default();
-        let strings = self.in_order(|row| string_of(key(row, &mut answer) as u32));
+        let string = |bits: u64| string_of(bits as u32, self.longest);
+        let strings = self.in_order(|row| string(key(row, &mut answer)));
         (Column::from_strings(strings), answer)
     }
 
@@ -318,12 +334,26 @@ impl ColumnPlan {
     }
 }
 
+/// A second column of a key, which follows from the first.
+fn second(first: &Column) -> Column {
+    match first.data_type() {
+        DataType::Int32 => Column::from_options(first.values().map(|value| match value {
+            Value::Int32(value) => Some(value.rotate_left(7)),
+            _ => None,
+        })),
+        _ => Column::from_options(first.values().map(|value| match value {
+            Value::Int64(value) => Some(value.rotate_left(7)),
+            _ => None,
+        })),
+    }
+}
+
 /// What strings begin with, each with a part of it.
 const COMMON: &str = "https://www.example.org/archive/";
 
-/// The string of a number: 8 to 40 bytes, of which the last 8 say which.
-fn string_of(number: u32) -> String {
+/// The string of a number: 8 bytes, which say which, behind others up to `longest` in all.
+fn string_of(number: u32, longest: u32) -> String {
     let scattered = number.wrapping_mul(0x9E37_79B9) >> 16;
-    let common = scattered as usize % (COMMON.len() + 1);
-    format!("{}{number:08x}", &COMMON[..common])
+    let common = scattered % (longest - STRING_BYTES.start() + 1);
+    format!("{}{number:08x}", &COMMON[..common as usize])
 }
