@@ -4,10 +4,10 @@
 use join_core::directory::{DirectoryLayout, Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, KeyHash, Murmur};
 use join_core::input::{BlockRows, KeyBlock};
-use join_core::join::{DynJoinTable, Kernel, Schedule};
+use join_core::join::{DynJoinTable, Kernel, RangeTable, Schedule};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Memory;
-use join_core::output::{Aggregate, SinkRef};
+use join_core::output::{Aggregate, RangeBuffer, Sink, SinkRef};
 use join_core::simd::Compare;
 use join_core::tag::{BelowPrefix, ContestBits, MaskTable, NoTags, TagScheme};
 use join_core::unchained::{Scheme, SchemeOf, Unchained, UnchainedBuilder};
@@ -109,6 +109,23 @@ fn probes_agree<K: Key, S: Scheme>(table: &Unchained<K, S>, keys: &[K]) {
         );
         sums
     };
+    let find = |kernel: Kernel, rows: BlockRows<'_>| {
+        let mut found = RangeBuffer::new(&Memory::unlimited()).unwrap();
+        table.find(KeyBlock { keys, rows }, kernel, &mut found);
+        let mut sums = Aggregate::default();
+        for range in found
+            .finish()
+            .unwrap()
+            .iter()
+            .flat_map(|chunk| chunk.iter())
+        {
+            let first = range.first as usize;
+            for tuple in &table.store()[first..first + range.len as usize] {
+                sums.emit(tuple.row_id(), range.probe);
+            }
+        }
+        sums
+    };
     let expected = probe(Kernel::SCALAR, BlockRows::From(10));
     assert!(expected.rows >= keys.len() as u64, "every key finds itself");
     let schedules = [1, 2, 7, 64, 256, 1000].map(|keys| {
@@ -127,6 +144,9 @@ fn probes_agree<K: Key, S: Scheme>(table: &Unchained<K, S>, keys: &[K]) {
                 expected,
                 "{kernel:?}"
             );
+            for rows in [BlockRows::From(10), BlockRows::List(&rows)] {
+                assert_eq!(find(kernel, rows), expected, "ranges, {kernel:?}");
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Keys as 64 bits.
 
-use super::part::{KeyPart, mix};
+use std::mem::MaybeUninit;
+
+use super::part::{Head, KeyPart, mix};
 use crate::input::{KeyColumn, KeySlice};
 use crate::join::Context;
-use crate::memory::{Buffer, OutOfMemory};
+use crate::memory::{Buffer, OutOfMemory, UninitBuffer};
+use crate::page::DataType;
 use crate::parallel::Tasks;
 
 /// Rows that a worker hashes at a time: a multiple of 8, so that no byte of a bitmap has two writers.
@@ -18,6 +21,8 @@ pub(super) struct How {
     pub nulls_match: bool,
     /// The bits of a hash that count.
     pub mask: u64,
+    /// Whether strings have their heads beside the hashes.
+    pub with_heads: bool,
 }
 
 /// The keys of a side.
@@ -25,6 +30,8 @@ pub(super) struct Hashed {
     keys: Buffer<i64>,
     /// Which rows have no NULL in their key, a bit each; none where all have none.
     valid: Option<Buffer<u8>>,
+    /// The heads of each column's strings, where they are wanted.
+    heads: Vec<Option<Buffer<Head>>>,
 }
 
 impl Hashed {
@@ -39,13 +46,27 @@ impl Hashed {
         };
         let bits = valid.as_deref_mut().unwrap_or_default();
         let mut bits = bits.chunks_mut(ROWS / 8);
+        let mut heads = Vec::new();
+        for part in parts {
+            let wanted = how.with_heads && part.data_type() == DataType::Varchar;
+            let room = wanted.then(|| context.memory.uninit::<Head>(rows));
+            heads.push(room.transpose()?);
+        }
+        let mut of_heads: Vec<_> = heads
+            .iter_mut()
+            .map(|heads| heads.as_mut().map(|heads| heads.chunks_mut(ROWS)))
+            .collect();
         let shares = keys.chunks_mut(ROWS).enumerate();
-        let tasks = Tasks::new(shares.map(|(nth, keys)| (nth * ROWS, keys, bits.next())));
+        let tasks = Tasks::new(shares.map(|(nth, keys)| {
+            let heads = of_heads.iter_mut();
+            let heads: Vec<_> = heads.map(|heads| heads.as_mut()?.next()).collect();
+            (nth * ROWS, keys, bits.next(), heads)
+        }));
         let workers = context.team.workers_for(rows);
         context.team.run(vec![(); workers], |_, ()| {
             let mut scratch = [0_u64; ROWS];
             let mut holds = [0_u8; ROWS];
-            while let Some((_, (first, keys, bits))) = tasks.take() {
+            while let Some((_, (first, keys, bits, heads))) = tasks.take() {
                 let (hashes, holds) = (&mut scratch[..keys.len()], &mut holds[..keys.len()]);
                 hash(parts, first, how, hashes, holds);
                 for (key, &hash) in keys.iter_mut().zip(&*hashes) {
@@ -57,10 +78,29 @@ impl Hashed {
                     let bits = holds.iter().enumerate();
                     *byte = bits.fold(0, |byte, (bit, &held)| byte | u8::from(held == all) << bit);
                 }
+                for (part, heads) in parts.iter().zip(heads) {
+                    if let Some(heads) = heads {
+                        heads.fill(MaybeUninit::new(Head::NULL));
+                        part.for_each_string(first..first + heads.len(), |at, string| {
+                            heads[at].write(Head::of(string));
+                        });
+                    }
+                }
             }
         });
         drop(tasks);
-        Ok(Self { keys, valid })
+        // SAFETY: the shares are all rows, and every head of a share is written.
+        let whole = |heads: UninitBuffer<Head>| unsafe { heads.assume_init() };
+        Ok(Self {
+            keys,
+            valid,
+            heads: heads.into_iter().map(|heads| heads.map(whole)).collect(),
+        })
+    }
+
+    /// The heads of the strings of a column.
+    pub fn heads(&self, column: usize) -> Option<&[Head]> {
+        self.heads[column].as_deref()
     }
 
     /// As variants read them.

@@ -9,7 +9,7 @@ mod hashed;
 mod part;
 
 pub use crate::input::{StringColumn, StringSlice};
-use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side};
+use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, Verify};
 use crate::kind::Semantics;
 use crate::output::{FilterBoth, Pair, PairFilter};
 use crate::page::DataType;
@@ -73,6 +73,13 @@ impl<'a> CompoundInput<'a> {
     fn has_nulls(&self) -> bool {
         let mut parts = self.build.iter().chain(&self.probe);
         parts.any(KeyPart::has_nulls)
+    }
+
+    /// Whether most strings are short on both sides, in every column that has any; not where none has.
+    fn has_short_strings(&self) -> bool {
+        let parts = self.build.iter().chain(&self.probe);
+        let mut are_short = parts.filter_map(KeyPart::has_short_strings).peekable();
+        are_short.peek().is_some() && are_short.all(|are_short| are_short)
     }
 
     /// Whether two keys are equal where their 64 bits are.
@@ -141,8 +148,8 @@ impl Semantics<'_> {
     ///
     /// # Errors
     ///
-    /// Those of the variant; memory that runs out for 8 bytes per row of each side and a bit per row where there are NULLs;
-    /// or a kind that asks what a key might equal of which a part is NULL and others are not.
+    /// Those of the variant; memory that runs out for 8 bytes per row of each side, a bit per row where there are NULLs, and
+    /// 16 bytes per string where [heads come first](Verify::HeadsFirst); or a kind that asks what a key might equal of which a part is NULL and others are not.
     pub fn join_compound(
         &self,
         join: &dyn DynJoin,
@@ -162,12 +169,21 @@ impl Semantics<'_> {
             is_exact: input.is_exact() && !nulls_match,
             nulls_match,
             mask: input.mask,
+            with_heads: match context.verify {
+                Verify::Sampled => input.has_short_strings(),
+                verify => verify == Verify::HeadsFirst,
+            },
         };
         let build = Hashed::of(&input.build, how, context)?;
         let probe = Hashed::of(&input.probe, how, context)?;
         phases.lap("hash keys");
-        let equal = Equal(input);
-        let verify = (!how.is_exact).then_some(&equal as &dyn PairFilter);
+        let equal = Equal {
+            input,
+            build: &build,
+            probe: &probe,
+        };
+        let is_verified = !how.is_exact && context.verify != Verify::Hashes;
+        let verify = is_verified.then_some(&equal as &dyn PairFilter);
         let verified = FilterBoth::of(verify, context.filter);
         let hashes = JoinInput::Int64(build.column(), probe.column());
         let context = Context {
@@ -175,6 +191,10 @@ impl Semantics<'_> {
             ..*context
         };
         let mut outcome = self.join(join, &hashes, &context)?;
+        if how.with_heads {
+            let note = "lengths and first bytes of strings compared before the strings";
+            outcome.notes.push(note.to_owned());
+        }
         phases.append(outcome.phases);
         drop(hashes);
         drop((build, probe));
@@ -185,13 +205,19 @@ impl Semantics<'_> {
 }
 
 /// Keeps the pairs whose keys are equal; a NULL equals a NULL, since where it does not, rows with one join nothing.
-struct Equal<'a>(&'a CompoundInput<'a>);
+struct Equal<'a> {
+    input: &'a CompoundInput<'a>,
+    build: &'a Hashed,
+    probe: &'a Hashed,
+}
 
 impl PairFilter for Equal<'_> {
     fn keep(&self, pairs: &mut [Pair]) -> usize {
-        let parts = self.0.build.iter().zip(&self.0.probe);
-        parts.fold(pairs.len(), |kept, (build, probe)| {
-            build.keep_equal(probe, &mut pairs[..kept])
+        let parts = self.input.build.iter().zip(&self.input.probe).enumerate();
+        parts.fold(pairs.len(), |kept, (column, (build, probe))| {
+            let heads = self.build.heads(column).zip(self.probe.heads(column));
+            let heads = heads.map(|(build, probe)| [build, probe]);
+            build.keep_equal(probe, heads, &mut pairs[..kept])
         })
     }
 }

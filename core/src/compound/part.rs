@@ -7,6 +7,7 @@ use crate::join::JoinError;
 use crate::key::Key;
 use crate::output::Pair;
 use crate::page::DataType;
+use crate::prefetch::prefetch_read;
 use crate::table::{Column, PagedColumn};
 
 /// One column of a key.
@@ -80,18 +81,80 @@ impl<'a> KeyPart<'a> {
         }
     }
 
-    /// Moves the pairs of rows that are equal here and in `probe`, a column of the same type, to the front.
-    pub(super) fn keep_equal(&self, probe: &Self, pairs: &mut [Pair]) -> usize {
+    /// Calls `each` with every string among `rows` and its place among them, if it is a column of strings.
+    pub(super) fn for_each_string(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[u8])) {
+        if let Self::Varchar(strings) = self {
+            let first = rows.start;
+            strings.for_each(rows, |row, string| each(row - first, string));
+        }
+    }
+
+    /// Of a column of strings, whether most of a sample are short enough for their heads to have all of them.
+    pub(super) fn has_short_strings(&self) -> Option<bool> {
+        /// Strings that are looked at, at rows as far apart as there are.
+        const SAMPLE: usize = 64;
+        let Self::Varchar(strings) = self else {
+            return None;
+        };
+        let rows = (0..strings.len()).step_by((strings.len() / SAMPLE).max(1));
+        let sample = rows.take(SAMPLE).filter_map(|row| strings.get(row as u32));
+        let (mut short, mut seen) = (0, 0);
+        for string in sample {
+            seen += 1;
+            short += usize::from(string.len() <= Head::WHOLE);
+        }
+        Some(4 * short >= 3 * seen)
+    }
+
+    /// Moves the pairs of rows that are equal here and in `probe`, a column of the same type, to the front. Where there are
+    /// heads of either side's strings, they are asked first.
+    pub(super) fn keep_equal(
+        &self,
+        probe: &Self,
+        heads: Option<[&[Head]; 2]>,
+        pairs: &mut [Pair],
+    ) -> usize {
         match (self, probe) {
-            (Self::Int32(build), Self::Int32(probe)) => {
-                keep(pairs, |pair| build.key(pair.build) == probe.key(pair.probe))
-            }
-            (Self::Int64(build), Self::Int64(probe)) => {
-                keep(pairs, |pair| build.key(pair.build) == probe.key(pair.probe))
-            }
-            (Self::Varchar(build), Self::Varchar(probe)) => keep_strings(build, probe, pairs),
+            (Self::Int32(build), Self::Int32(probe)) => keep_keys(build, probe, pairs),
+            (Self::Int64(build), Self::Int64(probe)) => keep_keys(build, probe, pairs),
+            (Self::Varchar(build), Self::Varchar(probe)) => match heads {
+                None => keep_strings(build, probe, pairs, |_| true),
+                Some(heads) => {
+                    let kept = keep_heads(heads, pairs);
+                    let is_open = |pair: Pair| !heads[0][pair.build as usize].is_whole();
+                    keep_strings(build, probe, &mut pairs[..kept], is_open)
+                }
+            },
             _ => unreachable!("columns that meet have one type"),
         }
+    }
+}
+
+/// The length of a string and its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Head(u128);
+
+impl Head {
+    /// The longest string that its head has all of.
+    const WHOLE: usize = 12;
+
+    /// That of NULL, which looks like a string longer than any.
+    pub const NULL: Self = Self(u128::MAX);
+
+    /// That of a string.
+    #[inline(always)]
+    pub fn of(string: &[u8]) -> Self {
+        let first = &string[..string.len().min(Self::WHOLE)];
+        let (low, high) = first.split_at(first.len().min(8));
+        let bytes = u128::from(word(low)) | u128::from(word(high)) << 64;
+        let len = u32::try_from(string.len()).unwrap_or(u32::MAX);
+        Self(u128::from(len) | bytes << 32)
+    }
+
+    /// Whether two strings that have it are equal, and neither is NULL.
+    fn is_whole(self) -> bool {
+        self.0 as u32 as usize <= Self::WHOLE
     }
 }
 
@@ -111,31 +174,69 @@ fn for_each_key<K: Key>(
 /// Pairs whose strings are asked for together, so that their cache misses overlap.
 const GROUP: usize = 32;
 
-/// As [`keep`], of strings: where each lies, and then the string itself, is asked for ahead, group by group.
-fn keep_strings(build: &StringColumn<'_>, probe: &StringColumn<'_>, pairs: &mut [Pair]) -> usize {
+/// As [`keep`], of integers.
+fn keep_keys<K: Key>(
+    build: &KeyColumn<'_, K>,
+    probe: &KeyColumn<'_, K>,
+    pairs: &mut [Pair],
+) -> usize {
+    let ask = |ahead: Pair| {
+        build.prefetch(ahead.build);
+        probe.prefetch(ahead.probe);
+    };
+    let holds = |pair: Pair| build.key(pair.build) == probe.key(pair.probe);
+    keep(pairs, ask, holds)
+}
+
+/// As [`keep`], of strings whose heads are equal.
+fn keep_heads([build, probe]: [&[Head]; 2], pairs: &mut [Pair]) -> usize {
+    let ask = |ahead: Pair| {
+        prefetch_read(build.as_ptr().wrapping_add(ahead.build as usize));
+        prefetch_read(probe.as_ptr().wrapping_add(ahead.probe as usize));
+    };
+    let holds = |pair: Pair| build[pair.build as usize] == probe[pair.probe as usize];
+    keep(pairs, ask, holds)
+}
+
+/// As [`keep`], of strings, of which those of open pairs are compared and the others known to be equal: where each lies, and
+/// then the string itself, is asked for ahead, group by group.
+fn keep_strings(
+    build: &StringColumn<'_>,
+    probe: &StringColumn<'_>,
+    pairs: &mut [Pair],
+    is_open: impl Fn(Pair) -> bool,
+) -> usize {
     let mut kept = 0;
     for first in (0..pairs.len()).step_by(GROUP) {
         let group = first..pairs.len().min(first + GROUP);
-        for pair in &pairs[group.clone()] {
+        for &pair in pairs[group.clone()].iter().filter(|pair| is_open(**pair)) {
             build.prefetch_place(pair.build);
             probe.prefetch_place(pair.probe);
         }
-        for pair in &pairs[group.clone()] {
+        for &pair in pairs[group.clone()].iter().filter(|pair| is_open(**pair)) {
             build.prefetch_string(pair.build);
             probe.prefetch_string(pair.probe);
         }
         for at in group {
             let pair = pairs[at];
             pairs[kept] = pair;
-            kept += usize::from(build.get(pair.build) == probe.get(pair.probe));
+            let is_equal = !is_open(pair) || build.get(pair.build) == probe.get(pair.probe);
+            kept += usize::from(is_equal);
         }
     }
     kept
 }
 
-fn keep(pairs: &mut [Pair], holds: impl Fn(Pair) -> bool) -> usize {
+/// Pairs of which what is compared is asked for ahead.
+const AHEAD: usize = 32;
+
+/// Moves the pairs of which `holds` is true to the front, in order. `ask` is called with each pair ahead of that.
+fn keep(pairs: &mut [Pair], ask: impl Fn(Pair), holds: impl Fn(Pair) -> bool) -> usize {
     let mut kept = 0;
     for at in 0..pairs.len() {
+        if let Some(&ahead) = pairs.get(at + AHEAD) {
+            ask(ahead);
+        }
         let pair = pairs[at];
         pairs[kept] = pair;
         kept += usize::from(holds(pair));
@@ -189,6 +290,31 @@ fn hash_string(string: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_are_equal_where_lengths_and_first_bytes_are() {
+        let strings: [&[u8]; 9] = [
+            b"",
+            b"\0",
+            b"a",
+            b"a\0",
+            b"twelve bytes",
+            b"twelve byteS",
+            b"twelve bytes and four",
+            b"twelve bytes and more",
+            b"Twelve bytes and more",
+        ];
+        for one in strings {
+            for other in strings {
+                let first = |string: &[u8]| string[..string.len().min(12)].to_vec();
+                let alike = (one.len(), first(one)) == (other.len(), first(other));
+                assert_eq!(Head::of(one) == Head::of(other), alike);
+            }
+            assert_eq!(Head::of(one).is_whole(), one.len() <= 12);
+            assert_ne!(Head::of(one), Head::NULL);
+        }
+        assert!(!Head::NULL.is_whole());
+    }
 
     #[test]
     fn a_word_is_its_bytes_and_zeros() {

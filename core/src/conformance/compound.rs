@@ -2,7 +2,7 @@
 
 use crate::compound::{CompoundInput, KeyPart};
 use crate::input::KeyColumn;
-use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Side};
+use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Side, Verify};
 use crate::key::Key;
 use crate::kind::Semantics;
 use crate::table::Column;
@@ -12,7 +12,7 @@ use crate::table::Column;
 pub(super) enum Shape {
     /// Its upper and its lower half, INT32 each.
     Halves,
-    /// Its digits behind others that all have; once in a while so many that they take pages of their own.
+    /// Its digits, most often behind letters that all have; once in a while so many that they take pages of their own.
     Digits,
     /// Some letters and an INT64.
     LettersAndNumber,
@@ -45,6 +45,7 @@ impl Shape {
             Self::Digits => {
                 let digits = |key: i64| match key % 1000 {
                     7 => format!("{key:09000}"),
+                    _ if key % 3 == 0 => format!("{key}"),
                     _ => format!("common to all {key}"),
                 };
                 vec![Column::from_strings(part(0).map(|key| key.map(digits)))]
@@ -66,6 +67,8 @@ pub(super) struct OfShape<'a> {
     pub shape: Shape,
     /// The bits of hashes that count.
     pub mask: u64,
+    /// What is compared.
+    pub verify: Verify,
 }
 
 impl DynJoin for OfShape<'_> {
@@ -81,7 +84,11 @@ impl DynJoin for OfShape<'_> {
         let build = build.iter().map(KeyPart::new).collect::<Result<_, _>>()?;
         let probe = probe.iter().map(KeyPart::new).collect::<Result<_, _>>()?;
         let input = CompoundInput::new(build, probe)?.masked(self.mask);
-        self.semantics.join_compound(self.join, &input, context)
+        let context = Context {
+            verify: self.verify,
+            ..*context
+        };
+        self.semantics.join_compound(self.join, &input, &context)
     }
 }
 

@@ -7,7 +7,7 @@ use super::compound::{OfShape, Shape};
 use super::kinds::{Asked, OfKind};
 use super::run::{Suite, Wanted, attempt};
 use super::{only_fresh, small};
-use crate::join::{Context, DynJoin, JoinError};
+use crate::join::{Context, DynJoin, JoinError, Verify};
 use crate::memory::Memory;
 use crate::output::{Consumer, Pair, PairConsumer, PairPlacement};
 use crate::parallel::{Cancel, Cancelled, Team};
@@ -22,8 +22,8 @@ impl Suite {
             for team in self.teams().iter().take(if small() { 2 } else { 3 }) {
                 for wanted in [
                     Wanted::Aggregate,
-                    Wanted::Pairs(Some(PairPlacement::Serial)),
                     Wanted::Pairs(Some(PairPlacement::Parallel)),
+                    Wanted::Pairs(Some(PairPlacement::Expanded)),
                     Wanted::Pairs(None),
                 ] {
                     allocations_fail(join, case, team, wanted);
@@ -59,6 +59,7 @@ impl Suite {
                 semantics,
                 shape: Shape::Digits,
                 mask: u64::MAX,
+                verify: Verify::HeadsFirst,
             };
             for join in [&of_kind as &dyn DynJoin, &hashed] {
                 for placement in [None, Some(PairPlacement::Parallel)] {

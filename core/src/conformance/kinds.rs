@@ -5,7 +5,7 @@ use super::compound::{OfShape, Shape};
 use super::keys::Random;
 use super::run::{Suite, WITH_PAIRS, Wanted, check};
 use super::small;
-use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Side};
+use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Side, Verify};
 use crate::kind::{Kind, Semantics};
 use crate::oracle;
 use crate::output::{Pair, PairFilter};
@@ -173,13 +173,18 @@ impl Suite {
                     false => Shape::ALL[(number + nth) % Shape::ALL.len()],
                 };
                 let semantics = asked.semantics();
+                let verify = match (number + nth) % 2 {
+                    0 => Verify::HeadsFirst,
+                    _ => Verify::Keys,
+                };
                 let join = OfShape {
                     join: own,
                     semantics,
                     shape,
                     mask,
+                    verify,
                 };
-                let name = format_args!("{shape:?} hashed by {mask:x}: {name}");
+                let name = format_args!("{shape:?} hashed by {mask:x}, {verify:?}: {name}");
                 check(&join, &input, &expected, team, Wanted::Aggregate, &name);
             }
         }

@@ -28,10 +28,18 @@ pub enum Wanted {
     Pairs(Option<PairPlacement>),
 }
 
-pub(super) const WITH_PAIRS: [Wanted; 4] = [
+impl Wanted {
+    fn begins_with_ranges(self) -> bool {
+        matches!(self, Self::Pairs(Some(placement)) if placement.begins_with_ranges())
+    }
+}
+
+pub(super) const WITH_PAIRS: [Wanted; 6] = [
     Wanted::Pairs(Some(PairPlacement::Serial)),
     Wanted::Pairs(Some(PairPlacement::Parallel)),
     Wanted::Pairs(Some(PairPlacement::Chunks)),
+    Wanted::Pairs(Some(PairPlacement::Expanded)),
+    Wanted::Pairs(Some(PairPlacement::Ranges)),
     Wanted::Pairs(None),
 ];
 
@@ -94,6 +102,10 @@ impl Suite {
                     .for_each(check_sums);
             }
             for (nth, wanted) in WITH_PAIRS.into_iter().enumerate() {
+                // Of the two that begin with ranges, one in turn.
+                if wanted.begins_with_ranges() && (number + nth) % 2 == 0 {
+                    continue;
+                }
                 check(join, &input, &case.expected, team(nth), wanted, &case.name);
             }
             with_slices(&input, |slices| {
@@ -195,8 +207,14 @@ impl Answer {
         let pairs: Vec<Pair> = match (self.wanted, results) {
             (Wanted::Aggregate, Results::Aggregate(_)) => return Ok(()),
             (Wanted::Pairs(Some(placement)), Results::Pairs(pairs)) => {
-                if placement != PairPlacement::Chunks && pairs.0.len() > 1 {
-                    return Err(format!("placed pairs in {} blocks", pairs.0.len()));
+                let blocks = pairs.chunks.len() + pairs.ranges.len();
+                let is_placed = !matches!(placement, PairPlacement::Chunks | PairPlacement::Ranges);
+                if is_placed && blocks > 1 {
+                    return Err(format!("placed pairs in {blocks} blocks"));
+                }
+                let starts_in_ranges = placement == PairPlacement::Ranges;
+                if !starts_in_ranges && !pairs.ranges.is_empty() {
+                    return Err("ranges where pairs were wanted".to_owned());
                 }
                 pairs.iter().collect()
             }

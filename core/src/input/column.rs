@@ -169,6 +169,15 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         }
     }
 
+    /// Asks for the key of a row; in a page with NULLs, for what lies near it.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        match &self.chunks {
+            Chunks::Pages(paged) => paged.prefetch::<K>(row),
+            Chunks::Slices(slices) => slices.prefetch(row),
+        }
+    }
+
     /// All rows in order, NULL as `None`.
     pub fn rows(&self) -> Box<dyn Iterator<Item = Option<K>> + '_> {
         match &self.chunks {

@@ -41,6 +41,21 @@ pub enum BlockRows<'a> {
     List(&'a [u32]),
 }
 
+impl BlockRows<'_> {
+    /// The row of the block's key number `index`.
+    ///
+    /// # Panics
+    ///
+    /// If rows are listed, and not so many.
+    #[inline(always)]
+    pub fn row(&self, index: usize) -> u32 {
+        match self {
+            Self::From(first) => first + index as u32,
+            Self::List(rows) => rows[index],
+        }
+    }
+}
+
 impl<'a, K: Key> KeyBlock<'a, K> {
     /// The block in pieces of `len` keys, the last one shorter.
     pub fn chunks(self, len: usize) -> impl Iterator<Item = KeyBlock<'a, K>> {

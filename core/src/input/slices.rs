@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{BlockRows, KeyBlock, KeyChunk, KeyCursor};
 use crate::key::Key;
 use crate::parallel::Morsels;
+use crate::prefetch::prefetch_read;
 use crate::table::PageOffsets;
 use crate::validity::Validity;
 
@@ -86,6 +87,11 @@ impl<'a, K: Key> Slices<'a, K> {
         let KeySlice { values, validity } = self.slices[slice];
         let is_valid = validity.is_none_or(|validity| validity.is_valid(slot));
         is_valid.then(|| values[slot])
+    }
+
+    pub fn prefetch(&self, row: u32) {
+        let (slice, slot) = self.offsets.locate(row);
+        prefetch_read(&raw const self.slices[slice].values[slot]);
     }
 
     pub fn nulls(&self) -> impl Iterator<Item = u32> + '_ {

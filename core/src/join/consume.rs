@@ -3,9 +3,12 @@
 
 use super::context::{Context, JoinError};
 use super::phases::Phases;
-use crate::input::{InputMode, KeyColumn, KeySource};
-use crate::key::Key;
-use crate::output::{Consumer, Results, SinkRef, collect};
+use super::table::{Kernel, RangeTable};
+use crate::input::{InputMode, KeyColumn, KeyCursor, KeySource};
+use crate::key::{Key, Tuple};
+use crate::memory::{Buffer, OutOfMemory};
+use crate::output::{Consumer, Pairs, RangeBuffer, Ranges, Results, SinkRef, collect};
+use crate::parallel::Tasks;
 
 /// A side of a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +87,62 @@ pub fn consume<S: Send>(
     );
     phases.lap(name);
     place(results?, context, phases)
+}
+
+/// Looks up the keys of all `cursors`, one worker per cursor, in a table of ranges: the other way to results where the
+/// context [begins with ranges](Context::begins_with_ranges). Ends the phases `probe`, `copy row ids` and `merge`.
+///
+/// # Errors
+///
+/// If memory runs out for the results.
+pub fn find_ranges<K: Key>(
+    cursors: Vec<Box<dyn KeyCursor<K> + '_>>,
+    table: &dyn RangeTable<K>,
+    kernel: Kernel,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Results, JoinError> {
+    let found = context.team.run(cursors, |_, mut cursor| {
+        let mut found = RangeBuffer::new(context.memory)?;
+        while !found.is_exhausted()
+            && let Some(block) = cursor.next_block()
+        {
+            table.find(block, kernel, &mut found);
+        }
+        found.finish()
+    });
+    phases.lap("probe");
+    let mut chunks = Vec::new();
+    for of_worker in found {
+        chunks.extend(of_worker?);
+    }
+    let build_rows = row_ids(table.store(), context)?;
+    phases.lap("copy row ids");
+    let pairs = Pairs {
+        ranges: vec![Ranges::new(build_rows, chunks)],
+        ..Pairs::default()
+    };
+    place(Results::Pairs(pairs), context, phases)
+}
+
+/// The build rows of tuples: what is left of a table once its keys have been found.
+fn row_ids<K: Key>(tuples: &[Tuple<K>], context: &Context<'_>) -> Result<Buffer<u32>, OutOfMemory> {
+    /// Tuples that a worker copies at a time.
+    const TUPLES: usize = 1 << 14;
+    let mut rows = context.memory.uninit::<u32>(tuples.len())?;
+    let shares = rows.chunks_mut(TUPLES).zip(tuples.chunks(TUPLES));
+    let tasks = Tasks::new(shares);
+    let workers = context.team.workers_for(tuples.len());
+    context.team.run(vec![(); workers], |_, ()| {
+        while let Some((_, (rows, tuples))) = tasks.take() {
+            for (row, tuple) in rows.iter_mut().zip(tuples) {
+                row.write(tuple.row_id());
+            }
+        }
+    });
+    drop(tasks);
+    // SAFETY: the shares are all of both, which are equally long.
+    Ok(unsafe { rows.assume_init() })
 }
 
 /// Puts the results of several rounds of [`consume`] under [`Context::round`] together as the context's consumer wants

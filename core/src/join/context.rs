@@ -24,6 +24,21 @@ impl Default for CacheSizes {
     }
 }
 
+/// What is compared of two keys of several columns or of strings, once their 64-bit hashes are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// [`Self::HeadsFirst`] where three of four strings of a sample have up to 12 bytes, otherwise [`Self::Keys`].
+    #[default]
+    Sampled,
+    /// The keys themselves, where they lie.
+    Keys,
+    /// The lengths and first 12 bytes of strings, which are written side by side as the strings are hashed; and the keys
+    /// themselves where these do not decide.
+    HeadsFirst,
+    /// Nothing. One pair in 2^64 is wrong: a measure of what the others cost.
+    Hashes,
+}
+
 /// What a join works with.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -37,6 +52,8 @@ pub struct Context<'a> {
     pub filter: Option<&'a dyn PairFilter>,
     /// The caches it plans for.
     pub caches: CacheSizes,
+    /// What it compares of keys that are joined by a hash.
+    pub verify: Verify,
 }
 
 impl<'a> Context<'a> {
@@ -48,6 +65,7 @@ impl<'a> Context<'a> {
             consumer: Consumer::Aggregate,
             filter: None,
             caches: CacheSizes::default(),
+            verify: Verify::default(),
         }
     }
 
@@ -58,10 +76,21 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// Whether a table of ranges is to find ranges: no pair is made before all are known, so none can be filtered.
+    pub fn begins_with_ranges(&self) -> bool {
+        match (self.consumer, self.filter) {
+            (Consumer::Pairs(placement), None) => placement.begins_with_ranges(),
+            _ => false,
+        }
+    }
+
     /// The context of one of several rounds, whose pairs are placed after the last one (by [`super::merge`]).
     #[must_use]
     pub fn round(&self) -> Context<'a> {
         let consumer = match self.consumer {
+            Consumer::Pairs(placement) if placement.begins_with_ranges() => {
+                Consumer::Pairs(PairPlacement::Ranges)
+            }
             Consumer::Pairs(_) => Consumer::Pairs(PairPlacement::Chunks),
             other => other,
         };

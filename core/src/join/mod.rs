@@ -16,9 +16,9 @@ mod table;
 
 pub use build::{Build, DynBuild, Threshold};
 pub(crate) use consume::place;
-pub use consume::{Side, consume, merge, prepare};
-pub use context::{CacheSizes, Context, JoinError, Outcome};
+pub use consume::{Side, consume, find_ranges, merge, prepare};
+pub use context::{CacheSizes, Context, JoinError, Outcome, Verify};
 pub use phases::{Phase, Phases};
 pub use probe::{BuildProbe, Probe};
 pub use sides::{DynJoin, Join, JoinInput};
-pub use table::{DynJoinTable, JoinTable, Kernel, MAX_GROUP, RowIds, Schedule};
+pub use table::{DynJoinTable, JoinTable, Kernel, MAX_GROUP, RangeTable, RowIds, Schedule};

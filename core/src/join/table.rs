@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::context::CacheSizes;
 use crate::input::{BlockRows, KeyBlock};
-use crate::key::Key;
-use crate::output::{Sink, SinkRef};
+use crate::key::{Key, Tuple};
+use crate::output::{RangeBuffer, Sink, SinkRef};
 use crate::simd::Compare;
 
 /// The longest group of keys that a batched probe works on at a time.
@@ -91,11 +91,23 @@ pub trait DynJoinTable<K: Key>: Send + Sync {
     /// Finds the matches of a block of probe keys.
     fn probe(&self, block: KeyBlock<'_, K>, kernel: Kernel, sink: SinkRef<'_, '_>);
 
+    /// The same table as one in which matches are ranges, if it is one.
+    fn as_ranges(&self) -> Option<&dyn RangeTable<K>>;
+
     /// Build tuples that it holds.
     fn tuples(&self) -> usize;
 
     /// Bytes that it holds.
     fn bytes(&self) -> usize;
+}
+
+/// A table whose slots are ranges of one store of tuples, so that what a probe finds may be a range.
+pub trait RangeTable<K: Key>: Send + Sync {
+    /// The tuples, slot by slot.
+    fn store(&self) -> &[Tuple<K>];
+
+    /// Finds the ranges of a block of probe keys.
+    fn find(&self, block: KeyBlock<'_, K>, kernel: Kernel, found: &mut RangeBuffer);
 }
 
 /// Row ids of a block, as the inner loops see them.
@@ -140,6 +152,11 @@ pub trait JoinTable<K: Key>: Send + Sync {
     /// Finds the matches of `keys`, whose rows are `rows`.
     fn probe_keys<R: RowIds, S: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut S);
 
+    /// As [`DynJoinTable::as_ranges`].
+    fn as_ranges(&self) -> Option<&dyn RangeTable<K>> {
+        None
+    }
+
     /// As [`DynJoinTable::tuples`].
     fn tuples(&self) -> usize;
 
@@ -163,6 +180,10 @@ impl<K: Key, T: JoinTable<K>> DynJoinTable<K> for T {
                 self.probe_keys(block.keys, &rows[..block.keys.len()], kernel, sink);
             }
         }
+    }
+
+    fn as_ranges(&self) -> Option<&dyn RangeTable<K>> {
+        JoinTable::as_ranges(self)
     }
 
     fn tuples(&self) -> usize {

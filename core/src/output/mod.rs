@@ -1,16 +1,18 @@
-//! Outputs: what becomes of a join's matches. They are counted and summed, kept as pairs, or handed on as they are found, for
-//! instance to a [`RowsConsumer`], which makes the joined columns.
+//! Outputs: what becomes of a join's matches. They are counted and summed, kept as pairs or as the [`Ranges`] of a table, or
+//! handed on as they are found, for instance to a [`RowsConsumer`], which makes the joined columns.
 //!
 //! The mirror of [`crate::input`]: every worker writes to a [`Sink`] of its own, [`collect`] puts together what they
 //! wrote, and [`Results::placed`] makes one block of the pairs of all. Which of these it is to be, the [`Consumer`] says.
 
 mod filter;
 mod place;
+mod ranges;
 mod rows;
 mod sink;
 
 pub use filter::{Enough, FilterBoth, PairFilter};
 pub use place::{PairPlacement, Pairs};
+pub use ranges::{MatchRange, RangeBuffer, Ranges};
 pub use rows::{
     FixedColumn, FixedSlice, Form, RowChunk, RowColumn, Rows, RowsConsumer, RowsError, Values,
 };
@@ -27,7 +29,7 @@ pub const NO_ROW: u32 = u32::MAX;
 pub enum Consumer<'a> {
     /// Counted and summed.
     Aggregate,
-    /// Kept as pairs of row ids.
+    /// Kept as pairs of row ids, or as what pairs can be made of.
     Pairs(PairPlacement),
     /// Handed on as they are produced.
     Stream(&'a dyn PairConsumer),
@@ -77,7 +79,7 @@ impl Results {
             .fold(Self::none(consumer), |mut all, round| {
                 match (&mut all, round) {
                     (Self::Aggregate(all), Self::Aggregate(round)) => all.merge(&round),
-                    (Self::Pairs(all), Self::Pairs(round)) => all.0.extend(round.0),
+                    (Self::Pairs(all), Self::Pairs(round)) => all.append(round),
                     _ => {}
                 }
                 all
@@ -146,7 +148,10 @@ pub fn collect<S: Send>(
         Consumer::Aggregate => summed(&mut workers.into_iter().map(|worker| worker.1)),
         Consumer::Pairs(_) => {
             let chunks = workers.into_iter().flat_map(|worker| worker.0);
-            Results::Pairs(Pairs(chunks.collect()))
+            Results::Pairs(Pairs {
+                chunks: chunks.collect(),
+                ..Pairs::default()
+            })
         }
         Consumer::Stream(_) => Results::Streamed,
     })

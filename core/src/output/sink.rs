@@ -98,10 +98,10 @@ pub trait PairConsumer: Sync {
 
 /// Pairs a chunk of a worker's output holds at most: 512 KiB. Chunks start small and double up to it, so that a small
 /// result costs little.
-const LARGEST_CHUNK: usize = 1 << 16;
+pub(super) const LARGEST_CHUNK: usize = 1 << 16;
 
 /// Pairs that a worker's first chunk holds, and each one that is handed on: small enough to stay in L1 in between.
-const FIRST_CHUNK: usize = 1 << 11;
+pub(super) const FIRST_CHUNK: usize = 1 << 11;
 
 /// What becomes of a worker's full chunks.
 enum Full<'a> {

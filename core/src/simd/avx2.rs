@@ -43,6 +43,51 @@ static TO_FRONT: [[u32; 8]; 16] = {
 /// The upper halves of four 8-byte values.
 const ODD: i32 = 0b10_10_10_10;
 
+/// The keys and the rows of four tuples, as 64 bits each.
+///
+/// # Safety
+///
+/// Four tuples can be read, and the machine has the instructions.
+#[inline(always)]
+unsafe fn keys_and_rows<K: Key>(tuples: *const Tuple<K>) -> (__m256i, __m256i) {
+    let vectors = tuples.cast::<__m256i>();
+    // SAFETY: the caller promises the instructions and four tuples: 32 bytes of INT32 ones, 64 of INT64 ones.
+    unsafe {
+        if size_of::<K>() == 4 {
+            let tuples = _mm256_loadu_si256(vectors);
+            (
+                _mm256_blend_epi32::<ODD>(tuples, _mm256_setzero_si256()),
+                _mm256_srli_epi64::<32>(tuples),
+            )
+        } else {
+            let (first, second) = (
+                _mm256_loadu_si256(vectors),
+                _mm256_loadu_si256(vectors.add(1)),
+            );
+            // Unpacking yields the tuples 0, 2, 1, 3.
+            (
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_unpacklo_epi64(first, second)),
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_unpackhi_epi64(first, second)),
+            )
+        }
+    }
+}
+
+/// Which of the first `len` of four keys are `key`.
+///
+/// # Safety
+///
+/// The machine has the instructions.
+#[inline(always)]
+unsafe fn which<K: Key>(keys: __m256i, len: usize, key: K) -> u32 {
+    // SAFETY: the caller promises the instructions.
+    unsafe {
+        let key = _mm256_set1_epi64x(key.bits() as i64);
+        let equal = _mm256_castsi256_pd(_mm256_cmpeq_epi64(keys, key));
+        _bzhi_u32(_mm256_movemask_pd(equal) as u32, len as u32)
+    }
+}
+
 // SAFETY: the lanes that match are moved to the front and stored, and their number is returned.
 unsafe impl Lanes for Avx2 {
     const TUPLES: usize = 4;
@@ -55,37 +100,25 @@ unsafe impl Lanes for Avx2 {
         probe: u32,
         pairs: *mut Pair,
     ) -> usize {
-        let vectors = tuples.cast::<__m256i>();
         debug_assert!(len <= Self::TUPLES);
-        // SAFETY: the caller promises the instructions, four tuples (32 bytes of INT32 ones, 64 of INT64 ones) and room
-        // for four 8-byte pairs; a set of four lanes is below 16.
+        // SAFETY: the caller promises the instructions, four tuples and room for four 8-byte pairs; a set of four lanes is
+        // below 16.
         unsafe {
-            let key = _mm256_set1_epi64x(key.bits() as i64);
-            let (keys, rows) = if size_of::<K>() == 4 {
-                let tuples = _mm256_loadu_si256(vectors);
-                (
-                    _mm256_blend_epi32::<ODD>(tuples, _mm256_setzero_si256()),
-                    _mm256_srli_epi64::<32>(tuples),
-                )
-            } else {
-                let (first, second) = (
-                    _mm256_loadu_si256(vectors),
-                    _mm256_loadu_si256(vectors.add(1)),
-                );
-                // Unpacking yields the tuples 0, 2, 1, 3.
-                (
-                    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_unpacklo_epi64(first, second)),
-                    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_unpackhi_epi64(first, second)),
-                )
-            };
-            let equal = _mm256_castsi256_pd(_mm256_cmpeq_epi64(keys, key));
-            let found = _bzhi_u32(_mm256_movemask_pd(equal) as u32, len as u32);
+            let (keys, rows) = keys_and_rows(tuples);
+            let found = which(keys, len, key);
             let both = _mm256_blend_epi32::<ODD>(rows, _mm256_set1_epi32(probe as i32));
             let order = _mm256_loadu_si256(TO_FRONT[found as usize & 15].as_ptr().cast());
             let front = _mm256_permutevar8x32_epi32(both, order);
             _mm256_storeu_si256(pairs.cast(), front);
             found.count_ones() as usize
         }
+    }
+
+    #[inline(always)]
+    unsafe fn equal<K: Key>(tuples: *const Tuple<K>, len: usize, key: K) -> u32 {
+        debug_assert!(len <= Self::TUPLES);
+        // SAFETY: the caller promises the instructions and four tuples.
+        unsafe { which(keys_and_rows(tuples).0, len, key) }
     }
 
     /// By lane: negative count, sum of build rows, sum of probe rows.

@@ -19,6 +19,46 @@ pub(super) unsafe fn run(work: impl WithLanes) {
     work.run::<Avx512>();
 }
 
+/// Eight INT32 tuples, and which of the first `len` of them have the key `key`.
+///
+/// # Safety
+///
+/// They can be read, and the machine has the instructions.
+#[inline(always)]
+unsafe fn eight<K: Key>(tuples: *const Tuple<K>, len: usize, key: K) -> (__m512i, u8) {
+    // SAFETY: the caller promises the instructions and the tuples.
+    unsafe {
+        let key = _mm512_set1_epi64(key.bits() as i64);
+        let tuples = _mm512_loadu_si512(tuples.cast());
+        let keys = _mm512_and_si512(tuples, _mm512_set1_epi64(0xFFFF_FFFF));
+        let asked = _bzhi_u32(0xFF, len as u32) as u8;
+        (tuples, _mm512_mask_cmpeq_epi64_mask(asked, keys, key))
+    }
+}
+
+/// Keys of a vector of INT64 tuples stand in the even lanes, their rows in the odd ones.
+const EVEN: u32 = 0b01_01_01_01;
+
+/// The four INT64 tuples from number 4 × `half` on, and which of those among the first `len` have the key `key`: a bit in
+/// the lane of each key.
+///
+/// # Safety
+///
+/// They can be read, and the machine has the instructions.
+#[inline(always)]
+unsafe fn four<K: Key>(tuples: *const Tuple<K>, half: usize, len: usize, key: K) -> (__m512i, u8) {
+    // SAFETY: the caller promises the instructions and the tuples.
+    unsafe {
+        let key = _mm512_set1_epi64(key.bits() as i64);
+        let tuples = _mm512_loadu_si512(tuples.add(4 * half).cast());
+        let asked = _bzhi_u32(EVEN, 2 * (len as u32).saturating_sub(4 * half as u32));
+        (
+            tuples,
+            _mm512_mask_cmpeq_epi64_mask(asked as u8, tuples, key),
+        )
+    }
+}
+
 // SAFETY: the lanes that match are compressed to the front and stored, and their number is returned.
 unsafe impl Lanes for Avx512 {
     const TUPLES: usize = 8;
@@ -34,25 +74,18 @@ unsafe impl Lanes for Avx512 {
         debug_assert!(len <= Self::TUPLES);
         // SAFETY: the caller promises the instructions, eight tuples and room for eight pairs.
         unsafe {
-            let key = _mm512_set1_epi64(key.bits() as i64);
             let row = _mm512_set1_epi64((u64::from(probe) << 32) as i64);
-            let len = len as u32;
             if size_of::<K>() == 4 {
-                let tuples = _mm512_loadu_si512(tuples.cast());
-                let keys = _mm512_and_si512(tuples, _mm512_set1_epi64(0xFFFF_FFFF));
-                let found = _mm512_mask_cmpeq_epi64_mask(_bzhi_u32(0xFF, len) as u8, keys, key);
+                let (tuples, found) = eight(tuples, len, key);
                 let found_pairs = _mm512_or_si512(_mm512_srli_epi64::<32>(tuples), row);
                 // Not the instruction that compresses to memory, which is slow on some machines.
                 let front = _mm512_maskz_compress_epi64(found, found_pairs);
                 _mm512_storeu_si512(pairs.cast(), front);
                 found.count_ones() as usize
             } else {
-                // Keys stand in the even lanes, their rows in the odd ones.
                 let mut found_before = 0;
                 for half in 0..2 {
-                    let tuples = _mm512_loadu_si512(tuples.add(4 * half).cast());
-                    let asked = _bzhi_u32(0b01_01_01_01, 2 * len.saturating_sub(4 * half as u32));
-                    let found = _mm512_mask_cmpeq_epi64_mask(asked as u8, tuples, key);
+                    let (tuples, found) = four(tuples, half, len, key);
                     let front =
                         _mm512_maskz_compress_epi64(found << 1, _mm512_or_si512(tuples, row));
                     _mm256_storeu_si256(
@@ -62,6 +95,21 @@ unsafe impl Lanes for Avx512 {
                     found_before += found.count_ones() as usize;
                 }
                 found_before
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn equal<K: Key>(tuples: *const Tuple<K>, len: usize, key: K) -> u32 {
+        debug_assert!(len <= Self::TUPLES);
+        // SAFETY: the caller promises the instructions and eight tuples.
+        unsafe {
+            if size_of::<K>() == 4 {
+                u32::from(eight(tuples, len, key).1)
+            } else {
+                let (_, low) = four(tuples, 0, len, key);
+                let (_, high) = four(tuples, 1, len, key);
+                _pext_u32(low.into(), EVEN) | _pext_u32(high.into(), EVEN) << 4
             }
         }
     }
@@ -102,7 +150,7 @@ unsafe impl Lanes for Avx512 {
                 // Keys stand in the even lanes, and so do their rows once the lanes of a pair are exchanged.
                 let key = _mm512_set1_epi64(*probe);
                 (
-                    _mm512_mask_cmpeq_epi64_mask(0b01_01_01_01, tuples, key),
+                    _mm512_mask_cmpeq_epi64_mask(EVEN as u8, tuples, key),
                     _mm512_shuffle_epi32::<0b01_00_11_10>(tuples),
                     _mm512_set1_epi64(*probe.add(1)),
                 )

@@ -13,8 +13,10 @@ mod avx2;
 mod avx512;
 mod matches;
 mod portable;
+mod ranges;
 
 pub use matches::Matches;
+pub use ranges::{Candidates, RangeGroup};
 
 use std::fmt;
 
@@ -52,6 +54,13 @@ pub unsafe trait Lanes: Copy {
         probe: u32,
         pairs: *mut Pair,
     ) -> usize;
+
+    /// Which of the first `len` tuples have the key `key`: a bit each, the first tuple's the lowest.
+    ///
+    /// # Safety
+    ///
+    /// `len` is at most [`Self::TUPLES`], so many tuples can be read, and the machine has the instructions.
+    unsafe fn equal<K: Key>(tuples: *const Tuple<K>, len: usize, key: K) -> u32;
 
     /// Count and sums of matches, in registers.
     type Sums: Copy;

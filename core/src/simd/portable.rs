@@ -35,6 +35,12 @@ unsafe impl Lanes for One {
         1
     }
 
+    #[inline(always)]
+    unsafe fn equal<K: Key>(tuples: *const Tuple<K>, len: usize, key: K) -> u32 {
+        // SAFETY: the caller promises a tuple to read.
+        u32::from(len > 0 && unsafe { (*tuples).key } == key)
+    }
+
     type Sums = Aggregate;
 
     unsafe fn zero() -> Aggregate {
@@ -78,6 +84,13 @@ unsafe impl Lanes for Two {
             pairs.add(hit).write(pair(second, probe));
         }
         hit + usize::from((len > 1) & (second.key == key))
+    }
+
+    #[inline(always)]
+    unsafe fn equal<K: Key>(tuples: *const Tuple<K>, len: usize, key: K) -> u32 {
+        // SAFETY: the caller promises two tuples to read.
+        let (first, second) = unsafe { ((*tuples).key, (*tuples.add(1)).key) };
+        u32::from((len > 0) & (first == key)) | u32::from((len > 1) & (second == key)) << 1
     }
 
     type Sums = Aggregate;

@@ -76,6 +76,47 @@ fn found<K: Key, S: Sink + Default>(
     sink
 }
 
+/// Which of the first tuples of a store have a key, asked for every number of tuples that lanes take.
+struct Equal<'a, K: Key> {
+    store: &'a [Tuple<K>],
+    key: K,
+    found: &'a mut Vec<u32>,
+}
+
+impl<K: Key> WithLanes for Equal<'_, K> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for len in 0..=L::TUPLES {
+            // SAFETY: the store is as long as padding is, and lanes were dispatched.
+            let equal = unsafe { L::equal(self.store.as_ptr(), len, self.key) };
+            self.found.push(equal);
+        }
+    }
+}
+
+/// Whether lanes say which tuples have each key.
+fn all_say_which<K: Key>(store: &[Tuple<K>], keys: &[K]) {
+    for (store, &key) in store.windows(MAX_LANES).zip(keys) {
+        // As many as lanes may read, so that AddressSanitizer sees one that reads further.
+        let store: Box<[_]> = store.into();
+        for compare in Compare::ALL {
+            let mut found = Vec::new();
+            compare.dispatch(Equal {
+                store: &store,
+                key,
+                found: &mut found,
+            });
+            for (len, found) in found.into_iter().enumerate() {
+                let tuples = store[..len].iter().enumerate();
+                let expected = tuples.fold(0, |bits, (at, tuple)| {
+                    bits | u32::from(tuple.key == key) << at
+                });
+                assert_eq!(found, expected, "{compare:?} of {len}");
+            }
+        }
+    }
+}
+
 fn all_agree<K: Key>(tuples: &[K], start: usize, len: usize, keys: &[K]) {
     // Padding that looks like a match: a lane that ignores the length would find it.
     let padding = keys.first().copied().unwrap_or(K::zeroed());
@@ -85,6 +126,7 @@ fn all_agree<K: Key>(tuples: &[K], start: usize, len: usize, keys: &[K]) {
         .zip(padded)
         .map(|(row, key)| Tuple::new(key, row))
         .collect();
+    all_say_which(&store, keys);
     let rows: Vec<u32> = (0..keys.len() as u32).map(|index| 7 * index + 3).collect();
     for rows in [
         BlockRows::From(0),

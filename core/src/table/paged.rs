@@ -77,4 +77,15 @@ impl<'a> PagedColumn<'a> {
         let (page, slot) = self.offsets.locate(row);
         self.pages[page].fixed_at(slot)
     }
+
+    /// Asks for the value of a row; in a page with NULLs, for what lies near it.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn prefetch<T: Fixed>(&self, row: u32) {
+        let (page, slot) = self.offsets.locate(row);
+        let values = self.pages[page].bytes().as_ptr().wrapping_add(T::VALUES_AT);
+        prefetch_read(values.wrapping_add(slot * T::WIDTH));
+    }
 }

@@ -2,13 +2,14 @@
 
 mod direct;
 mod interleaved;
+mod ranges;
 mod staged;
 
 use std::ops::Range;
 
 use super::{Scheme, Unchained, slot};
 use crate::directory::{DirectoryLayout, DirectoryView};
-use crate::join::{JoinTable, Kernel, RowIds, Schedule};
+use crate::join::{JoinTable, Kernel, RangeTable, RowIds, Schedule};
 use crate::key::{Key, Tuple};
 use crate::output::Sink;
 use crate::simd::Matches;
@@ -122,6 +123,10 @@ impl<K: Key, S: Scheme> Unchained<K, S> {
 impl<K: Key, S: Scheme> JoinTable<K> for Unchained<K, S> {
     fn probe_keys<R: RowIds, O: Sink>(&self, keys: &[K], rows: R, kernel: Kernel, sink: &mut O) {
         self.probe_block(keys, kernel, &mut Matches::new(rows.rows(), sink));
+    }
+
+    fn as_ranges(&self) -> Option<&dyn RangeTable<K>> {
+        Some(self)
     }
 
     fn tuples(&self) -> usize {

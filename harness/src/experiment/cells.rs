@@ -75,6 +75,15 @@ impl Cell {
     }
 }
 
+/// What there is for toggles to show on.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// Whether the consumer wants the pairs.
+    pub pairs: bool,
+    /// Whether keys are hashed before they are joined, and compared after that.
+    pub verified: bool,
+}
+
 /// The cells of a workload, each once.
 #[derive(Default)]
 pub struct Cells {
@@ -125,15 +134,19 @@ impl Cells {
     }
 
     /// Adds the settings of `toggles` that differ from the variant's own, one at a time, and the variant itself. Toggles
-    /// of a part that the variant does not have, or that shows only where the consumer wants `pairs`, are left out.
+    /// of a part that the variant does not have, or that does not show here, are left out.
     pub fn ablation(
         &mut self,
         variant: &Variant,
         toggles: &[&Toggle],
-        pairs: bool,
+        shown: Shown,
         threads: &[u32],
     ) -> Result<(), NotCompiled> {
-        let shows = |part| part != Part::Rows && (part == Part::Merge) == pairs;
+        let shows = |part: Part| match part {
+            Part::Rows => false,
+            Part::Keys => shown.verified && !shown.pairs,
+            part => part.needs_pairs() == shown.pairs,
+        };
         self.settings(variant, toggles, shows, threads)
     }
 

@@ -152,10 +152,11 @@ impl<'a> Joins<'a> {
             let consumer = match (&late, question.pairs) {
                 (Some(rows), _) => Consumer::Stream(rows),
                 (None, false) => Consumer::Aggregate,
-                (None, true) => Consumer::of_pairs(configuration.merge, &summed),
+                (None, true) => Consumer::of_pairs(configuration.placement(), &summed),
             };
             let context = Context {
                 caches: self.caches,
+                verify: configuration.verify,
                 ..Context::new(team, &self.memory).with_consumer(consumer)
             };
             let start = Instant::now();

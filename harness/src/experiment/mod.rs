@@ -26,7 +26,7 @@ mod slowed;
 pub mod tags;
 mod undecided;
 
-pub use cells::{Cell, Cells, Data, Work};
+pub use cells::{Cell, Cells, Data, Shown, Work};
 pub use progress::{News, Progress};
 pub use rounds::Budget;
 pub use runner::{Runner, Stop};

@@ -21,7 +21,7 @@ use super::Ending;
 use super::plan::verify::verify;
 use super::select::select;
 use crate::console::counted;
-use crate::experiment::{Cells, Work};
+use crate::experiment::{Cells, Shown, Work};
 use crate::machine;
 use crate::question::{Less, Payload, Question};
 use crate::workload::{Instance, borrowed, with_integers};
@@ -249,8 +249,12 @@ fn check(variant: &Variant, workloads: &[Small]) -> Result<Vec<String>, Ending> 
     cells.variant(variant, &[1]).map_err(Ending::usage)?;
     let toggles: Vec<_> = TOGGLES.iter().collect();
     for pairs in [false, true] {
+        let shown = Shown {
+            pairs,
+            verified: true,
+        };
         cells
-            .ablation(variant, &toggles, pairs, &[1])
+            .ablation(variant, &toggles, shown, &[1])
             .map_err(Ending::usage)?;
     }
     for cell in cells.into_vec() {
@@ -290,7 +294,10 @@ fn check_one(
 ) -> Result<(), String> {
     let keys = Keys::new(&borrowed(&workload.columns)).map_err(|e| e.to_string())?;
     let memory = Memory::unlimited();
-    let context = Context::new(team, &memory);
+    let context = Context {
+        verify: configuration.verify,
+        ..Context::new(team, &memory)
+    };
     let question = Question {
         kind: workload.kind,
         condition: workload.condition.as_ref(),
@@ -309,7 +316,7 @@ fn check_one(
         check_rows(join, &keys, payload, &outcome.results, &context)?;
     }
     let streamed = Streamed::default();
-    let consumer = Consumer::of_pairs(configuration.merge, &streamed);
+    let consumer = Consumer::of_pairs(configuration.placement(), &streamed);
     let outcome = semantics
         .join_keys(join, &keys, &context.with_consumer(consumer))
         .map_err(|e| e.to_string())?;

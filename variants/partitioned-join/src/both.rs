@@ -1,9 +1,9 @@
 //! The join of both sides by partition.
 
 use join_core::input::KeySource;
-use join_core::join::{Context, JoinError, Outcome, Phases, consume, merge};
+use join_core::join::{Context, JoinError, Outcome, Phases, RangeTable, consume, merge};
 use join_core::key::{Key, Tuple};
-use join_core::output::Results;
+use join_core::output::{Pairs, RangeBuffer, Ranges, Results};
 use join_core::parallel::Tasks;
 use join_core::partition::Segments;
 use join_core::unchained::Scheme;
@@ -94,7 +94,11 @@ pub(crate) fn join<K: Key, S: Scheme>(
                     |probes| {
                         phases.lap("partition probe");
                         let context = context.round();
-                        join_round(
+                        let join = match sides.begins_with_ranges(&context) {
+                            true => ranges_of_round::<K, S>,
+                            false => join_round::<K, S>,
+                        };
+                        join(
                             &mut tables,
                             builds,
                             probes,
@@ -153,4 +157,54 @@ fn join_round<K: Key, S: Scheme>(
             table.ranges().probe(&task.probes, how, sink.reborrow());
         }
     })
+}
+
+/// As [`join_round`], where matches stay ranges. All partitions' build rows stand behind one another, written by who builds
+/// the first table of a partition.
+fn ranges_of_round<K: Key, S: Scheme>(
+    tables: &mut [LocalTable<K, S>],
+    builds: &Segments<'_, Tuple<K>>,
+    probes: &Segments<'_, Tuple<K>>,
+    how: How,
+    context: &Context<'_>,
+    phases: &mut Phases,
+) -> Result<Results, JoinError> {
+    let lens = (0..builds.parts()).map(|part| builds.len(part));
+    // Zeroes, since partitions without probes stay unwritten.
+    let mut build_rows = context.memory.zeroed::<u32>(lens.clone().sum())?;
+    let mut left: &mut [u32] = &mut build_rows;
+    let mut base = 0;
+    let mut places: Vec<(usize, Option<&mut [u32]>)> = Vec::with_capacity(builds.parts());
+    for len in lens {
+        places.push((base, left.split_off_mut(..len)));
+        base += len;
+    }
+    let tasks = divide(builds, probes, tables.len()).into_iter();
+    let tasks = Tasks::new(tasks.map(|task| {
+        let (base, rows) = &mut places[task.part];
+        (task, *base, rows.take())
+    }));
+    let tables: Vec<_> = tables.iter_mut().collect();
+    let found = context.team.run(tables, |_, table| {
+        let mut found = RangeBuffer::new(context.memory)?;
+        while let Some((_, (task, base, rows))) = tasks.take() {
+            table.build(&Partition(builds, task.part));
+            let ranges = table.ranges();
+            for (row, tuple) in rows.into_iter().flatten().zip(ranges.store()) {
+                *row = tuple.row_id();
+            }
+            ranges.leave(&task.probes, base, how.compare, &mut found);
+        }
+        found.finish()
+    });
+    phases.lap("join");
+    drop(tasks);
+    let mut chunks = Vec::new();
+    for of_worker in found {
+        chunks.extend(of_worker?);
+    }
+    Ok(Results::Pairs(Pairs {
+        ranges: vec![Ranges::new(build_rows, chunks)],
+        ..Pairs::default()
+    }))
 }

@@ -168,6 +168,13 @@ struct Sides<'a, 'b, K> {
     how: How,
 }
 
+impl<K: Key> Sides<'_, '_, K> {
+    /// Whether tables are to find ranges: of the build side, not of the probe side.
+    fn begins_with_ranges(&self, context: &Context<'_>) -> bool {
+        context.begins_with_ranges() && !self.how.swapped
+    }
+}
+
 impl<S: Scheme> Join for PartitionedJoin<S> {
     fn join_keys<K: Key>(
         &self,

@@ -7,19 +7,20 @@
 use std::marker::PhantomData;
 
 use join_core::hash::KeyHash;
-use join_core::input::{BlockRows, HashedKeys};
+use join_core::input::{BlockRows, HashedKeys, KeyBlock};
+use join_core::join::{Kernel, RangeTable};
 use join_core::key::{Key, Tuple};
-use join_core::output::{Aggregate, Enough, Pair, Sink, SinkRef};
+use join_core::output::{Aggregate, Enough, Pair, RangeBuffer, Sink, SinkRef};
 use join_core::prefetch::prefetch_read;
-use join_core::simd::Compare;
-use join_core::simd::{Lanes, MAX_LANES, Matches, WithLanes};
+use join_core::simd::{Candidates, Compare, Lanes, MAX_LANES, Matches, RangeGroup, WithLanes};
 
 use crate::entries::pieces;
 
 /// Tuples that stand behind the last one, so that a vector can be read from any place.
 pub(crate) const PADDING: usize = MAX_LANES;
 
-/// Probes that are made before the sink is asked whether it wants more: each may have any number of matches.
+/// Probes that are made before the sink is asked whether it wants more (each may have any number of matches), or whose
+/// ranges are found together.
 const PROBES: usize = 512;
 
 /// How probes are made.
@@ -125,6 +126,26 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
         }
     }
 
+    /// As [`Self::probe`], where matches stay ranges, of places from `base` on.
+    pub(crate) fn leave(
+        &self,
+        probes: &[&[Tuple<K>]],
+        base: usize,
+        compare: Compare,
+        found: &mut RangeBuffer,
+    ) {
+        let mut lookups = Lookups::new(self, base, compare, found);
+        let mut hashed = HashedKeys::default();
+        let key = |probe: &Tuple<K>| probe.key;
+        for (probes, ahead) in pieces(probes) {
+            hashed.for_each_item::<H, K, _>(probes, key, |hash, probe| {
+                prefetch_read(std::ptr::from_ref(probe).wrapping_byte_offset(ahead));
+                lookups.add(hash, *probe);
+            });
+        }
+        lookups.compare();
+    }
+
     /// Whether no probe finds a match behind the last tuple, however far its vectors reach.
     ///
     /// There stand copies of the first tuple. Only probes of its key match them, and these read on from the first slot
@@ -150,6 +171,80 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
                 *self.ends.get_unchecked(slot + 1) as usize,
             )
         }
+    }
+}
+
+impl<K: Key, H: KeyHash> RangeTable<K> for Ranges<'_, K, H> {
+    fn store(&self) -> &[Tuple<K>] {
+        &self.tuples[..self.ends[self.slots.len()] as usize]
+    }
+
+    fn find(&self, block: KeyBlock<'_, K>, kernel: Kernel, found: &mut RangeBuffer) {
+        let mut lookups = Lookups::new(self, 0, kernel.compare, found);
+        let mut hashed = HashedKeys::default();
+        hashed.for_each::<H, K>(block, |hash, probe| lookups.add(hash, probe));
+        lookups.compare();
+    }
+}
+
+/// Probes whose matches stay ranges: they are compared together, those that have anything to be compared with.
+struct Lookups<'a, 't, K: Key, H> {
+    ranges: &'a Ranges<'t, K, H>,
+    base: usize,
+    compare: Compare,
+    keys: [K; PROBES],
+    rows: [u32; PROBES],
+    candidates: [Candidates; PROBES],
+    len: usize,
+    found: &'a mut RangeBuffer,
+}
+
+impl<'a, 't, K: Key, H: KeyHash> Lookups<'a, 't, K, H> {
+    fn new(
+        ranges: &'a Ranges<'t, K, H>,
+        base: usize,
+        compare: Compare,
+        found: &'a mut RangeBuffer,
+    ) -> Self {
+        Self {
+            ranges,
+            base,
+            compare,
+            keys: [K::zeroed(); PROBES],
+            rows: [0; PROBES],
+            candidates: [Candidates::default(); PROBES],
+            len: 0,
+            found,
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, hash: u64, probe: Tuple<K>) {
+        let (start, end) = self.ranges.range(hash);
+        let index = self.len;
+        self.keys[index] = probe.key;
+        self.rows[index] = probe.row_id();
+        self.candidates[index] = Candidates {
+            index: index as u32,
+            start: start as u32,
+            len: (end - start) as u32,
+        };
+        self.len += usize::from(start < end);
+        if self.len == PROBES {
+            self.compare();
+        }
+    }
+
+    fn compare(&mut self) {
+        let group = RangeGroup {
+            store: self.ranges.tuples,
+            base: self.base,
+            keys: &self.keys,
+            rows: BlockRows::List(&self.rows),
+            candidates: &self.candidates[..self.len],
+        };
+        group.find(self.compare, self.found);
+        self.len = 0;
     }
 }
 

@@ -3,7 +3,7 @@
 use join_core::join::{Context, DynJoin, JoinInput};
 use join_core::memory::Memory;
 use join_core::oracle;
-use join_core::output::{Consumer, PairPlacement};
+use join_core::output::{Consumer, PairPlacement, Results};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Column;
 use join_core::unchained::DefaultScheme;
@@ -54,6 +54,8 @@ fn pairs_of_all_rounds_are_placed_once() {
         PairPlacement::Serial,
         PairPlacement::Parallel,
         PairPlacement::Chunks,
+        PairPlacement::Expanded,
+        PairPlacement::Ranges,
     ] {
         let memory = Memory::unlimited();
         let context = Context::new(&team, &memory).with_consumer(Consumer::Pairs(placement));
@@ -62,6 +64,13 @@ fn pairs_of_all_rounds_are_placed_once() {
             outcome.results.aggregate(),
             Some(oracle::sort_merge(&input))
         );
+        let Results::Pairs(pairs) = outcome.results else {
+            panic!("pairs were wanted");
+        };
+        // A table's ranges for each round, and no pair beside them.
+        let stay_ranges = placement == PairPlacement::Ranges;
+        assert_eq!(pairs.ranges.len() > 1, stay_ranges, "{placement:?}");
+        assert_eq!(pairs.chunks.is_empty(), stay_ranges, "{placement:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use join_core::input::{InputMode, KeyColumn};
 use join_core::join::{
-    Context, DynJoinTable, JoinError, Kernel, Phases, Probe, Side, consume, prepare,
+    Context, DynJoinTable, JoinError, Kernel, Phases, Probe, Side, consume, find_ranges, prepare,
 };
 use join_core::key::Key;
 use join_core::output::Results;
@@ -51,6 +51,12 @@ impl Probe for PipelinedProbe {
             sharing: self.sharing,
             morsel: self.morsel,
         });
+        if context.begins_with_ranges()
+            && let Some(ranges) = table.as_ranges()
+        {
+            notes.push("matches found as ranges".to_owned());
+            return find_ranges(cursors, ranges, kernel, context, phases);
+        }
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
             while let Some(block) = cursor.next_block() {
                 table.probe(block, kernel, sink.reborrow());

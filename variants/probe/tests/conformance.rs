@@ -6,9 +6,12 @@ use join_core::directory::Split;
 use join_core::hash::{Colliding, Crc32};
 use join_core::input::InputMode;
 use join_core::join::Schedule::{BySize, Direct, Interleaved, Staged};
-use join_core::join::{BuildProbe, CacheSizes, DynJoin, Kernel, Schedule};
-use join_core::parallel::{MorselSize, Sharing};
+use join_core::join::{BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel, Schedule};
+use join_core::memory::Memory;
+use join_core::output::{Consumer, Pair, PairFilter, PairPlacement, Results};
+use join_core::parallel::{MorselSize, Sharing, Team, ThreadStart};
 use join_core::simd::Compare;
+use join_core::table::Column;
 use join_core::tag::BelowPrefix;
 use join_core::unchained::{DefaultScheme, Scheme, SchemeOf};
 use probe::PipelinedProbe;
@@ -128,4 +131,69 @@ fn the_size_of_a_table_chooses_the_schedule() {
     assert_eq!(chosen(BySize(64), 101), Staged(64));
     assert_eq!(chosen(Staged(64), 100), Staged(64));
     assert_eq!(chosen(Interleaved(64), 100), Interleaved(64));
+}
+
+/// Build keys 0, 1, 2 … in `each` rows each, in turn; every probe row finds all rows of its key, but every third none.
+fn duplicates(keys: i32, each: usize) -> (Column, Column) {
+    let build: Vec<i32> = (0..each).flat_map(|_| 0..keys).collect();
+    let probe: Vec<i32> = (0..3 * keys)
+        .map(|row| if row % 3 == 0 { -1 } else { row % keys })
+        .collect();
+    (Column::from_i32(&build), Column::from_i32(&probe))
+}
+
+/// A join whose pairs may stay ranges makes none, and counts each probe row's matches; with a filter it makes pairs.
+#[test]
+fn matches_stay_ranges() {
+    let (build, probe) = duplicates(500, 130);
+    let input = JoinInput::new(&build, &probe).unwrap();
+    let join = BuildProbe {
+        build_input: InputMode::ZeroCopy,
+        build: SerialBuild::<DefaultScheme>::new(Sizing::default()),
+        probe: PipelinedProbe::default(),
+    };
+    let memory = Memory::unlimited();
+    let team = Team::new(3, ThreadStart::Fresh).parallel_from(0);
+    let pairs = |placement, filter| {
+        let context = Context {
+            filter,
+            ..Context::new(&team, &memory).with_consumer(Consumer::Pairs(placement))
+        };
+        match DynJoin::join(&join, &input, &context).unwrap().results {
+            Results::Pairs(pairs) => pairs,
+            other => panic!("{other:?}"),
+        }
+    };
+    let found = pairs(PairPlacement::Ranges, None);
+    let [ranges] = &found.ranges[..] else {
+        panic!("{} tables", found.ranges.len());
+    };
+    assert!(found.chunks.is_empty());
+    assert_eq!(ranges.build_rows().len(), 500 * 130);
+    let mut counts = vec![0; 1500];
+    for range in ranges.iter() {
+        counts[range.probe as usize] += range.len;
+        let rows = ranges.of(range);
+        assert!(
+            rows.iter()
+                .all(|&row| row as i32 % 500 == range.probe as i32 % 500)
+        );
+    }
+    let expected = (0..1500).map(|row| if row % 3 == 0 { 0 } else { 130 });
+    assert!(expected.eq(counts));
+    let expanded = pairs(PairPlacement::Expanded, None);
+    assert_eq!((expanded.chunks.len(), expanded.ranges.len()), (1, 0));
+    assert_eq!(expanded.checksum(), found.checksum());
+
+    let filtered = pairs(PairPlacement::Ranges, Some(&All));
+    assert!(filtered.ranges.is_empty());
+    assert_eq!(filtered.checksum(), found.checksum());
+}
+
+struct All;
+
+impl PairFilter for All {
+    fn keep(&self, pairs: &mut [Pair]) -> usize {
+        pairs.len()
+    }
 }

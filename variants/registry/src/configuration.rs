@@ -3,7 +3,7 @@
 use join_core::directory::{Packed, Split};
 use join_core::hash::{Crc32, Fibonacci, Murmur};
 use join_core::input::InputMode;
-use join_core::join::{BuildProbe, DynBuild, DynJoin};
+use join_core::join::{BuildProbe, DynBuild, DynJoin, Verify};
 use join_core::memory::process::Origin;
 use join_core::output::PairPlacement;
 use join_core::parallel::ThreadStart;
@@ -81,10 +81,25 @@ pub struct Configuration {
     pub huge_pages: bool,
     /// How pairs are placed, where the consumer wants pairs (R8.3); `None`: handed on as they are produced.
     pub merge: Option<PairPlacement>,
+    /// When pairs are made of a probe row's matches, where the consumer wants pairs.
+    pub expand: Expand,
     /// When values are fetched, where the consumer wants rows.
     pub values: Values,
+    /// What is compared of keys of several columns or strings whose hashes are equal.
+    pub verify: Verify,
     /// How the join with both sides partitioned is made.
     pub join: partitioned_join::Settings,
+}
+
+/// When pairs are made of a probe row's matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expand {
+    /// As they are found.
+    AtOnce,
+    /// Once the ranges of all rows' matches are known: see [`PairPlacement::Expanded`].
+    Placed,
+    /// Never: see [`PairPlacement::Ranges`].
+    Never,
 }
 
 /// When the values of a result's rows are fetched.
@@ -111,7 +126,9 @@ impl Default for Configuration {
             source: Origin::Pool,
             huge_pages: true,
             merge: Some(PairPlacement::Parallel),
+            expand: Expand::AtOnce,
             values: Values::Late,
+            verify: Verify::default(),
             join: partitioned_join::Settings::DEFAULT,
         }
     }
@@ -120,6 +137,15 @@ impl Default for Configuration {
 impl Configuration {
     /// Keys that a batched probe works on together.
     pub const BATCH: usize = 128;
+
+    /// How pairs are placed, where the consumer wants pairs; `None`: handed on as they are produced.
+    pub fn placement(&self) -> Option<PairPlacement> {
+        match self.expand {
+            Expand::AtOnce => self.merge,
+            Expand::Placed => Some(PairPlacement::Expanded),
+            Expand::Never => Some(PairPlacement::Ranges),
+        }
+    }
 }
 
 /// A combination of settings that no variant was compiled for.

@@ -9,7 +9,7 @@ mod variants;
 
 use join_core::join::DynJoin;
 
-pub use configuration::{Configuration, NotCompiled, Values};
+pub use configuration::{Configuration, Expand, NotCompiled, Values};
 pub use executors::{EXECUTORS, ExecutorSettings, ExecutorVariant};
 pub use toggles::{Part, Setting, TOGGLES, Toggle};
 pub use variants::{BUILDS, BuildVariant, DEFAULT, HEADLINES, Make};

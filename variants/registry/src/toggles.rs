@@ -2,7 +2,7 @@
 
 use join_core::directory::Sizing;
 use join_core::input::InputMode;
-use join_core::join::{Kernel, Schedule};
+use join_core::join::{Kernel, Schedule, Verify};
 use join_core::memory::process::Origin;
 use join_core::output::PairPlacement;
 use join_core::parallel::{MorselSize, Sharing, ThreadStart};
@@ -10,7 +10,7 @@ use join_core::simd::Compare;
 use partitioned_build::{ChunkSize, Collect, FanOut};
 use partitioned_join::{MemoryUse, Passes, Semijoin};
 
-use super::configuration::{Configuration, Directory, Hash, ListEntry, Tags, Values};
+use super::configuration::{Configuration, Directory, Expand, Hash, ListEntry, Tags, Values};
 
 /// Which part of a join a toggle changes; a variant without that part is not ablated by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,19 @@ pub enum Part {
     Process,
     /// The placing of result pairs, where the consumer wants pairs.
     Merge,
+    /// The making of pairs from the ranges of a table, where the consumer wants pairs.
+    Ranges,
+    /// The comparing of keys of several columns and of strings.
+    Keys,
     /// The fetching of values, where the consumer wants rows.
     Rows,
+}
+
+impl Part {
+    /// Whether its toggles show only where the consumer wants pairs.
+    pub fn needs_pairs(self) -> bool {
+        matches!(self, Self::Merge | Self::Ranges)
+    }
 }
 
 /// A toggle.
@@ -405,6 +416,27 @@ pub static TOGGLES: &[Toggle] = &[
             Setting::new("serial", |c| c.merge = Some(PairPlacement::Serial)),
             Setting::new("chunks", |c| c.merge = Some(PairPlacement::Chunks)),
             Setting::new("as-produced", |c| c.merge = None),
+        ],
+    },
+    Toggle {
+        name: "expand",
+        sentence: "pairs made of a probe row's matches as they are found, made once the ranges of all rows' matches are known, each in its place, or never made: the ranges are the result (lookup without expand: Birler et al., VLDB 2024)",
+        part: Part::Ranges,
+        settings: &[
+            Setting::new("at-once", |c| c.expand = Expand::AtOnce),
+            Setting::new("placed", |c| c.expand = Expand::Placed),
+            Setting::new("never", |c| c.expand = Expand::Never),
+        ],
+    },
+    Toggle {
+        name: "verify",
+        sentence: "of keys of several columns and strings whose 64-bit hashes are equal, the keys compared where they lie, or first the lengths and first 12 bytes of strings, written beside the hashes; by a sample of the strings, always the keys, always these first, or (for measuring: one wrong match in 2^64) nothing",
+        part: Part::Keys,
+        settings: &[
+            Setting::new("sampled", |c| c.verify = Verify::Sampled),
+            Setting::new("keys", |c| c.verify = Verify::Keys),
+            Setting::new("heads", |c| c.verify = Verify::HeadsFirst),
+            Setting::new("none", |c| c.verify = Verify::Hashes),
         ],
     },
     Toggle {

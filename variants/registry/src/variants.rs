@@ -22,7 +22,9 @@ use serial_build::SerialBuild;
 use super::configuration::{
     Configuration, Hash, ListEntry, NotCompiled, WithScheme, joined, with_scheme,
 };
-use super::toggles::Part::{self, Merge, Partitions, Probe, Process, Rows, Sides, Table};
+use super::toggles::Part::{
+    self, Keys, Merge, Partitions, Probe, Process, Ranges, Rows, Sides, Table,
+};
 
 /// Makes a build under a configuration.
 pub type MakeBuild = fn(&Configuration) -> Result<Box<dyn DynBuild>, NotCompiled>;
@@ -70,8 +72,8 @@ pub struct JoinVariant {
     pub(super) make: Make,
 }
 
-const UNCHAINED: &[Part] = &[Table, Probe, Process, Merge];
-const PARTITIONED: &[Part] = &[Table, Partitions, Probe, Process, Merge, Rows];
+const UNCHAINED: &[Part] = &[Table, Probe, Process, Merge, Ranges];
+const PARTITIONED: &[Part] = &[Table, Partitions, Probe, Process, Merge, Ranges, Rows, Keys];
 const ANY: &[Part] = &[Probe, Process, Merge];
 const EVERY_PROBE: &[&str] = &["zero-copy", "materialised", "batched"];
 
@@ -105,7 +107,7 @@ pub static PROBES: &[ProbeVariant] = &[
 /// The joins that see both sides before they match anything.
 #[rustfmt::skip] // a line per variant
 pub static JOINS: &[JoinVariant] = &[
-    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge, Rows], make: |c| Ok(both_sides(c)) },
+    JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge, Ranges, Rows, Keys], make: |c| Ok(both_sides(c)) },
     JoinVariant { name: "adaptive", family: "unchained", description: "an array of row ids where a sample finds dense build keys; one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
     JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", parts: &[Process, Merge], make: |_| Ok(Box::new(Radix::default())) },
     JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", parts: &[Process, Merge], make: |_| Ok(Box::new(SortMerge)) },

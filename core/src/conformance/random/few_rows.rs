@@ -3,7 +3,7 @@
 use super::super::keys::{Random, column};
 use super::super::kinds::OfRows;
 use crate::compound::Keys;
-use crate::join::{Context, DynJoin, JoinError, Side};
+use crate::join::{Context, DynJoin, JoinError, Side, Verify};
 use crate::kind::{Kind, Semantics};
 use crate::memory::Memory;
 use crate::output::{Consumer, Pair, PairFilter, PairPlacement, Results};
@@ -27,6 +27,10 @@ pub struct FewRows {
     pub columns: Vec<(Column, Column)>,
     /// Whether all hashes of keys are made to collide.
     collide: bool,
+    /// What is compared of keys whose hashes are equal.
+    verify: Verify,
+    /// How its pairs are placed.
+    placement: PairPlacement,
     /// The threads that it is made by.
     pub threads: usize,
 }
@@ -66,6 +70,13 @@ impl FewRows {
             condition,
             collide: random.once_in(3),
             threads: *random.pick(&[1, 2, 3, 5]),
+            verify: *random.pick(&[Verify::Sampled, Verify::Keys, Verify::HeadsFirst]),
+            placement: *random.pick(&[
+                PairPlacement::Parallel,
+                PairPlacement::Chunks,
+                PairPlacement::Expanded,
+                PairPlacement::Ranges,
+            ]),
         }
     }
 
@@ -98,8 +109,10 @@ impl FewRows {
             condition: condition.map(|condition| condition as &dyn PairFilter),
         };
         let memory = Memory::unlimited();
-        let context =
-            Context::new(team, &memory).with_consumer(Consumer::Pairs(PairPlacement::Chunks));
+        let context = Context {
+            verify: self.verify,
+            ..Context::new(team, &memory).with_consumer(Consumer::Pairs(self.placement))
+        };
         let outcome = semantics.join_keys(join, &keys, &context)?;
         let mut pairs = match outcome.results {
             Results::Pairs(pairs) => pairs.iter().collect(),

@@ -71,7 +71,7 @@ fn what_is_wrong_is_said() {
     let pairs: fn(&mut Outcome, &Context<'_>) = |outcome, _| {
         // The sums stay the same.
         if let Results::Pairs(pairs) = &mut outcome.results
-            && let Some([first, second, ..]) = pairs.0.first_mut().map(|chunk| &mut **chunk)
+            && let Some([first, second, ..]) = pairs.chunks.first_mut().map(|chunk| &mut **chunk)
         {
             std::mem::swap(&mut first.build, &mut second.build);
         }

@@ -11,7 +11,7 @@ use crate::hash::KeyHash;
 use crate::join::MAX_GROUP;
 use crate::key::Key;
 use crate::prefetch::prefetch_read;
-use crate::simd::{Lanes, Matches, WithLanes};
+use crate::simd::{Candidates, Lanes, Matches, WithLanes};
 use crate::tag::TagScheme;
 
 /// Probes group by group.
@@ -20,17 +20,6 @@ pub(super) struct Staged<'a, 's, K: Key, S: Scheme> {
     pub(super) keys: &'a [K],
     pub(super) group: usize,
     pub(super) matches: &'a mut Matches<'s>,
-}
-
-/// A key of the group whose slot may hold it.
-#[derive(Clone, Copy, Default)]
-struct Survivor {
-    /// Its number in the group.
-    index: u32,
-    /// The first tuple of its slot.
-    start: u32,
-    /// Tuples of its slot, at least one.
-    len: u32,
 }
 
 impl<K: Key, S: Scheme> WithLanes for Staged<'_, '_, K, S> {
@@ -44,7 +33,7 @@ impl<K: Key, S: Scheme> WithLanes for Staged<'_, '_, K, S> {
         } = self;
         let mut hashes = [0_u64; MAX_GROUP];
         let mut indexes = [0_u8; MAX_GROUP];
-        let mut survivors = [Survivor::default(); MAX_GROUP];
+        let mut survivors = [Candidates::default(); MAX_GROUP];
         let mut end = matches.end();
         let mut first = matches.first();
         let mut ask_tags = S::Tags::ENABLED;
@@ -87,7 +76,7 @@ impl<K: Key, S: Scheme> WithLanes for Staged<'_, '_, K, S> {
 
 /// The stage of the tags. Writes the numbers of the keys that their tags do not rule out, and returns how many they are.
 #[inline(always)]
-fn pass<K: Key, S: Scheme>(
+pub(super) fn pass<K: Key, S: Scheme>(
     table: View<'_, K, S>,
     hashes: &[u64],
     indexes: &mut [u8; MAX_GROUP],
@@ -111,15 +100,15 @@ fn pass<K: Key, S: Scheme>(
 /// The stage of the ranges. Writes the keys whose slots are not empty, asks for their tuples, and returns how many they
 /// are. `hashes` are those that passed, with the numbers of their keys.
 #[inline(always)]
-fn survive<K: Key, S: Scheme>(
+pub(super) fn survive<K: Key, S: Scheme>(
     table: View<'_, K, S>,
     hashes: impl Iterator<Item = (usize, u64)>,
-    survivors: &mut [Survivor; MAX_GROUP],
+    survivors: &mut [Candidates; MAX_GROUP],
 ) -> usize {
     let mut passed = 0;
     for (index, hash) in hashes {
         let range = table.range(hash);
-        survivors[passed] = Survivor {
+        survivors[passed] = Candidates {
             index: index as u32,
             start: range.start as u32,
             len: (range.end - range.start) as u32,

@@ -4,7 +4,7 @@ use join_core::parallel::ThreadStart;
 
 use super::MeasureArgs;
 use crate::console::counted;
-use crate::experiment::{Budget, Cell, Cells};
+use crate::experiment::{Budget, Cell, Cells, Shown};
 use crate::machine;
 use crate::machine::limits;
 use crate::nearest::did_you_mean;
@@ -29,6 +29,9 @@ const ABLATED: [&str; 5] = [
 
 /// The workload whose pairs are written out when an ablation is not told which.
 const PAIRS: &str = "n-m-4m";
+
+/// The workload of strings, of which an ablation that is not told which asks only what strings can show.
+const STRINGS: &str = "strings-1m";
 
 /// The variant that is measured under two names, where it is measured at all: of what leads, so that the noise that is
 /// found is that of the leading times, and both names cost little.
@@ -175,12 +178,14 @@ impl<'a> Request<'a> {
     /// The workloads, in order.
     pub(super) fn items(&self) -> Vec<Item> {
         let ablate = !self.toggles.is_empty();
-        let merges = self.toggles.iter().any(|t| t.part == Part::Merge);
+        let any = |wanted: fn(Part) -> bool| self.toggles.iter().any(|toggle| wanted(toggle.part));
+        let (in_pairs, in_keys) = (any(Part::needs_pairs), any(|part| part == Part::Keys));
         let named = self.selection.workloads_named;
         let mut items = Vec::new();
         for instance in &self.selection.workloads {
             let name = instance.name.as_str();
-            let ablated = ablate && (named || ABLATED.contains(&name));
+            let is_asked = named || ABLATED.contains(&name) || in_keys && name == STRINGS;
+            let ablated = ablate && is_asked;
             let swept = self.args.sweep && (named || instance.is_swept(self.args.size()));
             if swept || ablated {
                 items.push(Item {
@@ -190,7 +195,7 @@ impl<'a> Request<'a> {
                     ablated,
                 });
             }
-            if merges && instance.payload_bytes == 0 && (named || name == PAIRS) {
+            if in_pairs && instance.payload_bytes == 0 && (named || name == PAIRS) {
                 items.push(Item {
                     instance: instance.clone(),
                     pairs: true,
@@ -219,7 +224,8 @@ impl<'a> Request<'a> {
             }
         }
         let asks_when = self.toggles.iter().any(|toggle| toggle.part == Part::Rows);
-        if instance.payload_bytes > 0 && (item.swept || asks_when) {
+        let can_travel = !instance.has_strings() && instance.key_columns() == 1;
+        if instance.payload_bytes > 0 && can_travel && (item.swept || asks_when) {
             let mut of_rows = variants();
             of_rows.retain(|variant| match self.selection.variants_named {
                 true => self
@@ -234,8 +240,15 @@ impl<'a> Request<'a> {
             }
         }
         if item.ablated {
+            let only_keys = !self.selection.workloads_named && instance.is_verified();
+            let shown = Shown {
+                pairs: item.pairs,
+                verified: instance.is_verified(),
+            };
             for (variant, toggles) in &self.ablated {
-                cells.ablation(variant, toggles, item.pairs, &self.most_threads)?;
+                let asked = |toggle: &&&Toggle| !only_keys || toggle.part == Part::Keys;
+                let toggles: Vec<_> = toggles.iter().filter(asked).copied().collect();
+                cells.ablation(variant, &toggles, shown, &self.most_threads)?;
             }
         }
         // A peer counts at its best: it may be the faster the fewer threads it has.

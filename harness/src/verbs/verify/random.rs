@@ -113,7 +113,7 @@ impl Settings {
             };
             let wanted = match random.once_in(3) {
                 true => Wanted::Aggregate,
-                false => Wanted::Pairs(configuration.merge),
+                false => Wanted::Pairs(configuration.placement()),
             };
             return Self {
                 configuration,
@@ -181,7 +181,7 @@ mod tests {
     /// The sums stay right.
     fn pairs_exchanged(outcome: &mut Outcome) {
         if let Results::Pairs(pairs) = &mut outcome.results
-            && let Some([.., last, next]) = pairs.0.last_mut().map(|chunk| &mut **chunk)
+            && let Some([.., last, next]) = pairs.chunks.last_mut().map(|chunk| &mut **chunk)
         {
             std::mem::swap(&mut last.build, &mut next.build);
         }

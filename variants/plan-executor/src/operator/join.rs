@@ -45,7 +45,7 @@ impl OperatorAtATime {
             _ => self.matches::<i64>(build_key, probe_key, probe.rows, context, &mut phases),
         };
         let Matches { pairs, table_bytes } = matched.map_err(ExecuteError::join(node))?;
-        let pairs = match &pairs.0[..] {
+        let pairs = match &pairs.chunks[..] {
             [pairs] => &pairs[..],
             _ => &[],
         };

@@ -1,0 +1,97 @@
+//! Comparing a slot's tuples with a key where matches stay ranges.
+
+use super::{Compare, Lanes, MAX_LANES, WithLanes};
+use crate::input::BlockRows;
+use crate::key::{Key, Tuple};
+use crate::output::RangeBuffer;
+
+/// Tuples that are compared before their matches are noted: a bit each.
+const BITS: usize = u64::BITS as usize;
+
+/// Consecutive tuples that a key of a group is to be compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Candidates {
+    /// The key's number in the group.
+    pub index: u32,
+    /// The first of the tuples.
+    pub start: u32,
+    /// How many they are.
+    pub len: u32,
+}
+
+/// A group of probe keys and their candidates in a store. It knows neither hash nor directory, so that comparing is compiled
+/// once per key type and kind of lanes.
+pub struct RangeGroup<'a, K: Key> {
+    /// The tuples, and [`MAX_LANES`] more.
+    pub store: &'a [Tuple<K>],
+    /// Where the first tuple stands among all that ranges may be of.
+    pub base: usize,
+    /// The keys.
+    pub keys: &'a [K],
+    /// Their rows.
+    pub rows: BlockRows<'a>,
+    /// Their candidates.
+    pub candidates: &'a [Candidates],
+}
+
+impl<K: Key> RangeGroup<'_, K> {
+    /// Adds the ranges of all matches to `found`.
+    ///
+    /// # Panics
+    ///
+    /// If candidates reach beyond the store, or are of a key that the group does not have.
+    #[inline]
+    pub fn find(self, compare: Compare, found: &mut RangeBuffer) {
+        compare.dispatch(Find { group: self, found });
+    }
+}
+
+struct Find<'a, 'f, K: Key> {
+    group: RangeGroup<'a, K>,
+    found: &'f mut RangeBuffer,
+}
+
+impl<K: Key> WithLanes for Find<'_, '_, K> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { group, found } = self;
+        for candidates in group.candidates {
+            let index = candidates.index as usize;
+            let (key, probe) = (group.keys[index], group.rows.row(index));
+            let (mut at, mut left) = (candidates.start as usize, candidates.len as usize);
+            assert!(
+                at + left + MAX_LANES <= group.store.len(),
+                "room to read behind"
+            );
+            // SAFETY: the padding stands behind the candidates; lanes were dispatched.
+            let matches = unsafe { equal::<L, K>(group.store, at, left.min(BITS), key) };
+            found.add(probe, group.base + at, matches);
+            while left > BITS {
+                (at, left) = (at + BITS, left - BITS);
+                // SAFETY: as for the first ones.
+                let matches = unsafe { equal::<L, K>(group.store, at, left.min(BITS), key) };
+                found.go_on(probe, group.base + at, matches);
+            }
+        }
+    }
+}
+
+/// Which of the `len` tuples from `at` on, at most [`BITS`], have the key: a bit each.
+///
+/// # Safety
+///
+/// The store goes on for [`MAX_LANES`] tuples at least behind them, and the machine has the instructions of `L`.
+#[inline(always)]
+unsafe fn equal<L: Lanes, K: Key>(store: &[Tuple<K>], at: usize, len: usize, key: K) -> u64 {
+    debug_assert!(len <= BITS && at + len + MAX_LANES <= store.len());
+    let (mut bits, mut done) = (0, 0);
+    while done < len {
+        // SAFETY: the caller promises the instructions and these tuples, of which one comparison takes so many.
+        unsafe {
+            let tuples = store.as_ptr().add(at + done);
+            bits |= u64::from(L::equal(tuples, (len - done).min(L::TUPLES), key)) << done;
+        }
+        done += L::TUPLES;
+    }
+    bits
+}
