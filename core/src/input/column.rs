@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::slices::{KeySlice, Slices};
 use super::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use crate::key::Key;
-use crate::parallel::{Division, Morsels};
+use crate::parallel::{Division, Morsels, look};
 use crate::table::{Column, PageOffsets, PagedColumn};
 use crate::validity::Validity;
 
@@ -284,6 +284,7 @@ struct PageCursor<'s> {
 
 impl<K: Key> KeyCursor<K> for PageCursor<'_> {
     fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
+        look();
         let column = self.column;
         let starts = column.offsets().starts();
         loop {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{BlockRows, KeyBlock, KeyChunk, KeyCursor};
 use crate::key::Key;
-use crate::parallel::Morsels;
+use crate::parallel::{Morsels, look};
 use crate::prefetch::prefetch_read;
 use crate::table::PageOffsets;
 use crate::validity::Validity;
@@ -148,6 +148,7 @@ pub(super) struct SliceCursor<'s, K> {
 
 impl<K: Key> KeyCursor<K> for SliceCursor<'_, K> {
     fn next_block(&mut self) -> Option<KeyBlock<'_, K>> {
+        look();
         loop {
             if self.left.is_empty() {
                 let morsel = self.morsels.next()?;

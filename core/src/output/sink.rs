@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use super::filter::{Enough, PairFilter};
 use crate::checksum::{Checksum, checksum_int64_row};
 use crate::memory::{Buffer, Memory, OutOfMemory, UninitBuffer};
+use crate::parallel::look;
 
 /// Something that takes matches. Generic, so that a table's inner loop is compiled for it.
 pub trait Sink {
@@ -201,6 +202,7 @@ impl<'a> PairBuffer<'a> {
     /// Makes room for [`FIRST_CHUNK`] pairs.
     #[cold]
     fn flush(&mut self) {
+        look();
         self.sift();
         // SAFETY: the first `len` pairs of the chunk have been written.
         let pairs = unsafe { self.chunk[..self.len].assume_init_ref() };

@@ -1,8 +1,9 @@
 //! Ending a join from outside.
 //!
-//! Workers look at a flag before each morsel and each task, and once it is set they unwind, as they would by a panic: what
-//! they hold is dropped, whatever they were about, and no phase goes on with half of what another was to leave. The flag is
-//! handed from the thread that begins the work to the workers of its phases, not through every variant.
+//! Workers look at a flag before each morsel and each task, each block of keys and of pairs, and once it is set they unwind,
+//! as they would by a panic: what they hold is dropped, whatever they were about, and no phase goes on with half of what
+//! another was to leave. The flag is handed from the thread that begins the work to the workers of its phases, not through
+//! every variant.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -69,7 +70,7 @@ pub(super) fn within<R>(cancel: Option<Cancel>, work: impl FnOnce() -> R) -> R {
 
 /// Ends the work of this thread if it was cancelled.
 #[inline]
-pub(super) fn look() {
+pub(crate) fn look() {
     let is_cancelled = |own: &Option<Cancel>| {
         own.as_ref()
             .is_some_and(|own| own.0.load(Ordering::Relaxed))
@@ -83,7 +84,11 @@ pub(super) fn look() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::{KeyColumn, KeySlice, KeySource};
+    use crate::memory::Memory;
+    use crate::output::{PairBuffer, Sink};
     use crate::parallel::{Division, Tasks, Team, ThreadStart};
+    use crate::table::Column;
 
     #[test]
     fn all_workers_end_at_their_next_morsel_or_task() {
@@ -107,6 +112,32 @@ mod tests {
             let morsels = Division::whole().morsels(7);
             assert_eq!(team.run(morsels, |_, morsels| morsels.count()), [1]);
         }
+    }
+
+    #[test]
+    fn no_morsel_is_too_long_to_end() {
+        let keys: Vec<i64> = (0..10_000).collect();
+        let pages = Column::from_i64(&keys);
+        let of_slices = KeyColumn::of_slices(vec![KeySlice::new(&keys)]).unwrap();
+        for column in [of_slices, KeyColumn::new(&pages).unwrap()] {
+            let cancel = Cancel::default();
+            let ended = cancel.run(|| {
+                let rows = column.slice(0..keys.len());
+                let mut cursor = rows.whole();
+                assert!(cursor.next_block().is_some());
+                cancel.cancel();
+                cursor.next_block().is_some()
+            });
+            assert_eq!(ended, Err(Cancelled));
+        }
+        let (cancel, memory) = (Cancel::default(), Memory::unlimited());
+        let ended = cancel.run(|| {
+            let mut pairs = PairBuffer::keeping(&memory, None).unwrap();
+            cancel.cancel();
+            (0..10_000).for_each(|row| pairs.emit(row, row));
+        });
+        assert_eq!(ended, Err(Cancelled));
+        assert_eq!(memory.used(), 0);
     }
 
     #[test]

@@ -162,8 +162,7 @@ impl Iterator for Morsels {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        #[cfg(not(loom))]
-        super::cancel::look();
+        super::look();
         let block = match &mut self.way {
             // Relaxed: the counter only hands out numbers; the results meet when the threads are joined. It stops
             // growing once each worker has seen the end, so it cannot wrap.

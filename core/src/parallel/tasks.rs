@@ -34,8 +34,7 @@ impl<T> Tasks<T> {
 
     /// Takes the next task and its index, until none is left.
     pub fn take(&self) -> Option<(usize, T)> {
-        #[cfg(not(loom))]
-        super::cancel::look();
+        super::look();
         // Relaxed: the counter hands out indexes; the tasks themselves were there before the threads started.
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let cell = self.tasks.get(index)?;
