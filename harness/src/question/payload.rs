@@ -44,6 +44,11 @@ impl Payload {
         }
     }
 
+    /// The columns of a side.
+    pub fn of(&self, side: Side) -> &[Column] {
+        side.of(&self.build, &self.probe)
+    }
+
     /// Columns of a side.
     pub fn columns(&self) -> usize {
         self.build.len()

@@ -28,9 +28,19 @@ impl Error {
     }
 
     /// Its sentence.
-    pub(crate) fn text(self) -> String {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Type(text) | Self::Value(text) | Self::Memory(text) | Self::Fault(text) => text,
+        }
+    }
+
+    /// The same of another sentence.
+    pub(crate) fn saying(self, text: String) -> Self {
+        match self {
+            Self::Type(_) => Self::Type(text),
+            Self::Value(_) => Self::Value(text),
+            Self::Memory(_) => Self::Memory(text),
+            Self::Fault(_) => Self::Fault(text),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use pyo3::prelude::*;
 
+use crate::arguments;
 use crate::columns::Outputs;
 use crate::error::Error;
 use crate::export::Table;
 use crate::how::{self, Order};
 use crate::import::Frame;
 use crate::join::{Question, Sides, variant};
-use crate::work::{Bytes, Limits, apart};
+use crate::work::{Limits, apart};
 
 /// The variant that looks first and picks one.
 const ADAPTIVE: &str = "adaptive";
@@ -17,26 +18,8 @@ const ADAPTIVE: &str = "adaptive";
 /// either side is one cache miss per value. This one finds them by probe row.
 const IN_PROBE_ORDER: &str = "array+batched";
 
-/// A name, or several.
-#[derive(FromPyObject)]
-pub(crate) enum Names {
-    /// One.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
-
-impl Names {
-    pub(crate) fn list(&self) -> &[String] {
-        match self {
-            Self::One(name) => std::slice::from_ref(name),
-            Self::Many(names) => names,
-        }
-    }
-}
-
 /// The columns of a frame that have these names.
-fn keys(frame: &Frame, names: &Names) -> Result<Vec<usize>, Error> {
+fn keys(frame: &Frame, names: &[String]) -> Result<Vec<usize>, Error> {
     let number = |name: &String| {
         let found = frame
             .columns
@@ -51,15 +34,15 @@ fn keys(frame: &Frame, names: &Names) -> Result<Vec<usize>, Error> {
             Error::Value(format!("{} has no column {name:?}{suggestion}", frame.what))
         })
     };
-    names.list().iter().map(number).collect()
+    names.iter().map(number).collect()
 }
 
 /// Both frames, and their keys.
 fn sides(
     left: &Bound<'_, PyAny>,
     right: &Bound<'_, PyAny>,
-    on: Option<Names>,
-    (left_on, right_on): (Option<Names>, Option<Names>),
+    on: Option<Vec<String>>,
+    (left_on, right_on): (Option<Vec<String>>, Option<Vec<String>>),
 ) -> PyResult<Sides> {
     let (left_on, right_on) = match (&on, &left_on, &right_on) {
         (Some(on), None, None) => (on, on),
@@ -99,7 +82,7 @@ fn sides(
 ///     ``"right_anti"`` those of the right frame.
 /// nulls_equal : bool
 ///     Whether a NULL key equals another one.
-/// columns : list of str, optional
+/// columns : str or list of str, optional
 ///     The columns of the result, by the names that they have in it; all by default.
 /// suffix : str
 ///     What the name of a right column gets where the left frame has one of that name.
@@ -132,17 +115,17 @@ pub(crate) fn join(
     py: Python<'_>,
     left: &Bound<'_, PyAny>,
     right: &Bound<'_, PyAny>,
-    on: Option<Names>,
-    left_on: Option<Names>,
-    right_on: Option<Names>,
+    on: Option<&Bound<'_, PyAny>>,
+    left_on: Option<&Bound<'_, PyAny>>,
+    right_on: Option<&Bound<'_, PyAny>>,
     how: &str,
     nulls_equal: bool,
-    columns: Option<Vec<String>>,
+    columns: Option<&Bound<'_, PyAny>>,
     suffix: &str,
     order: Option<&str>,
     variant: &str,
-    threads: Option<u32>,
-    memory: Option<Bytes>,
+    threads: Option<&Bound<'_, PyAny>>,
+    memory: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Table> {
     let kind = how::kind(how)?;
     let order = Order::named(order)?;
@@ -155,7 +138,13 @@ pub(crate) fn join(
             other => other,
         })?,
     };
-    let sides = sides(left, right, on, (left_on, right_on))?;
+    let on = arguments::names("on", on)?;
+    let of_sides = (
+        arguments::names("left_on", left_on)?,
+        arguments::names("right_on", right_on)?,
+    );
+    let columns = arguments::names("columns", columns)?;
+    let sides = sides(left, right, on, of_sides)?;
     let outputs = Outputs::new(&sides, kind, suffix, columns)?;
     apart(py, move || {
         let means = limits.means(sides.rows())?;

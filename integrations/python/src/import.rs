@@ -11,7 +11,7 @@ use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use join_core::table::PageOffsets;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
+use pyo3::types::PyCapsule;
 
 use crate::error::Error;
 use crate::work::caught;
@@ -130,7 +130,7 @@ impl Exported {
     fn of(what: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
         if object.hasattr("__arrow_c_stream__")? {
             let stream = object.call_method0("__arrow_c_stream__")?;
-            let stream = pointer::<FFI_ArrowArrayStream>(&stream, c"arrow_array_stream")?;
+            let stream = pointer::<FFI_ArrowArrayStream>(what, &stream, c"arrow_array_stream")?;
             // SAFETY: a capsule of this name holds such a stream, by the protocol, and leaves moving it out to who asked for it.
             return Ok(Self::Stream(unsafe {
                 FFI_ArrowArrayStream::from_raw(stream.as_ptr())
@@ -138,9 +138,14 @@ impl Exported {
         }
         if object.hasattr("__arrow_c_array__")? {
             let pair = object.call_method0("__arrow_c_array__")?;
-            let pair = pair.cast::<PyTuple>()?;
-            let schema = pointer::<FFI_ArrowSchema>(&pair.get_item(0)?, c"arrow_schema")?;
-            let array = pointer::<FFI_ArrowArray>(&pair.get_item(1)?, c"arrow_array")?;
+            let pair = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>();
+            let (schema, array) = pair.map_err(|_| {
+                Error::Type(format!(
+                    "{what}: its __arrow_c_array__ handed over no pair of capsules"
+                ))
+            })?;
+            let schema = pointer::<FFI_ArrowSchema>(what, &schema, c"arrow_schema")?;
+            let array = pointer::<FFI_ArrowArray>(what, &array, c"arrow_array")?;
             // SAFETY: as of the stream.
             let pair = unsafe {
                 (
@@ -197,11 +202,20 @@ impl Exported {
     }
 }
 
-fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &'static CStr) -> PyResult<NonNull<T>> {
-    Ok(capsule
-        .cast::<PyCapsule>()?
-        .pointer_checked(Some(name))?
-        .cast())
+fn pointer<T>(
+    what: &str,
+    capsule: &Bound<'_, PyAny>,
+    name: &'static CStr,
+) -> Result<NonNull<T>, Error> {
+    let pointer = capsule
+        .cast::<PyCapsule>()
+        .ok()
+        .and_then(|capsule| capsule.pointer_checked(Some(name)).ok());
+    pointer.map(NonNull::cast).ok_or_else(|| {
+        Error::Type(format!(
+            "{what}: its Arrow interface handed over no capsule {name:?}"
+        ))
+    })
 }
 
 fn field(schema: &FFI_ArrowSchema) -> Result<Field, Error> {

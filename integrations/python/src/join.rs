@@ -10,7 +10,7 @@ use registry::Variant;
 use crate::error::Error;
 use crate::how::{self, Order};
 use crate::import::Frame;
-use crate::keys::KeyColumns;
+use crate::keys::{KeyColumns, KeysOf};
 use crate::rows::{Collector, RowPairs};
 use crate::work::Means;
 
@@ -63,6 +63,14 @@ impl Sides {
         })
     }
 
+    /// The key columns of both.
+    pub(crate) fn keys(&self) -> [KeysOf<'_>; 2] {
+        [
+            (&self.build, &self.build_keys),
+            (&self.probe, &self.probe_keys),
+        ]
+    }
+
     /// Rows of both.
     pub(crate) fn rows(&self) -> usize {
         self.build.rows() + self.probe.rows()
@@ -90,10 +98,7 @@ impl Sides {
         consumer: Consumer<'_>,
         means: &Means,
     ) -> Result<Outcome, Error> {
-        let (build, probe) = (
-            (&self.build, &*self.build_keys),
-            (&self.probe, &*self.probe_keys),
-        );
+        let [build, probe] = self.keys();
         let (build, probe, kind) = match is_swapped {
             false => (build, probe, question.kind),
             true => (probe, build, question.kind.swapped()),

@@ -3,6 +3,7 @@
 //! The way of the data: capsules → [`import`] → [`keys`] → the core → [`rows`] → [`columns`] by [`gather`] → [`export`].
 //! Everything between the capsules happens without the interpreter's lock, in [`work`]; no panic crosses to the interpreter.
 
+mod arguments;
 mod columns;
 mod error;
 mod export;

@@ -18,18 +18,18 @@ use join_core::oracle;
 use join_core::page::PAGE_BYTES;
 use join_core::table::Column;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyMapping, PyTuple};
 use registry::{HEADLINES, NotCompiled, TOGGLES, Toggle, Variant};
 use report::record::{JOIN, Size, WorkloadRecord, read_run};
 
+use crate::arguments;
 use crate::error::Error;
-use crate::frames::Names;
 use crate::how;
 use crate::join::{Sides, variant};
-use crate::keys::KeyColumns;
+use crate::keys::{self, KeyColumns};
 use crate::progress::Bar;
 use crate::runs::Run;
-use crate::work::{Limits, apart_to_the_end};
+use crate::work::{Limits, THREADS, apart_to_the_end};
 
 /// What large blocks of memory come from, as reports have it.
 const ALLOCATOR: &str = "mimalloc; blocks from 1 MiB on pooled";
@@ -43,17 +43,22 @@ enum Case {
 }
 
 impl Case {
-    fn of(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn of(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(workload) = value.cast::<crate::workload::Workload>() {
             return Ok(Self::Generated(workload.get().generated.clone()));
         }
         let pair = value.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
         let pair = pair.ok_or_else(|| {
-            Error::Type(
-                "a case is a joinery.Workload, or a tuple of build and probe keys".to_owned(),
-            )
+            Error::Type(format!(
+                "case {name:?} is neither a joinery.Workload nor a tuple of build and probe keys"
+            ))
         })?;
         let sides = Sides::of_keys(&pair.get_item(0)?, &pair.get_item(1)?)?;
+        let [build, probe] = sides.keys();
+        keys::check(build, probe).map_err(|error| {
+            let text = format!("case {name:?}: {}", error.text());
+            error.saying(text)
+        })?;
         Ok(Self::Given(Box::new(sides)))
     }
 }
@@ -80,11 +85,8 @@ impl Prepared {
     /// Copies keys into pages, and has the oracle join them.
     fn of(name: &str, sides: &Sides, kind: Kind, limits: Limits) -> Result<Self, Error> {
         let means = limits.means(sides.rows())?;
-        let keys = KeyColumns::new(
-            (&sides.build, &sides.build_keys),
-            (&sides.probe, &sides.probe_keys),
-            &means,
-        )?;
+        let [build, probe] = sides.keys();
+        let keys = KeyColumns::new(build, probe, &means)?;
         let columns = keys.with_parts(&means, |parts| {
             parts
                 .iter()
@@ -148,6 +150,7 @@ impl Request {
         runner: &mut Runner<'_>,
         joins: &mut Joins<'_>,
         limits: Limits,
+        refused: &mut Option<Error>,
     ) -> Result<(), Stop> {
         session::variants(runner, self.variants.iter().map(session::record_of))?;
         for (name, case) in &self.cases {
@@ -165,8 +168,12 @@ impl Request {
                     pairs: self.pairs,
                 },
                 Case::Given(sides) => {
-                    prepared = Prepared::of(name, sides, self.kind, limits)
-                        .map_err(|error| failed(error.text()))?;
+                    let made = Prepared::of(name, sides, self.kind, limits);
+                    prepared = made.map_err(|error| {
+                        let stop = failed(error.text().to_owned());
+                        *refused = Some(error);
+                        stop
+                    })?;
                     Data {
                         record: prepared.record.clone(),
                         columns: &prepared.columns,
@@ -209,10 +216,15 @@ impl Request {
         };
         let progress = || progress(self.cases.len());
         let mut joins = Joins::new(&environment, interrupted);
+        // What is wrong with a case, which a run knows the sentence of alone.
+        let mut refused = None;
         let finished = session::run(&asked, budget, progress, interrupted, |runner| {
-            self.measure(runner, &mut joins, limits)
+            self.measure(runner, &mut joins, limits, &mut refused)
         });
-        let finished = finished.map_err(Error::Value)?;
+        let finished = finished.map_err(|text| match refused {
+            Some(error) => error.saying(text),
+            None => Error::Value(text),
+        })?;
         read_run(&finished.folder).map_err(Error::value)
     }
 }
@@ -224,7 +236,7 @@ impl Request {
 ///
 /// Parameters
 /// ----------
-/// cases : dict
+/// cases : dict, or another mapping
 ///     By name, a ``joinery.Workload``, or a tuple of build and probe keys as ``pairs`` takes them. They are copied into pages
 ///     once, which no time counts.
 /// variants : str or list of str, optional
@@ -238,7 +250,7 @@ impl Request {
 /// threads : int or list of int, optional
 ///     All processors by default.
 /// rounds : int
-///     Samples of each.
+///     Samples of each, 1 or more.
 /// seed : int
 ///     Of the order in each round.
 /// out : path, optional
@@ -264,14 +276,14 @@ impl Request {
 #[allow(clippy::too_many_arguments, reason = "named, in Python")]
 pub(crate) fn measure(
     py: Python<'_>,
-    cases: &Bound<'_, PyDict>,
-    variants: Option<Names>,
-    toggles: Option<Names>,
+    cases: &Bound<'_, PyMapping>,
+    variants: Option<&Bound<'_, PyAny>>,
+    toggles: Option<&Bound<'_, PyAny>>,
     pairs: bool,
     how: &str,
-    threads: Option<Counts>,
-    rounds: u32,
-    seed: u64,
+    threads: Option<&Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = rounds_of)] rounds: u32,
+    #[pyo3(from_py_with = seed_of)] seed: u64,
     out: Option<PathBuf>,
     progress: bool,
     allow_unoptimised: bool,
@@ -280,18 +292,14 @@ pub(crate) fn measure(
         return Err(Error::value("this is an unoptimised build, whose times mean nothing; build it with --release, or allow it").into());
     }
     let limits = Limits::new(None, None)?;
-    let threads = threads.map_or_else(|| vec![machine::cores()], Counts::list);
-    for &count in &threads {
-        Limits::new(Some(count), None)?;
-    }
     let request = Request {
         cases: named_cases(cases)?,
-        variants: named_variants(variants.as_ref())?,
-        toggles: named_toggles(toggles.as_ref())?,
-        threads,
+        variants: named_variants(arguments::names("variants", variants)?)?,
+        toggles: named_toggles(arguments::names("toggles", toggles)?)?,
+        threads: counts_of_threads(threads)?,
         pairs,
         kind: how::kind(how)?,
-        rounds: rounds.max(1),
+        rounds,
         seed,
     };
     let mut bar = Bar::default();
@@ -309,28 +317,35 @@ pub(crate) fn measure(
     Ok(Run(run?))
 }
 
-/// A number, or several.
-#[derive(FromPyObject)]
-pub(crate) enum Counts {
-    /// One.
-    One(u32),
-    /// Several.
-    Many(Vec<u32>),
+fn rounds_of(given: &Bound<'_, PyAny>) -> PyResult<u32> {
+    Ok(arguments::whole("rounds", given, 1..=u32::MAX.into())? as u32)
 }
 
-impl Counts {
-    fn list(self) -> Vec<u32> {
-        match self {
-            Self::One(count) => vec![count],
-            Self::Many(counts) => counts,
-        }
+fn seed_of(given: &Bound<'_, PyAny>) -> PyResult<u64> {
+    arguments::whole("seed", given, 0..=u64::MAX)
+}
+
+fn counts_of_threads(given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<u32>> {
+    let counts = match given {
+        None => return Ok(vec![machine::cores()]),
+        Some(given) => arguments::wholes("threads", given, THREADS)?,
+    };
+    match counts.is_empty() {
+        false => Ok(counts.into_iter().map(|count| count as u32).collect()),
+        true => Err(Error::value("threads is empty; give a number of threads, or several").into()),
     }
 }
 
-fn named_cases(cases: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Case)>> {
-    let cases = cases
-        .iter()
-        .map(|(name, value)| Ok((name.extract()?, Case::of(&value)?)));
+fn named_cases(cases: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, Case)>> {
+    let items = cases.items()?;
+    let cases = items.iter().map(|item| {
+        let (name, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        let Ok(text) = name.extract::<String>() else {
+            return Err(arguments::wrong_type("the name of a case", &name, "a str"));
+        };
+        let case = Case::of(&text, &value)?;
+        Ok((text, case))
+    });
     let cases: Vec<_> = cases.collect::<PyResult<_>>()?;
     match cases.is_empty() {
         false => Ok(cases),
@@ -341,9 +356,8 @@ fn named_cases(cases: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Case)>> {
     }
 }
 
-fn named_variants(names: Option<&Names>) -> Result<Vec<Variant>, Error> {
-    let headlines = Names::Many(HEADLINES.map(str::to_owned).to_vec());
-    let names = names.unwrap_or(&headlines).list();
+fn named_variants(names: Option<Vec<String>>) -> Result<Vec<Variant>, Error> {
+    let names = names.unwrap_or_else(|| HEADLINES.map(str::to_owned).to_vec());
     match names.is_empty() {
         false => names.iter().map(|name| variant(name)).collect(),
         true => Err(Error::value(
@@ -352,7 +366,7 @@ fn named_variants(names: Option<&Names>) -> Result<Vec<Variant>, Error> {
     }
 }
 
-fn named_toggles(names: Option<&Names>) -> Result<Vec<&'static Toggle>, Error> {
+fn named_toggles(names: Option<Vec<String>>) -> Result<Vec<&'static Toggle>, Error> {
     let toggle = |name: &String| {
         registry::toggle(name).ok_or_else(|| {
             let suggestion = did_you_mean(name, TOGGLES.iter().map(|toggle| toggle.name));
@@ -361,9 +375,5 @@ fn named_toggles(names: Option<&Names>) -> Result<Vec<&'static Toggle>, Error> {
             ))
         })
     };
-    names
-        .map_or(&[][..], Names::list)
-        .iter()
-        .map(toggle)
-        .collect()
+    names.unwrap_or_default().iter().map(toggle).collect()
 }

@@ -14,7 +14,7 @@ use crate::export::{Array, Table};
 use crate::how::{self, Order};
 use crate::join::{Question, Sides, variant};
 use crate::rows::{RowChunk, no_numbers, numbers, truths};
-use crate::work::{Bytes, Limits, Means, apart};
+use crate::work::{Limits, Means, apart};
 
 /// The result of `pairs`: two columns of row numbers.
 #[pyclass(frozen, module = "joinery")]
@@ -112,7 +112,7 @@ impl Call {
         how: &str,
         nulls_equal: bool,
         of_variant: &str,
-        (threads, memory): (Option<u32>, Option<Bytes>),
+        (threads, memory): (Option<&Bound<'_, PyAny>>, Option<&Bound<'_, PyAny>>),
     ) -> PyResult<Self> {
         let question = Question {
             kind: how::kind(how)?,
@@ -209,8 +209,8 @@ pub(crate) fn pairs(
     nulls_equal: bool,
     order: Option<&str>,
     variant: &str,
-    threads: Option<u32>,
-    memory: Option<Bytes>,
+    threads: Option<&Bound<'_, PyAny>>,
+    memory: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Pairs> {
     let order = Order::named(order)?;
     let call = Call::new((build, probe), how, nulls_equal, variant, (threads, memory))?;
@@ -246,8 +246,8 @@ pub(crate) fn count(
     how: &str,
     nulls_equal: bool,
     variant: &str,
-    threads: Option<u32>,
-    memory: Option<Bytes>,
+    threads: Option<&Bound<'_, PyAny>>,
+    memory: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Count> {
     let call = Call::new((build, probe), how, nulls_equal, variant, (threads, memory))?;
     let counted = apart(py, move || {
@@ -293,8 +293,8 @@ pub(crate) fn explain<'py>(
     how: &str,
     nulls_equal: bool,
     variant: &str,
-    threads: Option<u32>,
-    memory: Option<Bytes>,
+    threads: Option<&Bound<'py, PyAny>>,
+    memory: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let call = Call::new((build, probe), how, nulls_equal, variant, (threads, memory))?;
     let said = PyDict::new(py);

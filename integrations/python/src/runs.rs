@@ -9,10 +9,10 @@ use arrow_array::{
     ArrayRef, BooleanArray, Float64Array, ListArray, StringArray, StructArray, UInt32Array,
     UInt64Array,
 };
-use arrow_buffer::OffsetBuffer;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields};
 use pyo3::prelude::*;
-use report::record::{self, Phase, SampleRecord, Source, Toggles, read_run as read};
+use report::record::{self, Phase, SampleRecord, Source, SystemUse, Toggles, read_run as read};
 use report::summary::{CellSummary, summarise};
 
 use crate::error::Error;
@@ -191,6 +191,38 @@ fn phases<'a>(all: impl Iterator<Item = &'a [Phase]> + Clone) -> ArrayRef {
     Arc::new(ListArray::new(Arc::new(item), lens, Arc::new(phases), None))
 }
 
+/// What the system gave, NULL where that was not recorded.
+fn systems<'a>(all: impl Iterator<Item = Option<&'a SystemUse>> + Clone) -> ArrayRef {
+    let recorded: NullBuffer = all.clone().map(|system| system.is_some()).collect();
+    let all: Vec<SystemUse> = all
+        .map(|system| system.copied().unwrap_or_default())
+        .collect();
+    let waited = all.iter().map(|system| system.waited_seconds);
+    let fields: Vec<(&str, ArrayRef)> = vec![
+        (
+            "cpu_seconds",
+            f64s(all.iter().map(|system| system.cpu_seconds)),
+        ),
+        ("waited_seconds", Arc::new(Float64Array::from_iter(waited))),
+        (
+            "involuntary_switches",
+            u64s(all.iter().map(|system| system.involuntary_switches)),
+        ),
+        (
+            "stolen_seconds",
+            f64s(all.iter().map(|system| system.stolen_seconds)),
+        ),
+    ];
+    let field = |(name, values): &(&str, ArrayRef)| {
+        Field::new(*name, values.data_type().clone(), *name == "waited_seconds")
+    };
+    Arc::new(StructArray::new(
+        fields.iter().map(field).collect(),
+        fields.into_iter().map(|(_, values)| values).collect(),
+        Some(recorded),
+    ))
+}
+
 fn samples(all: &[SampleRecord]) -> Result<Table, Error> {
     table(vec![
         ("round", u32s(all.iter().map(|sample| sample.round))),
@@ -239,6 +271,10 @@ fn samples(all: &[SampleRecord]) -> Result<Table, Error> {
                 Source::Variant => "variant",
                 Source::Peer => "peer",
             })),
+        ),
+        (
+            "system",
+            systems(all.iter().map(|sample| sample.system.as_ref())),
         ),
         (
             "disturbed",

@@ -1,5 +1,6 @@
 //! Work beside the interpreter: without its lock, on a thread of its own, until it is done or someone presses Ctrl-C.
 
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,13 +15,14 @@ use join_core::memory::Memory;
 use join_core::parallel::{Cancel, Team, ThreadStart};
 use pyo3::prelude::*;
 
+use crate::arguments;
 use crate::error::Error;
 
 /// How long Ctrl-C may go unnoticed.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Does `work` on a thread of its own, while this one lets go of the interpreter and looks for signals. After Ctrl-C the
-/// call ends at once, and the work at its next morsel or task.
+/// call ends at once, and the work at its next block of rows or pairs.
 pub(crate) fn apart<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -109,20 +111,25 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Er
 static CACHES: LazyLock<CacheSizes> =
     LazyLock::new(|| machine::cache_sizes(&machine::data_caches()));
 
+/// How many threads there may be. More are a slip of the finger.
+pub(crate) const THREADS: RangeInclusive<u64> = 1..=1024;
+
+/// A number of bytes, or a text such as `"4GiB"`.
+fn bytes(given: &Bound<'_, PyAny>) -> PyResult<u64> {
+    match given.extract::<String>() {
+        Ok(text) => {
+            let size = text.parse().map(|Size(bytes)| bytes);
+            Ok(size.map_err(|error| Error::Value(format!("memory: {error}")))?)
+        }
+        Err(_) => arguments::whole("memory", given, 0..=u64::MAX),
+    }
+}
+
 /// What a call may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     threads: u32,
     memory: usize,
-}
-
-/// A number of bytes, or a text such as `"4GiB"`.
-#[derive(FromPyObject)]
-pub(crate) enum Bytes {
-    /// Bytes.
-    Number(u64),
-    /// With a unit.
-    Text(String),
 }
 
 impl Limits {
@@ -132,25 +139,19 @@ impl Limits {
     /// # Errors
     ///
     /// No threads, or no size.
-    pub(crate) fn new(threads: Option<u32>, memory: Option<Bytes>) -> Result<Self, Error> {
-        /// More are a slip of the finger.
-        const MOST: u32 = 1024;
-        let threads = threads.unwrap_or_else(machine::cores);
-        if !(1..=MOST).contains(&threads) {
-            return Err(Error::Value(format!(
-                "threads is {threads}; give 1 to {MOST}"
-            )));
-        }
+    pub(crate) fn new(
+        threads: Option<&Bound<'_, PyAny>>,
+        memory: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
         let memory = match memory {
             None => machine::usable_bytes(),
-            Some(Bytes::Number(bytes)) => bytes,
-            Some(Bytes::Text(text)) => {
-                let size = text.parse().map(|Size(bytes)| bytes);
-                size.map_err(|error| Error::Value(format!("memory: {error}")))?
-            }
+            Some(given) => bytes(given)?,
         };
         Ok(Self {
-            threads,
+            threads: match threads {
+                None => machine::cores(),
+                Some(given) => arguments::whole("threads", given, THREADS)? as u32,
+            },
             memory: usize::try_from(memory).unwrap_or(usize::MAX),
         })
     }

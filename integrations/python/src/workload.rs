@@ -9,12 +9,15 @@ use arrow_array::{Array as _, BinaryArray, PrimitiveArray, StringArray};
 use arrow_data::ArrayData;
 use arrow_schema::{Field, Schema};
 use harness::machine;
+use harness::question::Less;
 use harness::workload::{Definition, Instance, Workload as Generated, resolve};
+use join_core::join::Side;
 use join_core::page::{DataType, Fixed};
 use join_core::table::{Column, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::arguments;
 use crate::error::Error;
 use crate::export::{Array, Table};
 use crate::how;
@@ -42,6 +45,26 @@ impl Workload {
     #[getter]
     fn probe(&self, py: Python<'_>) -> Py<PyAny> {
         self.probe.clone_ref(py)
+    }
+
+    /// The other columns of the build side: ``value``, which a condition compares, or ``payload0``, ``payload1``, …, which
+    /// rows of the result are made of. Else None.
+    #[getter]
+    fn build_values(&self, py: Python<'_>) -> PyResult<Option<Table>> {
+        self.values(py, Side::Build)
+    }
+
+    /// The other columns of the probe side, likewise.
+    #[getter]
+    fn probe_values(&self, py: Python<'_>) -> PyResult<Option<Table>> {
+        self.values(py, Side::Probe)
+    }
+
+    /// What pairs must fulfil besides equal keys, in SQL. Else None. ``measure`` asks it, too; ``pairs`` and ``count`` join
+    /// by keys alone.
+    #[getter]
+    fn condition(&self) -> Option<&'static str> {
+        self.generated.condition.as_ref().map(|_| Less::SQL)
     }
 
     /// Its name, which is unique.
@@ -86,6 +109,35 @@ impl Workload {
     }
 }
 
+impl Workload {
+    /// The columns of a side beside the keys.
+    fn values(&self, py: Python<'_>, side: Side) -> PyResult<Option<Table>> {
+        let generated = self.generated.clone();
+        apart(py, move || {
+            let (mut fields, mut columns) = (Vec::new(), Vec::new());
+            let mut column = |name: String, data: ArrayData| {
+                fields.push(Field::new(name, data.data_type().clone(), false));
+                columns.push(data);
+            };
+            if let Some(Less { build, probe }) = &generated.condition {
+                let values = side.of(build, probe).iter().copied();
+                let values = PrimitiveArray::<Int32Type>::from_iter_values(values);
+                column("value".to_owned(), values.to_data());
+            }
+            let payload = generated
+                .payload
+                .iter()
+                .flat_map(|payload| payload.of(side));
+            for (nth, values) in payload.enumerate() {
+                column(format!("payload{nth}"), array(values));
+            }
+            let rows = columns.first().map(ArrayData::len);
+            let table = rows.map(|rows| Table::new(Schema::new(fields), vec![(rows, columns)]));
+            table.transpose()
+        })
+    }
+}
+
 /// Generate the data of a workload.
 ///
 /// Parameters
@@ -100,7 +152,8 @@ impl Workload {
 /// Returns
 /// -------
 /// Workload
-///     ``.build`` and ``.probe``, int32, int64 or strings; also as ``build, probe = workload(…)``.
+///     ``.build`` and ``.probe``, the keys: int32, int64 or strings; also as ``build, probe = workload(…)``. ``.build_values``
+///     and ``.probe_values`` are the columns beside them, where there are any.
 ///
 /// Raises
 /// ------
@@ -112,9 +165,11 @@ pub(crate) fn workload(
     py: Python<'_>,
     name_or_toml: &str,
     size: &str,
-    seed: Option<u64>,
+    seed: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Workload> {
     let size = size_named(size)?;
+    let seed = seed.map(|given| arguments::whole("seed", given, 0..=u64::MAX));
+    let seed = seed.transpose()?;
     let instances = match name_or_toml.contains('\n') {
         false => resolve(&[name_or_toml.to_owned()], size),
         true => Definition::parse("workload", Path::new("."), name_or_toml)

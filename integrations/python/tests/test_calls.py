@@ -1,5 +1,6 @@
 """What calls take, return and refuse."""
 
+import contextlib
 import ctypes
 import datetime
 import decimal
@@ -86,6 +87,7 @@ def test_names_are_those_of_polars():
         assert joinery.join(left, right, left_on="k", right_on="j", how=how).column_names == expected, how
     table = joinery.join(left, right, left_on="k", right_on="j", suffix="_r", columns=["x_r", "k"])
     assert pa.table(table).to_pylist() == [{"x_r": 2, "k": 1}]
+    assert joinery.join(left, right, left_on="k", right_on="j", columns="z").column_names == ["z"]
 
 
 def test_categories_stay_categories():
@@ -154,7 +156,20 @@ def test_integers_of_different_widths_meet():
         (ValueError, "left_on", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on="k")),
         (ValueError, "variant", lambda: joinery.count(pa.array([1]), pa.array([1]), variant="adaptve")),
         (ValueError, "threads", lambda: joinery.count(pa.array([1]), pa.array([1]), threads=0)),
+        (ValueError, "threads is -1;", lambda: joinery.count(pa.array([1]), pa.array([1]), threads=-1)),
+        (ValueError, "threads is 36893488147419103232;", lambda: joinery.count(pa.array([1]), pa.array([1]), threads=2**65)),
+        (TypeError, "threads is of type str", lambda: joinery.count(pa.array([1]), pa.array([1]), threads="2")),
+        (TypeError, "threads is of type float", lambda: joinery.count(pa.array([1]), pa.array([1]), threads=2.0)),
         (ValueError, "memory", lambda: joinery.count(pa.array([1]), pa.array([1]), memory="lots")),
+        (ValueError, "memory is -1;", lambda: joinery.count(pa.array([1]), pa.array([1]), memory=-1)),
+        (TypeError, "memory is of type list", lambda: joinery.count(pa.array([1]), pa.array([1]), memory=[1])),
+        (TypeError, "^on is of type int; give a str or a list of str$", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on=1)),
+        (TypeError, "left_on is of type list", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on=[1], right_on="k")),
+        (ValueError, "key columns", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on=[])),
+        (ValueError, "key columns", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on=["k", "a"], right_on="k")),
+        (ValueError, '"c"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", columns="c")),
+        (TypeError, "columns is of type int", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", columns=1)),
+        (TypeError, "instance", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", how=1)),
         (TypeError, '"b"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on="a", right_on="b")),
         (TypeError, '"k"', lambda: joinery.join(pa.table({"k": [[1]]}), pa.table({"k": [[1]]}), on="k")),
         (TypeError, '"u"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "u": union()}), on="k")),
@@ -165,6 +180,7 @@ def test_integers_of_different_widths_meet():
         (ValueError, "no workload", lambda: joinery.workload("pk-fk-2m")),
         (ValueError, "several", lambda: joinery.workload("ladder")),
         (ValueError, "size", lambda: joinery.workload("pk-fk-1m", size="huge")),
+        (ValueError, "seed is -1;", lambda: joinery.workload("pk-fk-1m", seed=-1)),
         (ValueError, "run", lambda: joinery.read_run("no such folder")),
     ],
 )
@@ -270,6 +286,25 @@ def test_rubbish_is_refused(place, value, of_type):
         joinery.pairs(lying, lying)
 
 
+class Handing:
+    """Hands over whatever it is told."""
+
+    def __init__(self, stream=None, array=None):
+        if stream is not None:
+            self.__arrow_c_stream__ = lambda requested_schema=None: stream
+        if array is not None:
+            self.__arrow_c_array__ = lambda requested_schema=None: array
+
+
+@pytest.mark.parametrize(
+    "handing",
+    [Handing(stream=3), Handing(stream=pa.schema([]).__arrow_c_schema__()), Handing(array=(1, 2)), Handing(array=(1,)), Handing(array=1)],
+)
+def test_what_is_no_capsule_is_refused(handing):
+    with pytest.raises(TypeError, match="^build: .* capsule"):
+        joinery.count(handing, pa.array([1]))
+
+
 def test_strings_that_end_before_they_begin_are_refused():
     array = pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(np.array([0, 9, 2, 3], np.int32)), pa.py_buffer(b"abc")])
     with pytest.raises((ValueError, RuntimeError)):
@@ -367,13 +402,25 @@ def test_other_threads_go_on():
     assert sum(start < moment < end for moment in ticks) >= 2
 
 
+def names_of_threads():
+    for thread in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield thread.read_text().strip()
+
+
 def test_ctrl_c_ends_a_join():
-    keys = pa.array(np.zeros(3_000_000, np.int32))
+    keys = pa.array(np.zeros(500_000, np.int32))
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        # 9 * 10**12 pairs.
+        # 2.5 * 10**11 pairs.
         joinery.count(keys, keys, variant="serial+zero-copy", threads=1)
+    # A whole morsel would go on for longer than is waited here.
+    waited = 0
+    while "joinery" in names_of_threads():
+        time.sleep(0.1)
+        waited += 1
+        assert waited < 300, "the join goes on"
 
 
 def of_child(queue):

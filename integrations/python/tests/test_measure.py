@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import json
 import os
 import signal
 import threading
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -60,6 +62,28 @@ def test_a_workload_is_what_its_file_says(own):
     assert pa.array(joinery.workload(WORKLOAD).build) == pa.array(own.build)
 
 
+def test_a_workload_has_the_columns_beside_its_keys(own):
+    assert own.condition is own.build_values is own.probe_values is None
+    condition = joinery.workload("condition-4m")
+    assert (condition.how, condition.condition) == ("inner", "build.value < probe.value")
+    left, right = (
+        pl.DataFrame(values).with_columns(k=pl.Series(keys))
+        for keys, values in zip(condition, (condition.build_values, condition.probe_values))
+    )
+    assert left.join(right, on="k").filter(pl.col("value") < pl.col("value_right")).height == condition.rows
+    payload = joinery.workload("payload-4m-32")
+    for keys, values in zip(payload, (payload.build_values, payload.probe_values)):
+        assert values.column_names == [f"payload{number}" for number in range(4)]
+        assert len(values) == len(keys)
+
+
+def as_recorded(value, recorded):
+    """A value of a samples table as samples.jsonl has it: maps of Arrow are lists of pairs, and what is not known is left out."""
+    if isinstance(recorded, dict):
+        return {name: entry for name, entry in dict(value).items() if entry is not None}
+    return value
+
+
 def test_samples_are_those_of_the_harness(run):
     out, run = run
     samples = pl.DataFrame(run)
@@ -73,6 +97,13 @@ def test_samples_are_those_of_the_harness(run):
     assert set(samples["label"].to_list()) == {"A", "A'", None}
     assert samples["seconds"].min() > 0
     assert len(run.failures) == 0
+    with (out / "samples.jsonl").open() as lines:
+        recorded = [record for record in map(json.loads, lines) if record.pop("kind") == "sample"]
+    assert len(recorded) == len(rows)
+    for record, row in zip(recorded, rows):
+        # What a line leaves out is empty.
+        assert {name: as_recorded(row[name], record[name]) for name in record} == record
+        assert not any(row[name] for name in row.keys() - record.keys())
     again = joinery.read_run(out)
     assert pa.table(again) == pa.table(run)
     medians = duckdb.sql("SELECT variant, median FROM summary WHERE workload = 'own'") if (summary := run.summary) else None
@@ -125,13 +156,42 @@ def test_ctrl_c_ends_a_measurement_and_keeps_what_there_is(own, tmp_path):
     assert len(run) > 0
 
 
-def test_a_wrong_call_is_told():
-    with pytest.raises(ValueError, match="cases"):
-        joinery.measure({}, allow_unoptimised=True)
-    with pytest.raises(TypeError, match="case"):
-        joinery.measure({"x": 1}, allow_unoptimised=True)
-    with pytest.raises(ValueError, match="bloom"):
-        joinery.measure({"x": (pa.array([1]), pa.array([1]))}, toggles="blom", allow_unoptimised=True)
+KEYS = {"x": (pa.array([1]), pa.array([1]))}
+
+
+@pytest.mark.parametrize(
+    ("error", "word", "cases", "options"),
+    [
+        (ValueError, "cases", {}, {}),
+        (TypeError, "Mapping", [KEYS["x"]], {}),
+        (TypeError, "the name of a case is of type int", {1: KEYS["x"]}, {}),
+        (TypeError, 'case "x" is neither', {"x": 1}, {}),
+        (TypeError, 'case "x": build is of type List', {"x": (pa.array([[1]]), pa.array([[1]]))}, {}),
+        (ValueError, 'case "x": build has 1 and probe 2 key columns', {"x": (pa.table({"a": [1]}), pa.table({"a": [1], "b": [1]}))}, {}),
+        (ValueError, "bloom", KEYS, {"toggles": "blom"}),
+        (ValueError, "adaptive", KEYS, {"variants": ["adaptve"]}),
+        (ValueError, "no variants", KEYS, {"variants": []}),
+        (TypeError, "variants is of type int", KEYS, {"variants": 1}),
+        (ValueError, "threads is 0;", KEYS, {"threads": [1, 0]}),
+        (ValueError, "threads is empty", KEYS, {"threads": []}),
+        (TypeError, "threads is of type str", KEYS, {"threads": "all"}),
+        (ValueError, "rounds is 0;", KEYS, {"rounds": 0}),
+        (ValueError, "seed is -1;", KEYS, {"seed": -1}),
+        (ValueError, "inner", KEYS, {"how": "iner"}),
+    ],
+)
+def test_a_wrong_call_is_told_before_anything_is_measured(error, word, cases, options, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(error, match=word):
+        joinery.measure(cases, out=out, allow_unoptimised=True, **options)
+    assert not out.exists()
+
+
+def test_strings_that_make_no_sense_are_told_as_joins_tell_them():
+    offsets = pa.py_buffer(np.array([0, 9, 2, 3], np.int32))
+    column = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(b"abc")])
+    with pytest.raises(ValueError, match="x.*build"):
+        joinery.measure({"x": (column, column)}, progress=False, allow_unoptimised=True)
 
 
 def test_strings_and_several_columns_are_measured():

@@ -89,6 +89,12 @@ class Workload:
     @property
     def probe(self) -> Array | Table: ...
     @property
+    def build_values(self) -> Table | None: ...
+    @property
+    def probe_values(self) -> Table | None: ...
+    @property
+    def condition(self) -> str | None: ...
+    @property
     def name(self) -> str: ...
     @property
     def description(self) -> str: ...
@@ -139,7 +145,7 @@ def join(
     right_on: str | Sequence[str] | None = None,
     how: _How = "inner",
     nulls_equal: bool = False,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     suffix: str = "_right",
     order: Literal["probe"] | None = None,
     variant: str = "adaptive",

@@ -19,6 +19,9 @@ use strings::Strings;
 use types::Plain;
 use words::Words;
 
+/// The columns of a frame that are keys.
+pub(crate) type KeysOf<'a> = (&'a Frame, &'a [usize]);
+
 /// The key columns of both sides, as they are compared.
 pub(crate) struct KeyColumns {
     build: Vec<Part>,
@@ -49,36 +52,18 @@ impl KeyColumns {
     ///
     /// They are not as many on both sides, or a column cannot be a key, or cannot be compared with that of the other side; or
     /// memory runs out.
-    pub(crate) fn new(
-        (build, build_keys): (&Frame, &[usize]),
-        (probe, probe_keys): (&Frame, &[usize]),
-        means: &Means,
-    ) -> Result<Self, Error> {
-        let (ours, theirs) = (build_keys.len(), probe_keys.len());
-        if ours != theirs || ours == 0 {
-            return Err(Error::Value(format!(
-                "{} has {ours} key columns and {} has {theirs}; give as many on both sides, at least one",
-                build.what, probe.what
-            )));
-        }
-        let pairs = build_keys.iter().zip(probe_keys);
-        let plain = pairs.map(|(&b, &p)| {
-            types::plain_of(
-                (&build.columns[b], build.what),
-                (&probe.columns[p], probe.what),
-            )
-        });
-        let plain: Vec<Plain> = plain.collect::<Result<_, _>>()?;
+    pub(crate) fn new(build: KeysOf<'_>, probe: KeysOf<'_>, means: &Means) -> Result<Self, Error> {
+        let plain = plain_of(build, probe)?;
         let mut reservation = means.memory.reserve(0)?;
-        let mut parts = |frame: &Frame, keys: &[usize]| -> Result<Vec<Part>, Error> {
+        let mut parts = |(frame, keys): KeysOf<'_>| -> Result<Vec<Part>, Error> {
             keys.iter()
                 .zip(&plain)
                 .map(|(&key, &plain)| Part::new(frame, key, plain, &mut reservation))
                 .collect()
         };
         Ok(Self {
-            build: parts(build, build_keys)?,
-            probe: parts(probe, probe_keys)?,
+            build: parts(build)?,
+            probe: parts(probe)?,
             _reservation: reservation,
         })
     }
@@ -123,6 +108,36 @@ impl KeyColumns {
             probe.collect::<Result<_, _>>()?,
         ))
     }
+}
+
+/// Whether the keys of two sides can be joined, by their types.
+///
+/// # Errors
+///
+/// They are not as many on both sides, or a column cannot be a key, or cannot be compared with that of the other side.
+pub(crate) fn check(build: KeysOf<'_>, probe: KeysOf<'_>) -> Result<(), Error> {
+    plain_of(build, probe).map(|_| ())
+}
+
+fn plain_of(
+    (build, build_keys): KeysOf<'_>,
+    (probe, probe_keys): KeysOf<'_>,
+) -> Result<Vec<Plain>, Error> {
+    let (ours, theirs) = (build_keys.len(), probe_keys.len());
+    if ours != theirs || ours == 0 {
+        return Err(Error::Value(format!(
+            "{} has {ours} and {} {theirs} key columns; give as many on both sides, at least one",
+            build.what, probe.what
+        )));
+    }
+    let pairs = build_keys.iter().zip(probe_keys);
+    let plain = pairs.map(|(&b, &p)| {
+        types::plain_of(
+            (&build.columns[b], build.what),
+            (&probe.columns[p], probe.what),
+        )
+    });
+    plain.collect()
 }
 
 fn keys<'a>(build: &'a [Values<'a>], probe: &'a [Values<'a>]) -> Result<Keys<'a>, Error> {
