@@ -4,7 +4,7 @@
 
 Each number of threads has a process of its own, since polars reads it once. In it both joins take turns, each round in another
 order; a time includes the result as a polars frame. Stated is polars at its best number of threads against joinery in the same
-process. ``--write`` puts the table into README.md, between its markers.
+process: medians, and the quartiles of the ratio in single rounds. ``--write`` puts the table into README.md, between its markers.
 """
 
 import argparse
@@ -81,9 +81,14 @@ def child(name, size, rounds):
     run = joinery.measure({name: workload}, variants="adaptive", pairs=True, threads=threads, rounds=rounds, progress=False)
     samples = pl.DataFrame(run)
     assert len(run.failures) == 0
+    ratios = [polars / ours for polars, ours in zip(times["polars"], times["joinery"])]
+    low, _, high = statistics.quantiles(ratios, n=4)
     times["measure"] = samples["seconds"].to_list()
     medians = {of: statistics.median(of_one) for of, of_one in times.items()}
-    print(json.dumps({"threads": threads, "rows": workload.rows, "left": left.height, "right": right.height, **medians}))
+    environment = pl.DataFrame(run.environment)
+    machine = f"{environment['cpu'].item()}, {environment['cores'].item()} processors; polars {pl.__version__}"
+    shape = {"rows": workload.rows, "left": left.height, "right": right.height}
+    print(json.dumps({"machine": machine, "threads": threads, **shape, **medians, "low": low, "high": high}))
 
 
 def measure(name, size, rounds):
@@ -100,7 +105,7 @@ def measure(name, size, rounds):
 
 def table(size, rounds, only):
     rows = [
-        "| workload | rows: left, right, result | threads | polars, ms | joinery, ms | polars / joinery | `pairs`, ms | `pairs` / `measure` |",
+        "| workload | rows: left, right, result | threads | polars, ms | joinery, ms | polars / joinery (quartiles) | `pairs`, ms | `pairs` / `measure` |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in only or CASES:
@@ -108,9 +113,11 @@ def table(size, rounds, only):
         shape = ", ".join(f"{of[side]:,}" for side in ("left", "right", "rows"))
         rows.append(
             f"| {name} | {shape} | {of['threads']} | {of['polars'] * 1e3:.0f} | {of['joinery'] * 1e3:.0f} "
-            f"| **{of['polars'] / of['joinery']:.2f}** | {of['pairs'] * 1e3:.0f} | {of['pairs'] / of['measure']:.2f} |"
+            f"| **{of['polars'] / of['joinery']:.2f}** ({of['low']:.2f}–{of['high']:.2f}) "
+            f"| {of['pairs'] * 1e3:.1f} | {of['pairs'] / of['measure']:.2f} |"
         )
-    return "\n".join(rows)
+        machine = of["machine"]
+    return "\n".join([*rows, "", f"On {machine}; {rounds} rounds."])
 
 
 def main():
