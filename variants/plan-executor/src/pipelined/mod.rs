@@ -23,7 +23,6 @@ mod source;
 mod table;
 mod tree;
 
-use join_core::parallel::Team;
 use join_core::table::Table;
 
 pub use graph::Role;
@@ -59,35 +58,22 @@ impl Pipelined {
         context: &Context<'_>,
         consumer: &dyn RowConsumer,
     ) -> Result<Telemetry, ExecuteError> {
-        self.by_worker(tree.all_rows(), context.team, || {
-            let run = Run::new(tree.graph(), tree, &self.options, context);
-            match run.execute()? {
-                (run, None) => Ok(run.telemetry),
-                (run, Some(root)) => run.emit(root, consumer),
-            }
-        })
-    }
-
-    /// Has `work`, which reads so many rows, done by a worker of the team, whose phases then wake one thread
-    /// fewer than those of a thread outside; by this thread where it does all of it alone.
-    fn by_worker<R: Send>(&self, rows: usize, team: &Team, work: impl Fn() -> R + Sync) -> R {
-        if self.options.small_alone && team.workers_for(rows) == 1 {
-            return work();
+        context.team.rouse(tree.all_rows());
+        let run = Run::new(tree.graph(), tree, &self.options, context);
+        match run.execute()? {
+            (run, None) => Ok(run.telemetry),
+            (run, Some(root)) => run.emit(root, consumer),
         }
-        let outcomes = team.run(vec![true, false], |_, first: bool| first.then(&work));
-        let outcome = outcomes.into_iter().flatten().next();
-        outcome.expect("the first worker does the work")
     }
 }
 
 impl Executor for Pipelined {
     fn execute(&self, bundle: &Bundle, context: &Context<'_>) -> Result<Execution, ExecuteError> {
-        let (scans, graph) = Scans::new(bundle);
         let rows = bundle.tables().iter().map(Table::num_rows).sum();
-        self.by_worker(rows, context.team, || {
-            let run = Run::new(&graph, &scans, &self.options, context);
-            let (run, root) = run.execute()?;
-            run.write(&scans, bundle, root)
-        })
+        context.team.rouse(rows);
+        let (scans, graph) = Scans::new(bundle);
+        let run = Run::new(&graph, &scans, &self.options, context);
+        let (run, root) = run.execute()?;
+        run.write(&scans, bundle, root)
     }
 }
