@@ -1,17 +1,33 @@
-//! What share of a column passes a filter, by a sample.
+//! What share of an input passes filters, by a sample.
 
 use join_core::input::KeyColumn;
 
 use super::filter::{Filter, Test, WithTest};
-use super::keys::{InputKeys, PlanKey, with_column};
+use super::keys::{InputKeys, PlanKey};
 
-/// Rows of a sample.
+/// Rows of a sample: a bit of a mask each.
 const ROWS: usize = 64;
 
-/// Shares that were found, so that none is sought twice.
+/// Rows of each input and their keys, once they are asked for, and which of them pass the filters that they were tested with
+/// last. The same rows are tested by all keys, so that masks tell what passes several filters together.
 pub(super) struct Samples {
-    /// Of each input and key: the filter's version, and the share that passes it.
-    known: Vec<Vec<(u32, f64)>>,
+    /// By input and key.
+    keys: Vec<Vec<Option<Sample>>>,
+}
+
+/// Keys of a column.
+struct Sample {
+    keys: SampledKeys,
+    /// The rows that have a key.
+    valid: u64,
+    /// The version of the filter that they were tested with, and who passed.
+    version: u32,
+    passed: u64,
+}
+
+enum SampledKeys {
+    Int32([i32; ROWS]),
+    Int64([i64; ROWS]),
 }
 
 impl Samples {
@@ -20,60 +36,93 @@ impl Samples {
 
     pub fn new(inputs: usize) -> Samples {
         Samples {
-            known: vec![Vec::new(); inputs],
+            keys: (0..inputs).map(|_| Vec::new()).collect(),
         }
     }
 
-    /// The share of a key column that passes a filter, never quite 0.
-    pub fn share(
+    /// Which rows of an input's sample have a key that passes a filter.
+    pub fn passed(
         &mut self,
-        input: usize,
-        key: usize,
+        (input, key): (usize, usize),
         keys: &InputKeys<'_>,
         filter: &Filter,
         version: u32,
-    ) -> f64 {
-        let known = &mut self.known[input];
-        if known.len() <= key {
-            known.resize(key + 1, (0, 1.0));
+    ) -> u64 {
+        let of_input = &mut self.keys[input];
+        if of_input.len() <= key {
+            of_input.resize_with(key + 1, || None);
         }
-        if known[key].0 != version {
-            let share = with_column!(keys, keys => Filter::dispatch(Some(filter), Sample(keys)));
-            known[key] = (version, share);
+        let sample = of_input[key].get_or_insert_with(|| Sample::of(keys));
+        if sample.version != version {
+            let passed = match &sample.keys {
+                SampledKeys::Int32(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+                SampledKeys::Int64(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+            };
+            (sample.version, sample.passed) = (version, passed & sample.valid);
         }
-        known[key].1
+        sample.passed
+    }
+
+    /// The share of rows that `passed` stands for, never quite 0.
+    pub fn share(passed: u64) -> f64 {
+        (f64::from(passed.count_ones()) + 0.25) / (ROWS as f64 + 0.25)
     }
 }
 
-struct Sample<'s, K>(&'s KeyColumn<'s, K>);
-
-impl<K: PlanKey> WithTest<K> for Sample<'_, K> {
-    type Output = f64;
-
-    fn with<T: Test<K>>(self, test: T) -> f64 {
-        let chunks = self.0.chunk_count();
-        if chunks == 0 {
-            return 1.0;
-        }
-        let (mut passed, mut seed) = (0.0, 0x9E37_79B9_u32);
-        for nth in 0..ROWS {
-            // Xorshift (Marsaglia 2003): evenly over the chunks, anywhere in a chunk.
-            seed ^= seed << 13;
-            seed ^= seed >> 17;
-            seed ^= seed << 5;
-            let chunk = self.0.chunk(nth * chunks / ROWS);
-            if chunk.keys.is_empty() {
-                continue;
+impl Sample {
+    fn of(keys: &InputKeys<'_>) -> Sample {
+        let (keys, valid) = match keys {
+            InputKeys::Int32(keys) => {
+                let (keys, valid) = sampled(keys);
+                (SampledKeys::Int32(keys), valid)
             }
-            let place = seed as usize % chunk.keys.len();
-            let is_key = match chunk.validity {
-                Some(validity) if chunk.of_each_row => validity.is_valid(place),
-                _ => true,
-            };
-            if is_key && test.test(chunk.keys[place]) {
-                passed += chunk.keys.len() as f64 / chunk.rows() as f64;
+            InputKeys::Int64(keys) => {
+                let (keys, valid) = sampled(keys);
+                (SampledKeys::Int64(keys), valid)
             }
+        };
+        Sample {
+            keys,
+            valid,
+            version: 0,
+            passed: valid,
         }
-        (passed + 0.25) / (ROWS as f64 + 0.25)
+    }
+}
+
+/// Keys of rows all over a column, and which of these have one. An input's columns have as many rows, so they are the same
+/// rows of each.
+fn sampled<K: PlanKey>(column: &KeyColumn<'_, K>) -> ([K; ROWS], u64) {
+    let (mut keys, mut valid) = ([K::default(); ROWS], 0);
+    let rows = column.len() as u64;
+    if rows == 0 {
+        return (keys, valid);
+    }
+    let mut seed = 0x9E37_79B9_u32;
+    for nth in 0..ROWS as u64 {
+        // Xorshift (Marsaglia 2003): anywhere in each of as many parts.
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        let (first, end) = (nth * rows / ROWS as u64, (nth + 1) * rows / ROWS as u64);
+        let row = first + u64::from(seed) % (end - first).max(1);
+        if let Some(key) = column.key(row as u32) {
+            keys[nth as usize] = key;
+            valid |= 1 << nth;
+        }
+    }
+    (keys, valid)
+}
+
+struct Passing<'s, K>(&'s [K; ROWS]);
+
+impl<K: PlanKey> WithTest<K> for Passing<'_, K> {
+    type Output = u64;
+
+    fn with<T: Test<K>>(self, test: T) -> u64 {
+        let keys = self.0.iter().enumerate();
+        keys.fold(0, |passed, (nth, &key)| {
+            passed | u64::from(test.test(key)) << nth
+        })
     }
 }

@@ -35,24 +35,32 @@ impl Run<'_> {
         if self.rows(input) < Samples::MIN_ROWS {
             return 1.0;
         }
-        let mut product = 1.0;
-        for key in 0..self.graph.inputs[input].keys.len() {
-            product *= self.key_selectivity(input, key);
-        }
-        product
+        let keys = 0..self.graph.inputs[input].keys.len();
+        let passed = keys.filter_map(|key| self.passed(input, key));
+        // Without a filter all pass, of which a sample is not needed.
+        let passed = passed.reduce(|all, passed| all & passed);
+        passed.map_or(1.0, Samples::share)
     }
 
+    /// The share of an input's rows whose key passes the filter of its class: some, where there are too few rows for a sample.
     pub(super) fn key_selectivity(&mut self, input: usize, key: usize) -> f64 {
-        let (class, _) = self.graph.inputs[input].keys[key];
-        if self.filters[class].is_none() {
-            return 1.0;
+        if self.rows(input) < Samples::MIN_ROWS {
+            return 0.5;
         }
+        self.passed(input, key).map_or(1.0, Samples::share)
+    }
+
+    /// Which rows of an input's sample pass the filter of a key's class, if that has one.
+    fn passed(&mut self, input: usize, key: usize) -> Option<u64> {
+        let (class, _) = self.graph.inputs[input].keys[key];
+        self.filters[class].as_ref()?;
         self.open(input);
-        let Some(newest) = &self.filters[class] else {
-            return 1.0;
-        };
+        let newest = self.filters[class].as_ref()?;
         let keys = &self.columns[input][key];
-        self.samples
-            .share(input, key, keys, &newest.filter, newest.version)
+        let at = (input, key);
+        Some(
+            self.samples
+                .passed(at, keys, &newest.filter, newest.version),
+        )
     }
 }
