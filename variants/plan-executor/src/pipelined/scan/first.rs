@@ -14,7 +14,7 @@ const AHEAD: usize = 4096;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// The first test of a chunk, of all its rows.
+/// The first test of a chunk, of all its rows. With `VECTORS`, only where there are AVX2 and BMI2.
 pub(super) struct First<'r, K, const VECTORS: bool> {
     pub chunk: KeyChunk<'r, K>,
     pub number: usize,
@@ -29,58 +29,124 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, K, VECTORS> {
 
     #[inline(always)]
     fn with<T: Test<K>>(self, test: T) -> usize {
-        let values = self.chunk.keys;
+        let First {
+            chunk,
+            number,
+            first_row,
+            rows,
+            bitmasks,
+            cursor,
+        } = self;
+        let values = chunk.keys;
+        let has_nulls = cursor.unpack(number, &chunk);
         let mut left = 0;
-        if self.cursor.unpack(self.number, &self.chunk) {
-            let mut dense = values.iter();
-            for (nth, &word) in self.cursor.words.iter().enumerate() {
-                let (slots, first_row) = (64 * nth, self.first_row + 64 * nth as u32);
-                ask_ahead(match self.chunk.of_each_row {
-                    true => &values[slots..],
-                    false => dense.as_slice(),
-                });
-                let mut word = word;
-                while word != 0 {
-                    let bit = word.trailing_zeros();
-                    let value = match self.chunk.of_each_row {
-                        true => values.get(slots + bit as usize),
-                        false => dense.next(),
-                    };
-                    let Some(&value) = value else { break };
-                    self.rows[left] = first_row + bit;
-                    left += usize::from(test.test(value));
-                    word &= word - 1;
-                }
+        if !bitmasks {
+            for row in 0..chunk.rows() {
+                let place = if has_nulls {
+                    cursor.place(row)
+                } else {
+                    Some(row)
+                };
+                rows[left] = first_row + row as u32;
+                left += usize::from(place.is_some_and(|place| test.test(values[place])));
             }
-        } else if self.bitmasks {
-            for (nth, values) in values.chunks(64).enumerate() {
-                ask_ahead(values);
-                let mut mask = mask::<K, T, VECTORS>(values, test);
-                let first_row = self.first_row + 64 * nth as u32;
-                if mask == u64::MAX {
-                    for bit in 0..64 {
-                        self.rows[left + bit] = first_row + bit as u32;
-                    }
-                    left += 64;
-                    continue;
+            return left;
+        }
+        // Plain loops: what closures do may be compiled apart, without vectors.
+        let first_rows = (first_row..).step_by(64);
+        if !has_nulls || chunk.of_each_row {
+            for ((nth, values), first_row) in values.chunks(64).enumerate().zip(first_rows) {
+                let mut passed = mask::<K, T, VECTORS>(values, test);
+                if has_nulls {
+                    passed &= cursor.words[nth];
                 }
-                while mask != 0 {
-                    self.rows[left] = first_row + mask.trailing_zeros();
-                    left += 1;
-                    mask &= mask - 1;
-                }
+                left = keep(rows, left, first_row, passed);
             }
-        } else {
-            for (row, &value) in (self.first_row..).zip(values) {
-                self.rows[left] = row;
-                left += usize::from(test.test(value));
-            }
+            return left;
+        }
+        let mut dense = values.chunks(64);
+        let mut bits = Bits::default();
+        for (&word, first_row) in cursor.words.iter().zip(first_rows) {
+            let count = word.count_ones();
+            let passed = if count <= bits.count {
+                bits.take(count)
+            } else {
+                let next = match dense.next() {
+                    Some(values) => mask::<K, T, VECTORS>(values, test),
+                    None => 0,
+                };
+                bits.take_beyond(count, next)
+            };
+            left = keep(rows, left, first_row, deposit::<VECTORS>(passed, word));
         }
         left
     }
 }
 
-/// Asks for what lies ahead of the first 64 values.
+/// Appends the rows, counted from the first, whose bits are set; returns how many rows there are then.
+#[inline(always)]
+fn keep(rows: &mut [u32], mut left: usize, first_row: u32, mut mask: u64) -> usize {
+    if mask == u64::MAX {
+        for bit in 0..64 {
+            rows[left + bit] = first_row + bit as u32;
+        }
+        return left + 64;
+    }
+    while mask != 0 {
+        rows[left] = first_row + mask.trailing_zeros();
+        left += 1;
+        mask &= mask - 1;
+    }
+    left
+}
+
+/// Bits of a row of masks that are still to be taken: the lowest `count`.
+#[derive(Default)]
+struct Bits {
+    bits: u64,
+    count: u32,
+}
+
+impl Bits {
+    /// Takes some of those that there are. Bits above them have no meaning.
+    #[inline(always)]
+    fn take(&mut self, count: u32) -> u64 {
+        let taken = self.bits;
+        self.bits = taken.unbounded_shr(count);
+        self.count -= count;
+        taken
+    }
+
+    /// Takes more than there are, at most 64; the others are of the next mask.
+    #[inline(always)]
+    fn take_beyond(&mut self, count: u32, next: u64) -> u64 {
+        let taken = self.bits | next.unbounded_shl(self.count);
+        let of_next = count - self.count;
+        self.bits = next.unbounded_shr(of_next);
+        self.count = 64 - of_next;
+        taken
+    }
+}
+
+/// Puts the lowest bits of `bits`, in order, to the places that are set in `places`.
+#[inline(always)]
+fn deposit<const VECTORS: bool>(bits: u64, places: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if VECTORS {
+        // SAFETY: with vectors there is BMI2.
+        return unsafe { std::arch::x86_64::_pdep_u64(bits, places) };
+    }
+    let (mut bits, mut left, mut deposited) = (bits, places, 0);
+    while left != 0 {
+        let place = left & left.wrapping_neg();
+        deposited |= if bits & 1 != 0 { place } else { 0 };
+        bits >>= 1;
+        left ^= place;
+    }
+    deposited
+}
+
+/// Asks for what lies ahead of 64 values.
 #[inline(always)]
 fn ask_ahead<K>(values: &[K]) {
     for line in (0..64 * size_of::<K>()).step_by(LINE) {
@@ -94,6 +160,7 @@ fn ask_ahead<K>(values: &[K]) {
 /// moves the lowest bit of byte i to bit 56 + i.
 #[inline(always)]
 fn mask<K: PlanKey, T: Test<K>, const VECTORS: bool>(values: &[K], test: T) -> u64 {
+    ask_ahead(values);
     #[cfg(target_arch = "x86_64")]
     if VECTORS && let Some(values) = values.as_array::<64>() {
         // SAFETY: `VECTORS` says that there is AVX2.
@@ -119,4 +186,44 @@ fn mask<K: PlanKey, T: Test<K>, const VECTORS: bool>(values: &[K], test: T) -> u
         let bits = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         mask | bits << (8 * nth)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_taken_in_order() {
+        let masks = [0x0123_4567_89ab_cdef_u64, 0xfedc_ba98_7654_3210, 5];
+        let bit = |at: usize| masks[at / 64] >> (at % 64) & 1;
+        let (mut bits, mut next, mut at) = (Bits::default(), masks.iter(), 0);
+        for count in [3, 0, 61, 64, 1, 1] {
+            let taken = match count <= bits.count {
+                true => bits.take(count),
+                false => bits.take_beyond(count, *next.next().unwrap()),
+            };
+            for nth in 0..count as usize {
+                assert_eq!(taken >> nth & 1, bit(at + nth), "{nth} of {count}");
+            }
+            at += count as usize;
+        }
+    }
+
+    #[test]
+    fn bits_are_put_to_their_places() {
+        let bits = 0xa5a5_5a5a_0ff0_3cc3;
+        for places in [0, 1, u64::MAX, 0x8000_0000_0000_0001, 0x0f0f_1234_0000_ffff] {
+            let deposited = deposit::<false>(bits, places);
+            let mut nth = 0;
+            for place in 0..64 {
+                let is_place = places >> place & 1;
+                assert_eq!(deposited >> place & 1, is_place & bits >> nth, "{place}");
+                nth += is_place;
+            }
+            #[cfg(target_arch = "x86_64")]
+            if join_core::cpu::has_avx2() {
+                assert_eq!(deposit::<true>(bits, places), deposited);
+            }
+        }
+    }
 }
