@@ -128,6 +128,13 @@ impl<'l> Batches<'l> {
         while row < parents.len() && batch.entries.len() < self.rows {
             let [start, end] = ranges[parents[row] as usize];
             let start = start + had;
+            // Most tables have a key once.
+            if end - start == 1 {
+                batch.from.push(row as u32);
+                batch.entries.push(start);
+                (row, had) = (row + 1, 0);
+                continue;
+            }
             let room = self.rows - batch.entries.len();
             let count = room.min((end - start) as usize);
             let until = start + count as u32;
