@@ -1,10 +1,11 @@
 //! Sets of keys that scans test before they read anything else of a row.
 
 use join_core::hash::{Fibonacci, KeyHash};
-use join_core::memory::{Buffer, Memory, OutOfMemory};
+use join_core::memory::{Buffer, OutOfMemory};
 use join_core::tag::{MaskTable, TagScheme};
 
 use super::graph::Role;
+use super::hands::Hands;
 use super::keys::PlanKey;
 
 /// Key ranges up to this many bits are a bitmap whatever the number of keys: half of a usual L2 cache.
@@ -29,38 +30,39 @@ pub(super) enum Filter {
 }
 
 impl Filter {
-    /// The set of the keys that `each` yields, of which there are `count`, from `min` to `max`.
+    /// The set of these keys, which are from `min` to `max`.
     pub fn new<K: PlanKey>(
         chunks: &[&[K]],
         (min, max): (K, K),
         constants: bool,
-        memory: &Memory,
+        hands: Hands<'_>,
     ) -> Result<Filter, OutOfMemory> {
         let (min, max) = (min.wide(), max.wide());
         if constants && min == max {
             return Ok(Filter::Equals(min));
         }
-        let count: u64 = chunks.iter().map(|keys| keys.len() as u64).sum();
+        let count: usize = chunks.iter().map(|keys| keys.len()).sum();
         let range = max.wrapping_sub(min) as u64;
-        if range < SMALL_BITMAP.max(count.saturating_mul(BITS_A_KEY)) {
+        if range < SMALL_BITMAP.max((count as u64).saturating_mul(BITS_A_KEY)) {
             let range = range + 1;
-            let mut words: Buffer<u64> = memory.zeroed((range / 64 + 1) as usize)?;
-            for keys in chunks {
+            let size = ((range / 64 + 1) as usize, count);
+            let set = |words: &mut [u64], keys: &&[K]| {
                 for &key in *keys {
                     let bit = key.wide().wrapping_sub(min) as u64;
                     words[(bit / 64) as usize] |= 1 << (bit % 64);
                 }
-            }
+            };
+            let words = hands.noted(chunks, size, set, |a, b| a | b)?;
             return Ok(Filter::Bitmap { min, range, words });
         }
         let prefix_bits = count.next_power_of_two().ilog2() + 1;
-        let mut tags: Buffer<u16> = memory.zeroed(1 << prefix_bits)?;
-        for keys in chunks {
+        let set = |tags: &mut [u16], keys: &&[K]| {
             for &key in *keys {
                 let hash = Fibonacci::hash(key);
                 tags[(hash >> (64 - prefix_bits)) as usize] |= MaskTable::tag(hash, prefix_bits);
             }
-        }
+        };
+        let tags = hands.noted(chunks, (1 << prefix_bits, count), set, |a, b| a | b)?;
         Ok(Filter::Tags { prefix_bits, tags })
     }
 

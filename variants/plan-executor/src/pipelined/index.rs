@@ -1,9 +1,13 @@
 //! From a key to the entries of a table: by the key itself where keys are dense, by its hash otherwise.
 
+use std::sync::atomic::Ordering;
+
 use join_core::hash::{Fibonacci, KeyHash};
-use join_core::memory::{Buffer, Memory, OutOfMemory, Reservation};
+use join_core::memory::{Buffer, OutOfMemory, Reservation};
+use join_core::parallel::Tasks;
 use join_core::tag::{MaskTable, TagScheme};
 
+use super::hands::{Hands, SHARE};
 use super::keys::{KeyList, PlanKey};
 
 /// A direct index may take so many slots an entry,
@@ -11,6 +15,9 @@ const SLOTS_AN_ENTRY: u64 = 8;
 
 /// or this many in all: 256 KiB of them.
 const SMALL: u64 = 1 << 16;
+
+/// Slots a key up to which workers count each into slots of its own: they clear and sum up all of these.
+const SHARED_SLOTS_A_KEY: usize = 4;
 
 /// Entries of a slot from which on a run of equal keys is searched by halves.
 const LONG_SLOT: usize = 16;
@@ -34,12 +41,27 @@ pub(super) enum Index {
 }
 
 /// The least and the greatest key.
-pub(super) fn bounds<K: PlanKey>(keys: &[K]) -> Option<(K, K)> {
+fn bounds<K: PlanKey>(keys: &[K]) -> Option<(K, K)> {
     let first = *keys.first()?;
     let fold = keys.iter().fold((first, first), |(min, max), &key| {
         (min.min(key), max.max(key))
     });
     Some(fold)
+}
+
+/// The least and the greatest key of several lists.
+pub(super) fn bounds_of<K: PlanKey>(chunks: &[&[K]], hands: Hands<'_>) -> Option<(K, K)> {
+    let wider = |a: (K, K), b: (K, K)| (a.0.min(b.0), a.1.max(b.1));
+    let tasks = Tasks::new(chunks);
+    let workers = hands.workers.min(chunks.len());
+    let of_workers = hands.team.run(vec![(); workers], |_, ()| {
+        let mut found = None;
+        while let Some((_, keys)) = tasks.take() {
+            found = found.into_iter().chain(bounds(keys)).reduce(wider);
+        }
+        found
+    });
+    of_workers.into_iter().flatten().reduce(wider)
 }
 
 /// The slots of a direct index over keys between these bounds, if that pays.
@@ -54,29 +76,31 @@ impl Index {
         keys: &[K],
         direct: bool,
         tags: bool,
-        memory: &Memory,
-    ) -> Result<(Index, Vec<u32>), OutOfMemory> {
-        let bounds = bounds(keys).unwrap_or_default();
+        hands: Hands<'_>,
+    ) -> Result<(Index, Buffer<u32>), OutOfMemory> {
+        let chunks: Vec<&[K]> = keys.chunks(SHARE).collect();
+        let bounds = bounds_of(&chunks, hands).unwrap_or_default();
         match direct_range(bounds, keys.len()).filter(|_| direct) {
             Some(range) => {
                 let min = bounds.0.wide();
                 let slots = range as usize + 1;
-                let (starts, order) = sort(keys, slots, memory, |key| key.distance(min) as usize)?;
+                let (starts, order) = sort(keys, slots, hands, |key| key.distance(min) as usize)?;
                 let index = Index::Direct { min, range, starts };
                 Ok((index, order))
             }
-            None => Index::hashed(keys, tags, memory),
+            None => Index::hashed(keys, tags, hands),
         }
     }
 
     fn hashed<K: PlanKey>(
         keys: &[K],
         with_tags: bool,
-        memory: &Memory,
-    ) -> Result<(Index, Vec<u32>), OutOfMemory> {
+        hands: Hands<'_>,
+    ) -> Result<(Index, Buffer<u32>), OutOfMemory> {
+        let memory = hands.memory;
         let prefix_bits = keys.len().next_power_of_two().ilog2().max(4);
         let slot = |key: K| (Fibonacci::hash(key) >> (64 - prefix_bits)) as usize;
-        let (starts, mut order) = sort(keys, 1 << prefix_bits, memory, slot)?;
+        let (starts, mut order) = sort(keys, 1 << prefix_bits, hands, slot)?;
         for slot in starts.windows(2) {
             let entries = &mut order[slot[0] as usize..slot[1] as usize];
             if entries.len() > 1 {
@@ -197,11 +221,14 @@ fn equal<K: PlanKey>(keys: &[K], key: K) -> (usize, usize) {
 fn sort<K: PlanKey>(
     keys: &[K],
     slots: usize,
-    memory: &Memory,
-    slot: impl Fn(K) -> usize,
-) -> Result<(Buffer<u32>, Vec<u32>), OutOfMemory> {
+    hands: Hands<'_>,
+    slot: impl Fn(K) -> usize + Sync,
+) -> Result<(Buffer<u32>, Buffer<u32>), OutOfMemory> {
+    if hands.workers > 1 && slots <= keys.len() * SHARED_SLOTS_A_KEY {
+        return sort_shared(keys, slots, hands, slot);
+    }
     // Counted two behind, so that after the sums entry s + 1 is where slot s starts, and after copying where it ends.
-    let mut starts: Buffer<u32> = memory.zeroed(slots + 2)?;
+    let mut starts: Buffer<u32> = hands.memory.zeroed(slots + 2)?;
     for &key in keys {
         starts[slot(key) + 2] += 1;
     }
@@ -210,7 +237,7 @@ fn sort<K: PlanKey>(
         sum += *start;
         *start = sum;
     }
-    let mut order = vec![0; keys.len()];
+    let mut order: Buffer<u32> = hands.memory.zeroed(keys.len())?;
     for (number, &key) in (0..).zip(keys) {
         let place = &mut starts[slot(key) + 1];
         order[*place as usize] = number;
@@ -218,4 +245,98 @@ fn sort<K: PlanKey>(
     }
     starts.truncate(slots + 1);
     Ok((starts, order))
+}
+
+/// The same by several workers. Each has its share of the keys, and counts them by itself, so that it knows where its own
+/// begin in each slot: behind those of the workers before it.
+fn sort_shared<K: PlanKey>(
+    keys: &[K],
+    slots: usize,
+    hands: Hands<'_>,
+    slot: impl Fn(K) -> usize + Sync,
+) -> Result<(Buffer<u32>, Buffer<u32>), OutOfMemory> {
+    let Hands {
+        workers,
+        team,
+        memory,
+    } = hands;
+    let share = keys.len().div_ceil(workers);
+    let counted = team.run(keys.chunks(share).collect(), |_, keys: &[K]| {
+        let mut counts: Buffer<u32> = memory.zeroed(slots)?;
+        keys.iter().for_each(|&key| counts[slot(key)] += 1);
+        Ok::<_, OutOfMemory>(counts)
+    });
+    let counted = counted.into_iter().collect::<Result<Vec<_>, _>>();
+    let mut counted = counted?;
+    let mut starts: Buffer<u32> = memory.zeroed(slots + 1)?;
+    // Ranges of the slots: their starts, the counts of each worker, and the keys in the ranges before.
+    let range = slots.div_ceil(workers);
+    let ranges = starts[..slots].chunks_mut(range);
+    let mut ranges: Vec<(&mut [u32], Vec<&mut [u32]>, u32)> =
+        ranges.map(|starts| (starts, Vec::new(), 0)).collect();
+    for counts in &mut counted {
+        for ((_, all, _), counts) in ranges.iter_mut().zip(counts.chunks_mut(range)) {
+            all.push(counts);
+        }
+    }
+    let counts = ranges.iter().map(|(_, counts, _)| &counts[..]).collect();
+    let sums = team.run(counts, |_, counts: &[&mut [u32]]| {
+        let sums = counts.iter().map(|counts| counts.iter().sum::<u32>());
+        sums.sum::<u32>()
+    });
+    let mut sum = 0;
+    for ((_, _, before), of_range) in ranges.iter_mut().zip(sums) {
+        *before = sum;
+        sum += of_range;
+    }
+    team.run(ranges, |_, (starts, mut counts, mut sum)| {
+        for (place, start) in starts.iter_mut().enumerate() {
+            *start = sum;
+            for counts in &mut counts {
+                let count = std::mem::replace(&mut counts[place], sum);
+                sum += count;
+            }
+        }
+    });
+    starts[slots] = sum;
+    let mut order: Buffer<u32> = memory.zeroed(keys.len())?;
+    let places = order.atomics();
+    let shares = keys.chunks(share).zip(counted).enumerate();
+    team.run(shares.collect(), |_, (nth, (keys, mut next))| {
+        for (number, &key) in ((nth * share) as u32..).zip(keys) {
+            let next = &mut next[slot(key)];
+            // Nobody else has this place, and nobody reads it before all workers are through.
+            places[*next as usize].store(number, Ordering::Relaxed);
+            *next += 1;
+        }
+    });
+    Ok((starts, order))
+}
+
+#[cfg(test)]
+mod tests {
+    use join_core::memory::Memory;
+    use join_core::parallel::{Team, ThreadStart};
+
+    use super::*;
+
+    #[test]
+    fn workers_sort_as_one_does() {
+        let (team, memory) = (Team::new(3, ThreadStart::Pool), Memory::unlimited());
+        let hands = |workers| Hands {
+            workers,
+            team: &team,
+            memory: &memory,
+        };
+        for count in [1, 2, 3, 100, 1001] {
+            let keys: Vec<i32> = (0..count).map(|nth| nth * 7919 % 257).collect();
+            let slot = |key: i32| key as usize;
+            let (starts, order) = sort(&keys, 258, hands(1), slot).unwrap();
+            for workers in [2, 3] {
+                let shared = sort_shared(&keys, 258, hands(workers), slot).unwrap();
+                assert_eq!(shared.0[..], starts[..], "{count} keys, {workers} workers");
+                assert_eq!(shared.1[..], order[..], "{count} keys, {workers} workers");
+            }
+        }
+    }
 }

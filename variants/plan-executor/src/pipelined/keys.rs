@@ -50,11 +50,11 @@ impl<'a> InputKeys<'a> {
         with_column!(self, keys => keys.offsets())
     }
 
-    /// An empty list of such keys.
-    pub fn list(&self) -> KeyList {
+    /// An empty list of such keys, with room for some.
+    pub fn list(&self, capacity: usize) -> KeyList {
         match self {
-            InputKeys::Int32(_) => KeyList::Int32(Vec::new()),
-            InputKeys::Int64(_) => KeyList::Int64(Vec::new()),
+            InputKeys::Int32(_) => KeyList::Int32(Vec::with_capacity(capacity)),
+            InputKeys::Int64(_) => KeyList::Int64(Vec::with_capacity(capacity)),
         }
     }
 }
@@ -78,6 +78,14 @@ pub(super) enum KeyList {
 }
 
 impl KeyList {
+    /// Makes room for so many keys more.
+    pub fn reserve(&mut self, more: usize) {
+        match self {
+            KeyList::Int32(keys) => keys.reserve_exact(more),
+            KeyList::Int64(keys) => keys.reserve_exact(more),
+        }
+    }
+
     /// Bytes of a key.
     pub fn width(&self) -> usize {
         match self {

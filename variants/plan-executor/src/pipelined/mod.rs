@@ -11,6 +11,7 @@
 
 mod filter;
 mod graph;
+mod hands;
 mod index;
 mod keys;
 mod options;

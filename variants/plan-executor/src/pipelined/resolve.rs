@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-use join_core::memory::{Memory, OutOfMemory, Reservation};
-use join_core::parallel::{Tasks, Team};
+use join_core::memory::{OutOfMemory, Reservation};
+use join_core::parallel::Tasks;
 
+use super::hands::Hands;
 use super::keys::{KeyList, PlanKey};
 use super::scan::{Chunk, Reduced};
 use super::table::{Content, ReducedTable};
@@ -49,10 +50,13 @@ pub(super) fn resolve(
     reduced: Reduced,
     probes: &[Probe<'_>],
     above: Option<usize>,
-    workers: usize,
-    team: &Team,
-    memory: &Memory,
+    hands: Hands<'_>,
 ) -> Result<Resolved, OutOfMemory> {
+    let Hands {
+        workers,
+        team,
+        memory,
+    } = hands;
     // What several workers found is put together in memory of its own.
     let copies = usize::from(reduced.chunks.len() > 1 || workers > 1);
     if probes.is_empty() {
@@ -63,6 +67,7 @@ pub(super) fn resolve(
             ..Resolved::default()
         });
         let mut all = chunks.next().unwrap_or_default();
+        all.make_room(reduced.len);
         chunks.for_each(|more| all.append(more));
         all.reserved = reduced.reserved;
         return Ok(all);
@@ -80,8 +85,13 @@ pub(super) fn resolve(
         (0..rows.div_ceil(TASK)).map(move |task| (chunk, task * TASK..rows.min((task + 1) * TASK)))
     });
     let tasks = Tasks::new(parts);
-    let found = team.run(vec![(); workers], |_, ()| {
-        let mut resolver = Resolver::new(probes, above, block);
+    // The first takes over what the others have found.
+    let rooms = (0..workers).map(|worker| match worker {
+        0 => reduced.len,
+        _ => reduced.len / workers,
+    });
+    let found = team.run(rooms.collect(), |_, room| {
+        let mut resolver = Resolver::new(probes, above, block, room);
         while let Some((_, (chunk, rows))) = tasks.take() {
             for start in rows.clone().step_by(BLOCK) {
                 resolver.block(chunk, start..rows.end.min(start + BLOCK));
@@ -97,6 +107,15 @@ pub(super) fn resolve(
 }
 
 impl Resolved {
+    /// Makes room for so many rows in all, where there are only rows and keys.
+    fn make_room(&mut self, rows: usize) {
+        let more = rows - self.rows.len();
+        self.rows.reserve_exact(more);
+        if let Some(keys) = &mut self.keys {
+            keys.reserve(more);
+        }
+    }
+
     fn append(&mut self, mut more: Resolved) {
         self.rows.append(&mut more.rows);
         match (&mut self.keys, &mut more.keys) {
@@ -118,6 +137,7 @@ impl Resolved {
 struct Resolver<'t> {
     probes: &'t [Probe<'t>],
     above: Option<usize>,
+    room: usize,
     out: Resolved,
     /// Places in the block that are left.
     places: Vec<u32>,
@@ -127,11 +147,17 @@ struct Resolver<'t> {
 }
 
 impl<'t> Resolver<'t> {
-    /// A resolver of blocks of at most `block` rows.
-    fn new(probes: &'t [Probe<'t>], above: Option<usize>, block: usize) -> Resolver<'t> {
+    /// A resolver of blocks of at most `block` rows, of which about `room` will be left.
+    fn new(
+        probes: &'t [Probe<'t>],
+        above: Option<usize>,
+        block: usize,
+        room: usize,
+    ) -> Resolver<'t> {
         let shown = probes.iter().filter(|probe| probe.shows_rows());
         let counted = probes.iter().any(|probe| !probe.shows_rows());
-        let children: Children = shown.map(|probe| (probe.number, Vec::new())).collect();
+        let children = shown.map(|probe| (probe.number, Vec::with_capacity(room)));
+        let children: Children = children.collect();
         Resolver {
             probes,
             above,
@@ -139,8 +165,10 @@ impl<'t> Resolver<'t> {
             next: Vec::with_capacity(block),
             weights: vec![1; block],
             ranges: vec![vec![[0; 2]; block]; children.len()],
+            room,
             out: Resolved {
-                weights: counted.then(Vec::new),
+                rows: Vec::with_capacity(room),
+                weights: counted.then(|| Vec::with_capacity(room)),
                 children,
                 ..Resolved::default()
             },
@@ -177,18 +205,22 @@ impl<'t> Resolver<'t> {
             }
         }
         let places = self.places.iter().map(|&place| place as usize);
-        let out = &mut self.out;
+        let (out, room) = (&mut self.out, self.room);
         out.rows
             .extend(places.clone().map(|place| chunk.rows[rows.start + place]));
         if let Some(above) = self.above {
             match &chunk.keys[above] {
                 KeyList::Int32(keys) => {
-                    let list = out.keys.get_or_insert(KeyList::Int32(Vec::new()));
+                    let list = out
+                        .keys
+                        .get_or_insert_with(|| KeyList::Int32(Vec::with_capacity(room)));
                     let keys = &keys[rows.clone()];
                     i32::of_mut(list).extend(places.clone().map(|place| keys[place]));
                 }
                 KeyList::Int64(keys) => {
-                    let list = out.keys.get_or_insert(KeyList::Int64(Vec::new()));
+                    let list = out
+                        .keys
+                        .get_or_insert_with(|| KeyList::Int64(Vec::with_capacity(room)));
                     let keys = &keys[rows.clone()];
                     i64::of_mut(list).extend(places.clone().map(|place| keys[place]));
                 }

@@ -1,12 +1,12 @@
 //! Tables: what is left of an input that other inputs are joined with, by its key.
 
-use join_core::memory::{Memory, OutOfMemory, Reservation};
+use join_core::memory::{Buffer, OutOfMemory, Reservation};
 
-use super::index::{Index, bounds, direct_range};
+use super::hands::{Hands, SHARE};
+use super::index::{Index, bounds_of, direct_range};
 use super::keys::{KeyList, PlanKey};
 use super::options::Options;
 use super::resolve::{Children, Resolved};
-use join_core::memory::Buffer;
 
 /// An input whose rows are found by their key.
 pub(super) struct ReducedTable {
@@ -63,7 +63,7 @@ impl Entries {
     pub fn of_root(
         resolved: Resolved,
         tables: &[ReducedTable],
-        memory: &Memory,
+        hands: Hands<'_>,
     ) -> Result<Entries, OutOfMemory> {
         let mut entries = Entries {
             rows: resolved.rows,
@@ -72,7 +72,7 @@ impl Entries {
             before: None,
             reserved: resolved.reserved,
         };
-        entries.sum(tables, memory)?;
+        entries.sum(tables, hands)?;
         Ok(entries)
     }
 
@@ -85,26 +85,40 @@ impl Entries {
         }
     }
 
-    /// Sums up how many result rows come of each.
-    fn sum(&mut self, tables: &[ReducedTable], memory: &Memory) -> Result<(), OutOfMemory> {
+    /// Sums up how many result rows come of each: of shares of them by themselves, and then of all.
+    fn sum(&mut self, tables: &[ReducedTable], hands: Hands<'_>) -> Result<(), OutOfMemory> {
         if self.weights.is_none() && self.children.is_empty() {
             return Ok(());
         }
-        self.reserved
-            .push(memory.reserve(8 * (self.rows.len() + 1))?);
-        let mut sum = 0_u64;
-        let mut before = Vec::with_capacity(self.rows.len() + 1);
-        before.push(0);
-        for entry in 0..self.rows.len() {
+        let count = self.rows.len();
+        self.reserved.push(hands.memory.reserve(8 * (count + 1))?);
+        let results = |entry: usize| {
             let mut results = self.weights.as_ref().map_or(1, |w| u64::from(w[entry]));
             for (table, ranges) in &self.children {
                 let [start, end] = ranges[entry];
                 results = results.saturating_mul(tables[*table].entries().results(start, end));
             }
             // Beyond 2^32 the result is refused anyway; cut there, the sum of all entries cannot overflow.
-            sum += results.min(1 << 32);
-            before.push(sum);
-        }
+            results.min(1 << 32)
+        };
+        let mut before = vec![0; count + 1];
+        let shares = before[1..].chunks_mut(SHARE).enumerate();
+        hands.each(shares, |(nth, share)| {
+            let mut sum = 0;
+            for (entry, before) in (nth * SHARE..).zip(share) {
+                sum += results(entry);
+                *before = sum;
+            }
+        });
+        let mut sum = 0;
+        let shares = before[1..].chunks_mut(SHARE).map(|share| {
+            let before = sum;
+            sum += share.last().copied().unwrap_or(0);
+            (before, share)
+        });
+        hands.each(shares.skip(1), |(sum, share)| {
+            share.iter_mut().for_each(|before| *before += sum);
+        });
         self.before = Some(before);
         Ok(())
     }
@@ -129,8 +143,9 @@ impl ReducedTable {
         wanted: Wanted,
         options: &Options,
         tables: &[ReducedTable],
-        memory: &Memory,
+        hands: Hands<'_>,
     ) -> Result<ReducedTable, OutOfMemory> {
+        let memory = hands.memory;
         let Resolved {
             rows,
             keys,
@@ -141,34 +156,30 @@ impl ReducedTable {
         let keys = keys.expect("an input that is no root has a key");
         let content = match &keys {
             KeyList::Int32(keys) if wanted != Wanted::Rows => {
-                counts(keys, weights, wanted, options, memory)?
+                counts(keys, weights, wanted, options, hands)?
             }
             KeyList::Int64(keys) if wanted != Wanted::Rows => {
-                counts(keys, weights, wanted, options, memory)?
+                counts(keys, weights, wanted, options, hands)?
             }
             _ => {
-                let _order = memory.reserve(4 * rows.len())?;
+                let Options { direct, tags, .. } = *options;
                 let (index, order) = match &keys {
-                    KeyList::Int32(keys) => Index::new(keys, options.direct, options.tags, memory)?,
-                    KeyList::Int64(keys) => Index::new(keys, options.direct, options.tags, memory)?,
+                    KeyList::Int32(keys) => Index::new(keys, direct, tags, hands)?,
+                    KeyList::Int64(keys) => Index::new(keys, direct, tags, hands)?,
                 };
                 let row_bytes = 4 + weights.as_ref().map_or(0, |_| 4) + 8 * children.len();
                 let reserved = memory.reserve(rows.len() * row_bytes)?;
-                let pick = |list: &[u32]| order.iter().map(|&from| list[from as usize]).collect();
                 let mut entries = Entries {
-                    rows: pick(&rows),
-                    weights: weights.map(|weights| pick(&weights)),
+                    rows: hands.pick(&rows, &order),
+                    weights: weights.map(|weights| hands.pick(&weights, &order)),
                     children: children
                         .into_iter()
-                        .map(|(table, ranges)| {
-                            let ranges = order.iter().map(|&from| ranges[from as usize]);
-                            (table, ranges.collect())
-                        })
+                        .map(|(table, ranges)| (table, hands.pick(&ranges, &order)))
                         .collect(),
                     before: None,
                     reserved: vec![reserved],
                 };
-                entries.sum(tables, memory)?;
+                entries.sum(tables, hands)?;
                 Content::Rows { index, entries }
             }
         };
@@ -215,35 +226,49 @@ fn counts<K: PlanKey>(
     weights: Option<Vec<u32>>,
     wanted: Wanted,
     options: &Options,
-    memory: &Memory,
+    hands: Hands<'_>,
 ) -> Result<Content, OutOfMemory> {
-    let bounds = bounds(keys).unwrap_or_default();
+    let chunks: Vec<&[K]> = keys.chunks(SHARE).collect();
+    let bounds = bounds_of(&chunks, hands).unwrap_or_default();
     let Some(range) = direct_range(bounds, keys.len()).filter(|_| options.direct) else {
-        let _order = memory.reserve(4 * keys.len())?;
-        let (index, order) = Index::new(keys, false, options.tags, memory)?;
-        let reserved = memory.reserve(weights.as_ref().map_or(0, |weights| 4 * weights.len()))?;
-        let pick = |weights: Vec<u32>| order.iter().map(|&from| weights[from as usize]).collect();
-        let weights = weights.map(pick);
+        let (index, order) = Index::new(keys, false, options.tags, hands)?;
+        let bytes = weights.as_ref().map_or(0, |weights| 4 * weights.len());
+        let reserved = hands.memory.reserve(bytes)?;
         return Ok(Content::HashedCounts {
             index,
-            weights,
+            weights: weights.map(|weights| hands.pick(&weights, &order)),
             once: wanted == Wanted::Whether,
             _reserved: reserved,
         });
     };
     let min = bounds.0.wide();
-    let mut counts: Buffer<u32> = memory.zeroed(range as usize + 1)?;
+    let size = (range as usize + 1, keys.len());
     let slot = |key: K| key.distance(min) as usize;
-    match weights {
-        _ if wanted == Wanted::Whether => keys.iter().for_each(|&key| counts[slot(key)] = 1),
-        None => keys.iter().for_each(|&key| counts[slot(key)] += 1),
-        Some(weights) => {
-            for (&key, weight) in keys.iter().zip(weights) {
-                let count = &mut counts[slot(key)];
-                // Beyond 2^32 the result is refused anyway.
-                *count = count.saturating_add(weight);
-            }
+    // Beyond 2^32 the result is refused anyway.
+    let sum = |a: u32, b: u32| a.saturating_add(b);
+    let counts = match weights {
+        _ if wanted == Wanted::Whether => {
+            let note = |counts: &mut [u32], keys: &[K]| {
+                keys.iter().for_each(|&key| counts[slot(key)] = 1);
+            };
+            hands.noted(chunks, size, note, u32::max)?
         }
-    }
+        None => {
+            let note = |counts: &mut [u32], keys: &[K]| {
+                keys.iter().for_each(|&key| counts[slot(key)] += 1);
+            };
+            hands.noted(chunks, size, note, sum)?
+        }
+        Some(weights) => {
+            let parts = chunks.into_iter().zip(weights.chunks(SHARE));
+            let note = |counts: &mut [u32], (keys, weights): (&[K], &[u32])| {
+                for (&key, &weight) in keys.iter().zip(weights) {
+                    let count = &mut counts[slot(key)];
+                    *count = sum(*count, weight);
+                }
+            };
+            hands.noted(parts, size, note, sum)?
+        }
+    };
     Ok(Content::Counts { min, range, counts })
 }

@@ -7,10 +7,11 @@ mod writer;
 
 use std::collections::HashMap;
 
-use join_core::memory::{Memory, OutOfMemory, Reservation};
-use join_core::parallel::{Tasks, Team};
+use join_core::memory::{OutOfMemory, Reservation};
+use join_core::parallel::Tasks;
 use join_core::table::PagedColumn;
 
+use super::hands::Hands;
 use super::table::Entries;
 use crate::result::{PageRun, ValuePlace};
 use writer::Writer;
@@ -47,21 +48,23 @@ pub(super) struct Output<'o> {
     pub columns: &'o [OutputColumn<'o>],
     /// Whether values that appear more than once are looked up once.
     pub references: bool,
-    pub workers: usize,
 }
 
 /// Writes the result of a root and the tables under it. Returns the runs of each column.
 pub(super) fn write(
     output: &Output<'_>,
-    team: &Team,
-    memory: &Memory,
+    hands: Hands<'_>,
 ) -> Result<Vec<Vec<PageRun>>, OutOfMemory> {
     let &Output {
         levels,
         columns,
         references,
-        workers,
     } = output;
+    let Hands {
+        workers,
+        team,
+        memory,
+    } = hands;
     let root = levels[0].entries;
     let total = root.results(0, root.rows.len() as u32);
     let level_of = levels.iter().enumerate();
@@ -78,7 +81,8 @@ pub(super) fn write(
                 column,
                 rows,
                 level,
-                looked_up: repeated.then(|| look_up(column.paged, rows, workers, team)),
+                looked_up: repeated
+                    .then(|| hands.made(rows, |row| ValuePlace::of(column.paged, row))),
             })
         })
         .collect::<Result<_, OutOfMemory>>()?;
@@ -97,22 +101,6 @@ pub(super) fn write(
         }
     }
     Ok(runs)
-}
-
-/// The references to the values of all `rows`.
-fn look_up(paged: &PagedColumn<'_>, rows: &[u32], workers: usize, team: &Team) -> Vec<ValuePlace> {
-    const ROWS: usize = 1 << 13;
-    let mut cells = vec![ValuePlace::NULL; rows.len()];
-    let tasks = Tasks::new(cells.chunks_mut(ROWS).zip(rows.chunks(ROWS)));
-    team.run(vec![(); workers], |_, ()| {
-        while let Some((_, (cells, rows))) = tasks.take() {
-            for (cell, &row) in cells.iter_mut().zip(rows) {
-                *cell = ValuePlace::of(paged, row);
-            }
-        }
-    });
-    drop(tasks);
-    cells
 }
 
 /// Ranges of the root's entries, of about equally many results.

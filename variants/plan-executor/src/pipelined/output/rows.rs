@@ -1,11 +1,12 @@
 //! Results as row ids, for those who gather columns themselves.
 
-use join_core::memory::{Memory, OutOfMemory, Reservation};
-use join_core::parallel::{Tasks, Team};
+use join_core::memory::{OutOfMemory, Reservation};
+use join_core::parallel::Tasks;
 
 use super::batches::Batches;
 use super::levels::Level;
 use super::{BATCH, tasks};
+use crate::pipelined::hands::Hands;
 
 /// Takes the rows of a result.
 pub trait RowConsumer: Sync {
@@ -19,10 +20,13 @@ pub(in crate::pipelined) fn emit(
     levels: &[Level<'_>],
     shown: &[usize],
     consumer: &dyn RowConsumer,
-    workers: usize,
-    team: &Team,
-    memory: &Memory,
+    hands: Hands<'_>,
 ) -> Result<(), OutOfMemory> {
+    let Hands {
+        workers,
+        team,
+        memory,
+    } = hands;
     let root = levels[0].entries;
     let rows = root.results(0, root.rows.len() as u32).min(BATCH) as usize;
     let place = |level: &Level<'_>| shown.iter().position(|&input| input == level.input);

@@ -1,10 +1,11 @@
 //! The result.
 
 use join_core::join::Phases;
-use join_core::table::PagedColumn;
+use join_core::table::{Column, PagedColumn};
 
-use super::{Root, Run};
+use super::{ROWS_A_HEADER, Root, Run};
 use crate::pipelined::graph::Role;
+use crate::pipelined::hands::Hands;
 use crate::pipelined::output::{self, Output, OutputColumn, RowConsumer, levels};
 use crate::pipelined::source::Scans;
 use crate::result::{ResultColumn, ResultTable};
@@ -30,11 +31,15 @@ impl Run<'_> {
         let mut phases = Phases::start();
         let rows = root.rows();
         ExecuteError::refuse_beyond_limit(bundle.plan().root(), rows)?;
-        let paged: Vec<(usize, PagedColumn<'_>)> = scans
-            .result
-            .iter()
-            .map(|&(input, column)| (input, scans.table(input).columns()[column].column.paged()))
-            .collect();
+        let columns = scans.result.iter().map(|&(input, column)| {
+            let column = &scans.table(input).columns()[column].column;
+            (input, column)
+        });
+        let columns: Vec<(usize, &Column)> = columns.collect();
+        let headers = columns.iter().map(|(_, column)| column.pages().len());
+        let hands = self.hands(headers.sum::<usize>() * ROWS_A_HEADER);
+        let paged: Vec<(usize, PagedColumn<'_>)> =
+            hands.mapped(columns, |(input, column)| (input, column.paged()));
         let columns: Vec<OutputColumn<'_>> = paged
             .iter()
             .map(|&(input, ref paged)| OutputColumn { input, paged })
@@ -45,10 +50,8 @@ impl Run<'_> {
             levels: &levels,
             columns: &columns,
             references: self.options.references,
-            workers: self.writers(rows),
         };
-        let runs = output::write(&output, self.context.team, self.context.memory)
-            .map_err(self.memory(root.input))?;
+        let runs = output::write(&output, self.writers(rows)).map_err(self.memory(root.input))?;
         let columns = result_types.zip(runs);
         let columns = columns.map(|(data_type, runs)| ResultColumn::new(data_type, runs));
         let result = ResultTable::new(rows, columns.collect());
@@ -73,18 +76,20 @@ impl Run<'_> {
         let shown = inputs.filter(|(_, input)| input.role == Role::Shown);
         let shown: Vec<usize> = shown.map(|(number, _)| number).collect();
         let levels = levels(root.input, &root.entries, &self.tables);
-        let workers = self.writers(rows);
-        let (team, memory) = (self.context.team, self.context.memory);
-        output::emit(&levels, &shown, consumer, workers, team, memory)
+        output::emit(&levels, &shown, consumer, self.writers(rows))
             .map_err(self.memory(root.input))?;
         phases.lap("hand rows over");
         Ok(self.told(&root, 0, &phases))
     }
 
-    fn writers(&self, rows: u64) -> usize {
+    fn writers(&self, rows: u64) -> Hands<'_> {
+        let hands = self.hands(rows as usize);
         match self.options.parallel_write {
-            true => self.workers(rows as usize),
-            false => 1,
+            true => hands,
+            false => Hands {
+                workers: 1,
+                ..hands
+            },
         }
     }
 

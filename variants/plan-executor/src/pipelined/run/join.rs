@@ -7,7 +7,8 @@ use super::{Run, State};
 use crate::ExecuteError;
 use crate::pipelined::filter::Filter;
 use crate::pipelined::graph::Role;
-use crate::pipelined::index::bounds;
+use crate::pipelined::hands::SHARE;
+use crate::pipelined::index::bounds_of;
 use crate::pipelined::keys::{KeyList, PlanKey};
 use crate::pipelined::resolve::{Probe, Resolved, resolve};
 use crate::pipelined::scan::refilter;
@@ -43,16 +44,8 @@ impl Run<'_> {
             };
             if newest.version > reduced.passed[key] && newest.of != input {
                 let rows_in = reduced.len as u64;
-                let workers = self.workers(reduced.len);
-                refilter(
-                    &mut reduced,
-                    key,
-                    &newest.filter,
-                    workers,
-                    self.context.team,
-                    self.context.memory,
-                )
-                .map_err(self.memory(input))?;
+                let hands = self.hands(reduced.len);
+                refilter(&mut reduced, key, &newest.filter, hands).map_err(self.memory(input))?;
                 step.filters.push(FilterTelemetry {
                     name: format!(
                         "{} {} {}",
@@ -83,10 +76,8 @@ impl Run<'_> {
         }
         // Small tables are likely to be in the cache, and to remove more.
         probes.sort_by_key(|probe| probe.table.bytes());
-        let workers = self.workers(reduced.len);
-        let (team, memory) = (self.context.team, self.context.memory);
-        let resolved =
-            resolve(reduced, &probes, above, workers, team, memory).map_err(self.memory(input))?;
+        let hands = self.hands(reduced.len);
+        let resolved = resolve(reduced, &probes, above, hands).map_err(self.memory(input))?;
         self.shown[input] |= probes.iter().any(|probe| self.shown[probe.table.input]);
         phases.lap("probe");
         step.rows_out = resolved.rows.len() as u64;
@@ -96,7 +87,8 @@ impl Run<'_> {
         }
         let root = match above {
             None => {
-                let entries = Entries::of_root(resolved, &self.tables, memory);
+                let hands = self.hands(resolved.rows.len());
+                let entries = Entries::of_root(resolved, &self.tables, hands);
                 let entries = entries.map_err(self.memory(input))?;
                 step.detail = "root".to_owned();
                 step.bytes = entries.bytes() as u64;
@@ -115,13 +107,14 @@ impl Run<'_> {
                         (false, Role::Required) => Wanted::Whether,
                         (false, _) => Wanted::Counts,
                     };
+                    let hands = self.hands(resolved.rows.len());
                     let table = ReducedTable::new(
                         input,
                         resolved,
                         content,
                         self.options,
                         &self.tables,
-                        memory,
+                        hands,
                     )
                     .map_err(self.memory(input))?;
                     step.detail = table.name();
@@ -167,10 +160,12 @@ impl Run<'_> {
         keys: &[K],
         role: Role,
     ) -> Result<Option<Filter>, OutOfMemory> {
-        let Some(bounds) = bounds(keys) else {
+        let hands = self.hands(keys.len());
+        let chunks: Vec<&[K]> = keys.chunks(SHARE).collect();
+        let Some(bounds) = bounds_of(&chunks, hands) else {
             return Ok(None);
         };
-        let filter = Filter::new(&[keys], bounds, self.options.constants, self.context.memory)?;
+        let filter = Filter::new(&chunks, bounds, self.options.constants, hands)?;
         Ok(filter.says_all(keys.len(), role).then_some(filter))
     }
 }

@@ -12,6 +12,7 @@ use join_core::memory::OutOfMemory;
 
 use super::filter::Filter;
 use super::graph::{Graph, Role};
+use super::hands::Hands;
 use super::keys::InputKeys;
 use super::options::Options;
 use super::sample::Samples;
@@ -21,6 +22,12 @@ use super::table::{Entries, ReducedTable};
 use crate::telemetry::Step;
 use crate::{Context, ExecuteError, Telemetry};
 use leaves::Leaves;
+
+/// Rows of a page of keys, about.
+const ROWS_A_PAGE: usize = 2000;
+
+/// Rows that are tested in the time that reading the header of a page takes.
+const ROWS_A_HEADER: usize = 10;
 
 /// The newest filter of a class.
 struct ClassFilter {
@@ -173,6 +180,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Those who share work on so many rows.
+    fn hands(&self, rows: usize) -> Hands<'a> {
+        let Context { team, memory } = *self.context;
+        Hands {
+            workers: self.workers(rows),
+            team,
+            memory,
+        }
+    }
+
     fn name(&self, input: usize) -> &str {
         self.source.name(input)
     }
@@ -182,9 +199,10 @@ impl<'a> Run<'a> {
         if self.columns[input].is_empty() {
             let source = self.source;
             let keys = self.graph.inputs[input].keys.iter();
-            self.columns[input] = keys
-                .map(|&(_, column)| source.keys(input, column))
-                .collect();
+            let columns: Vec<usize> = keys.map(|&(_, column)| column).collect();
+            let headers = columns.len() * self.rows(input) / ROWS_A_PAGE;
+            let hands = self.hands(headers * ROWS_A_HEADER);
+            self.columns[input] = hands.mapped(columns, |column| source.keys(input, column));
         }
     }
 

@@ -5,7 +5,8 @@ use join_core::join::Phases;
 use super::{ClassFilter, Run, State};
 use crate::ExecuteError;
 use crate::pipelined::filter::Filter;
-use crate::pipelined::index::bounds;
+use crate::pipelined::hands::SHARE;
+use crate::pipelined::index::bounds_of;
 use crate::pipelined::keys::{PlanKey, with_key};
 use crate::pipelined::scan::{self, ScanColumn, scan};
 use crate::telemetry::{FilterTelemetry, Step};
@@ -57,16 +58,8 @@ impl Run<'_> {
                 Vec::new(),
             )
         } else {
-            let workers = self.workers(rows);
-            scan(
-                &columns,
-                &order,
-                self.options.bitmasks,
-                workers,
-                self.context.team,
-                memory,
-            )
-            .map_err(self.memory(input))?
+            let bitmasks = self.options.bitmasks;
+            scan(&columns, &order, bitmasks, self.hands(rows)).map_err(self.memory(input))?
         };
         phases.lap("scan");
         let version = |class: usize| self.filters[class].as_ref().map_or(0, |f| f.version);
@@ -116,10 +109,11 @@ impl Run<'_> {
         if self.unread[class] == 0 {
             return Ok(());
         }
+        let hands = self.hands(reduced.len);
         let filter = with_key!(self.graph.classes[class].data_type, K => {
-            let chunks: Vec<&[K]> = reduced.chunks.iter().map(|chunk| K::of(&chunk.keys[key])).collect();
-            let bounds = chunks.iter().filter_map(|keys| bounds(keys));
-            let Some((min, max)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
+            let chunks = reduced.chunks.iter().flat_map(|chunk| K::of(&chunk.keys[key]).chunks(SHARE));
+            let chunks: Vec<&[K]> = chunks.collect();
+            let Some((min, max)) = bounds_of(&chunks, hands) else {
                 return Ok(());
             };
             // Everything passes where nearly every key is there: not worth making.
@@ -127,7 +121,7 @@ impl Run<'_> {
             if range > 1.0 && reduced.len as f64 > DENSE * range && self.filters[class].is_none() {
                 return Ok(());
             }
-            Filter::new(&chunks, (min, max), self.options.constants, self.context.memory)
+            Filter::new(&chunks, (min, max), self.options.constants, hands)
         });
         let filter = filter.map_err(self.memory(input))?;
         let rows = reduced.len;

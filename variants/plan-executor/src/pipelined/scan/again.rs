@@ -1,12 +1,12 @@
 //! Further tests: of the rows of a chunk that are left, and of rows that were read before a filter was there.
 
 use join_core::input::KeyColumn;
-use join_core::memory::{Memory, OutOfMemory};
-use join_core::parallel::{Tasks, Team};
+use join_core::memory::OutOfMemory;
 
 use super::Reduced;
 use super::cursor::Cursor;
 use crate::pipelined::filter::{Filter, Test, WithTest};
+use crate::pipelined::hands::Hands;
 use crate::pipelined::keys::{KeyList, PlanKey};
 
 /// A further test, of the rows that are left.
@@ -62,25 +62,19 @@ pub(in crate::pipelined) fn refilter(
     reduced: &mut Reduced,
     key: usize,
     filter: &Filter,
-    workers: usize,
-    team: &Team,
-    memory: &Memory,
+    hands: Hands<'_>,
 ) -> Result<(), OutOfMemory> {
     // The places of the rows that pass.
-    let _places = memory.reserve(4 * reduced.len)?;
-    let tasks = Tasks::new(&mut reduced.chunks);
-    team.run(vec![(); workers.min(tasks.len())], |_, ()| {
-        while let Some((_, chunk)) = tasks.take() {
-            let kept = match &chunk.keys[key] {
-                KeyList::Int32(keys) => Filter::dispatch(Some(filter), Passing(keys)),
-                KeyList::Int64(keys) => Filter::dispatch(Some(filter), Passing(keys)),
-            };
-            if kept.len() < chunk.rows.len() {
-                chunk.retain(&kept);
-            }
+    let _places = hands.memory.reserve(4 * reduced.len)?;
+    hands.each(&mut reduced.chunks, |chunk| {
+        let kept = match &chunk.keys[key] {
+            KeyList::Int32(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+            KeyList::Int64(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+        };
+        if kept.len() < chunk.rows.len() {
+            chunk.retain(&kept);
         }
     });
-    drop(tasks);
     reduced.chunks.retain(|chunk| !chunk.rows.is_empty());
     reduced.len = reduced.chunks.iter().map(|chunk| chunk.rows.len()).sum();
     Ok(())

@@ -5,9 +5,10 @@ mod cursor;
 mod first;
 
 use join_core::memory::{Memory, OutOfMemory, Reservation};
-use join_core::parallel::{Division, Team};
+use join_core::parallel::Division;
 
 use super::filter::Filter;
+use super::hands::Hands;
 use super::keys::{InputKeys, KeyList, PlanKey, with_column};
 use again::Refine;
 use cursor::{Cursor, gather};
@@ -17,6 +18,10 @@ pub(super) use again::refilter;
 
 /// Chunks of a morsel.
 const MORSEL: usize = 8;
+
+/// Rows that are left in a chunk, about: further ones go into another, so that they are not copied as they become more. Their
+/// row ids are a block of a MiB, of those that a process keeps warm.
+const LEFT: usize = 1 << 18;
 
 /// Rows of an input that are left, and their keys, as one worker found them: ascending rows.
 pub(super) struct Chunk {
@@ -59,24 +64,26 @@ pub(super) fn scan(
     columns: &[ScanColumn<'_>],
     order: &[usize],
     bitmasks: bool,
-    workers: usize,
-    team: &Team,
-    memory: &Memory,
+    hands: Hands<'_>,
 ) -> Result<(Reduced, Vec<Tested>), OutOfMemory> {
     let first = &columns[order[0]];
     let chunks = first.keys.offsets().starts().len() - 1;
-    let shares = Division::counter(workers).by(MORSEL).morsels(chunks);
-    let outcomes = team.run(shares, |_, share| {
+    let shares = Division::counter(hands.workers).by(MORSEL).morsels(chunks);
+    let outcomes = hands.team.run(shares, |_, share| {
         let mut scanner = Scanner::new(columns, order, bitmasks);
-        let mut reserved = memory.reserve(0)?;
+        let mut reserved = hands.memory.reserve(0)?;
         for chunks in share {
             scanner.run(chunks);
-            let bytes = scanner.chunk.bytes();
+            let bytes = scanner.full_bytes + scanner.chunk.bytes();
             if bytes > reserved.bytes() {
                 reserved.grow(bytes - reserved.bytes())?;
             }
         }
-        Ok((scanner.chunk, scanner.tested, reserved))
+        let mut chunks = scanner.full;
+        if !scanner.chunk.rows.is_empty() {
+            chunks.push(scanner.chunk);
+        }
+        Ok((chunks, scanner.tested, reserved))
     });
     let mut reduced = Reduced {
         chunks: Vec::new(),
@@ -86,14 +93,14 @@ pub(super) fn scan(
     };
     let mut tested = vec![Tested::default(); columns.len()];
     for outcome in outcomes {
-        let (chunk, of_worker, reserved) = outcome?;
+        let (chunks, of_worker, reserved) = outcome?;
         for (sum, one) in tested.iter_mut().zip(of_worker) {
             sum.seen += one.seen;
             sum.passed += one.passed;
         }
-        reduced.len += chunk.rows.len();
-        if !chunk.rows.is_empty() {
-            reduced.chunks.push(chunk);
+        reduced.len += chunks.iter().map(|chunk| chunk.rows.len()).sum::<usize>();
+        if !chunks.is_empty() {
+            reduced.chunks.extend(chunks);
             reduced.reserved.push(reserved);
         }
     }
@@ -108,23 +115,24 @@ struct Scanner<'s> {
     cursors: Vec<Cursor>,
     /// Rows that are left of the chunk at hand.
     rows: Vec<u32>,
+    /// What is left, in chunks that have as many rows as they should, and in one that has not.
+    full: Vec<Chunk>,
+    full_bytes: usize,
     chunk: Chunk,
     tested: Vec<Tested>,
 }
 
 impl<'s> Scanner<'s> {
     fn new(columns: &'s [ScanColumn<'s>], order: &'s [usize], bitmasks: bool) -> Scanner<'s> {
-        let keys = columns.iter().map(|column| column.keys.list());
         Scanner {
             columns,
             order,
             bitmasks,
             cursors: columns.iter().map(|_| Cursor::default()).collect(),
             rows: Vec::new(),
-            chunk: Chunk {
-                rows: Vec::new(),
-                keys: keys.collect(),
-            },
+            full: Vec::new(),
+            full_bytes: 0,
+            chunk: Chunk::with_capacity(columns, 0),
             tested: vec![Tested::default(); columns.len()],
         }
     }
@@ -207,6 +215,9 @@ impl<'s> Scanner<'s> {
     /// Keeps the first `left` of the rows at hand, and reads their keys.
     #[inline(always)]
     fn keep(&mut self, left: usize) {
+        if self.chunk.rows.len() + left > LEFT && !self.chunk.rows.is_empty() {
+            self.fill();
+        }
         let rows = &self.rows[..left];
         self.chunk.rows.extend_from_slice(rows);
         let columns = self.columns.iter().zip(&mut self.cursors);
@@ -215,6 +226,17 @@ impl<'s> Scanner<'s> {
                 gather(column, rows, cursor, PlanKey::of_mut(keys));
             });
         }
+    }
+}
+
+impl Scanner<'_> {
+    /// Begins another chunk. There are many rows, so it will be filled as well.
+    #[cold]
+    fn fill(&mut self) {
+        let next = Chunk::with_capacity(self.columns, LEFT);
+        let full = std::mem::replace(&mut self.chunk, next);
+        self.full_bytes += full.bytes();
+        self.full.push(full);
     }
 }
 
@@ -233,6 +255,15 @@ pub(super) fn all(rows: usize, memory: &Memory) -> Result<Reduced, OutOfMemory> 
 }
 
 impl Chunk {
+    /// No rows yet, and room for some.
+    fn with_capacity(columns: &[ScanColumn<'_>], rows: usize) -> Chunk {
+        let keys = columns.iter().map(|column| column.keys.list(rows));
+        Chunk {
+            rows: Vec::with_capacity(rows),
+            keys: keys.collect(),
+        }
+    }
+
     fn bytes(&self) -> usize {
         let keys = self.keys.iter().map(|keys| match keys {
             KeyList::Int32(keys) => 4 * keys.capacity(),
@@ -254,6 +285,95 @@ impl Chunk {
             match keys {
                 KeyList::Int32(keys) => retain(keys, kept),
                 KeyList::Int64(keys) => retain(keys, kept),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use join_core::memory::Memory;
+    use join_core::parallel::{Team, ThreadStart};
+    use join_core::table::Column;
+
+    use super::*;
+
+    /// The filter of these keys.
+    fn filter(keys: &[i32], hands: Hands<'_>) -> Filter {
+        let bounds = (*keys.iter().min().unwrap(), *keys.iter().max().unwrap());
+        Filter::new(&[keys], bounds, true, hands).unwrap()
+    }
+
+    #[test]
+    fn rows_are_those_whose_keys_pass_however_they_are_tested() {
+        let (team, memory) = (Team::new(2, ThreadStart::Pool), Memory::unlimited());
+        let hands = |workers| Hands {
+            workers,
+            team: &team,
+            memory: &memory,
+        };
+        // Far apart, so that there is no bitmap.
+        let tags: Vec<i32> = (0..9)
+            .map(|nth| nth * 200_000_000 - 1_000_000_000)
+            .collect();
+        let sets = [vec![3], (0..40).step_by(3).collect(), tags];
+        for rows in [1, 63, 64, 65, 5000, 70_000] {
+            for one_in in [1, 2, 3, 50, 100_000] {
+                let value = |row: usize| {
+                    let key = row.wrapping_mul(7919) % 97;
+                    let is_null = row.wrapping_mul(104_729) % 1009 % one_in == 0;
+                    (!is_null || one_in == 1).then_some(match key {
+                        90.. => sets[2][key - 90],
+                        key => key as i32,
+                    })
+                };
+                let keys: Vec<Option<i32>> = (0..rows).map(value).collect();
+                let other: Vec<Option<i32>> = (0..rows).map(|row| value(row / 2 + 11)).collect();
+                let columns = [&keys, &other].map(|keys| Column::from_options(keys.clone()));
+                let columns = columns
+                    .each_ref()
+                    .map(|column| InputKeys::paged(column.paged()));
+                for set in &sets {
+                    let filter = filter(set, hands(1));
+                    let columns = [
+                        ScanColumn {
+                            keys: &columns[0],
+                            filter: Some(&filter),
+                        },
+                        ScanColumn {
+                            keys: &columns[1],
+                            filter: None,
+                        },
+                    ];
+                    let wanted = (0..rows).filter(|&row| {
+                        keys[row].is_some_and(|key| set.contains(&key)) && other[row].is_some()
+                    });
+                    let wanted: Vec<u32> = wanted.map(|row| row as u32).collect();
+                    for (order, bitmasks) in [([0, 1], true), ([1, 0], true), ([0, 1], false)] {
+                        for workers in [1, 2] {
+                            let found = scan(&columns, &order, bitmasks, hands(workers));
+                            let (found, _) = found.unwrap();
+                            let mut all: Vec<u32> = Vec::new();
+                            for chunk in &found.chunks {
+                                all.extend(&chunk.rows);
+                                let of_rows = chunk.rows.iter().map(|&row| row as usize);
+                                let first: Vec<i32> =
+                                    of_rows.map(|row| keys[row].unwrap()).collect();
+                                assert_eq!(i32::of(&chunk.keys[0]), first);
+                            }
+                            all.sort_unstable();
+                            assert_eq!(found.len, all.len());
+                            let case = (rows, one_in, set.len(), order, bitmasks, workers);
+                            // A filter of tags may let others pass.
+                            if set.len() == 9 {
+                                let is_found = |row| all.binary_search(row).is_ok();
+                                assert!(wanted.iter().all(is_found), "{case:?}");
+                            } else {
+                                assert_eq!(all, wanted, "{case:?}");
+                            }
+                        }
+                    }
+                }
             }
         }
     }
