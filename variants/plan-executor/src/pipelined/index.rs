@@ -247,6 +247,15 @@ fn sort<K: PlanKey>(
     Ok((starts, order))
 }
 
+/// A range of slots, while several workers sort by slot.
+struct SlotRange<'s> {
+    starts: &'s mut [u32],
+    /// Of each worker, how many of its keys each slot has; then where its next one belongs.
+    counts: Vec<&'s mut [u32]>,
+    /// Keys in the ranges before.
+    before: u32,
+}
+
 /// The same by several workers. Each has its share of the keys, and counts them by itself, so that it knows where its own
 /// begin in each slot: behind those of the workers before it.
 fn sort_shared<K: PlanKey>(
@@ -269,30 +278,32 @@ fn sort_shared<K: PlanKey>(
     let counted = counted.into_iter().collect::<Result<Vec<_>, _>>();
     let mut counted = counted?;
     let mut starts: Buffer<u32> = memory.zeroed(slots + 1)?;
-    // Ranges of the slots: their starts, the counts of each worker, and the keys in the ranges before.
     let range = slots.div_ceil(workers);
-    let ranges = starts[..slots].chunks_mut(range);
-    let mut ranges: Vec<(&mut [u32], Vec<&mut [u32]>, u32)> =
-        ranges.map(|starts| (starts, Vec::new(), 0)).collect();
+    let ranges = starts[..slots].chunks_mut(range).map(|starts| SlotRange {
+        starts,
+        counts: Vec::new(),
+        before: 0,
+    });
+    let mut ranges: Vec<SlotRange<'_>> = ranges.collect();
     for counts in &mut counted {
-        for ((_, all, _), counts) in ranges.iter_mut().zip(counts.chunks_mut(range)) {
-            all.push(counts);
+        for (range, counts) in ranges.iter_mut().zip(counts.chunks_mut(range)) {
+            range.counts.push(counts);
         }
     }
-    let counts = ranges.iter().map(|(_, counts, _)| &counts[..]).collect();
-    let sums = team.run(counts, |_, counts: &[&mut [u32]]| {
-        let sums = counts.iter().map(|counts| counts.iter().sum::<u32>());
+    let sums = team.run(ranges.iter().collect(), |_, range: &SlotRange<'_>| {
+        let sums = range.counts.iter().map(|counts| counts.iter().sum::<u32>());
         sums.sum::<u32>()
     });
     let mut sum = 0;
-    for ((_, _, before), of_range) in ranges.iter_mut().zip(sums) {
-        *before = sum;
+    for (range, of_range) in ranges.iter_mut().zip(sums) {
+        range.before = sum;
         sum += of_range;
     }
-    team.run(ranges, |_, (starts, mut counts, mut sum)| {
-        for (place, start) in starts.iter_mut().enumerate() {
+    team.run(ranges, |_, mut range| {
+        let mut sum = range.before;
+        for (place, start) in range.starts.iter_mut().enumerate() {
             *start = sum;
-            for counts in &mut counts {
+            for counts in &mut range.counts {
                 let count = std::mem::replace(&mut counts[place], sum);
                 sum += count;
             }

@@ -3,7 +3,7 @@
 use join_core::input::KeyColumn;
 
 use super::filter::{Filter, Test, WithTest};
-use super::keys::{InputKeys, PlanKey};
+use super::keys::{InputKeys, KeyList, PlanKey};
 
 /// Rows of a sample: a bit of a mask each.
 const ROWS: usize = 64;
@@ -17,17 +17,12 @@ pub(super) struct Samples {
 
 /// Keys of a column.
 struct Sample {
-    keys: SampledKeys,
+    keys: KeyList,
     /// The rows that have a key.
     valid: u64,
     /// The version of the filter that they were tested with, and who passed.
     version: u32,
     passed: u64,
-}
-
-enum SampledKeys {
-    Int32([i32; ROWS]),
-    Int64([i64; ROWS]),
 }
 
 impl Samples {
@@ -55,8 +50,8 @@ impl Samples {
         let sample = of_input[key].get_or_insert_with(|| Sample::of(keys));
         if sample.version != version {
             let passed = match &sample.keys {
-                SampledKeys::Int32(keys) => Filter::dispatch(Some(filter), Passing(keys)),
-                SampledKeys::Int64(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+                KeyList::Int32(keys) => Filter::dispatch(Some(filter), Passing(keys)),
+                KeyList::Int64(keys) => Filter::dispatch(Some(filter), Passing(keys)),
             };
             (sample.version, sample.passed) = (version, passed & sample.valid);
         }
@@ -74,11 +69,11 @@ impl Sample {
         let (keys, valid) = match keys {
             InputKeys::Int32(keys) => {
                 let (keys, valid) = sampled(keys);
-                (SampledKeys::Int32(keys), valid)
+                (KeyList::Int32(keys), valid)
             }
             InputKeys::Int64(keys) => {
                 let (keys, valid) = sampled(keys);
-                (SampledKeys::Int64(keys), valid)
+                (KeyList::Int64(keys), valid)
             }
         };
         Sample {
@@ -92,8 +87,8 @@ impl Sample {
 
 /// Keys of rows all over a column, and which of these have one. An input's columns have as many rows, so they are the same
 /// rows of each.
-fn sampled<K: PlanKey>(column: &KeyColumn<'_, K>) -> ([K; ROWS], u64) {
-    let (mut keys, mut valid) = ([K::default(); ROWS], 0);
+fn sampled<K: PlanKey>(column: &KeyColumn<'_, K>) -> (Vec<K>, u64) {
+    let (mut keys, mut valid) = (vec![K::default(); ROWS], 0);
     let rows = column.len() as u64;
     if rows == 0 {
         return (keys, valid);
@@ -114,7 +109,7 @@ fn sampled<K: PlanKey>(column: &KeyColumn<'_, K>) -> ([K; ROWS], u64) {
     (keys, valid)
 }
 
-struct Passing<'s, K>(&'s [K; ROWS]);
+struct Passing<'s, K>(&'s [K]);
 
 impl<K: PlanKey> WithTest<K> for Passing<'_, K> {
     type Output = u64;

@@ -321,7 +321,7 @@ mod tests {
             for one_in in [1, 2, 3, 50, 100_000] {
                 let value = |row: usize| {
                     let key = row.wrapping_mul(7919) % 97;
-                    let is_null = row.wrapping_mul(104_729) % 1009 % one_in == 0;
+                    let is_null = (row.wrapping_mul(104_729) % 1009).is_multiple_of(one_in);
                     (!is_null || one_in == 1).then_some(match key {
                         90.. => sets[2][key - 90],
                         key => key as i32,
