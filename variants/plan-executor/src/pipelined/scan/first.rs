@@ -14,6 +14,9 @@ const AHEAD: usize = 4096;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
+/// Set bits of 64 from which on places are looked up a byte at a time: below, it takes less to go from bit to bit.
+const MANY: u32 = 10;
+
 /// The first test of a chunk, of all its rows. With `VECTORS`, only where there are AVX2 and BMI2.
 pub(super) struct First<'r, K, const VECTORS: bool> {
     pub chunk: KeyChunk<'r, K>,
@@ -92,6 +95,16 @@ fn keep(rows: &mut [u32], mut left: usize, first_row: u32, mut mask: u64) -> usi
         }
         return left + 64;
     }
+    if mask.count_ones() >= MANY {
+        for (byte, first_row) in mask.to_le_bytes().into_iter().zip((first_row..).step_by(8)) {
+            let to = rows[left..].first_chunk_mut::<8>().expect("there is room");
+            for (to, &place) in to.iter_mut().zip(&PLACES[usize::from(byte)]) {
+                *to = first_row + u32::from(place);
+            }
+            left += byte.count_ones() as usize;
+        }
+        return left;
+    }
     while mask != 0 {
         rows[left] = first_row + mask.trailing_zeros();
         left += 1;
@@ -99,6 +112,24 @@ fn keep(rows: &mut [u32], mut left: usize, first_row: u32, mut mask: u64) -> usi
     }
     left
 }
+
+/// The places of the set bits of each byte, in order; what stands behind them has no meaning.
+const PLACES: [[u8; 8]; 256] = {
+    let mut places = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut count) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 != 0 {
+                places[byte][count] = bit as u8;
+                count += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    places
+};
 
 /// Bits of a row of masks that are still to be taken: the lowest `count`.
 #[derive(Default)]
