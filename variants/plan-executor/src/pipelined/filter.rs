@@ -24,6 +24,8 @@ pub(super) enum Filter {
         /// Bits; the one behind them is never set.
         range: u64,
         words: Buffer<u64>,
+        /// Of few keys, what most others are told from them by.
+        few: Option<Few>,
     },
     /// Those whose tag may be in its slot: a Bloom filter of one cache line a test.
     Tags { prefix_bits: u32, tags: Buffer<u16> },
@@ -53,7 +55,13 @@ impl Filter {
                 }
             };
             let words = hands.noted(chunks, size, set, |a, b| a | b)?;
-            return Ok(Filter::Bitmap { min, range, words });
+            let few = (count <= Few::MOST).then(|| Few::new(chunks));
+            return Ok(Filter::Bitmap {
+                min,
+                range,
+                words,
+                few,
+            });
         }
         let prefix_bits = count.next_power_of_two().ilog2() + 1;
         let set = |tags: &mut [u16], keys: &&[K]| {
@@ -95,11 +103,21 @@ impl Filter {
         }
     }
 
-    /// What a test costs, relative to the cheapest.
+    /// What the cheapest of tests costs.
+    pub const CHEAPEST: f64 = 1.0;
+
+    /// What that of a bitmap costs.
+    pub const USUAL: f64 = 3.0;
+
+    /// What testing a row costs that the first test has left: rows are tested one by one then, not 64 at a time.
+    pub const AGAIN: f64 = 20.0;
+
+    /// What a test costs as the first one of a scan, relative to the cheapest.
     pub fn cost(&self) -> f64 {
         match self {
-            Filter::Equals(_) => 1.0,
-            Filter::Bitmap { .. } => 3.0,
+            Filter::Equals(_) => Filter::CHEAPEST,
+            Filter::Bitmap { few: Some(_), .. } => 1.5,
+            Filter::Bitmap { few: None, .. } => Filter::USUAL,
             Filter::Tags { .. } => 5.0,
         }
     }
@@ -139,6 +157,81 @@ impl<K: PlanKey> Test<K> for Equals<K> {
     fn test(self, key: K) -> bool {
         key == self.0
     }
+
+    /// Eight keys at a time.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn mask(self, keys: &[K; 64]) -> Option<u64> {
+        use std::arch::x86_64::*;
+        let keys: &[i32; 64] = K::int32s(keys)?;
+        let mut mask = 0;
+        // SAFETY: the machine has AVX2, and eight keys are read where there are eight.
+        unsafe {
+            let wanted = _mm256_set1_epi32(self.0.wide() as i32);
+            for (nth, keys) in keys.as_chunks::<8>().0.iter().enumerate() {
+                let keys = _mm256_loadu_si256(keys.as_ptr().cast());
+                let equal = _mm256_cmpeq_epi32(keys, wanted);
+                let passed = _mm256_movemask_ps(_mm256_castsi256_ps(equal)) as u8;
+                mask |= u64::from(passed) << (8 * nth);
+            }
+        }
+        Some(mask)
+    }
+}
+
+/// A Bloom filter of two times 256 bits, which fit into registers: words and their bits are looked up without a load, where
+/// gathering eight words takes as long as eight loads.
+pub(super) struct Few([[u32; 8]; 2]);
+
+impl Few {
+    /// Keys that it is made of at most: of others, one in twenty passes.
+    const MOST: usize = 64;
+
+    /// Knuth's multiplier for 32 bits. The upper half of the product is a word and a bit of it, twice.
+    const HASH: u32 = 0x9e37_79b1;
+
+    fn new<K: PlanKey>(chunks: &[&[K]]) -> Few {
+        let mut words = [[0; 8]; 2];
+        for &key in chunks.iter().copied().flatten() {
+            let hash = (key.wide() as u32).wrapping_mul(Few::HASH);
+            words[0][(hash >> 29) as usize] |= (1 << 31) >> (hash >> 24 & 31);
+            words[1][(hash >> 21 & 7) as usize] |= (1 << 31) >> (hash >> 16 & 31);
+        }
+        Few(words)
+    }
+
+    /// Bit i is set where key i may be one of them.
+    ///
+    /// # Safety
+    ///
+    /// The machine has AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn mask(&self, keys: &[i32; 64]) -> u64 {
+        use std::arch::x86_64::*;
+        let mut mask = 0;
+        // SAFETY: the machine has AVX2; eight values are read where there are eight.
+        unsafe {
+            let first = _mm256_loadu_si256(self.0[0].as_ptr().cast());
+            let second = _mm256_loadu_si256(self.0[1].as_ptr().cast());
+            let multiplier = _mm256_set1_epi32(Few::HASH as i32);
+            let last = _mm256_set1_epi32(31);
+            for (nth, keys) in keys.as_chunks::<8>().0.iter().enumerate() {
+                let keys = _mm256_loadu_si256(keys.as_ptr().cast());
+                let hash = _mm256_mullo_epi32(keys, multiplier);
+                // Of the number of a word, three bits count; the bit that is wanted is moved to where the sign is.
+                let word = _mm256_permutevar8x32_epi32(first, _mm256_srli_epi32::<29>(hash));
+                let bit = _mm256_and_si256(_mm256_srli_epi32::<24>(hash), last);
+                let one = _mm256_sllv_epi32(word, bit);
+                let word = _mm256_permutevar8x32_epi32(second, _mm256_srli_epi32::<21>(hash));
+                let bit = _mm256_and_si256(_mm256_srli_epi32::<16>(hash), last);
+                let both = _mm256_and_si256(one, _mm256_sllv_epi32(word, bit));
+                let passed = _mm256_movemask_ps(_mm256_castsi256_ps(both)) as u8;
+                mask |= u64::from(passed) << (8 * nth);
+            }
+        }
+        mask
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -146,6 +239,7 @@ pub(super) struct InBitmap<'a> {
     pub min: i64,
     pub range: u64,
     pub words: &'a [u64],
+    pub few: Option<&'a Few>,
 }
 
 impl<K: PlanKey> Test<K> for InBitmap<'_> {
@@ -162,6 +256,17 @@ impl<K: PlanKey> Test<K> for InBitmap<'_> {
     #[inline(always)]
     unsafe fn mask(self, keys: &[K; 64]) -> Option<u64> {
         use std::arch::x86_64::*;
+        if let Some(few) = self.few {
+            // SAFETY: the machine has AVX2.
+            let mut left = unsafe { few.mask(K::int32s(keys)?) };
+            let mut mask = 0;
+            while left != 0 {
+                let nth = left.trailing_zeros();
+                mask |= u64::from(self.test(keys[nth as usize])) << nth;
+                left &= left - 1;
+            }
+            return Some(mask);
+        }
         let keys: &[i32; 64] = K::int32s(keys)?;
         let mut mask = 0;
         // SAFETY: the machine has AVX2. A bitmap has range / 64 + 1 words of 64 bits, and no bit number is beyond `range`;
@@ -218,10 +323,16 @@ impl Filter {
         match filter {
             None => work.with(Any),
             Some(Filter::Equals(key)) => work.with(Equals(K::narrow(*key))),
-            Some(Filter::Bitmap { min, range, words }) => work.with(InBitmap {
+            Some(Filter::Bitmap {
+                min,
+                range,
+                words,
+                few,
+            }) => work.with(InBitmap {
                 min: *min,
                 range: *range,
                 words,
+                few: few.as_ref(),
             }),
             Some(Filter::Tags { prefix_bits, tags }) => work.with(InTags {
                 prefix_bits: *prefix_bits,

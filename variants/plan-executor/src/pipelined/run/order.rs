@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use super::Run;
+use crate::pipelined::filter::Filter;
 use crate::pipelined::sample::Samples;
 
-/// What a row costs to read, where keeping one costs 1. Little, for every input must be read sooner or later, unless one
-/// turns out to be empty.
+/// What a row costs to read and to test by a bitmap, where keeping one costs 1. Little, for every input must be read sooner
+/// or later, unless one turns out to be empty.
 const READ_COST: f64 = 0.02;
 
 impl Run<'_> {
@@ -19,15 +20,25 @@ impl Run<'_> {
             let input = order[place];
             let rows = self.rows(input) as f64;
             // From here on reading alone costs more.
-            if rows * READ_COST >= best.1 {
+            if rows * READ_COST * Filter::CHEAPEST / Filter::USUAL >= best.1 {
                 break;
             }
-            let cost = rows * (READ_COST + self.selectivity(input));
+            let selectivity = self.selectivity(input);
+            let cost = rows * (READ_COST * self.test_cost(input) + selectivity);
             if cost < best.1 {
                 best = (place, cost);
             }
         }
         best.0
+    }
+
+    /// What a row of an input costs to test, where a bitmap costs 1: as much as the cheapest of the tests, which comes first if
+    /// it removes much.
+    fn test_cost(&self, input: usize) -> f64 {
+        let keys = self.graph.inputs[input].keys.iter();
+        let filters = keys.filter_map(|&(class, _)| self.filters[class].as_ref());
+        let cheapest = filters.map(|newest| newest.filter.cost()).reduce(f64::min);
+        cheapest.unwrap_or(Filter::USUAL) / Filter::USUAL
     }
 
     /// The share of an input's rows that will pass the filters of its classes.

@@ -20,8 +20,8 @@ impl Run<'_> {
         let mut phases = Phases::start();
         self.open(input);
         let keys = self.graph.inputs[input].keys.clone();
-        // Tests that remove much for little come first.
-        let mut order: Vec<(usize, f64)> = Vec::new();
+        // Of each key that is tested, what the test removes for what it costs, and what a row costs if it comes first.
+        let mut order: Vec<(usize, f64, f64)> = Vec::new();
         for (key, &(class, _)) in keys.iter().enumerate() {
             let cost = self.filters[class]
                 .as_ref()
@@ -29,18 +29,25 @@ impl Run<'_> {
             match cost {
                 Some(cost) => {
                     let share = self.key_selectivity(input, key);
-                    order.push((key, (1.0 - share) / cost));
+                    order.push((key, (1.0 - share) / cost, cost + share * Filter::AGAIN));
                 }
                 // A NULL joins nothing, whatever the filter.
-                None if self.columns[input][key].has_nulls() => order.push((key, 0.0)),
+                None if self.columns[input][key].has_nulls() => {
+                    order.push((key, 0.0, Filter::AGAIN));
+                }
                 None => {}
             }
         }
         order.sort_by(|a, b| b.1.total_cmp(&a.1));
-        if order.is_empty() && !keys.is_empty() {
-            order.push((0, 0.0));
+        let places = order.iter().enumerate();
+        let first = places.min_by(|(_, a), (_, b)| a.2.total_cmp(&b.2));
+        if let Some(first) = first.map(|(first, _)| first) {
+            order[..=first].rotate_right(1);
         }
-        let order: Vec<usize> = order.into_iter().map(|(key, _)| key).collect();
+        if order.is_empty() && !keys.is_empty() {
+            order.push((0, 0.0, 0.0));
+        }
+        let order: Vec<usize> = order.into_iter().map(|(key, ..)| key).collect();
         let columns: Vec<ScanColumn<'_>> = self.columns[input]
             .iter()
             .zip(&keys)
