@@ -12,6 +12,7 @@ mod sink;
 
 pub use filter::{Enough, FilterBoth, PairFilter};
 pub use place::{PairPlacement, Pairs};
+pub(crate) use ranges::without_lowest_run;
 pub use ranges::{MatchRange, RangeBuffer, Ranges};
 pub use rows::{
     FixedColumn, FixedSlice, Form, RowChunk, RowColumn, Rows, RowsConsumer, RowsError, Values,

@@ -32,6 +32,18 @@ pub struct MatchRange {
 }
 
 impl MatchRange {
+    /// The lowest bits that stand side by side, of matches among the 64 tuples from `at` on: a bit each, the first tuple's the
+    /// lowest. Of no tuple where there is none.
+    #[inline(always)]
+    pub fn lowest(probe: u32, at: usize, matches: u64) -> Self {
+        let first = matches.trailing_zeros();
+        Self {
+            probe,
+            first: (at as u32).wrapping_add(first),
+            len: matches.unbounded_shr(first).trailing_ones(),
+        }
+    }
+
     fn places(&self) -> Range<usize> {
         let first = self.first as usize;
         first..first + self.len as usize
@@ -150,20 +162,33 @@ impl RangeBuffer {
         })
     }
 
+    /// Room for so many ranges, at most 2^11: for callers that write several at once and then say how many count.
+    #[inline]
+    pub fn room(&mut self, ranges: usize) -> &mut [MaybeUninit<MatchRange>] {
+        if self.chunk.len() - self.len < ranges {
+            self.flush();
+        }
+        &mut self.chunk[self.len..]
+    }
+
+    /// Takes the first `ranges` ranges of the room.
+    ///
+    /// # Safety
+    ///
+    /// They have been written to the room that [`Self::room`] gave last, and nothing has been added since.
+    #[inline]
+    pub unsafe fn take(&mut self, ranges: usize) {
+        debug_assert!(ranges <= self.chunk.len() - self.len);
+        self.len += ranges;
+    }
+
     /// Adds a probe row's matches among the 64 tuples from `at` on: a bit each, the first tuple's the lowest.
-    #[inline(always)]
-    pub fn add(&mut self, probe: u32, at: usize, matches: u64) {
-        let first = matches.trailing_zeros();
-        let len = matches.unbounded_shr(first).trailing_ones();
-        let range = MatchRange {
-            probe,
-            first: (at as u32).wrapping_add(first),
-            len,
-        };
-        self.push_if(len > 0, range);
-        let rest = without_lowest_run(matches);
-        if rest != 0 {
-            self.add_rest(probe, at, rest);
+    pub fn add(&mut self, probe: u32, at: usize, mut matches: u64) {
+        while matches != 0 {
+            let range = MatchRange::lowest(probe, at, matches);
+            self.room(1)[0].write(range);
+            self.len += 1;
+            matches = without_lowest_run(matches);
         }
     }
 
@@ -180,29 +205,6 @@ impl RangeBuffer {
         } else {
             self.add(probe, at, matches);
         }
-    }
-
-    #[cold]
-    fn add_rest(&mut self, probe: u32, at: usize, mut matches: u64) {
-        while matches != 0 {
-            let first = matches.trailing_zeros();
-            let range = MatchRange {
-                probe,
-                first: at as u32 + first,
-                len: (matches >> first).trailing_ones(),
-            };
-            self.push_if(true, range);
-            matches = without_lowest_run(matches);
-        }
-    }
-
-    #[inline(always)]
-    fn push_if(&mut self, hit: bool, range: MatchRange) {
-        if self.len == self.chunk.len() {
-            self.flush();
-        }
-        self.chunk[self.len].write(range);
-        self.len += usize::from(hit);
     }
 
     fn last_mut(&mut self) -> Option<&mut MatchRange> {
@@ -252,7 +254,7 @@ impl RangeBuffer {
 
 /// The bits without the lowest ones that stand side by side: a carry clears them and sets the bit behind them, which was clear.
 #[inline(always)]
-fn without_lowest_run(bits: u64) -> u64 {
+pub fn without_lowest_run(bits: u64) -> u64 {
     bits & bits.wrapping_add(bits & bits.wrapping_neg())
 }
 

@@ -3,7 +3,7 @@
 use super::{Compare, Lanes, MAX_LANES, WithLanes};
 use crate::input::BlockRows;
 use crate::key::{Key, Tuple};
-use crate::output::RangeBuffer;
+use crate::output::{MatchRange, RangeBuffer, without_lowest_run};
 
 /// Tuples that are compared before their matches are noted: a bit each.
 const BITS: usize = u64::BITS as usize;
@@ -55,21 +55,43 @@ impl<K: Key> WithLanes for Find<'_, '_, K> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self { group, found } = self;
-        for candidates in group.candidates {
+        let mut left = group.candidates;
+        while !left.is_empty() {
+            let room = found.room(left.len());
+            // The end of what is written stays in a register until something else than a single range is found.
+            let (mut end, mut other) = (0, None);
+            for (nth, candidates) in left.iter().enumerate() {
+                let (at, len) = (candidates.start as usize, candidates.len as usize);
+                assert!(
+                    at + len + MAX_LANES <= group.store.len(),
+                    "room to read behind"
+                );
+                let index = candidates.index as usize;
+                let (key, probe) = (group.keys[index], group.rows.row(index));
+                // SAFETY: the padding stands behind the candidates; lanes were dispatched.
+                let matches = unsafe { equal::<L, K>(group.store, at, len.min(BITS), key) };
+                if len > BITS || without_lowest_run(matches) != 0 {
+                    other = Some((nth, matches));
+                    break;
+                }
+                room[end].write(MatchRange::lowest(probe, group.base + at, matches));
+                end += usize::from(matches != 0);
+            }
+            // SAFETY: so many have been written.
+            unsafe { found.take(end) };
+            let Some((nth, matches)) = other else {
+                return;
+            };
+            let candidates = left[nth];
+            left = &left[nth + 1..];
             let index = candidates.index as usize;
             let (key, probe) = (group.keys[index], group.rows.row(index));
-            let (mut at, mut left) = (candidates.start as usize, candidates.len as usize);
-            assert!(
-                at + left + MAX_LANES <= group.store.len(),
-                "room to read behind"
-            );
-            // SAFETY: the padding stands behind the candidates; lanes were dispatched.
-            let matches = unsafe { equal::<L, K>(group.store, at, left.min(BITS), key) };
+            let (mut at, mut len) = (candidates.start as usize, candidates.len as usize);
             found.add(probe, group.base + at, matches);
-            while left > BITS {
-                (at, left) = (at + BITS, left - BITS);
-                // SAFETY: as for the first ones.
-                let matches = unsafe { equal::<L, K>(group.store, at, left.min(BITS), key) };
+            while len > BITS {
+                (at, len) = (at + BITS, len - BITS);
+                // SAFETY: as above.
+                let matches = unsafe { equal::<L, K>(group.store, at, len.min(BITS), key) };
                 found.go_on(probe, group.base + at, matches);
             }
         }
