@@ -64,6 +64,22 @@ impl<'a> Validity<'a> {
         (0..self.rows).map(move |row| is_set(bits, skip + row))
     }
 
+    /// The rows without a value, in order.
+    pub fn nulls(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let rows = self.rows;
+        let missing = self.words().enumerate().flat_map(|(number, word)| {
+            let mut missing = !word;
+            std::iter::from_fn(move || {
+                let bit = missing.trailing_zeros() as usize;
+                let there = missing != 0;
+                missing &= missing.wrapping_sub(1);
+                there.then_some(64 * number + bit)
+            })
+        });
+        // Bits behind the last row look like its.
+        missing.take_while(move |&row| row < rows)
+    }
+
     /// The bits of 64 rows at a time, that of the first one lowest; bits behind the last row are clear.
     #[inline]
     pub fn words(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
@@ -180,6 +196,7 @@ mod tests {
             prop_assert!(validity.iter().enumerate().all(|(row, valid)| valid == bit(row)));
             prop_assert!((0..rows).all(|row| validity.is_valid(row) == bit(row)));
             prop_assert!(validity.valid_rows().eq(valid.iter().copied()));
+            prop_assert!(validity.nulls().eq((0..rows).filter(|&row| !bit(row))));
             let words = validity.words().enumerate();
             let set = words.flat_map(|(number, word)| {
                 (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| 64 * number + bit)

@@ -97,12 +97,8 @@ impl<'a, K: Key> Slices<'a, K> {
     pub fn nulls(&self) -> impl Iterator<Item = u32> + '_ {
         let slices = self.slices.iter().zip(self.offsets.starts());
         slices.flat_map(|(slice, &first)| {
-            let valid = slice
-                .validity
-                .into_iter()
-                .flat_map(|validity| validity.iter());
-            let rows = (first..).zip(valid);
-            rows.filter_map(|(row, is_valid)| (!is_valid).then_some(row))
+            let nulls = slice.validity.into_iter().flat_map(|v| v.nulls());
+            nulls.map(move |slot| first + slot as u32)
         })
     }
 

@@ -88,13 +88,23 @@ pub(super) fn unknown(
     if others == 0 {
         return Ok(());
     }
+    let Some(condition) = condition else {
+        // Any row of the other side will do.
+        for row in input.nulls(side) {
+            marks.set(row, Truth::Unknown);
+        }
+        if input.has_nulls(side.other()) {
+            for_each_row(marks.rows(), context, |row, _| {
+                let known = marks.get(row as u32) as usize;
+                marks.set(row as u32, [Truth::Unknown, Truth::True, Truth::Unknown][known]);
+            });
+        }
+        return Ok(());
+    };
     let own_nulls = nulls(input, side, context)?;
     let other_nulls = nulls(input, side.other(), context)?;
     // Whether the condition holds for the row and one of the others.
     let any = |row: u32, others: &mut dyn Iterator<Item = u32>, block: &mut Vec<Pair>| {
-        let Some(condition) = condition else {
-            return others.next().is_some();
-        };
         loop {
             block.clear();
             block.extend(others.take(BLOCK).map(|other| pair(side, row, other)));
@@ -166,10 +176,15 @@ pub(super) fn emit(
 }
 
 fn emit_rows(kind: Kind, side: Side, marks: &Marks, rows: Range<usize>, sink: &mut impl Sink) {
-    let emits = [Truth::False, Truth::True, Truth::Unknown].map(|truth| kind.emits(truth));
+    // No branch on what is known of a row, which is as hard to predict as its partner.
+    let emitted = [Truth::False, Truth::True, Truth::Unknown].map(|truth| kind.emits(truth));
+    let (emits, others) = (
+        emitted.map(|other| other.is_some()),
+        emitted.map(Option::unwrap_or_default),
+    );
     for row in rows.start as u32..rows.end as u32 {
-        let emitted = emits[marks.get(row) as usize];
-        let pair = pair(side, row, emitted.unwrap_or_default());
-        sink.emit_if(emitted.is_some(), pair.build, pair.probe);
+        let known = marks.get(row) as usize;
+        let pair = pair(side, row, others[known]);
+        sink.emit_if(emits[known], pair.build, pair.probe);
     }
 }

@@ -63,8 +63,8 @@ impl<'a> PagedColumn<'a> {
         let pages = self.pages.iter().zip(self.offsets.starts());
         let with_nulls = pages.filter(|(page, _)| page.has_nulls());
         with_nulls.flat_map(|(page, &first)| {
-            let slots = 0..page.rows();
-            slots.filter_map(move |slot| page.is_null(slot).then_some(first + slot as u32))
+            let slots = page.validity().nulls();
+            slots.map(move |slot| first + slot as u32)
         })
     }
 
