@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::input::{KeyColumn, KeySource, StringColumn};
+use crate::input::{KeyColumn, KeySource, STRING_GROUP, StringColumn};
 use crate::join::JoinError;
 use crate::key::Key;
 use crate::output::Pair;
@@ -171,9 +171,6 @@ fn for_each_key<K: Key>(
     }
 }
 
-/// Pairs whose strings are asked for together, so that their cache misses overlap.
-const GROUP: usize = 32;
-
 /// As [`keep`], of integers.
 fn keep_keys<K: Key>(
     build: &KeyColumn<'_, K>,
@@ -198,30 +195,45 @@ fn keep_heads([build, probe]: [&[Head]; 2], pairs: &mut [Pair]) -> usize {
     keep(pairs, ask, holds)
 }
 
-/// As [`keep`], of strings, of which those of open pairs are compared and the others known to be equal: where each lies, and
-/// then the string itself, is asked for ahead, group by group.
+/// As [`keep`], of strings, of which those of open pairs are compared and the others known to be equal. While those of a group
+/// of pairs are compared, the strings of the next group are on their way to the cache, and what says where those of the group
+/// after that lie.
 fn keep_strings(
     build: &StringColumn<'_>,
     probe: &StringColumn<'_>,
     pairs: &mut [Pair],
     is_open: impl Fn(Pair) -> bool,
 ) -> usize {
+    let mut of_build = [const { [const { None }; STRING_GROUP] }; 2];
+    let mut of_probe = [const { [const { None }; STRING_GROUP] }; 2];
+    let len = pairs.len();
+    let groups = len.div_ceil(STRING_GROUP);
+    let group = |number: usize| number * STRING_GROUP..len.min((number + 1) * STRING_GROUP);
     let mut kept = 0;
-    for first in (0..pairs.len()).step_by(GROUP) {
-        let group = first..pairs.len().min(first + GROUP);
-        for &pair in pairs[group.clone()].iter().filter(|pair| is_open(**pair)) {
-            build.prefetch_place(pair.build);
-            probe.prefetch_place(pair.probe);
+    for number in 0..groups + 2 {
+        if number < groups {
+            for pair in pairs[group(number)].iter().filter(|pair| is_open(**pair)) {
+                build.ask(pair.build);
+                probe.ask(pair.probe);
+            }
         }
-        for &pair in pairs[group.clone()].iter().filter(|pair| is_open(**pair)) {
-            build.prefetch_string(pair.build);
-            probe.prefetch_string(pair.probe);
+        if let Some(last) = number.checked_sub(1).filter(|&last| last < groups) {
+            // Pairs that are not open have no string on either side: no string equals no string.
+            let open = pairs[group(last)].iter();
+            let open = open.map(|&pair| is_open(pair).then_some(pair));
+            let rows = open.clone().map(|open| open.map(|pair| pair.build));
+            build.find(rows, &mut of_build[last % 2]);
+            probe.find(
+                open.map(|open| open.map(|pair| pair.probe)),
+                &mut of_probe[last % 2],
+            );
         }
-        for at in group {
-            let pair = pairs[at];
-            pairs[kept] = pair;
-            let is_equal = !is_open(pair) || build.get(pair.build) == probe.get(pair.probe);
-            kept += usize::from(is_equal);
+        if let Some(due) = number.checked_sub(2) {
+            let strings = of_build[due % 2].iter().zip(&of_probe[due % 2]);
+            for (at, (build, probe)) in group(due).zip(strings) {
+                pairs[kept] = pairs[at];
+                kept += usize::from(build == probe);
+            }
         }
     }
     kept
@@ -276,19 +288,36 @@ fn word(bytes: &[u8]) -> u64 {
     }
 }
 
-/// A hash of a string, 16 bytes at a time.
+/// A hash of a string, 16 bytes at a time. The last 16 begin where they end the string, among those that were read before, so
+/// that its length decides how often the loop runs and nothing else (as in wyhash and rapidhash).
+#[inline]
 fn hash_string(string: &[u8]) -> u64 {
-    let (blocks, tail) = string.as_chunks::<16>();
-    let mut hash = SALTS[2] ^ string.len() as u64;
-    for block in blocks {
-        hash = mix(hash ^ word(&block[..8]), word(&block[8..]));
+    let len = string.len();
+    let halves = |block: &[u8; 16]| {
+        let block = u128::from_le_bytes(*block);
+        (block as u64, (block >> 64) as u64)
+    };
+    let mut hash = SALTS[2] ^ len as u64;
+    for block in &string.as_chunks().0[..len.saturating_sub(1) / 16] {
+        let (low, high) = halves(block);
+        hash = mix(hash ^ low, high);
     }
-    let (low, high) = tail.split_at(tail.len().min(8));
-    mix(hash ^ word(low), word(high))
+    let (low, high) = match (
+        string.last_chunk(),
+        string.first_chunk(),
+        string.last_chunk(),
+    ) {
+        (Some(last), ..) => halves(last),
+        (None, Some(&first), Some(&last)) => (u64::from_le_bytes(first), u64::from_le_bytes(last)),
+        _ => (word(string), 0),
+    };
+    mix(hash ^ low, high)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -323,6 +352,20 @@ mod tests {
             let mut padded = [0; 8];
             padded[..len].copy_from_slice(&bytes[..len]);
             assert_eq!(word(&bytes[..len]), u64::from_le_bytes(padded), "{len}");
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_string_counts() {
+        let string: Vec<u8> = (0..70).collect();
+        let mut hashes = HashSet::new();
+        for len in 0..=string.len() {
+            assert!(hashes.insert(hash_string(&string[..len])), "{len}");
+            for at in 0..len {
+                let mut other = string[..len].to_vec();
+                other[at] ^= 0x80;
+                assert!(hashes.insert(hash_string(&other)), "byte {at} of {len}");
+            }
         }
     }
 }

@@ -73,7 +73,14 @@ fn strings_are_the_same_in_pages_offsets_and_views() {
     fn slices(slice: StringSlice<'_>) -> StringColumn<'_> {
         StringColumn::of_slices(vec![slice]).unwrap()
     }
-    for strings in [pages(), slices(of_offsets), slices(of_views)] {
+    let first = StringSlice::with_offsets(&offsets[..=2], &bytes).unwrap();
+    let rest = StringSlice::with_views(&views[2..], &buffers).unwrap();
+    let both = vec![
+        first.with_nulls(&valid, 1).unwrap(),
+        rest.with_nulls(&valid, 3).unwrap(),
+    ];
+    let both = StringColumn::of_slices(both).unwrap();
+    for strings in [pages(), slices(of_offsets), slices(of_views), both] {
         let read: Vec<_> = (0..6).map(|row| strings.get(row)).collect();
         assert_eq!(read, words.map(|word| word.map(Into::into)));
         let [build, probe] = [pages(), strings].map(|side| vec![KeyPart::Varchar(side)]);
@@ -92,6 +99,9 @@ fn strings_are_the_same_in_pages_offsets_and_views() {
     assert!(StringSlice::with_offsets(&[2, 1], b"four").is_none());
     assert!(StringSlice::with_offsets(&[], b"").is_none());
     assert!(StringSlice::with_views(&views, &[]).is_none());
+    assert!(StringSlice::with_views(&views, &[&long[1..]]).is_none());
+    assert!(StringSlice::with_views(&views, &[b"", long]).is_none());
+    assert!(StringSlice::with_views(&views, &[long, b""]).is_some());
     assert!(
         StringSlice::with_offsets(&offsets, &bytes)
             .unwrap()

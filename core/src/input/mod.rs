@@ -17,6 +17,7 @@ pub use hashed::HashedKeys;
 pub use materialised::Materialised;
 pub use slices::KeySlice;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
+pub(crate) use strings::STRING_GROUP;
 pub use strings::{StringColumn, StringSlice};
 
 use crate::key::Key;

@@ -39,6 +39,9 @@ enum Place<'a> {
 /// The longest string that a view holds itself.
 const IN_VIEW: usize = 12;
 
+/// Strings that are found together, so that their cache misses overlap.
+pub(crate) const STRING_GROUP: usize = 16;
+
 impl<'a> StringSlice<'a> {
     /// Strings side by side: that of row r is the bytes from `offsets[r]` up to `offsets[r + 1]`.
     ///
@@ -57,8 +60,7 @@ impl<'a> StringSlice<'a> {
     ///
     /// `None` where a view points outside the buffers.
     pub fn with_views(views: &'a [[u8; 16]], buffers: &'a [&'a [u8]]) -> Option<Self> {
-        let is_inside = |view: &[u8; 16]| of_view(view, buffers).is_some();
-        views.iter().all(is_inside).then_some(Self {
+        are_inside(views, buffers).then_some(Self {
             place: Place::Views(views, buffers),
             validity: None,
         })
@@ -82,6 +84,7 @@ impl<'a> StringSlice<'a> {
         }
     }
 
+    #[inline(always)]
     fn get(&self, slot: usize) -> Option<&'a [u8]> {
         if self
             .validity
@@ -94,20 +97,75 @@ impl<'a> StringSlice<'a> {
             Place::Views(views, buffers) => of_view(&views[slot], buffers),
         }
     }
+
+    /// Calls `each` with the strings in these slots and their places among them, but for NULLs.
+    fn for_each(&self, slots: Range<usize>, mut each: impl FnMut(usize, &'a [u8])) {
+        match (self.place, self.validity) {
+            (Place::Ends(ends, bytes), None) => {
+                for (at, ends) in ends[slots.start..=slots.end].windows(2).enumerate() {
+                    each(at, &bytes[ends[0] as usize..ends[1] as usize]);
+                }
+            }
+            (Place::Views(views, buffers), None) => {
+                for (at, view) in views[slots].iter().enumerate() {
+                    if let Some(string) = of_view(view, buffers) {
+                        each(at, string);
+                    }
+                }
+            }
+            (_, Some(_)) => {
+                for (at, slot) in slots.enumerate() {
+                    if let Some(string) = self.get(slot) {
+                        each(at, string);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The number in 4 bytes of a view.
+#[inline(always)]
+fn number(view: &[u8; 16], at: usize) -> usize {
+    let bytes = [view[at], view[at + 1], view[at + 2], view[at + 3]];
+    u32::from_le_bytes(bytes) as usize
 }
 
 /// The string of a view, `None` where it points outside the buffers.
+#[inline(always)]
 fn of_view<'a>(view: &'a [u8; 16], buffers: &[&'a [u8]]) -> Option<&'a [u8]> {
-    let number = |at: usize| {
-        let bytes = [view[at], view[at + 1], view[at + 2], view[at + 3]];
-        u32::from_le_bytes(bytes) as usize
-    };
-    let len = number(0);
+    let len = number(view, 0);
     if len <= IN_VIEW {
         return Some(&view[4..4 + len]);
     }
-    let start = number(12);
-    buffers.get(number(8))?.get(start..start.checked_add(len)?)
+    let start = number(view, 12);
+    buffers
+        .get(number(view, 8))?
+        .get(start..start.checked_add(len)?)
+}
+
+/// Whether [`of_view`] finds the string of each view.
+fn are_inside(views: &[[u8; 16]], buffers: &[&[u8]]) -> bool {
+    /// The same, of buffers of so many bytes each. Without a branch on the length of a string, which cannot be predicted.
+    #[inline(always)]
+    fn are_within(views: &[[u8; 16]], bytes: impl Fn(usize) -> u64) -> bool {
+        views.iter().fold(true, |all, view| {
+            let [len, buffer, start] = [0, 8, 12].map(|at| number(view, at));
+            let is_in_view = len <= IN_VIEW;
+            let buffer = if is_in_view { 0 } else { buffer };
+            all & (is_in_view | (start as u64 + len as u64 <= bytes(buffer)))
+        })
+    }
+    match buffers {
+        [only] => {
+            let bytes = only.len() as u64;
+            are_within(views, |buffer| if buffer == 0 { bytes } else { 0 })
+        }
+        _ => {
+            let bytes = |buffer: &&[u8]| buffer.len() as u64;
+            are_within(views, |buffer| buffers.get(buffer).map_or(0, bytes))
+        }
+    }
 }
 
 impl<'a> StringColumn<'a> {
@@ -142,6 +200,15 @@ impl<'a> StringColumn<'a> {
         }
     }
 
+    /// The chunk of a row, and the row's slot in it.
+    #[inline(always)]
+    fn locate(&self, row: u32) -> (usize, usize) {
+        match &self.chunks {
+            Chunks::Slices(slices, _) if slices.len() == 1 => (0, row as usize),
+            _ => self.offsets().locate(row),
+        }
+    }
+
     /// Rows, NULLs included.
     pub fn len(&self) -> usize {
         self.offsets().row_count() as usize
@@ -167,7 +234,7 @@ impl<'a> StringColumn<'a> {
     /// If there is no such row.
     #[inline]
     pub fn get(&self, row: u32) -> Option<Cow<'a, [u8]>> {
-        let (chunk, slot) = self.offsets().locate(row);
+        let (chunk, slot) = self.locate(row);
         match &self.chunks {
             Chunks::Pages(paged) => at(paged.pages(), chunk, slot),
             Chunks::Slices(slices, _) => slices[chunk].get(slot).map(Cow::Borrowed),
@@ -175,9 +242,9 @@ impl<'a> StringColumn<'a> {
     }
 
     /// Asks for what says where the string of a row lies.
-    #[inline]
-    pub(crate) fn prefetch_place(&self, row: u32) {
-        let (chunk, slot) = self.offsets().locate(row);
+    #[inline(always)]
+    pub(crate) fn ask(&self, row: u32) {
+        let (chunk, slot) = self.locate(row);
         match &self.chunks {
             Chunks::Pages(paged) => prefetch_read(&raw const paged.pages()[chunk]),
             Chunks::Slices(slices, _) => match slices[chunk].place {
@@ -187,18 +254,19 @@ impl<'a> StringColumn<'a> {
         }
     }
 
-    /// Asks for the string of a row, unless it is a long one of pages.
-    #[inline]
-    pub(crate) fn prefetch_string(&self, row: u32) {
-        let (chunk, slot) = self.offsets().locate(row);
-        let string = match &self.chunks {
-            Chunks::Pages(paged) => plain_at(&paged.pages()[chunk], slot),
-            Chunks::Slices(slices, _) => slices[chunk].get(slot),
-        };
-        // Short ones lie in one line or in two.
-        if let Some([first, .., last]) = string {
-            prefetch_read(first);
-            prefetch_read(last);
+    /// Finds the strings of rows that were [asked](Self::ask) for, at most [`STRING_GROUP`] of them, and asks for what they
+    /// hold; none where there is no row or it is NULL.
+    #[inline(always)]
+    pub(crate) fn find(
+        &self,
+        rows: impl Iterator<Item = Option<u32>>,
+        found: &mut [Option<Cow<'a, [u8]>>; STRING_GROUP],
+    ) {
+        match &self.chunks {
+            Chunks::Slices(slices, _) if let [only] = &**slices => {
+                fill(found, rows, |row| only.get(row as usize).map(Cow::Borrowed))
+            }
+            _ => fill(found, rows, |row| self.get(row)),
         }
     }
 
@@ -215,14 +283,27 @@ impl<'a> StringColumn<'a> {
                     each(row + at, string);
                 }),
                 Chunks::Slices(slices, _) => {
-                    for (at, slot) in slots.enumerate() {
-                        if let Some(string) = slices[chunk].get(slot) {
-                            each(row + at, string);
-                        }
-                    }
+                    slices[chunk].for_each(slots, |at, string| each(row + at, string));
                 }
             }
             row = end;
+        }
+    }
+}
+
+/// Finds strings and asks for what they hold.
+#[inline(always)]
+fn fill<'a>(
+    found: &mut [Option<Cow<'a, [u8]>>; STRING_GROUP],
+    rows: impl Iterator<Item = Option<u32>>,
+    get: impl Fn(u32) -> Option<Cow<'a, [u8]>>,
+) {
+    for (found, row) in found.iter_mut().zip(rows) {
+        *found = row.and_then(&get);
+        // Short ones lie in one line or in two.
+        if let Some([first, .., last]) = found.as_deref() {
+            prefetch_read(first);
+            prefetch_read(last);
         }
     }
 }

@@ -97,9 +97,9 @@ pub trait PairConsumer: Sync {
     fn consume(&self, worker: usize, pairs: &[Pair]);
 }
 
-/// Pairs a chunk of a worker's output holds at most: 512 KiB. Chunks start small and double up to it, so that a small
-/// result costs little.
-pub(super) const LARGEST_CHUNK: usize = 1 << 16;
+/// Pairs a chunk of a worker's output holds at most: 1 MiB, so that large results lie in memory that has been touched before
+/// ([`crate::memory::process`]). Chunks start small and double up to it, so that a small result costs little.
+pub(super) const LARGEST_CHUNK: usize = 1 << 17;
 
 /// Pairs that a worker's first chunk holds, and each one that is handed on: small enough to stay in L1 in between.
 pub(super) const FIRST_CHUNK: usize = 1 << 11;

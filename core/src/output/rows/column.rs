@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use bytemuck::Pod;
 
 use super::super::NO_ROW;
-use crate::input::StringColumn;
+use crate::input::{STRING_GROUP, StringColumn};
 use crate::page::{DataType, Fixed};
 use crate::prefetch::prefetch_read;
 use crate::table::{Column, PageOffsets, PagedColumn};
@@ -304,15 +304,13 @@ pub(super) fn gather_strings(
     rows: &[u32],
     mut each: impl FnMut(Option<&[u8]>),
 ) {
-    for rows in rows.chunks(GROUP) {
-        let there = || rows.iter().copied().filter(|&row| row != NO_ROW);
-        there().for_each(|row| strings.prefetch_place(row));
-        there().for_each(|row| strings.prefetch_string(row));
-        for &row in rows {
-            match row {
-                NO_ROW => each(None),
-                row => each(strings.get(row).as_deref()),
-            }
-        }
+    let mut found = [const { None }; STRING_GROUP];
+    for rows in rows.chunks(STRING_GROUP) {
+        let there = rows.iter().map(|&row| (row != NO_ROW).then_some(row));
+        there.clone().flatten().for_each(|row| strings.ask(row));
+        strings.find(there, &mut found);
+        found[..rows.len()]
+            .iter()
+            .for_each(|string| each(string.as_deref()));
     }
 }
