@@ -17,7 +17,7 @@ use std::fmt;
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, place};
 pub use crate::output::NO_ROW;
 use crate::output::{Consumer, Enough, FilterBoth, Pair, PairFilter, Results};
-use marks::Marks;
+pub use marks::Marks;
 
 /// What a join returns, beside or instead of pairs of rows with equal keys. "Left" and "right" of SQL are the sides of a
 /// query; here a side is the one that is built or the one that is probed, and which is which is up to the caller.
@@ -115,8 +115,9 @@ impl Kind {
         }
     }
 
-    /// What stands in place of a partner of a row of which this is true; none where the row is no result.
-    fn emits(self, has_partner: Truth) -> Option<u32> {
+    /// What stands in place of a partner of a row of a side that [has a rest](Self::has_rest), if this is true of the row;
+    /// none where the row is no result.
+    pub fn emits(self, has_partner: Truth) -> Option<u32> {
         let emits = match self {
             Self::Inner => false,
             Self::Outer(_) | Self::FullOuter | Self::Anti(_) => has_partner != Truth::True,

@@ -24,7 +24,7 @@ impl Block {
     /// Its columns.
     pub(crate) fn gather(self) -> Result<RecordBatch> {
         match self {
-            Self::Pairs(pairs, sides, question) => question.output.of(&sides, &pairs),
+            Self::Pairs(pairs, sides, question) => question.output.of(sides.both(), &pairs),
             Self::Rows(rows, forest) => forest.output(&rows),
             Self::Batch(batch) => Ok(batch),
         }

@@ -23,6 +23,11 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
+    /// The left one and the right one.
+    pub(crate) fn both(&self) -> [&Side; 2] {
+        [&self.left, &self.right]
+    }
+
     /// Bytes that are reserved for them.
     pub(crate) fn bytes(&self) -> usize {
         self.reservations
@@ -90,12 +95,12 @@ impl Columns {
     }
 
     /// Their values, a row for each pair.
-    pub(crate) fn of(&self, sides: &Sides, pairs: &[Pair]) -> Result<RecordBatch> {
+    pub(crate) fn of(&self, [left, right]: [&Side; 2], pairs: &[Pair]) -> Result<RecordBatch> {
         let asks = |side: fn(&Source) -> bool| self.sources.iter().any(side);
-        let left = asks(|source| matches!(source, Source::Left(_)))
-            .then(|| sides.left.locate(pairs.iter().map(|pair| pair.build)));
-        let right = asks(|source| matches!(source, Source::Right(_)))
-            .then(|| sides.right.locate(pairs.iter().map(|pair| pair.probe)));
+        let in_left = asks(|source| matches!(source, Source::Left(_)))
+            .then(|| left.locate(pairs.iter().map(|pair| pair.build)));
+        let in_right = asks(|source| matches!(source, Source::Right(_)))
+            .then(|| right.locate(pairs.iter().map(|pair| pair.probe)));
         let gather = |source: &Source| -> Result<ArrayRef> {
             let from = |side: &Side, places: &Option<Places>, column| {
                 let places = places
@@ -104,8 +109,8 @@ impl Columns {
                 side.gather(column, places)
             };
             match *source {
-                Source::Left(column) => from(&sides.left, &left, column),
-                Source::Right(column) => from(&sides.right, &right, column),
+                Source::Left(column) => from(left, &in_left, column),
+                Source::Right(column) => from(right, &in_right, column),
                 Source::Mark => Ok(Arc::new(self.marks(pairs))),
             }
         };

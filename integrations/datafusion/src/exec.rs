@@ -34,11 +34,13 @@ use crate::job::{Equipment, Job, Question};
 use crate::keys::Nulls;
 use crate::left::Reason;
 use crate::own::{Own, source};
-use crate::pruning::Pruning;
+use crate::pruning::{Pruning, is_read};
 use crate::run::Work;
 use crate::side::Request;
+use crate::streaming::Streaming;
 
-/// A hash join: Joinery's in the place of DataFusion's, or DataFusion's own with the reason why it was left.
+/// A hash join: Joinery's in the place of DataFusion's, with its own needs or with the same, or DataFusion's own with the
+/// reason why it was left.
 ///
 /// What a join is, its sides, keys and condition, is kept as the [`HashJoinExec`] that it was planned as, and whatever a
 /// rule of the optimizer asks of a join is asked of that one.
@@ -48,7 +50,11 @@ pub struct JoineryExec {
 }
 
 enum Way {
-    Joinery(Own),
+    /// It collects both sides, and needs nothing of them.
+    Collecting(Own),
+    /// It is to all who look for one the join that it is in the place of.
+    Streaming(Streaming),
+    /// It is DataFusion's.
     Left(Reason),
 }
 
@@ -66,12 +72,25 @@ impl JoineryExec {
 
     fn own(join: HashJoinExec, partitions: usize) -> Self {
         Self {
-            way: Way::Joinery(Own::new(
+            way: Way::Collecting(Own::new(
                 join.properties().eq_properties.clone(),
                 partitions,
             )),
             join: Arc::new(join),
         }
+    }
+
+    /// Joinery's join in the place of `join` where the plan is finished: with the same distribution of its inputs, order and
+    /// partitions of its output, and rows in each of these.
+    ///
+    /// # Errors
+    ///
+    /// If DataFusion cannot say what the join's output is.
+    pub fn streaming(join: &HashJoinExec) -> Result<Self> {
+        Ok(Self {
+            join: Arc::new(join.builder().build()?),
+            way: Way::Streaming(Streaming::default()),
+        })
     }
 
     /// DataFusion's join, which says why it was left.
@@ -89,7 +108,7 @@ impl JoineryExec {
     /// Why the join was left, if it was.
     pub fn reason(&self) -> Option<&Reason> {
         match &self.way {
-            Way::Joinery(_) => None,
+            Way::Collecting(_) | Way::Streaming(_) => None,
             Way::Left(reason) => Some(reason),
         }
     }
@@ -98,13 +117,13 @@ impl JoineryExec {
     fn again(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
             let join = join.builder().build()?;
-            return Ok(Arc::new(match &self.way {
-                Way::Joinery(own) => Self::own(join, own.partitions()),
-                Way::Left(reason) => Self {
-                    join: Arc::new(join),
-                    way: Way::Left(reason.clone()),
-                },
-            }));
+            let way = match &self.way {
+                Way::Collecting(own) => return Ok(Arc::new(Self::own(join, own.partitions()))),
+                Way::Streaming(_) => Way::Streaming(Streaming::default()),
+                Way::Left(reason) => Way::Left(reason.clone()),
+            };
+            let join = Arc::new(join);
+            return Ok(Arc::new(Self { join, way }));
         }
         let children = plan.children();
         let [child] = children.as_slice() else {
@@ -160,7 +179,7 @@ impl JoineryExec {
         }
     }
 
-    /// The filter that the join is to fill, if the optimizer has hung it on a scan.
+    /// The filter that the join is to fill, if the optimizer has hung one on its right side and somebody there looks at it.
     fn pruning(&self) -> Result<Option<Pruning>> {
         let Some(filter) = self.join.dynamic_expressions_produced().pop() else {
             return Ok(None);
@@ -168,6 +187,9 @@ impl JoineryExec {
         let Ok(filter) = Arc::downcast::<DynamicFilterPhysicalExpr>(filter) else {
             return Ok(None);
         };
+        if !is_read(&filter, self.join.right())? {
+            return Ok(None);
+        }
         let schema = self.join.right().schema();
         let on = self.join.on().iter();
         let keys = on.map(|(_, key)| Ok((key.clone(), key.data_type(&schema)?)));
@@ -223,7 +245,7 @@ impl fmt::Debug for JoineryExec {
 impl DisplayAs for JoineryExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tree = matches!(format, DisplayFormatType::TreeRender);
-        let own = match &self.way {
+        let (mode, notes) = match &self.way {
             Way::Left(reason) => {
                 self.join.fmt_as(format, f)?;
                 return match tree {
@@ -231,22 +253,24 @@ impl DisplayAs for JoineryExec {
                     false => write!(f, ", left by joinery: {reason}"),
                 };
             }
-            Way::Joinery(own) => own,
+            Way::Collecting(own) => ("join", own.notes.get()),
+            Way::Streaming(own) => ("streaming", own.notes.get()),
         };
         if tree {
             self.join.fmt_as(format, f)?;
-            return match own.notes.get() {
+            return match notes {
                 Some(notes) => writeln!(f, "chosen={notes}"),
                 None => Ok(()),
             };
         }
         let described = fmt::from_fn(|f| self.join.fmt_as(format, f)).to_string();
-        // The mode is that of a join that Joinery's is not.
-        let (_, what) = described
-            .split_once("mode=Auto, ")
-            .unwrap_or(("", &described));
-        write!(f, "JoineryExec: mode=join, {what}")?;
-        match own.notes.get() {
+        let (_, what) = described.split_once("mode=").unwrap_or(("", &described));
+        // A join that collects is in none of DataFusion's modes.
+        match what.strip_prefix("Auto, ") {
+            Some(what) => write!(f, "JoineryExec: mode={mode}, {what}")?,
+            None => write!(f, "JoineryExec: mode={mode}, partition_mode={what}")?,
+        }
+        match notes {
             Some(notes) => write!(f, ", chosen=[{notes}]"),
             None => Ok(()),
         }
@@ -256,23 +280,23 @@ impl DisplayAs for JoineryExec {
 impl ExecutionPlan for JoineryExec {
     fn name(&self) -> &str {
         match &self.way {
-            Way::Joinery(_) => "JoineryExec",
+            Way::Collecting(_) | Way::Streaming(_) => "JoineryExec",
             Way::Left(_) => self.join.name(),
         }
     }
 
-    /// A join that was left is what it is to all who look for one.
+    /// A join that was left, or whose place was taken in a finished plan, is what it is to all who look for one.
     fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
         match &self.way {
-            Way::Joinery(_) => None,
-            Way::Left(_) => Some(self.join.as_ref()),
+            Way::Collecting(_) => None,
+            Way::Streaming(_) | Way::Left(_) => Some(self.join.as_ref()),
         }
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
         match &self.way {
-            Way::Joinery(own) => &own.properties,
-            Way::Left(_) => self.join.properties(),
+            Way::Collecting(own) => &own.properties,
+            Way::Streaming(_) | Way::Left(_) => self.join.properties(),
         }
     }
 
@@ -286,16 +310,16 @@ impl ExecutionPlan for JoineryExec {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         match &self.way {
-            Way::Joinery(_) => vec![false, false],
-            Way::Left(_) => self.join.maintains_input_order(),
+            Way::Collecting(_) => vec![false, false],
+            Way::Streaming(_) | Way::Left(_) => self.join.maintains_input_order(),
         }
     }
 
     /// Sides are read as they come: with more partitions, what is above a side would only be read by more tasks.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         match &self.way {
-            Way::Joinery(_) => vec![false, false],
-            Way::Left(_) => self.join.benefits_from_input_partitioning(),
+            Way::Collecting(_) => vec![false, false],
+            Way::Streaming(_) | Way::Left(_) => self.join.benefits_from_input_partitioning(),
         }
     }
 
@@ -336,7 +360,10 @@ impl ExecutionPlan for JoineryExec {
     ) -> Result<SendableRecordBatchStream> {
         match &self.way {
             Way::Left(_) => self.join.execute(partition, context),
-            Way::Joinery(own) => own.execute(partition, self.schema(), &context, |equipment| {
+            Way::Streaming(own) => own.execute(&self.join, partition, &context, || {
+                Ok((self.question(), self.pruning()?))
+            }),
+            Way::Collecting(own) => own.execute(partition, self.schema(), &context, |equipment| {
                 self.work(equipment)
             }),
         }
@@ -344,7 +371,8 @@ impl ExecutionPlan for JoineryExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         match &self.way {
-            Way::Joinery(own) => Some(own.metrics.clone_inner()),
+            Way::Collecting(own) => Some(own.metrics.clone_inner()),
+            Way::Streaming(own) => Some(own.metrics.clone_inner()),
             Way::Left(_) => self.join.metrics(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::array::{Array, AsArray, BooleanArray};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_plan::joins::utils::JoinKeyComparator;
@@ -11,6 +11,7 @@ use join_core::output::{Enough, Pair, PairFilter};
 use crate::block::Block;
 use crate::columns::{Columns, Sides};
 use crate::exchange::{Exchange, lock};
+use crate::side::Side;
 
 /// A residual condition.
 pub(crate) struct Condition {
@@ -22,15 +23,10 @@ pub(crate) struct Condition {
 
 impl Condition {
     /// Moves the pairs of which it is true to the front and returns how many they are.
-    fn keep(&self, sides: &Sides, pairs: &mut [Pair]) -> Result<usize> {
+    pub(crate) fn keep(&self, sides: [&Side; 2], pairs: &mut [Pair]) -> Result<usize> {
         let batch = self.columns.of(sides, pairs)?;
         let holds = self.expression.evaluate(&batch)?.into_array(pairs.len())?;
-        let holds = holds.as_boolean();
-        let mut row = 0;
-        Ok(retain(pairs, |_| {
-            row += 1;
-            holds.is_valid(row - 1) && holds.value(row - 1)
-        }))
+        Ok(retain_true(pairs, holds.as_boolean()))
     }
 }
 
@@ -80,7 +76,7 @@ impl PairFilter for Sieve<'_> {
         };
         match self.condition {
             Some(condition) if kept > 0 => condition
-                .keep(self.sides, &mut pairs[..kept])
+                .keep(self.sides.both(), &mut pairs[..kept])
                 .unwrap_or_else(|error| self.fail(error)),
             _ => kept,
         }
@@ -92,6 +88,15 @@ impl PairFilter for Sieve<'_> {
             false => Enough::All,
         }
     }
+}
+
+/// Moves the pairs of which it is true to the front, in order, and returns how many they are.
+pub(crate) fn retain_true(pairs: &mut [Pair], is_true: &BooleanArray) -> usize {
+    let mut row = 0;
+    retain(pairs, |_| {
+        row += 1;
+        is_true.is_valid(row - 1) && is_true.value(row - 1)
+    })
 }
 
 /// Moves the pairs that stay to the front, in order, and returns how many they are.

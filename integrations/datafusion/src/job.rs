@@ -51,8 +51,18 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// Whether rows of the left side are results after all pairs.
+    pub(crate) fn has_left_rest(&self) -> bool {
+        self.kind.has_rest(Table::Build)
+    }
+
+    /// Whether rows of the right side are results beside or instead of their pairs.
+    pub(crate) fn has_right_rest(&self) -> bool {
+        self.kind.has_rest(Table::Probe)
+    }
+
     /// Whether there is nothing to be found without rows on the left, whatever is on the right.
-    fn needs_left(&self) -> bool {
+    pub(crate) fn needs_left(&self) -> bool {
         match self.kind {
             Kind::Inner | Kind::Semi(_) => true,
             Kind::FullOuter => false,
@@ -277,7 +287,7 @@ impl Search {
         let refusal = Refusal::default();
         let memory = Memory::lent(Pool {
             reservation: equipment.reserve("JoineryTable"),
-            exchange: exchange.clone(),
+            exchange: Some(exchange.clone()),
             refusal: refusal.clone(),
         });
         let team = equipment.team(sides.left.rows().max(sides.right.rows()))?;
@@ -320,7 +330,7 @@ impl Search {
     }
 }
 
-fn failed(error: JoinError) -> DataFusionError {
+pub(crate) fn failed(error: JoinError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 

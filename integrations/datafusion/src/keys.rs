@@ -4,13 +4,15 @@
 //! bits by DataFusion's own function, and pairs of equal hashes are compared: then keys are equal when DataFusion says so.
 
 use std::hash::BuildHasher;
+use std::slice;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, Int64Array, make_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, make_array,
 };
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::compute::{SortOptions, cast, concat};
+use datafusion::arrow::compute::kernels::cmp::{eq, not_distinct};
+use datafusion::arrow::compute::{SortOptions, and, cast, concat};
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::{NullEquality, Result};
@@ -18,6 +20,7 @@ use datafusion::physical_plan::joins::utils::JoinKeyComparator;
 use join_core::input::{KeyColumn, KeySlice};
 use join_core::join::{JoinError, JoinInput};
 use join_core::key::Key;
+use join_core::output::Pair;
 
 use crate::side::{Chunks, Side};
 
@@ -80,6 +83,60 @@ pub(crate) enum Nulls {
     Equal,
 }
 
+impl Nulls {
+    /// The same for a join that may know of NULLs.
+    fn shown(self) -> Self {
+        match self {
+            Self::Hidden => Self::MatchNothing,
+            other => other,
+        }
+    }
+}
+
+/// As what keys are looked up that come batch by batch, so that nothing is known of most of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Integers of 4 bytes, as they are.
+    Int32,
+    /// Integers of 8 bytes, as they are.
+    Int64,
+    /// Hashes of 4 bytes: those that are equal are compared anyway, and a table of them takes half as much.
+    Hashed,
+}
+
+impl Form {
+    /// That of keys of these types.
+    pub(crate) fn of(types: &[DataType], nulls: Nulls) -> Self {
+        match types {
+            [one] if nulls != Nulls::Equal => match plain_type(one) {
+                DataType::Int32 => Self::Int32,
+                DataType::Int64 => Self::Int64,
+                _ => Self::Hashed,
+            },
+            _ => Self::Hashed,
+        }
+    }
+
+    /// The keys of a side in this form. NULL where one of them is that equals nothing.
+    pub(crate) fn of_side(self, side: &Side, nulls: Nulls) -> Result<Chunks> {
+        match self {
+            Self::Hashed => {
+                let fold = |hash: u64| (hash >> 32) as i32;
+                hashes::<Int32Type>(&side.keys, nulls.shown(), &HASH, fold)
+            }
+            Self::Int32 | Self::Int64 => Ok(side.keys[0].clone()),
+        }
+    }
+
+    /// Bytes of the keys of a side in this form.
+    pub(crate) fn bytes(self, side: &Side) -> usize {
+        match self {
+            Self::Hashed => side.rows() * size_of::<i32>(),
+            Self::Int32 | Self::Int64 => 0,
+        }
+    }
+}
+
 /// The keys of both sides.
 pub(crate) struct Keys {
     left: Chunks,
@@ -115,19 +172,11 @@ impl Keys {
     }
 
     fn hashed(left: &Side, right: &Side, nulls: Nulls) -> Result<Self> {
-        let comparator = || {
-            let equality = match nulls {
-                Nulls::Equal => NullEquality::NullEqualsNull,
-                Nulls::MatchNothing | Nulls::Hidden => NullEquality::NullEqualsNothing,
-            };
-            let options = vec![SortOptions::default(); left.keys.len()];
-            let (left, right) = (whole(&left.keys)?, whole(&right.keys)?);
-            JoinKeyComparator::new(&left, &right, &options, equality)
-        };
+        let comparator = || comparator(&whole(&left.keys)?, &whole(&right.keys)?, nulls);
         let none = left.rows() == 0 || right.rows() == 0;
         Ok(Self {
-            left: hashes(&left.keys, nulls, &RandomState::with_seed(1))?,
-            right: hashes(&right.keys, nulls, &RandomState::with_seed(2))?,
+            left: hashes::<Int64Type>(&left.keys, nulls, &RandomState::with_seed(1), whole_hash)?,
+            right: hashes::<Int64Type>(&right.keys, nulls, &RandomState::with_seed(2), whole_hash)?,
             comparator: (!none).then(comparator).transpose()?,
         })
     }
@@ -164,6 +213,25 @@ fn integers<'s>(left: &'s Side, right: &'s Side, nulls: Nulls) -> Option<(&'s Ch
     (integers && plain).then_some((left_keys, right_keys))
 }
 
+/// Whether the keys of each pair are equal; NULL means that they are not.
+pub(crate) fn equal_in_pairs(
+    [left, right]: [&Side; 2],
+    pairs: &[Pair],
+    nulls: Nulls,
+) -> Result<BooleanArray> {
+    let in_left = left.locate(pairs.iter().map(|pair| pair.build));
+    let in_right = right.locate(pairs.iter().map(|pair| pair.probe));
+    let equal = |key| {
+        let left = left.gather_key(key, &in_left)?;
+        equal(&left, &right.gather_key(key, &in_right)?, nulls)
+    };
+    let mut all = equal(0)?;
+    for key in 1..left.keys.len() {
+        all = and(&all, &equal(key)?)?;
+    }
+    Ok(all)
+}
+
 /// Each key as one array.
 fn whole(keys: &[Chunks]) -> Result<Vec<ArrayRef>> {
     let one = |chunks: &Chunks| {
@@ -175,7 +243,7 @@ fn whole(keys: &[Chunks]) -> Result<Vec<ArrayRef>> {
 
 /// A hash for each row of a key of several columns, or of one whose values are no integers; NULL where one of them is.
 pub(crate) fn hashed(columns: &[Chunks]) -> Result<Chunks> {
-    hashes(columns, Nulls::MatchNothing, &HASH)
+    hashes::<Int64Type>(columns, Nulls::MatchNothing, &HASH, whole_hash)
 }
 
 /// How many different keys there may be in arrays of as many rows.
@@ -187,16 +255,28 @@ pub(crate) fn distinct(columns: &[ArrayRef]) -> Result<usize> {
     Ok(hashes.len())
 }
 
-/// Whether two keys are equal, row by row.
-pub(crate) fn equal(left: &ArrayRef, right: &ArrayRef) -> Result<Vec<bool>> {
-    let comparator = JoinKeyComparator::new(
-        std::slice::from_ref(left),
-        std::slice::from_ref(right),
-        &[SortOptions::default()],
-        NullEquality::NullEqualsNothing,
-    )?;
-    let rows = 0..left.len();
-    Ok(rows.map(|row| comparator.is_equal(row, row)).collect())
+/// Whether two keys are equal, row by row. NULL means that they are not.
+pub(crate) fn equal(left: &ArrayRef, right: &ArrayRef, nulls: Nulls) -> Result<BooleanArray> {
+    // Arrow's kernels tell 0 from -0.
+    if left.data_type().is_floating() {
+        let comparator = comparator(slice::from_ref(left), slice::from_ref(right), nulls)?;
+        let rows = (0..left.len()).map(|row| Some(comparator.is_equal(row, row)));
+        return Ok(rows.collect());
+    }
+    Ok(match nulls {
+        Nulls::Equal => not_distinct(left, right)?,
+        Nulls::MatchNothing | Nulls::Hidden => eq(left, right)?,
+    })
+}
+
+/// Tells whether keys are equal, each of which is one array.
+fn comparator(left: &[ArrayRef], right: &[ArrayRef], nulls: Nulls) -> Result<JoinKeyComparator> {
+    let equality = match nulls {
+        Nulls::Equal => NullEquality::NullEqualsNull,
+        Nulls::MatchNothing | Nulls::Hidden => NullEquality::NullEqualsNothing,
+    };
+    let options = vec![SortOptions::default(); left.len()];
+    JoinKeyComparator::new(left, right, &options, equality)
 }
 
 /// Rows of a slice: what a worker takes at a time are some slices.
@@ -220,9 +300,19 @@ pub(crate) fn column<T: ArrowPrimitiveType<Native: Key>>(
     KeyColumn::of_slices(slices).ok_or(JoinError::TooManyRows)
 }
 
-/// A hash for each row. Hidden NULLs get numbers of their own, by their row and `side_state`, so that they do not crowd
-/// one place of a table.
-fn hashes(columns: &[Chunks], nulls: Nulls, side_state: &RandomState) -> Result<Chunks> {
+/// All bits of a hash.
+fn whole_hash(hash: u64) -> i64 {
+    hash as i64
+}
+
+/// A hash for each row, of which `fold` makes what there is room for. Hidden NULLs get numbers of their own, by their row and
+/// `side_state`, so that they do not crowd one place of a table.
+fn hashes<T: ArrowPrimitiveType>(
+    columns: &[Chunks],
+    nulls: Nulls,
+    side_state: &RandomState,
+    fold: fn(u64) -> T::Native,
+) -> Result<Chunks> {
     let mut first = 0;
     let mut hashed = Vec::with_capacity(columns[0].len());
     for batch in 0..columns[0].len() {
@@ -238,9 +328,9 @@ fn hashes(columns: &[Chunks], nulls: Nulls, side_state: &RandomState) -> Result<
             }
         }
         first += hashes.len();
-        let hashes: Vec<i64> = hashes.into_iter().map(|hash| hash as i64).collect();
+        let hashes: Vec<T::Native> = hashes.into_iter().map(fold).collect();
         let null = null.filter(|_| nulls == Nulls::MatchNothing);
-        hashed.push(Arc::new(Int64Array::new(hashes.into(), null)) as ArrayRef);
+        hashed.push(Arc::new(PrimitiveArray::<T>::new(hashes.into(), null)) as ArrayRef);
     }
     Ok(hashed)
 }

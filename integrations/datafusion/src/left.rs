@@ -11,7 +11,7 @@ use crate::keys::comparable;
 /// Why a hash join was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// A side cannot be collected.
+    /// A side that has to be collected cannot be.
     Unbounded,
     /// It stops after so many rows by itself.
     Limit,
@@ -21,8 +21,6 @@ pub enum Reason {
     KeyType(DataType),
     /// A key of one type on the left and of another one on the right.
     KeyTypes(DataType, DataType),
-    /// A rule that ran after ours put it there, or ours did not run.
-    LaterRule,
 }
 
 impl fmt::Display for Reason {
@@ -35,20 +33,26 @@ impl fmt::Display for Reason {
             Self::KeyTypes(left, right) => {
                 write!(f, "a key of types {left} and {right}")
             }
-            Self::LaterRule => f.write_str("another rule of the optimizer made it"),
         }
     }
 }
 
 impl Reason {
-    /// Why a join must be left, if it must.
-    pub(crate) fn to_leave(join: &HashJoinExec) -> Option<Self> {
-        let sides = [join.left(), join.right()];
-        if sides.iter().any(|side| side.boundedness().is_unbounded()) {
+    /// Why both sides of a join cannot be collected, if they cannot.
+    pub(crate) fn not_to_collect(join: &HashJoinExec) -> Option<Self> {
+        if join.right().boundedness().is_unbounded() {
             return Some(Self::Unbounded);
         }
         if join.fetch().is_some() {
             return Some(Self::Limit);
+        }
+        Self::not_to_stream(join)
+    }
+
+    /// Why the left side of a join cannot be collected, and the right one stream by, if that cannot be done.
+    pub(crate) fn not_to_stream(join: &HashJoinExec) -> Option<Self> {
+        if join.left().boundedness().is_unbounded() {
+            return Some(Self::Unbounded);
         }
         if join.null_aware && join.filter().is_some() {
             return Some(Self::NullAwareCondition);

@@ -12,14 +12,16 @@
 //!
 //! Everything else stays as it is: SQL, data frames, sources, memory pool. `EXPLAIN` shows a `JoineryExec` where a join was
 //! taken over, and beside each `HashJoinExec` that was left why it was. `SET joinery.mode = 'tree'` makes one
-//! `JoineryTreeExec` of inner and semi joins that stand in a tree, `'off'` leaves all of them.
+//! `JoineryTreeExec` of inner and semi joins that stand in a tree, `'streaming'` leaves the plan as it is but for the joins
+//! themselves, `'off'` leaves these too.
 //!
 //! # How a query gets there
 //!
 //! Two rules are added to the optimizer of physical plans. The first stands before `EnsureRequirements`, which adds what
 //! operators need of their inputs: a [`JoineryExec`] needs nothing and promises no order, so neither repartitioning nor
-//! sorting is added for its sake, and sorts that others need are not left out because of it. The second is the last one,
-//! and only writes beside the joins that are still DataFusion's why they are.
+//! sorting is added for its sake, and sorts that others need are not left out because of it. The second is the last one:
+//! joins that are still DataFusion's by then become Joinery's as they stand, with the same needs and promises, or it is
+//! written beside them why they do not.
 //!
 //! # How a join runs
 //!
@@ -27,6 +29,9 @@
 //! as batches come. Threads of the join's own, as many as a session has target partitions, find the pairs of rows. They
 //! hand them over a block at a time through a bounded queue, and whoever polls a partition of the output gathers the
 //! columns of a block. A stream that is dropped stops the work with it.
+//!
+//! A join that streams is another matter: it reads the left side alone to its end, and whoever polls a partition of the output
+//! looks up a batch of the right one.
 //!
 //! A tree runs alike: its leaves are read, one after the other, and threads find the rows of the output by
 //! [`plan_executor::Pipelined`], as row ids of the leaves.
@@ -48,6 +53,7 @@ mod pruning;
 mod rules;
 mod run;
 mod side;
+mod streaming;
 mod tree;
 
 use std::sync::Arc;
@@ -57,7 +63,7 @@ use datafusion::execution::SessionStateBuilder;
 pub use exec::JoineryExec;
 pub use left::Reason;
 pub use options::{JoineryOptions, Mode, UnknownMode, UnknownTechnique, Without};
-pub use rules::{NameLeft, TakeOver, hash_joins};
+pub use rules::{InPlace, TakeOver, hash_joins};
 pub use tree::JoineryTreeExec;
 
 /// Adds Joinery to the state of a session.
@@ -84,6 +90,6 @@ impl SessionStateBuilderExt for SessionStateBuilder {
         {
             rules.insert(place, Arc::new(TakeOver));
         }
-        self.with_physical_optimizer_rule(Arc::new(NameLeft))
+        self.with_physical_optimizer_rule(Arc::new(InPlace))
     }
 }

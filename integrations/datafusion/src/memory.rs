@@ -21,16 +21,18 @@ impl Refusal {
     }
 }
 
-/// Lends the threads of a join what the pool has, as long as anybody reads what they find.
+/// Lends a join what the pool has, as long as anybody reads what its threads find.
 pub(crate) struct Pool {
     pub(crate) reservation: MemoryReservation,
-    pub(crate) exchange: Arc<Exchange<Block>>,
+    /// Where they read, unless it is the join's own caller who does.
+    pub(crate) exchange: Option<Arc<Exchange<Block>>>,
     pub(crate) refusal: Refusal,
 }
 
 impl Lender for Pool {
     fn lend(&self, bytes: usize) -> bool {
-        if self.exchange.is_over() {
+        let exchange = self.exchange.as_ref();
+        if exchange.is_some_and(|exchange| exchange.is_over()) {
             return false;
         }
         match self.reservation.try_grow(bytes) {

@@ -28,10 +28,10 @@ pub(crate) struct Input {
 }
 
 impl JoinMetrics {
-    /// Those of a run, which are counted in the first partition.
-    pub(crate) fn new(set: &ExecutionPlanMetricsSet) -> Self {
-        let counter = |name: &'static str| MetricBuilder::new(set).counter(name, 0);
-        let time = |name: &'static str| MetricBuilder::new(set).subset_time(name, 0);
+    /// Those that are counted in a partition.
+    pub(crate) fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let counter = |name: &'static str| MetricBuilder::new(set).counter(name, partition);
+        let time = |name: &'static str| MetricBuilder::new(set).subset_time(name, partition);
         Self {
             left: Input {
                 batches: counter("build_input_batches"),
@@ -43,7 +43,7 @@ impl JoinMetrics {
             },
             build_time: time("build_time"),
             join_time: time("join_time"),
-            build_mem_used: MetricBuilder::new(set).peak_memory_usage("build_mem_used", 0),
+            build_mem_used: MetricBuilder::new(set).peak_memory_usage("build_mem_used", partition),
         }
     }
 }

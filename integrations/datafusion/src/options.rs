@@ -17,19 +17,23 @@ pub enum Mode {
     /// among threads, and gathers columns once.
     #[default]
     Join,
+    /// Each join collects its left side into a table, and its right one streams by, as in DataFusion's own. The plan stays as
+    /// it is. So do, in the other modes, joins that cannot collect both sides.
+    Streaming,
     /// Nothing: the stock operators run.
     Off,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Tree, Self::Join, Self::Off];
+    pub const ALL: [Self; 4] = [Self::Tree, Self::Join, Self::Streaming, Self::Off];
 
     /// What settings call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tree => "tree",
             Self::Join => "join",
+            Self::Streaming => "streaming",
             Self::Off => "off",
         }
     }
@@ -73,6 +77,9 @@ impl FromStr for Mode {
 
 config_field!(Mode);
 
+/// The technique of trees that is not one of finding rows.
+const SCAN_FILTERS: &str = "scan-filters";
+
 /// Techniques of trees that are left out, to find out what they are worth.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Without(Vec<&'static str>);
@@ -82,7 +89,11 @@ impl Without {
     /// leaves columns where they are.
     pub fn techniques() -> impl Iterator<Item = (&'static str, &'static str)> {
         let all = Options::NAMES.into_iter();
-        all.filter(|&(name, _)| name != "references")
+        let all = all.filter(|&(name, _)| name != "references");
+        all.chain([(
+            SCAN_FILTERS,
+            "what was read of leaves prunes the scans below others",
+        )])
     }
 
     /// All but this technique; `None` where there is no such one.
@@ -96,6 +107,7 @@ impl Without {
         self.0.iter().copied()
     }
 
+    /// Those of whoever finds the rows of a tree.
     fn options(&self) -> Options {
         let all = Options::default();
         self.0.iter().fold(all, |options, name| {
@@ -145,7 +157,7 @@ config_field!(Without);
 extensions_options! {
     /// The settings of a session.
     pub struct JoineryOptions {
-        /// What takes the place of hash joins: `tree`, `join` or `off`.
+        /// What takes the place of hash joins: `tree`, `join`, `streaming` or `off`.
         pub mode: Mode, default = Mode::Join
         /// Techniques of trees that are left out, such as `filters, own-order`.
         pub without: Without, default = Without::default()
@@ -168,6 +180,14 @@ impl JoineryOptions {
     }
 }
 
+impl JoineryOptions {
+    /// Whether scans below trees get filters.
+    pub(crate) fn filters_scans(config: &ConfigOptions) -> bool {
+        let options = config.extensions.get::<Self>();
+        options.is_none_or(|options| options.without.names().all(|name| name != SCAN_FILTERS))
+    }
+}
+
 impl ConfigExtension for JoineryOptions {
     const PREFIX: &'static str = "joinery";
 }
@@ -184,7 +204,7 @@ mod tests {
         let error = "fast".parse::<Mode>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "joinery.mode is one of 'tree', 'join', 'off', not 'fast'"
+            "joinery.mode is one of 'tree', 'join', 'streaming', 'off', not 'fast'"
         );
     }
 

@@ -71,7 +71,8 @@ impl Own {
         let equipment = Equipment {
             context: context.clone(),
             threads: self.partitions(),
-            metrics: Arc::new(JoinMetrics::new(&self.metrics)),
+            // Those of a run, which are counted in the first partition.
+            metrics: Arc::new(JoinMetrics::new(&self.metrics, 0)),
             notes: self.notes.clone(),
         };
         let new = run.insert(Run::new(work(equipment)?, self.partitions()));

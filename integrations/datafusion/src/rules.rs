@@ -29,9 +29,10 @@ impl PhysicalOptimizerRule for TakeOver {
         let partitions = config.execution.target_partitions;
         let plan = match Mode::of(config) {
             Mode::Tree => trees(plan, partitions)?,
-            Mode::Join | Mode::Off => plan,
+            Mode::Join => plan,
+            Mode::Streaming | Mode::Off => return Ok(plan),
         };
-        of_joins(plan, config, |join| match Reason::to_leave(join) {
+        of_joins(plan, config, |join| match Reason::not_to_collect(join) {
             Some(_) => Ok(None),
             None => JoineryExec::in_place_of(join, partitions).map(Some),
         })
@@ -46,24 +47,31 @@ impl PhysicalOptimizerRule for TakeOver {
     }
 }
 
-/// Writes beside each hash join that was left why it was. Its place is the last.
+/// Puts a [`JoineryExec`] that [streams](JoineryExec::streaming) in the place of each hash join that there is in a finished
+/// plan, or writes beside it why it was left. Its own place is the last.
+///
+/// A node takes the place of a node, and says the same of its inputs and its output; so it is the rule for the part of a plan
+/// that a worker has of a query on several machines.
 #[derive(Debug, Clone, Copy)]
-pub struct NameLeft;
+pub struct InPlace;
 
-impl PhysicalOptimizerRule for NameLeft {
+impl PhysicalOptimizerRule for InPlace {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         of_joins(plan, config, |join| {
-            let reason = Reason::to_leave(join).unwrap_or(Reason::LaterRule);
-            JoineryExec::left(join, reason).map(Some)
+            let own = match Reason::not_to_stream(join) {
+                Some(reason) => JoineryExec::left(join, reason),
+                None => JoineryExec::streaming(join),
+            };
+            own.map(Some)
         })
     }
 
     fn name(&self) -> &str {
-        "joinery_left"
+        "joinery_in_place"
     }
 
     fn schema_check(&self) -> bool {

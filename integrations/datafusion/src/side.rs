@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::{interleave, take};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -194,14 +195,7 @@ impl Collector {
 impl Side {
     /// A side of these parts.
     fn new(parts: Vec<Part>, request: &Request, schema: &SchemaRef) -> Result<Self> {
-        let rows = parts.iter().map(|part| part.rows);
-        let offsets = PageOffsets::from_row_counts(rows).ok_or_else(|| {
-            DataFusionError::ResourcesExhausted(
-                "a side of a join has more than 4,294,967,295 rows, the most that Joinery numbers; \
-                 SET joinery.mode = 'off' for this query"
-                    .to_owned(),
-            )
-        })?;
+        let offsets = offsets(parts.iter().map(|part| part.rows))?;
         let mut keys = vec![Vec::with_capacity(parts.len()); request.keys.len()];
         let mut columns = vec![Vec::with_capacity(parts.len() + 1); request.columns.len()];
         for part in parts {
@@ -219,6 +213,37 @@ impl Side {
             keys,
             columns,
         })
+    }
+
+    /// The same columns of this part alone, whose rows are numbered from 0 on.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many.
+    pub(crate) fn of_part(&self, part: Part) -> Result<Self> {
+        let nulls = self.columns.iter().map(|chunks| chunks.last());
+        let columns = part.columns.into_iter().zip(nulls);
+        Ok(Self {
+            offsets: offsets([part.rows].into_iter())?,
+            keys: part.keys.into_iter().map(|keys| vec![keys]).collect(),
+            columns: columns
+                .map(|(column, null)| {
+                    [Some(column), null.cloned()]
+                        .into_iter()
+                        .flatten()
+                        .collect()
+                })
+                .collect(),
+        })
+    }
+
+    /// A side without rows.
+    ///
+    /// # Errors
+    ///
+    /// None: there are not too many rows.
+    pub(crate) fn empty(request: &Request, schema: &SchemaRef) -> Result<Self> {
+        Self::new(Vec::new(), request, schema)
     }
 
     /// The parts that the side was made of.
@@ -251,14 +276,28 @@ impl Side {
     pub(crate) fn locate(&self, rows: impl ExactSizeIterator<Item = u32>) -> Places {
         let batches = self.offsets.starts().len() - 1;
         if batches == 1 {
-            let places = rows.map(|row| (row != NO_ROW).then_some(row));
-            return Places::OneBatch(places.collect());
+            return self.locate_in_one_batch(rows.collect());
         }
         let place = |row| match row {
             NO_ROW => (batches, 0),
             row => self.offsets.locate(row),
         };
         Places::Batches(rows.map(place).collect())
+    }
+
+    fn locate_in_one_batch(&self, mut rows: Vec<u32>) -> Places {
+        if rows.len() == self.rows() && rows.iter().copied().eq(0..rows.len() as u32) {
+            return Places::AllOfOneBatch;
+        }
+        let nulls = rows.contains(&NO_ROW).then(|| {
+            let valid = rows.iter().map(|&row| row != NO_ROW);
+            NullBuffer::from_iter(valid)
+        });
+        if nulls.is_some() {
+            let no_rows = rows.iter_mut().filter(|row| **row == NO_ROW);
+            no_rows.for_each(|row| *row = 0);
+        }
+        Places::OneBatch(UInt32Array::new(rows.into(), nulls))
     }
 
     /// The values of a kept column in these places.
@@ -272,8 +311,20 @@ impl Side {
     }
 }
 
+/// The way from rows to batches with these numbers of rows.
+fn offsets(rows: impl ExactSizeIterator<Item = usize>) -> Result<PageOffsets> {
+    PageOffsets::from_row_counts(rows).ok_or_else(|| {
+        DataFusionError::ResourcesExhausted(
+            "a side of a join has more than 4,294,967,295 rows, the most that Joinery numbers; \
+             SET joinery.mode = 'off' for this query"
+                .to_owned(),
+        )
+    })
+}
+
 fn gather(chunks: &Chunks, places: &Places) -> Result<ArrayRef> {
     Ok(match places {
+        Places::AllOfOneBatch => chunks[0].clone(),
         Places::OneBatch(rows) => take(&chunks[0], rows, None)?,
         Places::Batches(places) => {
             let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
@@ -284,6 +335,8 @@ fn gather(chunks: &Chunks, places: &Places) -> Result<ArrayRef> {
 
 /// Where rows of a side lie.
 pub(crate) enum Places {
+    /// All rows of the only batch, in order.
+    AllOfOneBatch,
     /// Row numbers of the only batch.
     OneBatch(UInt32Array),
     /// Batches and rows of these.

@@ -38,23 +38,27 @@ impl<O: Build> Build for ArrayBuild<O> {
         context: &Context<'_>,
         phases: &mut Phases,
     ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
-        let table = source
-            .rows()
-            .map(|rows| array(source, rows, context, phases));
-        match table.transpose()?.flatten() {
+        match array(source, context, phases)? {
             Some(table) => Ok(Box::new(table)),
             None => self.otherwise.build(source, context, phases),
         }
     }
 }
 
-/// The array of a source of so many rows, `None` if its keys are not dense and distinct.
-fn array<K: Key>(
+/// The array of all keys of `source`, which does not borrow it; `None` if they are not dense and distinct, or can be read only
+/// once.
+///
+/// # Errors
+///
+/// If memory runs out.
+pub fn array<K: Key>(
     source: &dyn KeySource<K>,
-    rows: usize,
     context: &Context<'_>,
     phases: &mut Phases,
 ) -> Result<Option<Array<K>>, JoinError> {
+    let Some(rows) = source.rows() else {
+        return Ok(None);
+    };
     let workers = context.team.workers_for(rows);
     let cursors = || source.cursors(Division::fixed(workers));
     let spans = context
@@ -155,7 +159,7 @@ impl<K: Key> Span<K> {
 }
 
 /// The row of each key from the least to the greatest.
-struct Array<K> {
+pub struct Array<K> {
     least: K,
     keys: u64,
     /// A row's id and one, zero where there is none. The last place is for all other keys.

@@ -24,7 +24,7 @@ use join_core::join::{Build, CacheSizes, Context, DynJoinTable, JoinError, Phase
 use join_core::key::{Key, Tuple};
 use join_core::parallel::Tasks;
 use join_core::partition::{Partitioning, Segments};
-use join_core::unchained::{Scheme, SlotPart, StorePart, UnchainedBuilder};
+use join_core::unchained::{Scheme, SlotPart, StorePart, Unchained, UnchainedBuilder};
 
 /// How many partitions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,6 +133,22 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
         context: &Context<'_>,
         phases: &mut Phases,
     ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
+        Ok(Box::new(self.table(source, context, phases)?))
+    }
+}
+
+impl<S: Scheme, E: Entry> PartitionedBuild<S, E> {
+    /// Builds a table of all keys of `source`, which does not borrow it.
+    ///
+    /// # Errors
+    ///
+    /// If memory runs out.
+    pub fn table<K: Key>(
+        &self,
+        source: &dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Unchained<K, S>, JoinError> {
         let settings = &self.settings;
         let rows = source.rows().unwrap_or(UNKNOWN_ROWS);
         let workers = context.team.workers_for(rows);
@@ -161,13 +177,13 @@ impl<S: Scheme, E: Entry> Build for PartitionedBuild<S, E> {
 }
 
 /// Phases 2 and 3 over the collected entries.
-fn finish<'t, K: Key, S: Scheme, E: Entry>(
+fn finish<K: Key, S: Scheme, E: Entry>(
     segments: &Segments<'_, E::Of<K>>,
     plan: &Partitioning,
     apart: bool,
     context: &Context<'_>,
     phases: &mut Phases,
-) -> Result<Box<dyn DynJoinTable<K> + 't>, JoinError> {
+) -> Result<Unchained<K, S>, JoinError> {
     let mut table = UnchainedBuilder::<K, S>::new(plan.prefix_bits, context.memory)?;
     let lens: Vec<usize> = (0..plan.parts()).map(|part| segments.len(part)).collect();
     let count =
@@ -228,7 +244,7 @@ fn finish<'t, K: Key, S: Scheme, E: Entry>(
     // SAFETY: each part was taken by a worker, who cleared it and counted and copied the same entries.
     let table = unsafe { table.finish() };
     phases.lap(if apart { "copy" } else { "count, tag and copy" });
-    Ok(Box::new(table))
+    Ok(table)
 }
 
 /// The key of an entry.

@@ -16,7 +16,7 @@ use join_core::input::{HashedKeys, KeySource};
 use join_core::join::{Build, Context, DynJoinTable, JoinError, Phases};
 use join_core::key::{Key, Tuple};
 use join_core::memory::Reservation;
-use join_core::unchained::{Scheme, UnchainedBuilder};
+use join_core::unchained::{Scheme, Unchained, UnchainedBuilder};
 
 /// The serial build of a table of scheme `S`.
 pub struct SerialBuild<S> {
@@ -42,6 +42,22 @@ impl<S: Scheme> Build for SerialBuild<S> {
         context: &Context<'_>,
         phases: &mut Phases,
     ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
+        Ok(Box::new(self.table(source, context, phases)?))
+    }
+}
+
+impl<S: Scheme> SerialBuild<S> {
+    /// Builds a table of all keys of `source`, which does not borrow it.
+    ///
+    /// # Errors
+    ///
+    /// If memory runs out.
+    pub fn table<K: Key>(
+        &self,
+        source: &dyn KeySource<K>,
+        context: &Context<'_>,
+        phases: &mut Phases,
+    ) -> Result<Unchained<K, S>, JoinError> {
         match source.rows() {
             Some(rows) => self.five_phases(rows, &Replayed(source), context, phases),
             None => {
@@ -51,16 +67,14 @@ impl<S: Scheme> Build for SerialBuild<S> {
             }
         }
     }
-}
 
-impl<S: Scheme> SerialBuild<S> {
-    fn five_phases<'a, K: Key>(
+    fn five_phases<K: Key>(
         &self,
         rows: usize,
         entries: &impl Entries<K>,
         context: &Context<'_>,
         phases: &mut Phases,
-    ) -> Result<Box<dyn DynJoinTable<K> + 'a>, JoinError> {
+    ) -> Result<Unchained<K, S>, JoinError> {
         let mut table = UnchainedBuilder::<K, S>::new(self.sizing.bits(rows), context.memory)?;
         let mut slots = table.slot_parts(0).pop().expect("one part").clear();
         entries.for_each::<S>(|hash, _| slots.count(hash));
@@ -81,7 +95,7 @@ impl<S: Scheme> SerialBuild<S> {
         // has been copied.
         let table = unsafe { table.finish() };
         phases.lap("copy");
-        Ok(Box::new(table))
+        Ok(table)
     }
 }
 

@@ -3,11 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr, lit};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalExprRef};
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildFilterDescription, ChildPushdownResult, FilterDescription, FilterPushdownPhase,
+    FilterPushdownPropagation,
+};
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{
@@ -21,6 +28,7 @@ use crate::exec::RECOMPUTE;
 use crate::job::Equipment;
 use crate::options::JoineryOptions;
 use crate::own::{Own, source};
+use crate::pruning::{Pruning, is_read};
 use crate::run::Work;
 
 /// A tree of inner and semi joins as one operator, whose inputs are the leaves of the tree.
@@ -29,6 +37,8 @@ use crate::run::Work;
 /// one filters the others, and row ids travel. Columns are gathered once, of the rows that come out.
 pub struct JoineryTreeExec {
     shape: Shape,
+    /// Of each leaf the filter that leaves before it fill, if the optimizer has hung one on it.
+    filters: Vec<Option<Arc<DynamicFilterPhysicalExpr>>>,
     own: Own,
 }
 
@@ -44,8 +54,50 @@ impl JoineryTreeExec {
         let equivalences = EquivalenceProperties::new(shape.root.schema());
         Self {
             own: Own::new(equivalences, partitions),
+            filters: vec![None; shape.leaves.len()],
             shape,
         }
+    }
+
+    /// The same with these filters.
+    fn with_filters(self, filters: Vec<Option<Arc<DynamicFilterPhysicalExpr>>>) -> Self {
+        Self { filters, ..self }
+    }
+
+    /// The filter of a leaf that the keys of leaves before it may fill.
+    fn filter_of(&self, leaf: usize) -> Option<Arc<DynamicFilterPhysicalExpr>> {
+        let keys = self.keys_of(leaf).map(|(key, _)| key);
+        let keys: Vec<PhysicalExprRef> = keys.collect();
+        let filter = || Arc::new(DynamicFilterPhysicalExpr::new(keys.clone(), lit(true)));
+        (!keys.is_empty()).then(filter)
+    }
+
+    /// The keys of a leaf that must equal those of leaves before it, and their types.
+    fn keys_of(&self, leaf: usize) -> impl Iterator<Item = (PhysicalExprRef, DataType)> {
+        let schema = self.shape.leaves[leaf].plan.schema();
+        let links = self.shape.links_back(leaf).into_iter();
+        links.map(move |(column, _)| {
+            let field = schema.field(column);
+            let key: PhysicalExprRef = Arc::new(Column::new(field.name(), column));
+            (key, field.data_type().clone())
+        })
+    }
+
+    /// The filters that are to be filled: those that somebody looks at.
+    fn pruning(&self) -> Result<Vec<Option<Pruning>>> {
+        let leaves = self.filters.iter().enumerate();
+        let pruning = leaves.map(|(leaf, filter)| {
+            let Some(filter) = filter else {
+                return Ok(None);
+            };
+            let read = is_read(filter, &self.shape.leaves[leaf].plan)?;
+            Ok(read.then(|| Pruning {
+                filter: filter.clone(),
+                keys: self.keys_of(leaf).collect(),
+                nulls_matter: false,
+            }))
+        });
+        pruning.collect()
     }
 
     /// How many hash joins it is in the place of.
@@ -61,6 +113,7 @@ impl JoineryTreeExec {
             schema: self.shape.root.schema(),
             options: JoineryOptions::techniques(equipment.context.session_config().options()),
             sources: sources.collect::<Result<_>>()?,
+            pruning: self.pruning()?,
             equipment,
         };
         Ok(Box::new(|exchange| job.run(exchange).boxed()))
@@ -166,7 +219,8 @@ impl ExecutionPlan for JoineryTreeExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let shape = self.shape.with_leaves(children)?;
-        Ok(Arc::new(Self::new(shape, self.own.partitions())))
+        let new = Self::new(shape, self.own.partitions());
+        Ok(Arc::new(new.with_filters(self.filters.clone())))
     }
 
     fn with_new_children(
@@ -204,11 +258,60 @@ impl ExecutionPlan for JoineryTreeExec {
         let above: Arc<dyn ExecutionPlan> = Arc::new(projection.clone());
         let root = replace_children_if_necessary(above, vec![self.shape.root.clone()])?;
         let shape = self.shape.projected(root, &columns);
-        Ok(Some(Arc::new(Self::new(shape, self.own.partitions()))))
+        let new = Self::new(shape, self.own.partitions());
+        Ok(Some(Arc::new(new.with_filters(self.filters.clone()))))
+    }
+
+    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        let filters = self.filters.iter().flatten();
+        filters
+            .map(|filter| filter.clone() as Arc<dyn PhysicalExpr>)
+            .collect()
+    }
+
+    /// Filters of nodes above end here; at last each leaf gets one that leaves before it fill.
+    fn gather_filters_for_pushdown(
+        &self,
+        phase: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        config: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        let wanted = matches!(phase, FilterPushdownPhase::Post)
+            && config.optimizer.enable_join_dynamic_filter_pushdown
+            && JoineryOptions::filters_scans(config);
+        let leaves = 0..self.shape.leaves.len();
+        Ok(leaves.fold(FilterDescription::new(), |all, leaf| {
+            let none = ChildFilterDescription::all_unsupported(&parent_filters);
+            let filter = wanted.then(|| self.filter_of(leaf)).flatten();
+            all.with_child(match filter {
+                Some(filter) => none.with_self_filter(filter),
+                None => none,
+            })
+        }))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let own = result.self_filters.iter().map(|filters| {
+            let filter = filters.first()?.predicate.clone();
+            Arc::downcast::<DynamicFilterPhysicalExpr>(filter).ok()
+        });
+        let own: Vec<_> = own.collect();
+        let propagation = FilterPushdownPropagation::all_unsupported(result);
+        if own.iter().all(Option::is_none) {
+            return Ok(propagation);
+        }
+        let new = Self::new(self.shape.clone(), self.own.partitions());
+        Ok(propagation.with_updated_node(Arc::new(new.with_filters(own))))
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let children = self.children().into_iter().cloned().collect();
-        self.replace_children(children, ReplaceChildrenOptions::new(RECOMPUTE))
+        let shape = self.shape.with_leaves(children)?;
+        Ok(Arc::new(Self::new(shape, self.own.partitions())))
     }
 }

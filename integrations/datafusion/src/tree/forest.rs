@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::shape::{Place, Residual};
-use crate::keys;
+use crate::keys::{self, Nulls};
 use crate::side::{Places, Side};
 
 /// Rows of the output: of each leaf that matters to it, the row.
@@ -29,13 +29,14 @@ impl Rows {
         }
     }
 
-    /// Keeps those of which `keeps` says so.
-    fn retain(&mut self, keeps: &[bool]) {
+    /// Keeps those of which it is true.
+    fn retain(&mut self, keeps: &BooleanArray) {
+        let keeps = || keeps.iter().map(|keeps| keeps == Some(true));
         for rows in &mut self.of {
-            let mut keeps = keeps.iter();
-            rows.retain(|_| *keeps.next().expect("a word on each row"));
+            let mut keeps = keeps();
+            rows.retain(|_| keeps.next().expect("a word on each row"));
         }
-        self.count = keeps.iter().filter(|&&keeps| keeps).count();
+        self.count = keeps().filter(|&keeps| keeps).count();
     }
 
     /// Takes the first `count` rows out.
@@ -104,8 +105,11 @@ impl Forest {
                 leaf.gather_key(key.key, &leaf.locate(rows.of[key.leaf].iter().copied()))
             };
             let [left, right] = check;
-            let equal = keys::equal(&key(left)?, &key(right)?)?;
-            rows.retain(&equal);
+            rows.retain(&keys::equal(
+                &key(left)?,
+                &key(right)?,
+                Nulls::MatchNothing,
+            )?);
         }
         for condition in &self.conditions {
             if rows.count == 0 {
@@ -116,9 +120,7 @@ impl Forest {
                 .expression
                 .evaluate(&batch)?
                 .into_array(rows.count)?;
-            let holds = holds.as_boolean();
-            let keeps = (0..rows.count).map(|row| holds.is_valid(row) && holds.value(row));
-            rows.retain(&keeps.collect::<Vec<_>>());
+            rows.retain(holds.as_boolean());
         }
         Ok(())
     }

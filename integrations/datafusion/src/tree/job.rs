@@ -16,14 +16,15 @@ use plan_executor::{
     TreeInput,
 };
 
-use super::forest::{Check, Forest, Key, Rows};
-use super::shape::{Leaf, Place, Shape, is_integer};
+use super::forest::{Check, Forest, Rows};
+use super::shape::{Leaf, Shape, is_integer};
 use crate::block::Block;
 use crate::exchange::{Exchange, lock};
 use crate::fallback::Half;
 use crate::job::{Equipment, SMALL, Source, TABLE_ROW, stock, unjoined};
 use crate::keys::{column, distinct, hashed};
 use crate::memory::{Pool, Refusal};
+use crate::pruning::Pruning;
 use crate::side::{Chunks, Collected, Partition, Request, Side};
 
 /// Rows by which the number of different keys is estimated.
@@ -36,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) options: Options,
     /// Of each leaf.
     pub(crate) sources: Vec<Source>,
+    /// Of each leaf the filter that leaves before it fill.
+    pub(crate) pruning: Vec<Option<Pruning>>,
     pub(crate) equipment: Equipment,
 }
 
@@ -56,13 +59,21 @@ impl Job {
             schema,
             options,
             sources,
+            mut pruning,
             equipment,
         } = self;
         let tables = equipment.reserve("JoineryTable");
-        let mut leaves = Vec::with_capacity(sources.len());
+        let mut leaves: Vec<Side> = Vec::with_capacity(sources.len());
         let mut read: Vec<Read> = Vec::with_capacity(sources.len());
         let mut sources = shape.leaves.iter().zip(sources);
         for (leaf, source) in sources.by_ref() {
+            if let Some(pruning) = pruning[leaves.len()].take() {
+                let links = shape.links_back(leaves.len()).into_iter();
+                pruning.fill_by(links.map(|(_, place)| {
+                    let key = shape.key_at(place);
+                    &leaves[key.leaf].keys[key.key]
+                }))?;
+            }
             let request = request(leaf, &source.schema);
             let metrics = &equipment.metrics;
             let collector = equipment.collector(&request, &source.schema, &metrics.left);
@@ -219,18 +230,10 @@ impl Search {
     /// keys that have most different values, as far as a sample tells, and the others are compared at last.
     fn links(&self, leaves: &[Side]) -> Result<(Vec<Link>, Vec<Check>)> {
         let (mut links, mut checks) = (Vec::new(), Vec::new());
-        let place = |place: Place| Key {
-            leaf: place.leaf,
-            key: self.shape.leaves[place.leaf]
-                .keys
-                .iter()
-                .position(|&column| column == place.column)
-                .expect("a column that is compared is a key"),
-        };
         for pairs in &self.shape.joins {
             let mut groups: Vec<Vec<Check>> = Vec::new();
             for pair in pairs {
-                let pair = pair.map(place);
+                let pair = pair.map(|place| self.shape.key_at(place));
                 let of = |check: &Check| check.map(|key| key.leaf);
                 match groups.iter_mut().find(|group| of(&group[0]) == of(&pair)) {
                     Some(group) => group.push(pair),
@@ -290,7 +293,7 @@ impl Search {
         let refusal = Refusal::default();
         let memory = Memory::lent(Pool {
             reservation: equipment.reserve("JoineryTable"),
-            exchange: exchange.clone(),
+            exchange: Some(exchange.clone()),
             refusal: refusal.clone(),
         });
         let most = leaves.iter().map(Side::rows).max().unwrap_or(0);

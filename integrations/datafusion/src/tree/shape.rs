@@ -14,6 +14,7 @@ use datafusion::physical_plan::{
     ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary,
 };
 
+use super::forest::Key;
 use crate::keys::plain_type;
 use crate::left::Reason;
 
@@ -134,6 +135,24 @@ impl Shape {
             None => all,
             Some(columns) => columns.iter().map(|&column| all[column]).collect(),
         }
+    }
+
+    /// Where a column that is compared stands among the keys of its leaf.
+    pub(crate) fn key_at(&self, place: Place) -> Key {
+        let mut keys = self.leaves[place.leaf].keys.iter();
+        let key = keys.position(|&column| column == place.column);
+        Key {
+            leaf: place.leaf,
+            key: key.expect("a column that is compared is a key"),
+        }
+    }
+
+    /// Of a leaf the columns that must equal those of leaves before it, and these.
+    pub(crate) fn links_back(&self, leaf: usize) -> Vec<(usize, Place)> {
+        let pairs = self.joins.iter().flatten();
+        let ways = pairs.flat_map(|&[a, b]| [(a, b), (b, a)]);
+        let back = ways.filter(|(own, other)| own.leaf == leaf && other.leaf < leaf);
+        back.map(|(own, other)| (own.column, other)).collect()
     }
 
     fn leaf(&mut self, plan: &Arc<dyn ExecutionPlan>, is_required: bool) -> usize {
@@ -287,7 +306,7 @@ fn belongs(join: &HashJoinExec) -> bool {
         && columns
         && !join.on().is_empty()
         && join.null_equality() == NullEquality::NullEqualsNothing
-        && Reason::to_leave(join).is_none()
+        && Reason::not_to_collect(join).is_none()
 }
 
 /// Whether a key says all by its value.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use datafusion::arrow::array::{Int64Array, ListArray};
+use datafusion::arrow::array::{AsArray, Int64Array, ListArray};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemTable;
@@ -11,6 +11,9 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
@@ -104,9 +107,14 @@ async fn analysed_plans_say_what_was_chosen_and_count_rows() {
 }
 
 fn find(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    match plan.name() {
-        "JoineryExec" => Some(plan.clone()),
-        _ => plan.children().into_iter().find_map(find),
+    find_named(plan, "JoineryExec")
+}
+
+fn find_named(plan: &Arc<dyn ExecutionPlan>, name: &str) -> Option<Arc<dyn ExecutionPlan>> {
+    let mut children = plan.children().into_iter();
+    match plan.name() == name {
+        true => Some(plan.clone()),
+        false => children.find_map(|child| find_named(child, name)),
     }
 }
 
@@ -125,7 +133,7 @@ async fn the_mode_is_a_setting() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("joinery.mode is one of 'tree', 'join', 'off', not 'fast'"),
+        error.contains("joinery.mode is one of 'tree', 'join', 'streaming', 'off', not 'fast'"),
         "{error}"
     );
     context.sql("set joinery.mode = 'join'").await.unwrap();
@@ -414,4 +422,362 @@ async fn a_condition_of_a_tree_that_fails_is_an_error() {
     let query = TREE.replace("s.v + l.v > 10", "1 / (l.v - s.v) > 0");
     let error = sorted(&context, &query).await.unwrap_err().to_string();
     assert!(error.to_lowercase().contains("divide by zero"), "{error}");
+}
+
+/// The operators of a plan, each with how deep it stands.
+fn operators(plan: &Arc<dyn ExecutionPlan>, depth: usize) -> Vec<(usize, String)> {
+    let own = (depth, plan.name().to_owned());
+    let below = plan.children().into_iter();
+    let below = below.flat_map(|child| operators(child, depth + 1));
+    std::iter::once(own).chain(below).collect()
+}
+
+/// Sessions in which a left side is collected as a whole, and by partitions.
+fn both_ways() -> [SessionConfig; 2] {
+    let mut partitioned = two_partitions();
+    let optimizer = &mut partitioned.options_mut().optimizer;
+    optimizer.hash_join_single_partition_threshold = 0;
+    optimizer.hash_join_single_partition_threshold_rows = 0;
+    [two_partitions(), partitioned]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_streams_takes_the_place_of_one_operator() {
+    let query = format!("{JOIN} order by l.v limit 20");
+    for config in both_ways() {
+        let (stock, streaming) = (stock(config.clone()), in_mode(config, Mode::Streaming));
+        for context in [&stock, &streaming] {
+            fill(context, 100_000, 10_000);
+        }
+        let expected = plan(&stock, &query).await.unwrap();
+        let found = plan(&streaming, &query).await.unwrap();
+        assert_eq!(joins(&found), (1, 0));
+        let mut expected = operators(&expected, 0);
+        for (_, name) in &mut expected {
+            *name = name.replace("HashJoinExec", "JoineryExec");
+        }
+        assert_eq!(operators(&found, 0), expected);
+        let join = find(&found).unwrap();
+        assert!(
+            join.downcast_ref::<HashJoinExec>().is_some(),
+            "a rule that looks for hash joins finds it"
+        );
+        let text = displayable(found.as_ref()).indent(false).to_string();
+        assert!(
+            text.contains("JoineryExec: mode=streaming, partition_mode="),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_streams_keeps_the_order_of_its_right_side() {
+    let kinds = ["join", "right join", "right semi join", "right anti join"];
+    for (kind, config) in kinds
+        .into_iter()
+        .flat_map(|kind| both_ways().map(|way| (kind, way)))
+    {
+        let context = in_mode(config.with_batch_size(100), Mode::Streaming);
+        // Of the keys of the large table half are in the small one, and these twice.
+        context
+            .register_table("small", numbers(10_000, 5_000))
+            .unwrap();
+        context
+            .register_table("large", numbers(100_000, 10_000))
+            .unwrap();
+        let query = format!("select l.v from small s {kind} large l on s.k = l.k");
+        let plan = plan(&context, &query).await.unwrap();
+        let join = find(&plan).expect("a join");
+        assert_eq!(join.maintains_input_order(), [false, true], "{kind}");
+        let values = async |plan: &Arc<dyn ExecutionPlan>, partition| {
+            let mut values = Vec::new();
+            let mut stream = plan.execute(partition, context.task_ctx()).unwrap();
+            let column = plan.schema().index_of("v").unwrap();
+            while let Some(batch) = stream.next().await {
+                let batch = batch.unwrap();
+                values.extend_from_slice(batch.column(column).as_primitive::<Int64Type>().values());
+            }
+            values
+        };
+        let mut rows = 0;
+        for partition in 0..2 {
+            let found = values(&join, partition).await;
+            rows += found.len();
+            // The right side may come from several tasks, of whose batches the join sees some order.
+            let inner = kind == "join" || kind == "right join";
+            let ascending = found.windows(2).filter(|pair| pair[0] <= pair[1]).count();
+            assert!(
+                found.len() - 1 - ascending <= found.len() / 50,
+                "{kind}: {ascending} of {}",
+                found.len()
+            );
+            if inner {
+                let repeated = found.windows(2).filter(|pair| pair[0] == pair[1]).count();
+                assert!(repeated >= found.len() / 4, "{kind}");
+            }
+        }
+        let expected = match kind {
+            "join" => 100_000,
+            "right join" => 150_000,
+            _ => 50_000,
+        };
+        assert_eq!(rows, expected, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_of_a_join_that_streams_can_be_read_one_after_the_other_and_again() {
+    for (config, kind) in both_ways().into_iter().flat_map(|config| {
+        ["left join", "left anti join", "full join"].map(|kind| (config.clone(), kind))
+    }) {
+        let context = in_mode(config, Mode::Streaming);
+        context
+            .register_table("small", numbers(10_000, 10_000))
+            .unwrap();
+        context
+            .register_table("large", numbers(50_000, 1_000))
+            .unwrap();
+        let query = format!("select * from small s {kind} large l on s.k = l.k");
+        let plan = plan(&context, &query).await.unwrap();
+        let join = find(&plan).expect("a join");
+        let stock = join.downcast_ref::<HashJoinExec>().unwrap();
+        let name = stock.join_type().to_string().to_lowercase();
+        assert_eq!(
+            name,
+            kind.replace(" join", "").replace(" ", ""),
+            "not swapped"
+        );
+        // What repartitions below a join can be read once.
+        let times = match stock.partition_mode() {
+            PartitionMode::CollectLeft => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            let mut rows = 0;
+            for partition in 0..2 {
+                let mut stream = join.execute(partition, context.task_ctx()).unwrap();
+                while let Some(batch) = stream.next().await {
+                    rows += batch.unwrap().num_rows();
+                }
+            }
+            let expected = match kind {
+                "left anti join" => 9_000,
+                _ => 59_000,
+            };
+            assert_eq!(rows, expected, "{kind}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_streams_counts_what_stock_counts() {
+    for config in both_ways() {
+        let context = in_mode(config, Mode::Streaming);
+        fill(&context, 100_000, 10_000);
+        let plan = plan(&context, &format!("{JOIN} and l.v < 60000"))
+            .await
+            .unwrap();
+        collect(plan.clone(), context.task_ctx()).await.unwrap();
+        let metrics = find(&plan).expect("a join").metrics().unwrap();
+        let of = |name: &str| metrics.sum_by_name(name).map(|value| value.as_usize());
+        assert_eq!(metrics.output_rows(), Some(60_000));
+        assert_eq!(of("build_input_rows"), Some(10_000));
+        assert_eq!(of("input_rows"), Some(60_000));
+        for name in [
+            "build_input_batches",
+            "input_batches",
+            "build_mem_used",
+            "join_time",
+            "build_time",
+        ] {
+            assert!(of(name).is_some_and(|value| value > 0), "{name}: {metrics}");
+        }
+        let text = displayable(plan.as_ref()).indent(false).to_string();
+        assert!(text.contains("chosen=[array of "), "{text}");
+        let shown = metrics.to_string();
+        assert!(
+            shown.contains("probe_hit_rate") && shown.contains("avg_fanout"),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_streams_has_little_memory_or_fails() {
+    let query = format!("{JOIN} and s.v = l.k");
+    for bytes in [1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 26] {
+        let (context, pool) = pooled_in_mode(bytes, Mode::Streaming);
+        fill(&context, 100_000, 20_000);
+        let found = sorted(&context, &query).await;
+        freed(&pool).await;
+        let stock_pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(stock_pool);
+        let stock = SessionContext::new_with_config_rt(
+            two_partitions(),
+            Arc::new(runtime.build().unwrap()),
+        );
+        fill(&stock, 100_000, 20_000);
+        match (found, sorted(&stock, &query).await) {
+            (Ok(found), Ok(expected)) => assert!(found == expected, "{bytes} bytes"),
+            (Ok(found), Err(_)) => assert_eq!(found.len(), 100_000),
+            (Err(error), expected) => {
+                let root = error.find_root();
+                assert!(
+                    matches!(root, DataFusionError::ResourcesExhausted(_)),
+                    "{error}"
+                );
+                assert!(expected.is_err(), "{bytes} bytes are enough for stock");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_of_one_key_streams_in_little_memory_and_stops_when_it_is_dropped() -> Result<()> {
+    let (context, pool) = pooled_in_mode(64 << 20, Mode::Streaming);
+    // 40 thousand million pairs, of one key.
+    context.register_table("a", numbers(200_000, 1))?;
+    let queries = [
+        "select x.v from a x join a y on x.k = y.k",
+        "select x.v from a x join a y on x.k = y.k and x.v + y.v > -1",
+        "select x.v from a x left join a y on x.k = y.k",
+    ];
+    for query in queries {
+        let plan = plan(&context, query).await?;
+        let mut stream = execute_stream(plan.clone(), context.task_ctx())?;
+        for _ in 0..10 {
+            assert!(stream.next().await.unwrap()?.num_rows() > 0);
+        }
+        assert!(pool.reserved() > 0);
+        drop(stream);
+        freed(&pool).await;
+    }
+    // Nothing comes out while rows of the left side are marked.
+    let query = "select x.v from a x left semi join a y on x.k = y.k and x.v + y.v > -1";
+    let plan = plan(&context, query).await?;
+    let mut stream = execute_stream(plan.clone(), context.task_ctx())?;
+    let waited = tokio::time::timeout(Duration::from_millis(200), stream.next()).await;
+    assert!(waited.is_err(), "40 thousand million pairs were looked at");
+    drop(stream);
+    freed(&pool).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_ends_a_join_that_streams() {
+    for config in both_ways() {
+        let context = in_mode(config, Mode::Streaming);
+        // Without an end it would be 40 thousand million pairs.
+        context.register_table("a", numbers(200_000, 1)).unwrap();
+        let query = "select x.v from a x join a y on x.k = y.k limit 12345";
+        assert_eq!(sorted(&context, query).await.unwrap().len(), 12_345);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_of_a_join_that_streams_fails_for_all() {
+    for config in both_ways() {
+        let context = in_mode(config, Mode::Streaming);
+        fill(&context, 100_000, 10_000);
+        let query = format!("{JOIN} and 1 / (l.v - s.v) > 0");
+        let error = sorted(&context, &query).await.unwrap_err().to_string();
+        assert!(error.to_lowercase().contains("divide by zero"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_with_many_partners_stream_alike() {
+    let conditions = ["", " and x.v % 7 <> y.v % 5"];
+    let kinds = ["join", "left join", "right join", "full join"];
+    let rows_alone = [
+        "left semi join",
+        "left anti join",
+        "right semi join",
+        "right anti join",
+    ];
+    for config in both_ways() {
+        let config = config.with_batch_size(64);
+        let (stock, streaming) = (stock(config.clone()), in_mode(config, Mode::Streaming));
+        for context in [&stock, &streaming] {
+            // Two hundred rows of each key of `x`, of which half have partners.
+            context.register_table("x", numbers(800, 4)).unwrap();
+            context.register_table("y", numbers(1_000, 2)).unwrap();
+        }
+        for condition in conditions {
+            let both = kinds.map(|kind| {
+                format!("select count(*), count(x.v), sum(x.v), sum(y.v) from x {kind} y on x.k = y.k{condition}")
+            });
+            let one = rows_alone.map(|kind| {
+                let side = if kind.starts_with("left") { "x" } else { "y" };
+                format!("select count(*), sum({side}.v) from x {kind} y on x.k = y.k{condition}")
+            });
+            for query in both.iter().chain(&one) {
+                let plan = plan(&streaming, query).await.unwrap();
+                assert_eq!(joins(&plan), (1, 0), "{query}");
+                let found = sorted(&streaming, query).await.unwrap();
+                assert_eq!(found, sorted(&stock, query).await.unwrap(), "{query}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_left_side_has_prunes_the_scan_of_the_right_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sorted.parquet");
+    let keys = Int64Array::from_iter_values(0..100_000);
+    let batch = RecordBatch::try_from_iter([("k", Arc::new(keys) as _)]).unwrap();
+    let groups = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(1_000))
+        .build();
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(groups)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    for mode in [Mode::Join, Mode::Streaming] {
+        let context = in_mode(two_partitions(), mode);
+        context.register_table("small", numbers(100, 100)).unwrap();
+        let location = path.to_string_lossy().into_owned();
+        context
+            .register_parquet("sorted", location, Default::default())
+            .await
+            .unwrap();
+        let query = "select s.v from small s join sorted r on s.k = r.k";
+        let plan = plan(&context, query).await.unwrap();
+        let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+        assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
+        let metrics = find(&plan).expect("a join").metrics().unwrap();
+        let read = metrics.sum_by_name("input_rows").unwrap().as_usize();
+        assert!(
+            (100..=1_000).contains(&read),
+            "{mode}: {read} rows of the right side"
+        );
+    }
+    // A tree counts all of its leaves alike.
+    let query = "select s.v from small s join other o on s.k = o.k join sorted r on r.k = o.k";
+    for (without, least, most) in [("", 300, 1_200), ("scan-filters", 100_200, 100_200)] {
+        let context = in_mode(two_partitions(), Mode::Tree);
+        let setting = format!("set joinery.without = '{without}'");
+        context.sql(&setting).await.unwrap();
+        context.register_table("small", numbers(100, 100)).unwrap();
+        context.register_table("other", numbers(100, 100)).unwrap();
+        let location = path.to_string_lossy().into_owned();
+        context
+            .register_parquet("sorted", location, Default::default())
+            .await
+            .unwrap();
+        let plan = plan(&context, query).await.unwrap();
+        assert_eq!(joins(&plan), (2, 0));
+        let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+        assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
+        let metrics = find_named(&plan, "JoineryTreeExec")
+            .expect("a tree")
+            .metrics()
+            .unwrap();
+        let read = metrics.sum_by_name("build_input_rows").unwrap().as_usize();
+        assert!(
+            (least..=most).contains(&read),
+            "without '{without}': {read} rows"
+        );
+    }
 }

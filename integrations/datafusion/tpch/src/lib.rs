@@ -1,4 +1,6 @@
-//! TPC-H, as the `tpchgen` crate makes it: decimals and dates.
+//! TPC-H, as the `tpchgen` crate makes it: decimals and dates; and, derived from it, the [Star Schema Benchmark](ssb).
+
+pub mod ssb;
 
 use tpchgen::generators::{
     CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator,
@@ -10,6 +12,70 @@ use tpchgen_arrow::{
     CustomerArrow, LineItemArrow, NationArrow, OrderArrow, PartArrow, PartSuppArrow, RegionArrow,
     SupplierArrow,
 };
+
+/// A benchmark whose tables are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Benchmark {
+    /// TPC-H.
+    Tpch,
+    /// The Star Schema Benchmark.
+    Ssb,
+}
+
+impl Benchmark {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Tpch, Self::Ssb];
+
+    /// What command lines and records call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tpch => "tpch",
+            Self::Ssb => "ssb",
+        }
+    }
+
+    /// What sentences call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Tpch => "TPC-H",
+            Self::Ssb => "the Star Schema Benchmark",
+        }
+    }
+
+    /// The names of its tables.
+    pub fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Tpch => &TABLES,
+            Self::Ssb => &ssb::TABLES,
+        }
+    }
+
+    /// A table at a scale.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub fn table(self, name: &str, scale: f64) -> Box<dyn RecordBatchReader> {
+        match self {
+            Self::Tpch => table(name, scale),
+            Self::Ssb => ssb::table(name, scale),
+        }
+    }
+
+    /// Its queries and what they are called, in order.
+    pub fn queries(self) -> Vec<(String, String)> {
+        match self {
+            Self::Tpch => {
+                let names = (1..).map(|number| format!("q{number}"));
+                names.zip(queries()).collect()
+            }
+            Self::Ssb => {
+                let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+                ssb::QUERIES.map(owned).into()
+            }
+        }
+    }
+}
 
 /// The eight tables.
 pub const TABLES: [&str; 8] = [

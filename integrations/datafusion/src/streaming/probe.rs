@@ -1,0 +1,314 @@
+//! A partition of the output of a join that streams.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::coalesce::{LimitedBatchCoalescer, PushBatchStatus};
+use datafusion::physical_plan::metrics::{RatioMetrics, ScopedTimerGuard, Time};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use join_core::kind::{Kind, Truth};
+use join_core::output::Pair;
+
+use super::table::{Found, LeftTable};
+use crate::filter::retain_true;
+use crate::job::Question;
+use crate::keys::{Form, equal_in_pairs};
+use crate::metrics::JoinMetrics;
+use crate::side::{Chunks, Side};
+
+/// Rows that are looked up at a time, unless they have many partners.
+const ROWS: usize = 1 << 13;
+
+/// Pairs that a condition looks at together, at least.
+const PIECE: usize = 1 << 11;
+
+/// What a partition of the output is made of.
+pub(crate) struct Probe {
+    pub(crate) question: Arc<Question>,
+    pub(crate) form: Form,
+    pub(crate) right: Option<SendableRecordBatchStream>,
+    /// A right side without rows.
+    pub(crate) no_rows: Side,
+    pub(crate) output: LimitedBatchCoalescer,
+    pub(crate) batch_size: usize,
+    pub(crate) figures: Figures,
+    pub(crate) stage: Stage,
+}
+
+/// What is counted.
+pub(crate) struct Figures {
+    pub(crate) join: Arc<JoinMetrics>,
+    pub(crate) compute: Time,
+    /// Rows of the right side that have partners, of all.
+    pub(crate) probe_hit_rate: RatioMetrics,
+    /// Partners of those that have any.
+    pub(crate) avg_fanout: RatioMetrics,
+}
+
+/// How far a partition is.
+pub(crate) enum Stage {
+    /// It waits for the table.
+    Building(BoxFuture<'static, Result<Arc<LeftTable>>>),
+    /// It reads the right side.
+    Reading(Arc<LeftTable>),
+    /// It looks rows of the right side up.
+    LookingUp(Arc<LeftTable>, Box<Batch>),
+    /// It goes through the rows of the left side, from this one on.
+    Rest(Arc<LeftTable>, u32),
+    /// There is nothing more but what is left in the output.
+    Emptying,
+    /// There is nothing more.
+    Ended,
+}
+
+/// A batch of the right side.
+pub(crate) struct Batch {
+    right: Side,
+    /// As what its rows are looked up.
+    keys: Chunks,
+    /// Rows that are yet to be looked up, the first ones last.
+    rows: Vec<Range<usize>>,
+    /// What was found.
+    found: Option<Found>,
+    /// Of which so many pairs have been handed over.
+    handed_over: usize,
+}
+
+impl Probe {
+    /// The next batch of the output.
+    ///
+    /// # Errors
+    ///
+    /// Those of the inputs and of the condition, and memory that the pool does not give.
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.output.next_completed_batch() {
+                return Ok(Some(batch));
+            }
+            let stage = mem::replace(&mut self.stage, Stage::Ended);
+            self.stage = match stage {
+                Stage::Building(table) => {
+                    let table = table.await?;
+                    match table.left.rows() == 0 && self.question.needs_left() {
+                        true => Stage::Emptying,
+                        false => Stage::Reading(table),
+                    }
+                }
+                Stage::Reading(table) => self.read(table).await?,
+                Stage::LookingUp(table, batch) => {
+                    let (stage, is_worth_a_pause) = self.look_up(table, batch)?;
+                    if is_worth_a_pause {
+                        // Nothing may come out for long, and a task that never waits is not ended from outside.
+                        tokio::task::yield_now().await;
+                    }
+                    stage
+                }
+                Stage::Rest(table, first) => self.rest(table, first)?,
+                Stage::Emptying => {
+                    self.right = None;
+                    self.output.finish()?;
+                    Stage::Ended
+                }
+                Stage::Ended => return Ok(None),
+            };
+        }
+    }
+
+    /// Reads a batch.
+    async fn read(&mut self, table: Arc<LeftTable>) -> Result<Stage> {
+        let batch = match &mut self.right {
+            Some(right) => right.next().await.transpose()?,
+            None => None,
+        };
+        let Some(batch) = batch else {
+            self.right = None;
+            return Ok(self.after_last_batch(table));
+        };
+        let rows = batch.num_rows();
+        if rows == 0 {
+            return Ok(Stage::Reading(table));
+        }
+        let _timers = self.figures.timers();
+        self.figures.join.right.batches.add(1);
+        self.figures.join.right.rows.add(rows);
+        self.figures.probe_hit_rate.add_total(rows);
+        let question = &self.question;
+        let right = self.no_rows.of_part(question.right.of(&batch, 0)?)?;
+        if matches!(question.kind, Kind::NullAwareAnti(_)) && table.see(&right) {
+            return Ok(Stage::Emptying);
+        }
+        let step = match self.one_is_enough() {
+            true => ROWS,
+            false => ROWS.min(table.rows_of(self.most_pairs())),
+        };
+        let starts = (0..rows).step_by(step).rev();
+        let batch = Batch {
+            keys: self.form.of_side(&right, question.nulls)?,
+            rows: starts.map(|start| start..rows.min(start + step)).collect(),
+            right,
+            found: None,
+            handed_over: 0,
+        };
+        Ok(Stage::LookingUp(table, Box::new(batch)))
+    }
+
+    /// Pairs that are looked for at a time, unless a single row has more.
+    fn most_pairs(&self) -> usize {
+        8 * self.batch_size.max(PIECE)
+    }
+
+    /// Whether one partner of a row of the right side is as good as all.
+    fn one_is_enough(&self) -> bool {
+        let question = &self.question;
+        let asks_nothing_else = self.form != Form::Hashed && question.condition.is_none();
+        question.has_right_rest() && !question.kind.has_pairs() && asks_nothing_else
+    }
+
+    fn after_last_batch(&self, table: Arc<LeftTable>) -> Stage {
+        if !self.question.has_left_rest() || !table.finish() {
+            return Stage::Emptying;
+        }
+        let is_null_aware = matches!(self.question.kind, Kind::NullAwareAnti(_));
+        match is_null_aware && !table.mark_unknown() {
+            true => Stage::Emptying,
+            false => Stage::Rest(table, 0),
+        }
+    }
+
+    /// Hands over some of what was found; or looks some rows up, and returns whether that took long without a result.
+    fn look_up(&mut self, table: Arc<LeftTable>, mut batch: Box<Batch>) -> Result<(Stage, bool)> {
+        let _timers = self.figures.timers();
+        if let Some(found) = &batch.found {
+            let end = found.pairs.len().min(batch.handed_over + self.batch_size);
+            let pairs = &found.pairs[batch.handed_over..end];
+            let sides = [&table.left, &batch.right];
+            let is_enough = push(&mut self.output, self.question.output.of(sides, pairs)?)?;
+            batch.handed_over = end;
+            if end == found.pairs.len() {
+                batch.found = None;
+            }
+            let stage = match is_enough {
+                true => Stage::Emptying,
+                false => Stage::LookingUp(table, batch),
+            };
+            return Ok((stage, false));
+        }
+        let Some(rows) = batch.rows.pop() else {
+            return Ok((Stage::Reading(table), false));
+        };
+        let question = &*self.question;
+        let one_is_enough = self.one_is_enough();
+        if !one_is_enough && table.has_many() && rows.len() > 1 {
+            let pairs = table.count(&batch.keys, rows.clone())?;
+            if pairs > self.most_pairs() as u64 {
+                let middle = rows.start + rows.len() / 2;
+                batch.rows.extend([middle..rows.end, rows.start..middle]);
+                return Ok((Stage::LookingUp(table, batch), true));
+            }
+        }
+        let mut found = table.pairs(&batch.keys, rows.clone(), one_is_enough)?;
+        self.sift(&table, &batch, &mut found.pairs)?;
+        self.figures.count(&found.pairs);
+        if let Some(marks) = &table.marks {
+            let pairs = found.pairs.iter();
+            pairs.for_each(|pair| marks.set(pair.build, Truth::True));
+        }
+        if question.has_right_rest() {
+            found.pairs = with_rest(question.kind, rows, &found.pairs);
+        } else if !question.kind.has_pairs() {
+            found.pairs.clear();
+        }
+        let has_none = found.pairs.is_empty();
+        batch.found = (!has_none).then_some(found);
+        batch.handed_over = 0;
+        let is_worth_a_pause = has_none && table.has_many();
+        Ok((Stage::LookingUp(table, batch), is_worth_a_pause))
+    }
+
+    /// Drops pairs whose keys differ, then those that the condition rules out.
+    fn sift(&self, table: &LeftTable, batch: &Batch, pairs: &mut Vec<Pair>) -> Result<()> {
+        let condition = self.question.condition.as_ref();
+        if self.form != Form::Hashed && condition.is_none() {
+            return Ok(());
+        }
+        let sides = [&table.left, &batch.right];
+        let piece = self.batch_size.max(PIECE);
+        let mut kept = 0;
+        for start in (0..pairs.len()).step_by(piece) {
+            let end = pairs.len().min(start + piece);
+            let mut piece = &mut pairs[start..end];
+            if self.form == Form::Hashed {
+                let equal = equal_in_pairs(sides, piece, self.question.nulls)?;
+                let stay = retain_true(piece, &equal);
+                piece = &mut piece[..stay];
+            }
+            let stay = match condition {
+                Some(condition) if !piece.is_empty() => condition.keep(sides, piece)?,
+                _ => piece.len(),
+            };
+            pairs.copy_within(start..start + stay, kept);
+            kept += stay;
+        }
+        pairs.truncate(kept);
+        Ok(())
+    }
+
+    /// Hands over some rows of the left side.
+    fn rest(&mut self, table: Arc<LeftTable>, first: u32) -> Result<Stage> {
+        let _timers = self.figures.timers();
+        let (pairs, next) = table.rest(self.question.kind, first, self.batch_size);
+        if pairs.is_empty() {
+            return Ok(Stage::Emptying);
+        }
+        let sides = [&table.left, &self.no_rows];
+        let is_enough = push(&mut self.output, self.question.output.of(sides, &pairs)?)?;
+        Ok(match is_enough {
+            true => Stage::Emptying,
+            false => Stage::Rest(table, next),
+        })
+    }
+}
+
+impl Figures {
+    /// Time that is spent here.
+    fn timers(&self) -> [ScopedTimerGuard<'_>; 2] {
+        [self.join.join_time.timer(), self.compute.timer()]
+    }
+
+    fn count(&self, pairs: &[Pair]) {
+        let rows = pairs.chunk_by(|a, b| a.probe == b.probe).count();
+        self.probe_hit_rate.add_part(rows);
+        self.avg_fanout.add_part(pairs.len());
+        self.avg_fanout.add_total(rows);
+    }
+}
+
+/// Adds rows to the output. Returns whether there are as many as are asked for.
+fn push(output: &mut LimitedBatchCoalescer, batch: RecordBatch) -> Result<bool> {
+    Ok(output.push_batch(batch)? == PushBatchStatus::LimitReached)
+}
+
+/// What becomes of rows of the right side and of their pairs, in the order of the rows, where those without a partner, or
+/// rows instead of pairs, are results.
+fn with_rest(kind: Kind, rows: Range<usize>, pairs: &[Pair]) -> Vec<Pair> {
+    let mut results = Vec::with_capacity(rows.len().max(pairs.len()));
+    let mut pairs = pairs.chunk_by(|a, b| a.probe == b.probe).peekable();
+    for probe in rows.start as u32..rows.end as u32 {
+        let own = pairs.next_if(|pairs| pairs[0].probe == probe);
+        let truth = match own {
+            Some(_) => Truth::True,
+            None => Truth::False,
+        };
+        if let Some(own) = own.filter(|_| kind.has_pairs()) {
+            results.extend_from_slice(own);
+        }
+        let build = kind.emits(truth);
+        results.extend(build.map(|build| Pair { build, probe }));
+    }
+    results
+}
