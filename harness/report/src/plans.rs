@@ -232,6 +232,20 @@ pub fn once_name(plan: &str) -> String {
     format!("{plan}{ONCE_ENDING}")
 }
 
+/// What the workload of a query is called whose tables stand in the random order of this number.
+pub fn ordered_name(query: &str, order: u32) -> String {
+    format!("{query}{ORDER_INFIX}{order}")
+}
+
+/// The query of a workload whose name [`ordered_name`] made; none of another one.
+pub(crate) fn query_of(workload: &str) -> Option<&str> {
+    let (query, order) = workload.rsplit_once(ORDER_INFIX)?;
+    order.parse::<u32>().ok().map(|_| query)
+}
+
+/// What stands in names of [`ordered_name`] between the query and its order.
+const ORDER_INFIX: &str = ", order ";
+
 /// How names of [`once_name`] end.
 const ONCE_ENDING: &str = ", once";
 

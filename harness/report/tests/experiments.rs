@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use report::page::Drawn;
-use report::plans::{Kind, PlanRun, once_name};
+use report::plans::{Kind, PlanRun, once_name, ordered_name};
 use report::record::*;
 use report::summary::summarise;
 
@@ -135,4 +135,59 @@ fn charts_of_joins_are_the_same_beside_other_experiments() {
     assert!(Drawn::new(&alone).charts == Drawn::new(&run).charts);
     let plans = Drawn::new(&run).plan_charts;
     assert_eq!(plans.iter().flatten().count(), 3);
+}
+
+/// The plan of [`run`] as two queries in three orders of their tables each; `other` takes so many times the seconds.
+fn run_in_orders(factors: [f64; 3]) -> Run {
+    let mut run = run();
+    let plan = run.workload("job/1a").unwrap().clone();
+    let samples: Vec<SampleRecord> = run.samples.clone();
+    run.samples.clear();
+    run.workloads.clear();
+    for query in ["tpch/q5", "tpch/q9"] {
+        for (order, factor) in (1..).zip(factors) {
+            let name = ordered_name(query, order);
+            run.workloads.push(WorkloadRecord {
+                name: name.clone(),
+                experiment: SQL.to_owned(),
+                ..plan.clone()
+            });
+            let of_plan = samples.iter().filter(|sample| sample.workload == plan.name);
+            run.samples.extend(of_plan.map(|sample| SampleRecord {
+                workload: name.clone(),
+                seconds: match &*sample.variant {
+                    "other" => sample.seconds * factor,
+                    _ => sample.seconds,
+                },
+                ..sample.clone()
+            }));
+        }
+    }
+    run
+}
+
+#[test]
+fn orders_of_tables_become_one_chart_of_how_far_times_lie_apart() {
+    let run = run_in_orders([1.0, 20.0, 4.0]);
+    let drawn = Drawn::new(&run);
+    let charts: Vec<_> = drawn.query_charts.iter().flatten().collect();
+    let names: Vec<&str> = charts.iter().map(|chart| chart.name).collect();
+    assert_eq!(names, ["query-orders"]);
+    let chart = charts[0];
+    for text in ["tpch/q5", "tpch/q9", "largest time : smallest time"] {
+        assert!(chart.svg.contains(text), "{text}");
+    }
+    assert!(!chart.svg.contains("without a time"));
+    let finding = &chart.finding;
+    assert!(finding.contains("pipelined up to ×1 ("), "{finding}");
+    assert!(finding.contains("other up to ×20 ("), "{finding}");
+
+    // An engine that fails in some order has a mark of the others, and a note.
+    let mut failing = run;
+    failing.samples.retain(|sample| {
+        sample.variant != "other" || sample.workload != ordered_name("tpch/q9", 2)
+    });
+    let drawn = Drawn::new(&failing);
+    let chart = drawn.query_charts.iter().flatten().next().unwrap();
+    assert!(chart.svg.contains("1 without a time"));
 }

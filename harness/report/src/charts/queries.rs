@@ -6,11 +6,12 @@ use super::frame::{LINE, MARGIN, WIDTH, header, legend};
 use super::rows::{Guide, Kind as Drawn, Mark, Row, RowPanel, grid};
 use super::style::Styles;
 use super::{Chart, LeftOut, csv, noise_band, scale, threads_text};
-use crate::plans::{Arm, Kind, PlanRun};
-use crate::stats;
+use crate::plans::{Arm, Kind, PlanRun, query_of};
+use crate::stats::{self, Interval};
 
 const TIMES: &str = "Time of each query";
 const RATIOS: &str = "Ratio by query, sorted";
+const SPREADS: &str = "How much times depend on the order of tables";
 const TECHNIQUES: &str = "What each technique buys on queries";
 
 /// Draws every chart of queries that the run has data for.
@@ -30,7 +31,133 @@ pub(crate) fn draw_all(run: &PlanRun) -> Vec<Result<Chart, LeftOut>> {
             .and_then(|arm| arm.summary.over_first)
             .map_or(0.0, |over| stats::floor(over.geometric_mean)),
     };
+    let orders = orders(run);
+    // Few runs have orders, and those have hundreds of cases.
+    if !orders.is_empty() {
+        return vec![spreads(&data, &orders)];
+    }
     vec![times(&data), ratios(&data), techniques(&data)]
+}
+
+/// The queries that were measured in random orders of their tables, each with the places of its cases.
+fn orders(run: &PlanRun) -> Vec<(&str, Vec<usize>)> {
+    let mut orders: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (place, name) in query_names(run).enumerate() {
+        let Some(query) = query_of(name) else {
+            continue;
+        };
+        match orders.iter_mut().find(|(other, _)| *other == query) {
+            Some((_, places)) => places.push(place),
+            None => orders.push((query, vec![place])),
+        }
+    }
+    orders
+}
+
+/// A row for each query: how far its times in all orders lie apart, and how long the slowest takes.
+fn spreads(data: &Data<'_>, orders: &[(&str, Vec<usize>)]) -> Result<Chart, LeftOut> {
+    // The median of an engine in each order that it has a time of.
+    let times = |arm: &Arm, places: &[usize]| -> Vec<f64> {
+        let measured = places.iter().filter_map(|&at| arm.bundles[at].as_ref());
+        measured.map(|measured| measured.seconds.median).collect()
+    };
+    let panel = |title: &str, of: fn(&[f64]) -> f64, axis: &str, unit: fn(f64) -> String| {
+        let rows = orders.iter().map(|(query, places)| {
+            let marks = data.engines.iter().filter_map(|arm| {
+                let times = times(arm, places);
+                (!times.is_empty()).then(|| Mark {
+                    value: point(of(&times)),
+                    style: data.styles.of(&arm.name),
+                })
+            });
+            let missing = data
+                .engines
+                .iter()
+                .map(|arm| places.len() - times(arm, places).len());
+            Row {
+                label: (*query).to_owned(),
+                marks: marks.collect(),
+                note: match missing.sum::<usize>() {
+                    0 => String::new(),
+                    missing => format!("{missing} without a time"),
+                },
+                ..Row::default()
+            }
+        });
+        RowPanel {
+            title: title.to_owned(),
+            rows: rows.collect(),
+            kind: Drawn::Points,
+            log: true,
+            axis: axis.to_owned(),
+            unit,
+            guides: Vec::new(),
+            band: None,
+        }
+    };
+    let panels = [
+        panel(
+            "largest : smallest",
+            spread,
+            "largest time : smallest time",
+            scale::times,
+        ),
+        panel("slowest order", most, "time", scale::seconds),
+    ];
+    if data.engines.is_empty() {
+        return Err(LeftOut {
+            title: SPREADS,
+            reason: "nobody has a time".into(),
+        });
+    }
+    let mut canvas = Canvas::default();
+    let explanation = format!(
+        "{}, medians of each order, log axes. An engine without a time in some order has one mark of the others, and a note.",
+        threads_text(data.run.threads)
+    );
+    let y = header(&mut canvas, SPREADS, &explanation);
+    let y = data.legend(&mut canvas, y);
+    let y = grid(&mut canvas, y, 2, &panels);
+    let said = data.engines.iter().filter_map(|arm| {
+        let spreads = orders.iter().filter_map(|(query, places)| {
+            let times = times(arm, places);
+            (times.len() > 1).then(|| (*query, spread(&times)))
+        });
+        let (query, worst) = spreads.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some(format!(
+            "{} up to {} ({query})",
+            arm.name,
+            scale::times(worst)
+        ))
+    });
+    Ok(Chart {
+        name: "query-orders",
+        title: SPREADS.to_owned(),
+        finding: format!(
+            "The same query takes so many times longer in one order of its tables than in another: {}.",
+            said.collect::<Vec<_>>().join("; ")
+        ),
+        csv: of_queries(data),
+        svg: canvas.finish(WIDTH, y + MARGIN),
+        reading: "At ×1 the order in which a query names its tables does not matter. Far to the right it decides.",
+    })
+}
+
+/// A value without an interval.
+fn point(value: f64) -> Interval {
+    Interval {
+        median: value,
+        low: value,
+        high: value,
+    }
+}
+
+fn most(times: &[f64]) -> f64 {
+    times.iter().copied().fold(0.0, f64::max)
+}
+
+fn spread(times: &[f64]) -> f64 {
+    most(times) / times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 struct Data<'a> {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bench;
+mod orders;
 mod query;
 mod run;
 mod server;

@@ -22,7 +22,7 @@ pub struct Args {
     /// Show the plan, and which joins are whose, instead of rows
     #[arg(long)]
     pub explain: bool,
-    /// What takes the place of DataFusion's hash joins: tree, join or off
+    /// What takes the place of DataFusion's hash joins: tree, join, streaming or off
     #[arg(long, default_value_t)]
     pub mode: Mode,
     /// Threads [default: one for each core]

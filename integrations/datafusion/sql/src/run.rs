@@ -14,10 +14,13 @@ use harness::peers::Found;
 use harness::size::Size as Bytes;
 use harness::verbs::{Ending, interrupt_flag};
 use joinery_datafusion::{Mode, Without};
+use joinery_tpch::Benchmark;
+use report::plans::ordered_name;
 use report::record::{Run, SQL, Size, VariantRecord, WorkloadRecord, read_run};
 use report::stats::median;
 
 use crate::bench::Queries;
+use crate::orders::permuted;
 use crate::query::cores;
 use crate::session::Joins;
 use crate::suite::{Files, Query, Suite};
@@ -28,13 +31,13 @@ pub(crate) const SERVE: &str = "__serve";
 /// Arguments of `sql run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// tpch, or a folder of Parquet and CSV files with its queries in queries/*.sql
+    /// tpch, ssb, or a folder of Parquet and CSV files with its queries in queries/*.sql
     pub suite: String,
-    /// The scale of tpch: 1 is 1 GB as text
+    /// The scale of tpch and ssb: 1 is 1 GB as text of tpch
     #[arg(long, default_value_t = 1.0, value_name = "SCALE")]
     pub scale: f64,
     /// Modes of Joinery that take part
-    #[arg(long, value_delimiter = ',', value_name = "MODE", default_values_t = [Mode::Tree, Mode::Join])]
+    #[arg(long, value_delimiter = ',', value_name = "MODE", default_values_t = [Mode::Tree, Mode::Join, Mode::Streaming])]
     pub modes: Vec<Mode>,
     /// Measure trees without each of these techniques, too [default: all of them]
     #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "TECHNIQUE")]
@@ -45,9 +48,18 @@ pub struct Args {
     /// Read Parquet and CSV files in each query instead of holding tables in memory
     #[arg(long)]
     pub parquet: bool,
-    /// Folder that TPC-H is written to once, for peers and --parquet [default: one among the files that are built]
+    /// Folder that tpch or ssb is written to once, for peers and --parquet [default: one among the files that are built]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Measure each query in so many random orders of its FROM, and without what is known of columns: how much do times depend
+    /// on estimates?
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "N",
+        conflicts_with = "parquet"
+    )]
+    pub orders: u32,
     /// Only these queries, by number or name
     #[arg(long, value_delimiter = ',', value_name = "1,9,21")]
     pub queries: Vec<String>,
@@ -76,13 +88,16 @@ pub struct Args {
 
 impl Args {
     pub(crate) fn suite(&self) -> Result<Suite, Ending> {
-        match &*self.suite {
-            "tpch" if self.scale > 0.0 && self.scale.is_finite() => Ok(Suite::Tpch(self.scale)),
-            "tpch" => Err(Ending::Usage(format!(
+        let mut benchmarks = Benchmark::ALL.into_iter();
+        match benchmarks.find(|benchmark| benchmark.name() == self.suite) {
+            None => Ok(Suite::Folder((&self.suite).into())),
+            Some(benchmark) if self.scale > 0.0 && self.scale.is_finite() => {
+                Ok(Suite::Made(benchmark, self.scale))
+            }
+            Some(_) => Err(Ending::Usage(format!(
                 "--scale {}: give a number above 0",
                 self.scale
             ))),
-            folder => Ok(Suite::Folder(folder.into())),
         }
     }
 
@@ -100,17 +115,17 @@ impl Args {
         let in_memory = !self.parquet;
         match suite {
             Suite::Folder(folder) => Files::of(folder, in_memory),
-            Suite::Tpch(_) if in_memory && self.peers.is_empty() => Ok(Files {
+            Suite::Made(..) if in_memory && self.peers.is_empty() => Ok(Files {
                 tables: BTreeMap::new(),
                 in_memory,
             }),
-            Suite::Tpch(scale) => {
+            Suite::Made(benchmark, scale) => {
                 let folder = self.data.clone();
                 let folder = folder.unwrap_or_else(|| {
                     let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
-                    PathBuf::from(target).join(format!("tpch-{scale}"))
+                    PathBuf::from(target).join(format!("{}-{scale}", benchmark.name()))
                 });
-                Files::of_tpch(&folder, *scale, in_memory)
+                Files::of_benchmark(&folder, *benchmark, *scale, in_memory)
             }
         }
     }
@@ -167,6 +182,37 @@ impl Args {
     }
 }
 
+impl Args {
+    /// The queries, each in the random orders that are asked for.
+    fn in_orders(&self, queries: Vec<Query>) -> Result<Vec<Query>, DataFusionError> {
+        if self.orders == 0 {
+            return Ok(queries);
+        }
+        let (mut all, mut alone) = (Vec::new(), Vec::new());
+        for query in queries {
+            for order in 1..=self.orders {
+                match permuted(&query.text, self.seed, order)? {
+                    Some(text) => all.push(Query {
+                        name: ordered_name(&query.name, order),
+                        text,
+                    }),
+                    None => {
+                        alone.push(query.name);
+                        break;
+                    }
+                }
+            }
+        }
+        if !alone.is_empty() {
+            println!(
+                "left out, since no FROM of theirs has several tables: {}",
+                alone.join(", ")
+            );
+        }
+        Ok(all)
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     if !machine::optimised() && !args.allow_unoptimised {
         return Err(Ending::usage(limits::Error::Unoptimised));
@@ -177,6 +223,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     let refused = |error: DataFusionError| Ending::usage(error.strip_backtrace());
     let suite = args.suite()?;
     let queries = args.chosen(suite.queries().map_err(refused)?)?;
+    let queries = args.in_orders(queries).map_err(refused)?;
     let joins = args.joins()?;
     let environment = machine::environment(harness::verbs::ALLOCATOR);
     let peers = Found::of_queries(&args.peers, &environment).map_err(Ending::Usage)?;
@@ -214,7 +261,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         session::variants(runner, joins.iter().map(variant))?;
         println!("medians in ms, and their ratio to DataFusion's");
         for query in &queries {
-            let case = case(&suite, query, args.parquet);
+            let case = case(&suite, query, args);
             runner.case_unless_measured(&case, bench.on(&query.text), budget)?;
             if let Ok(run) = read_run(runner.folder()) {
                 println!("{}", told(&run, &case.name, &names));
@@ -255,13 +302,17 @@ fn variant(joins: &Joins) -> VariantRecord {
     }
 }
 
-fn case(suite: &Suite, query: &Query, parquet: bool) -> WorkloadRecord {
-    let tables = match parquet {
-        true => "from files",
-        false => "tables in memory",
+fn case(suite: &Suite, query: &Query, args: &Args) -> WorkloadRecord {
+    let tables = match (args.parquet, args.orders) {
+        (true, _) => "from files",
+        (false, 0) => "tables in memory",
+        (false, _) => "tables in memory, of whose columns nothing is known",
     };
     let sentence = match suite {
-        Suite::Tpch(scale) => format!("TPC-H {} at scale {scale}, {tables}", query.name),
+        Suite::Made(benchmark, scale) => {
+            let (title, name) = (benchmark.title(), &query.name);
+            format!("{title}, {name}, at scale {scale}, {tables}")
+        }
         Suite::Folder(folder) => format!("{} over {}, {tables}", query.name, folder.display()),
     };
     WorkloadRecord {
@@ -299,4 +350,37 @@ fn told(run: &Run, case: &str, names: &[String]) -> String {
         (Some(seconds), _) => format!("{name} {:.2}", seconds * 1e3),
     });
     format!("{case:<12} {}", told.collect::<Vec<_>>().join("  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::{Cli, Verb};
+
+    /// The names of the queries that a command line asks for.
+    fn asked(words: &[&str]) -> Vec<String> {
+        let words = ["sql", "run"].iter().chain(words);
+        let Verb::Run(args) = Cli::try_parse_from(words).unwrap().verb else {
+            panic!("another verb");
+        };
+        let queries = args.suite().unwrap().queries().unwrap();
+        let queries = args.chosen(queries).unwrap();
+        let queries = args.in_orders(queries).unwrap();
+        queries.into_iter().map(|query| query.name).collect()
+    }
+
+    #[test]
+    fn queries_are_asked_for_by_number_and_in_orders() {
+        assert_eq!(asked(&["ssb"]).len(), 13);
+        assert_eq!(asked(&["ssb", "--queries", "2.1,q4.3"]), ["q2.1", "q4.3"]);
+        let orders = ["q4.1, order 1", "q4.1, order 2"];
+        assert_eq!(asked(&["ssb", "--queries", "4.1", "--orders", "2"]), orders);
+        // Q1 and Q6 are of one table.
+        let of_tpch = asked(&["tpch", "--queries", "1,5,6", "--orders", "3"]);
+        assert!(
+            of_tpch.len() == 3 && of_tpch[0] == "q5, order 1",
+            "{of_tpch:?}"
+        );
+    }
 }

@@ -67,7 +67,10 @@ impl Server {
         let joins = args.joins().map_err(|ending| ending.to_string())?;
         let suite = args.suite().map_err(|ending| ending.to_string())?;
         let plain = |error: DataFusionError| error.strip_backtrace();
-        let engine = Engine::new(args.threads(), args.memory()).map_err(plain)?;
+        let mut engine = Engine::new(args.threads(), args.memory()).map_err(plain)?;
+        if args.orders > 0 {
+            engine = engine.without_statistics();
+        }
         let sessions: Vec<SessionContext> =
             joins.iter().map(|joins| engine.session(joins)).collect();
         let files = args.files(&suite).map_err(plain)?;

@@ -44,6 +44,7 @@ pub struct Engine {
     pub runtime: Runtime,
     threads: usize,
     environment: Arc<RuntimeEnv>,
+    statistics: bool,
 }
 
 impl Engine {
@@ -66,12 +67,25 @@ impl Engine {
             runtime,
             threads: threads.get(),
             environment: Arc::new(environment.build()?),
+            statistics: true,
         })
+    }
+
+    /// The same, which knows of tables no more than how many rows they have.
+    #[must_use]
+    pub fn without_statistics(self) -> Self {
+        Self {
+            statistics: false,
+            ..self
+        }
     }
 
     /// A session without tables.
     pub fn session(&self, joins: &Joins) -> SessionContext {
         let mut config = SessionConfig::new().with_target_partitions(self.threads);
+        if !self.statistics {
+            config = config.with_collect_statistics(false);
+        }
         if let Joins::Joinery(mode, without) = joins {
             let options = JoineryOptions::of(*mode, without.clone());
             config.options_mut().extensions.insert(options);

@@ -10,7 +10,7 @@ use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
-use joinery_tpch as tpch;
+use joinery_tpch::Benchmark;
 
 /// A query and what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Query {
 /// Where tables and queries come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Suite {
-    /// TPC-H at a scale, made in memory.
-    Tpch(f64),
+    /// A benchmark at a scale, made in memory.
+    Made(Benchmark, f64),
     /// A folder of Parquet and CSV files, whose queries are `queries/*.sql`.
     Folder(PathBuf),
 }
@@ -34,7 +34,7 @@ impl Suite {
     /// What records call it.
     pub fn name(&self) -> String {
         match self {
-            Self::Tpch(_) => "tpch".to_owned(),
+            Self::Made(benchmark, _) => benchmark.name().to_owned(),
             Self::Folder(folder) => {
                 let name = folder.file_name().unwrap_or(folder.as_os_str());
                 name.to_string_lossy().into_owned()
@@ -49,13 +49,10 @@ impl Suite {
     /// If the folder has none, or they cannot be read.
     pub fn queries(&self) -> Result<Vec<Query>> {
         match self {
-            Self::Tpch(_) => Ok((1..)
-                .zip(tpch::queries())
-                .map(|(number, text)| Query {
-                    name: format!("q{number}"),
-                    text,
-                })
-                .collect()),
+            Self::Made(benchmark, _) => {
+                let queries = benchmark.queries().into_iter();
+                Ok(queries.map(|(name, text)| Query { name, text }).collect())
+            }
             Self::Folder(folder) => queries_of(&folder.join("queries")),
         }
     }
@@ -67,13 +64,12 @@ impl Suite {
     /// If files cannot be read.
     pub async fn tables(&self, context: &SessionContext) -> Result<Tables> {
         match self {
-            Self::Tpch(scale) => {
-                let table = |name| Ok((str::to_owned(name), in_memory(name, *scale)?));
-                tpch::TABLES
-                    .into_iter()
-                    .map(table)
-                    .collect::<Result<_>>()
-                    .map(Tables)
+            Self::Made(benchmark, scale) => {
+                let table = |&name: &&'static str| {
+                    Ok((str::to_owned(name), in_memory(*benchmark, name, *scale)?))
+                };
+                let tables = benchmark.tables().iter().map(table);
+                tables.collect::<Result<_>>().map(Tables)
             }
             Self::Folder(folder) => Files::of(folder, false)?.tables(context).await,
         }
@@ -110,21 +106,26 @@ impl Files {
         }
     }
 
-    /// TPC-H at a scale, written to a folder, unless it is there already.
+    /// A benchmark at a scale, written to a folder, unless it is there already.
     ///
     /// # Errors
     ///
     /// If the files cannot be written.
-    pub fn of_tpch(folder: &Path, scale: f64, in_memory: bool) -> Result<Self> {
+    pub fn of_benchmark(
+        folder: &Path,
+        benchmark: Benchmark,
+        scale: f64,
+        in_memory: bool,
+    ) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        for name in tpch::TABLES {
+        for name in benchmark.tables() {
             let path = folder.join(format!("{name}.parquet"));
             if path.exists() {
                 continue;
             }
             // A file appears whole or not at all.
             let part = folder.join(format!("{name}.part"));
-            let reader = tpch::table(name, scale);
+            let reader = benchmark.table(name, scale);
             let mut writer = ArrowWriter::try_new(File::create(&part)?, reader.schema(), None)?;
             for batch in reader {
                 writer.write(&batch?)?;
@@ -187,8 +188,8 @@ impl Tables {
 }
 
 /// Two partitions or one: tables that are made in memory are read by two threads.
-fn in_memory(name: &str, scale: f64) -> Result<Arc<dyn TableProvider>> {
-    let reader = tpch::table(name, scale);
+fn in_memory(benchmark: Benchmark, name: &str, scale: f64) -> Result<Arc<dyn TableProvider>> {
+    let reader = benchmark.table(name, scale);
     let schema = reader.schema();
     let batches = reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
     let (first, second) = batches.split_at(batches.len() / 2);
@@ -259,5 +260,23 @@ fn queries_of(folder: &Path) -> Result<Vec<Query>> {
             folder.display()
         )),
         false => Ok(queries),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_benchmark_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = || Files::of_benchmark(folder.path(), Benchmark::Ssb, 0.001, false).unwrap();
+        let first = files();
+        let names: Vec<&str> = first.tables.keys().map(String::as_str).collect();
+        assert_eq!(names, Benchmark::Ssb.tables());
+        std::fs::write(&first.tables["lineorder"], "not touched").unwrap();
+        assert_eq!(files(), first);
+        let text = std::fs::read_to_string(&first.tables["lineorder"]).unwrap();
+        assert_eq!(text, "not touched");
     }
 }
