@@ -96,7 +96,10 @@ pub(super) fn unknown(
         if input.has_nulls(side.other()) {
             for_each_row(marks.rows(), context, |row, _| {
                 let known = marks.get(row as u32) as usize;
-                marks.set(row as u32, [Truth::Unknown, Truth::True, Truth::Unknown][known]);
+                marks.set(
+                    row as u32,
+                    [Truth::Unknown, Truth::True, Truth::Unknown][known],
+                );
             });
         }
         return Ok(());
