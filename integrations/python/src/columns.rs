@@ -262,10 +262,8 @@ struct Part<'a> {
 impl<'a> Part<'a> {
     /// The pairs in parts of at most [`BLOCK`].
     fn all(pairs: &'a RowPairs) -> impl Iterator<Item = Self> {
-        pairs.chunks.iter().flat_map(|chunk| {
-            let parts = chunk.build.chunks(BLOCK).zip(chunk.probe.chunks(BLOCK));
-            parts.map(|(build, probe)| Self { build, probe })
-        })
+        let parts = pairs.build.chunks(BLOCK).zip(pairs.probe.chunks(BLOCK));
+        parts.map(|(build, probe)| Self { build, probe })
     }
 
     fn len(self) -> usize {
@@ -279,18 +277,28 @@ impl<'a> Part<'a> {
 
     /// In pieces: each [`RUN`] of rows of a side that follow one another, or more, and what lies between.
     fn runs(self, side: Side) -> Vec<Self> {
-        let (mut pieces, mut rest) = (Vec::new(), self);
-        let mut at = 0;
-        while at < rest.len() {
-            let run = run_len(&side.of(rest.build, rest.probe)[at..]);
-            if run < RUN {
-                at += run;
+        /// Some of these lie inside of each run, wherever it begins.
+        const WINDOW: usize = RUN / 2;
+        let rows = side.of(self.build, self.probe);
+        let (mut pieces, mut rest, mut done) = (Vec::new(), self, 0);
+        for (number, window) in rows.as_chunks::<WINDOW>().0.iter().enumerate() {
+            let at = number * WINDOW;
+            // Most windows are ruled out by their ends.
+            let is_apart = window[WINDOW - 1].wrapping_sub(window[0]) as usize != WINDOW - 1;
+            if at < done || is_apart || run_len(window) < WINDOW {
                 continue;
             }
-            let [before, from_run] = rest.split_at(at);
-            let [of_run, after] = from_run.split_at(run);
-            pieces.extend([before, of_run]);
-            (rest, at) = (after, 0);
+            let before = rows[done..at].iter().rev().zip(1..);
+            let before =
+                before.take_while(|&(&row, back)| row.checked_add(back) == Some(window[0]));
+            let first = at - before.count();
+            let run = run_len(&rows[first..]);
+            if run >= RUN {
+                let [between, from_run] = rest.split_at(first - done);
+                let [of_run, after] = from_run.split_at(run);
+                pieces.extend([between, of_run]);
+                (rest, done) = (after, first + run);
+            }
         }
         pieces.push(rest);
         pieces.retain(|piece| piece.len() > 0);

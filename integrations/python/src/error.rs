@@ -66,6 +66,11 @@ impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         match error {
             JoinError::OutOfMemory(error) => error.into(),
+            // Its name for the kind is that of a side, which may have been exchanged.
+            JoinError::PartlyNull(_) => Self::value(
+                "of a key of several columns with a NULL in it nobody can tell what it might equal, which \"mark\" and \
+                 \"anti_null_aware\" ask; leave such rows out, or give nulls_equal=True",
+            ),
             other => Self::value(other),
         }
     }

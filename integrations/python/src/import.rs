@@ -236,9 +236,11 @@ fn field(schema: &FFI_ArrowSchema) -> Result<Field, Error> {
 fn unknown(schema: &FFI_ArrowSchema, error: &ArrowError) -> Error {
     let mut children = schema.children();
     let column = children.find_map(|child| {
-        let error = Field::try_from(child).err()?;
-        let name = child.name().unwrap_or_default();
-        Some(format!("column {name:?}: {error}"))
+        Field::try_from(child).err()?;
+        let (name, format) = (child.name().unwrap_or_default(), child.format());
+        Some(format!(
+            "column {name:?} is of type {format:?}, which is none of Arrow's"
+        ))
     });
     let column = column.unwrap_or_else(|| error.to_string());
     Error::Type(format!("{column}; cast it, or leave the column out"))

@@ -3,7 +3,7 @@
 use harness::nearest::did_you_mean;
 use join_core::join::{Context, DynJoin, Outcome, Side};
 use join_core::kind::{Kind, Semantics};
-use join_core::output::Consumer;
+use join_core::output::{Consumer, PairPlacement, Results};
 use pyo3::prelude::*;
 use registry::Variant;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::how::{self, Order};
 use crate::import::Frame;
 use crate::keys::{KeyColumns, KeysOf};
-use crate::rows::{Collector, RowPairs};
+use crate::rows::RowPairs;
 use crate::work::Means;
 
 /// The variant of a name.
@@ -136,9 +136,14 @@ impl Sides {
         means: &Means,
     ) -> Result<RowPairs, Error> {
         let is_swapped = may_swap && order == Order::Any && self.build.rows() > self.probe.rows();
-        let collector = Collector::new(means);
-        self.join_as(is_swapped, question, Consumer::Stream(&collector), means)?;
-        let pairs = collector.finish()?;
+        let kept = Consumer::Pairs(PairPlacement::Chunks);
+        let outcome = self.join_as(is_swapped, question, kept, means)?;
+        let Results::Pairs(pairs) = outcome.results else {
+            return Err(Error::Fault(
+                "a join that was to keep its pairs did not".to_owned(),
+            ));
+        };
+        let pairs = RowPairs::of(pairs, means)?;
         match (order, how::has_rows(question.kind, Side::Probe)) {
             (Order::Any, _) if is_swapped => Ok(pairs.swapped()),
             (Order::Any, _) => Ok(pairs),

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::export::{Array, Table};
 use crate::how::{self, Order};
 use crate::join::{Question, Sides, variant};
-use crate::rows::{RowChunk, no_numbers, numbers, truths};
+use crate::rows::{RowPairs, no_numbers, numbers, truths};
 use crate::work::{Limits, Means, apart};
 
 /// The result of `pairs`: two columns of row numbers.
@@ -138,7 +138,6 @@ type Columns = (Array, Array, Option<Array>);
 fn columns(call: &Call, order: Order) -> Result<Columns, Error> {
     let (kind, means) = (call.question.kind, call.means()?);
     let rows = call.sides.row_pairs(&call.question, order, false, &means)?;
-    let rows = rows.whole(&means)?;
     let len = rows.len();
     let array = |name: &str, side: Side, rows| -> Result<Array, Error> {
         let numbers = match how::has_rows(kind, side) {
@@ -150,11 +149,11 @@ fn columns(call: &Call, order: Order) -> Result<Columns, Error> {
     let mark = match kind {
         Kind::Mark(side) => Some(Array::new(
             "mark",
-            truths(rows.of(side.other())).map_err(Error::value)?,
+            truths(side.other().of(&rows.build, &rows.probe)).map_err(Error::value)?,
         )),
         _ => None,
     };
-    let RowChunk { build, probe } = rows;
+    let RowPairs { build, probe, .. } = rows;
     Ok((
         array("build", Side::Build, build)?,
         array("probe", Side::Probe, probe)?,

@@ -8,7 +8,7 @@ use report::page::Drawn;
 use report::record::read_run;
 
 use crate::error::Error;
-use crate::runs::Run;
+use crate::runs::{Run, no_run};
 use crate::work::apart;
 
 /// A chart: an SVG document that a notebook shows, and its data.
@@ -93,7 +93,7 @@ pub(crate) fn plot(py: Python<'_>, samples: &Bound<'_, PyAny>, chart: &str) -> P
                         .to_owned(),
                 )
             })?;
-            read_run(&path).map_err(Error::value)?
+            read_run(&path).map_err(no_run)?
         }
     };
     let wanted = chart.to_owned();

@@ -12,7 +12,9 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields};
 use pyo3::prelude::*;
-use report::record::{self, Phase, SampleRecord, Source, SystemUse, Toggles, read_run as read};
+use report::record::{
+    self, Phase, RecordError, SampleRecord, Source, SystemUse, Toggles, read_run as read,
+};
 use report::summary::{CellSummary, summarise};
 
 use crate::error::Error;
@@ -112,8 +114,12 @@ impl Run {
 ///     There is no run in the folder, or its records make no sense.
 #[pyfunction]
 pub(crate) fn read_run(py: Python<'_>, path: PathBuf) -> PyResult<Run> {
-    let cannot = |error| Error::Value(format!("{error}; name the folder of a run"));
-    apart(py, move || read(&path).map(Run).map_err(cannot))
+    apart(py, move || read(&path).map(Run).map_err(no_run))
+}
+
+/// The refusal of a folder in which there is no run.
+pub(crate) fn no_run(error: RecordError) -> Error {
+    Error::Value(format!("{error}; name the folder of a run"))
 }
 
 fn u32s(values: impl Iterator<Item = u32>) -> ArrayRef {

@@ -13,6 +13,7 @@ use harness::size::Size;
 use join_core::join::CacheSizes;
 use join_core::memory::Memory;
 use join_core::parallel::{Cancel, Team, ThreadStart};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::arguments;
@@ -121,7 +122,17 @@ fn bytes(given: &Bound<'_, PyAny>) -> PyResult<u64> {
             let size = text.parse().map(|Size(bytes)| bytes);
             Ok(size.map_err(|error| Error::Value(format!("memory: {error}")))?)
         }
-        Err(_) => arguments::whole("memory", given, 0..=u64::MAX),
+        Err(_) => {
+            let bytes = arguments::whole("memory", given, 0..=u64::MAX);
+            bytes.map_err(
+                |error| match error.is_instance_of::<PyTypeError>(given.py()) {
+                    true => {
+                        arguments::wrong_type("memory", given, "an int, or a str such as \"4GiB\"")
+                    }
+                    false => error,
+                },
+            )
+        }
     }
 }
 

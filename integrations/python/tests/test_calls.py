@@ -162,7 +162,7 @@ def test_integers_of_different_widths_meet():
         (TypeError, "threads is of type float", lambda: joinery.count(pa.array([1]), pa.array([1]), threads=2.0)),
         (ValueError, "memory", lambda: joinery.count(pa.array([1]), pa.array([1]), memory="lots")),
         (ValueError, "memory is -1;", lambda: joinery.count(pa.array([1]), pa.array([1]), memory=-1)),
-        (TypeError, "memory is of type list", lambda: joinery.count(pa.array([1]), pa.array([1]), memory=[1])),
+        (TypeError, "memory is of type list; give an int, or a str such as", lambda: joinery.count(pa.array([1]), pa.array([1]), memory=[1])),
         (TypeError, "^on is of type int; give a str or a list of str$", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on=1)),
         (TypeError, "left_on is of type list", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on=[1], right_on="k")),
         (ValueError, "key columns", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on=[])),
@@ -174,6 +174,7 @@ def test_integers_of_different_widths_meet():
         (TypeError, '"k"', lambda: joinery.join(pa.table({"k": [[1]]}), pa.table({"k": [[1]]}), on="k")),
         (TypeError, '"u"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "u": union()}), on="k")),
         (TypeError, '"i"', lambda: joinery.join(pa.table(LEFT), pl.DataFrame({"k": [2], "i": pl.Series([1], dtype=pl.Int128)}), on="k")),
+        (ValueError, "several columns", lambda: joinery.join(pa.table({"k": [1, None], "j": [1, 1]}), pa.table({"k": [1, 2], "j": [2, None]}), on=["k", "j"], how="mark")),
         (ValueError, '"n"', lambda: joinery.join(pa.table(LEFT), pl.DataFrame({"k": [2], "n": [None]}), on="k")),
         (ValueError, '"a_right"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "a": [1], "a_right": [1]}), on="k")),
         (ValueError, "mark", lambda: joinery.count(pa.table(LEFT), pa.table(LEFT), how="mark")),
@@ -181,7 +182,8 @@ def test_integers_of_different_widths_meet():
         (ValueError, "several", lambda: joinery.workload("ladder")),
         (ValueError, "size", lambda: joinery.workload("pk-fk-1m", size="huge")),
         (ValueError, "seed is -1;", lambda: joinery.workload("pk-fk-1m", seed=-1)),
-        (ValueError, "run", lambda: joinery.read_run("no such folder")),
+        (ValueError, "name the folder of a run", lambda: joinery.read_run("no such folder")),
+        (ValueError, "name the folder of a run", lambda: joinery.plot("no such folder")),
     ],
 )
 def test_refusals_say_what_is_wrong(error, word, call):
