@@ -32,11 +32,11 @@ impl RowPairs {
     ///
     /// There is no memory for a second copy of them.
     pub(crate) fn of(pairs: Pairs, means: &Means) -> Result<Self, Error> {
-        let total = pairs.0.iter().map(|chunk| chunk.len()).sum();
+        let total = pairs.chunks.iter().map(|chunk| chunk.len()).sum();
         let mut build = means.memory.uninit::<u32>(total)?;
         let mut probe = means.memory.uninit::<u32>(total)?;
         let (mut build_left, mut probe_left): (&mut [_], &mut [_]) = (&mut build, &mut probe);
-        let parts = Tasks::new(pairs.0.into_iter().map(|chunk| {
+        let parts = Tasks::new(pairs.chunks.into_iter().map(|chunk| {
             let build = build_left.split_off_mut(..chunk.len());
             let probe = probe_left.split_off_mut(..chunk.len());
             let room = "room for every pair";

@@ -1,4 +1,8 @@
 //! Values of a column, gathered for rows in any order: what other libraries call `take`.
+//!
+//! The core's consumer of rows ([`join_core::output::RowsConsumer`]) gathers while pairs are found. Here all of them are known
+//! first, so that rows which follow one another are slices, places in chunks are found once for all columns, and types nest;
+//! and it took half of that consumer's processor time on INT64 columns.
 
 mod places;
 mod shared;
