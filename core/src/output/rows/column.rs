@@ -165,6 +165,12 @@ impl<'a> FixedColumn<'a> {
 
     /// A group of rows that are all there and not NULL.
     fn gather_all<const W: usize>(&self, rows: &[u32], to: &mut [[MaybeUninit<u8>; W]]) {
+        if let Some(values) = self.side_by_side::<W>(rows) {
+            for (to, value) in to.iter_mut().zip(values) {
+                *to = value.map(MaybeUninit::new);
+            }
+            return;
+        }
         let mut places = [&[0; W]; GROUP];
         for (place, &row) in places.iter_mut().zip(rows) {
             *place = self.place(row);
@@ -199,6 +205,34 @@ impl<'a> FixedColumn<'a> {
             *valid = value.is_some();
             *to = value.unwrap_or(&[0; W]).map(MaybeUninit::new);
         }
+    }
+
+    /// The values of rows that follow one another, as probe rows with one match each do, unless a page or slice ends between
+    /// them.
+    fn side_by_side<const W: usize>(&self, rows: &[u32]) -> Option<&'a [[u8; W]]> {
+        let (&first, &last) = (rows.first()?, rows.last()?);
+        if last.wrapping_sub(first) as usize != rows.len() - 1
+            || !rows
+                .windows(2)
+                .all(|pair| pair[1].wrapping_sub(pair[0]) == 1)
+        {
+            return None;
+        }
+        let (values, begin) = match &self.chunks {
+            Chunks::Pages(paged, first_value) => {
+                let (page, slot) = paged.offsets().locate(first);
+                let is_one = page == paged.offsets().locate(last).0;
+                let values = is_one.then(|| &paged.pages()[page].bytes()[*first_value..]);
+                (values?, slot)
+            }
+            Chunks::Slices(slices, offsets) => {
+                let (slice, slot) = offsets.locate(first);
+                let is_one = slice == offsets.locate(last).0;
+                (is_one.then(|| slices[slice].bytes)?, slot)
+            }
+            Chunks::Tuples(..) => return None,
+        };
+        values.as_chunks::<W>().0.get(begin..begin + rows.len())
     }
 
     /// Where the value of a row lies in a column without NULLs.

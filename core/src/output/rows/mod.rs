@@ -20,7 +20,7 @@ pub use column::{FixedColumn, FixedSlice, RowColumn};
 /// Rows of a worker's first chunk, and of its largest: small results cost little, and large chunks come from the pool of
 /// touched memory.
 const FIRST_CHUNK: usize = 1 << 11;
-const LARGEST_CHUNK: usize = 1 << 16;
+const LARGEST_CHUNK: usize = 1 << 17;
 
 /// The form that rows are made in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

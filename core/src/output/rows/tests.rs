@@ -91,6 +91,15 @@ fn pairs(len: usize, rows: [usize; 2]) -> Vec<Pair> {
         .collect()
 }
 
+/// Pairs of rows one after the other, from the first again after the last.
+fn in_order(len: usize, rows: [usize; 2]) -> Vec<Pair> {
+    let pair = |at: usize| Pair {
+        build: (at % rows[0]) as u32,
+        probe: (at % rows[1]) as u32,
+    };
+    (0..len).map(pair).collect()
+}
+
 const ROWS: [usize; 2] = [300, 1500];
 
 #[test]
@@ -101,8 +110,13 @@ fn rows_are_those_of_the_pairs() {
         .zip(ROWS)
         .map(|(side, rows)| (0..rows as u32).map(|row| side.values(row)).collect())
         .collect();
-    for len in [0, 1, 63, 2047, 2048, 2049, 20_000] {
-        let (memory, pairs) = (Memory::unlimited(), pairs(len, ROWS));
+    let lens = [0, 1, 63, 2047, 2048, 2049, 20_000];
+    let ways = [pairs, in_order];
+    for (len, pairs) in lens
+        .into_iter()
+        .flat_map(|len| ways.map(|way| (len, way(len, ROWS))))
+    {
+        let memory = Memory::unlimited();
         let [build, probe] = [0, 1].map(|nth: usize| (sides[nth].sources(), ROWS[nth]));
         let consumer = RowsConsumer::new(build, probe, Form::Buffers, &memory).unwrap();
         for pairs in pairs.chunks(777) {
