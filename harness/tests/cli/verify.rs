@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::common::{folder, harness, run, text};
 
 /// Joins that are made, unless `JOINERY_JOINS` says how many.
-const JOINS: u64 = 1500;
+const JOINS: u64 = 800;
 
 #[test]
 fn every_variant_is_right_on_random_joins() {
