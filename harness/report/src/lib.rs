@@ -4,6 +4,7 @@
 //! chart is a function of those records alone.
 
 pub mod charts;
+pub mod cluster_model;
 pub mod compare;
 pub mod duel;
 pub mod findings;
