@@ -42,6 +42,7 @@ mod exchange;
 mod exec;
 mod fallback;
 mod filter;
+mod in_place;
 mod job;
 mod keys;
 mod left;
@@ -61,6 +62,7 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 
 pub use exec::JoineryExec;
+pub use in_place::take_over_in_place;
 pub use left::Reason;
 pub use options::{JoineryOptions, Mode, UnknownMode, UnknownTechnique, Without};
 pub use rules::{InPlace, TakeOver, hash_joins};

@@ -161,6 +161,9 @@ extensions_options! {
         pub mode: Mode, default = Mode::Join
         /// Techniques of trees that are left out, such as `filters, own-order`.
         pub without: Without, default = Without::default()
+        /// On several machines: whether the keys of a join's left side go to all of them before its right side is shuffled, so
+        /// that only rows with a partner are.
+        pub filters_before_shuffle: bool, default = false
     }
 }
 

@@ -61,13 +61,7 @@ impl PhysicalOptimizerRule for InPlace {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        of_joins(plan, config, |join| {
-            let own = match Reason::not_to_stream(join) {
-                Some(reason) => JoineryExec::left(join, reason),
-                None => JoineryExec::streaming(join),
-            };
-            own.map(Some)
-        })
+        of_joins(plan, config, |join| in_place(join).map(Some))
     }
 
     fn name(&self) -> &str {
@@ -76,6 +70,14 @@ impl PhysicalOptimizerRule for InPlace {
 
     fn schema_check(&self) -> bool {
         true
+    }
+}
+
+/// What takes the place of a join in a finished plan.
+pub(crate) fn in_place(join: &HashJoinExec) -> Result<JoineryExec> {
+    match Reason::not_to_stream(join) {
+        Some(reason) => JoineryExec::left(join, reason),
+        None => JoineryExec::streaming(join),
     }
 }
 

@@ -13,7 +13,7 @@ use report::record::{Answer, Checksum, OFF, Toggles};
 use tempfile::TempDir;
 
 use crate::answer;
-use crate::session::Joins;
+use crate::session::{Joins, Setting};
 use crate::suite::Files;
 
 /// Queries below this many seconds are executed once more before each sample, to bring back what the turns of others
@@ -91,14 +91,14 @@ impl Engine {
 }
 
 impl<'a> Queries<'a> {
-    /// DataFusion under two names, then with other joins, all of them sessions of the process that `server` starts; then
+    /// DataFusion under two names, then with other joins or workers, all of them sessions of the process that `server` starts; then
     /// peers, which read `files`.
     ///
     /// # Errors
     ///
     /// If there is no folder for temporary files.
     pub(crate) fn new(
-        joins: &[Joins],
+        settings: &[Setting],
         server: impl Fn() -> Command + 'static,
         setups: &[Setup],
         files: &Files,
@@ -106,10 +106,13 @@ impl<'a> Queries<'a> {
         interrupted: &'a AtomicBool,
     ) -> std::io::Result<Self> {
         let (mut contenders, mut sessions) = (Vec::new(), Vec::new());
-        for (session, joins) in joins.iter().enumerate() {
-            let name = joins.name();
+        for (session, setting) in settings.iter().enumerate() {
+            let name = setting.name();
             sessions.push(session);
-            match joins {
+            match &setting.joins {
+                Joins::Stock if session > 0 => {
+                    contenders.push(Contender::new(&name, Toggles::new(), None, threads));
+                }
                 Joins::Stock => {
                     contenders.extend(Contender::control(&name, &Toggles::new(), threads));
                     sessions.push(session);

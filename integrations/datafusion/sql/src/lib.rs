@@ -8,6 +8,8 @@ mod run;
 mod server;
 mod session;
 pub mod suite;
+mod worker;
+mod workers;
 
 use clap::{Parser, Subcommand};
 use harness::verbs::Ending;
@@ -31,6 +33,8 @@ pub enum Verb {
     Serve(run::Args),
     /// Answer one query over Parquet and CSV files
     Query(query::Args),
+    /// Do a part of the work of `run` and `query`, for whoever names this process in --workers
+    Worker(worker::Args),
 }
 
 /// Does what the command line asks.
@@ -43,5 +47,6 @@ pub fn run(cli: &Cli) -> Result<(), Ending> {
         Verb::Run(args) => run::run(args),
         Verb::Serve(args) => server::run(args),
         Verb::Query(args) => query::run(args),
+        Verb::Worker(args) => worker::run(args),
     }
 }

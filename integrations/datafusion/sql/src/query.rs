@@ -7,9 +7,11 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::context::SQLOptions;
 use harness::verbs::Ending;
 use joinery_datafusion::Mode;
+use joinery_distributed::{Cluster, explained};
 
 use crate::session::{Engine, Joins};
 use crate::suite::file;
+use crate::workers::{Workers, said};
 
 /// Arguments of `sql query`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,11 @@ pub struct Args {
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub workers: Workers,
+    /// Send keys of left sides to all workers before right sides are shuffled
+    #[arg(long, requires = "workers")]
+    pub filters: bool,
 }
 
 fn table(text: &str) -> Result<(String, PathBuf), String> {
@@ -38,14 +45,23 @@ fn table(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Ending> {
-    answer(args).map_err(|error| Ending::usage(error.strip_backtrace()))
+    let cluster = args.workers.cluster()?;
+    let answered = answer(args, cluster.as_ref());
+    answered.map_err(|error| Ending::Usage(said(&error)))
 }
 
-fn answer(args: &Args) -> Result<(), DataFusionError> {
+fn answer(args: &Args, cluster: Option<&Cluster>) -> Result<(), DataFusionError> {
     let threads = args.threads.unwrap_or_else(cores);
     let engine = Engine::new(threads, None)?;
-    let context = engine.session(&Joins::in_mode(args.mode));
+    let joins = Joins::in_mode(args.mode);
+    let context = match cluster {
+        None => engine.session(&joins),
+        Some(cluster) => engine.session_on(&joins, cluster, args.filters)?,
+    };
     engine.runtime.block_on(async {
+        if let Some(cluster) = cluster {
+            cluster.greet().await?;
+        }
         for (name, path) in &args.table {
             let table = file(&context, path).await?;
             context.register_table(name.as_str(), table)?;
@@ -55,9 +71,15 @@ fn answer(args: &Args) -> Result<(), DataFusionError> {
             .with_allow_dml(false)
             .with_allow_statements(false);
         let frame = context.sql_with_options(&args.query, reads).await?;
-        match args.explain {
-            true => frame.explain(false, false)?.show().await,
-            false => frame.show().await,
+        match (args.explain, cluster) {
+            (false, _) => frame.show().await,
+            (true, None) => frame.explain(false, false)?.show().await,
+            (true, Some(_)) => {
+                let plan = frame.create_physical_plan().await?;
+                let config = context.copied_config();
+                print!("{}", explained(plan, config.options())?);
+                Ok(())
+            }
         }
     })
 }

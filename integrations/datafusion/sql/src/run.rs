@@ -22,8 +22,9 @@ use report::stats::median;
 use crate::bench::Queries;
 use crate::orders::permuted;
 use crate::query::cores;
-use crate::session::Joins;
+use crate::session::{Joins, Setting, runtime};
 use crate::suite::{Files, Query, Suite};
+use crate::workers::{Workers, said};
 
 /// The verb by which a run starts the process that has its sessions, with its own arguments.
 pub(crate) const SERVE: &str = "__serve";
@@ -36,16 +37,16 @@ pub struct Args {
     /// The scale of tpch and ssb: 1 is 1 GB as text of tpch
     #[arg(long, default_value_t = 1.0, value_name = "SCALE")]
     pub scale: f64,
-    /// Modes of Joinery that take part
-    #[arg(long, value_delimiter = ',', value_name = "MODE", default_values_t = [Mode::Tree, Mode::Join, Mode::Streaming])]
-    pub modes: Vec<Mode>,
+    /// Modes of Joinery that take part [default: tree,join,streaming; on workers streaming]
+    #[arg(long, value_delimiter = ',', value_name = "MODE")]
+    pub modes: Option<Vec<Mode>>,
     /// Measure trees without each of these techniques, too [default: all of them]
     #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "TECHNIQUE")]
     pub ablate: Option<Vec<String>>,
     /// Other engines that take part, such as duckdb
     #[arg(long, value_delimiter = ',', value_name = "PEER")]
     pub peers: Vec<String>,
-    /// Read Parquet and CSV files in each query instead of holding tables in memory
+    /// Read Parquet and CSV files in each query instead of holding tables in memory, as workers always do
     #[arg(long)]
     pub parquet: bool,
     /// Folder that tpch or ssb is written to once, for peers and --parquet [default: one among the files that are built]
@@ -57,15 +58,29 @@ pub struct Args {
         long,
         default_value_t = 0,
         value_name = "N",
-        conflicts_with = "parquet"
+        conflicts_with_all = ["parquet", "workers"]
     )]
     pub orders: u32,
     /// Only these queries, by number or name
     #[arg(long, value_delimiter = ',', value_name = "1,9,21")]
     pub queries: Vec<String>,
-    /// Threads [default: one for each core]
+    /// Threads of this process; workers have their own [default: one for each core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub workers: Workers,
+    /// Numbers of workers that are compared, the first so many of --workers; 0 is this process without any
+    /// [default: all of them]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "0,2,4",
+        requires = "workers"
+    )]
+    pub clusters: Vec<usize>,
+    /// Measure workers with semi-join filters before shuffles, too
+    #[arg(long, requires = "workers")]
+    pub filters: bool,
     /// Bytes that queries may reserve, such as 512M or 8G
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Bytes>,
@@ -112,7 +127,7 @@ impl Args {
 
     /// The tables as files, where anybody asks for them.
     pub(crate) fn files(&self, suite: &Suite) -> Result<Files, DataFusionError> {
-        let in_memory = !self.parquet;
+        let in_memory = !self.reads_files();
         match suite {
             Suite::Folder(folder) => Files::of(folder, in_memory),
             Suite::Made(..) if in_memory && self.peers.is_empty() => Ok(Files {
@@ -130,9 +145,58 @@ impl Args {
         }
     }
 
-    /// DataFusion's own joins and those that take part, each in a session of its own.
-    pub(crate) fn joins(&self) -> Result<Vec<Joins>, Ending> {
-        let modes = self.modes.iter().filter(|&&mode| mode != Mode::Off);
+    /// Whether queries read files.
+    pub(crate) fn reads_files(&self) -> bool {
+        self.parquet || !self.workers.workers.is_empty()
+    }
+
+    /// DataFusion's own joins and those that take part, on each number of workers: a session for each.
+    pub(crate) fn settings(&self) -> Result<Vec<Setting>, Ending> {
+        let all = self.workers.workers.len();
+        let clusters = match self.clusters.is_empty() {
+            true => vec![all],
+            false => self.clusters.clone(),
+        };
+        let there_is = |workers: &usize| *workers == 0 || (2..=all).contains(workers);
+        if let Some(wrong) = clusters.iter().find(|workers| !there_is(workers)) {
+            return Err(Ending::Usage(format!(
+                "--clusters {wrong}: give 0, or 2 to {all}, which --workers names"
+            )));
+        }
+        let joins = self.joins()?;
+        let mut settings = Vec::new();
+        for workers in clusters {
+            for joins in &joins {
+                let setting = Setting {
+                    joins: joins.clone(),
+                    workers,
+                    filters: false,
+                };
+                settings.push(setting.clone());
+                if self.filters && workers > 0 && *joins != Joins::Stock {
+                    settings.push(Setting {
+                        filters: true,
+                        ..setting
+                    });
+                }
+            }
+        }
+        Ok(settings)
+    }
+
+    /// DataFusion's own joins and those that take part.
+    fn joins(&self) -> Result<Vec<Joins>, Ending> {
+        let on_workers = !self.workers.workers.is_empty();
+        let chosen = self.modes.clone().unwrap_or_else(|| match on_workers {
+            false => vec![Mode::Tree, Mode::Join, Mode::Streaming],
+            true => vec![Mode::Streaming],
+        });
+        if on_workers && chosen.contains(&Mode::Tree) {
+            return Err(Ending::usage(
+                "--modes tree: in a stage that was sent to a worker no operator can take the place of several; give streaming or join",
+            ));
+        }
+        let modes = chosen.iter().filter(|&&mode| mode != Mode::Off);
         let mut joins = vec![Joins::Stock];
         joins.extend(modes.map(|&mode| Joins::in_mode(mode)));
         let without: Vec<String> = match &self.ablate {
@@ -143,7 +207,7 @@ impl Args {
             }
             Some(named) => named.clone(),
         };
-        if !without.is_empty() && !self.modes.contains(&Mode::Tree) {
+        if !without.is_empty() && !chosen.contains(&Mode::Tree) {
             return Err(Ending::usage(
                 "--ablate: techniques are those of trees; add tree to --modes",
             ));
@@ -224,7 +288,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     let suite = args.suite()?;
     let queries = args.chosen(suite.queries().map_err(refused)?)?;
     let queries = args.in_orders(queries).map_err(refused)?;
-    let joins = args.joins()?;
+    let settings = args.settings()?;
+    if let Some(cluster) = args.workers.cluster()? {
+        let runtime = runtime(args.threads()).map_err(Ending::usage)?;
+        let greeted = runtime.block_on(cluster.greet());
+        greeted.map_err(|error| Ending::Usage(said(&error)))?;
+    }
     let environment = machine::environment(harness::verbs::ALLOCATOR);
     let peers = Found::of_queries(&args.peers, &environment).map_err(Ending::Usage)?;
     let files = args.files(&suite).map_err(refused)?;
@@ -240,7 +309,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         command.arg(SERVE).args(&words);
         command
     };
-    let bench = Queries::new(&joins, server, &peers.setups, &files, threads, &interrupted);
+    let bench = Queries::new(
+        &settings,
+        server,
+        &peers.setups,
+        &files,
+        threads,
+        &interrupted,
+    );
     let mut bench = bench.map_err(Ending::usage)?;
     let asked = Asked {
         out: args.out.as_deref(),
@@ -256,9 +332,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         variant: args.samples,
         peer: args.samples,
     };
-    let names: Vec<String> = names(&joins, &peers);
+    let names: Vec<String> = names(&settings, &peers);
     let measure = |runner: &mut Runner<'_>| -> Result<(), Stop> {
-        session::variants(runner, joins.iter().map(variant))?;
+        session::variants(runner, settings.iter().map(variant))?;
         println!("medians in ms, and their ratio to DataFusion's");
         for query in &queries {
             let case = case(&suite, query, args);
@@ -276,24 +352,33 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
 }
 
 /// Those whose medians are told: everyone with all of their techniques.
-fn names(joins: &[Joins], peers: &Found) -> Vec<String> {
-    let whole = joins.iter().filter(|joins| match joins {
+fn names(settings: &[Setting], peers: &Found) -> Vec<String> {
+    let whole = settings.iter().filter(|setting| match &setting.joins {
         Joins::Stock => true,
         Joins::Joinery(_, without) => without.names().next().is_none(),
     });
     let peers = peers.setups.iter().map(|setup| setup.name.clone());
-    whole.map(Joins::name).chain(peers).collect()
+    whole.map(Setting::name).chain(peers).collect()
 }
 
-fn variant(joins: &Joins) -> VariantRecord {
-    let description = match joins {
+fn variant(setting: &Setting) -> VariantRecord {
+    let mut description = match &setting.joins {
         Joins::Stock => "DataFusion 55.2.0 as it is".to_owned(),
         Joins::Joinery(mode, _) => format!(
             "DataFusion 55.2.0 with Joinery's joins in the place of its hash joins, in mode {mode}"
         ),
     };
+    if setting.workers > 0 {
+        description += &format!(
+            ", by DataFusion Distributed 4.0.0 on {} workers",
+            setting.workers
+        );
+    }
+    if setting.filters {
+        description += ", which are sent keys of left sides before right sides are shuffled";
+    }
     VariantRecord {
-        name: joins.name(),
+        name: setting.name(),
         family: SQL.to_owned(),
         build: None,
         probe: None,
@@ -303,7 +388,7 @@ fn variant(joins: &Joins) -> VariantRecord {
 }
 
 fn case(suite: &Suite, query: &Query, args: &Args) -> WorkloadRecord {
-    let tables = match (args.parquet, args.orders) {
+    let tables = match (args.reads_files(), args.orders) {
         (true, _) => "from files",
         (false, 0) => "tables in memory",
         (false, _) => "tables in memory, of whose columns nothing is known",

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufWriter, Write};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::physical_plan::collect;
@@ -10,12 +10,19 @@ use datafusion::prelude::SessionContext;
 use harness::verbs::Ending;
 use join_core::checksum::Checksum;
 use joinery_datafusion::hash_joins;
+use joinery_distributed::{moved, on_workers};
+use report::cluster_model::Moved;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::answer;
 use crate::run::Args;
-use crate::session::Engine;
+use crate::session::{Engine, Setting};
+use crate::workers::said;
+
+/// How long figures of workers are waited for.
+const FIGURES: Duration = Duration::from_secs(10);
 
 /// A line of work.
 #[derive(Deserialize)]
@@ -44,9 +51,7 @@ pub(crate) fn run(args: &Args) -> std::result::Result<(), Ending> {
                 json!({ "loaded": true })
             }),
             Ok(Request::Query(query)) => match &server {
-                Some(server) => server
-                    .answer(&query)
-                    .map_err(|error| error.strip_backtrace()),
+                Some(server) => server.answer(&query).map_err(|error| said(&error)),
                 None => Err("nothing is loaded".to_owned()),
             },
             Err(error) => Err(error.to_string()),
@@ -64,15 +69,24 @@ struct Server {
 
 impl Server {
     fn new(args: &Args) -> std::result::Result<Self, String> {
-        let joins = args.joins().map_err(|ending| ending.to_string())?;
+        let settings = args.settings().map_err(|ending| ending.to_string())?;
+        let cluster = args.workers.cluster();
+        let cluster = cluster.map_err(|ending| ending.to_string())?;
         let suite = args.suite().map_err(|ending| ending.to_string())?;
         let plain = |error: DataFusionError| error.strip_backtrace();
         let mut engine = Engine::new(args.threads(), args.memory()).map_err(plain)?;
         if args.orders > 0 {
             engine = engine.without_statistics();
         }
-        let sessions: Vec<SessionContext> =
-            joins.iter().map(|joins| engine.session(joins)).collect();
+        let session = |setting: &Setting| match &cluster {
+            Some(cluster) if setting.workers > 0 => {
+                let cluster = cluster.first(setting.workers);
+                engine.session_on(&setting.joins, &cluster, setting.filters)
+            }
+            _ => Ok(engine.session(&setting.joins)),
+        };
+        let sessions = settings.iter().map(session).collect::<Result<Vec<_>>>();
+        let sessions = sessions.map_err(plain)?;
         let files = args.files(&suite).map_err(plain)?;
         let tables = engine.runtime.block_on(async {
             match files.tables.is_empty() {
@@ -107,12 +121,27 @@ impl Server {
             answer::write(&batches, &mut file)?;
             file.flush()?;
         }
-        let (answer, (taken, left)) = (answer::of(&batches)?, hash_joins(&plan));
+        let answer = answer::of(&batches)?;
+        let stages = on_workers(plan.clone(), context.copied_config().options())?;
+        let (taken, left) = hash_joins(&stages);
+        let mut notes = vec![format!("{taken} of {} hash joins taken over", taken + left)];
+        // Those of a worker that is lost do not come.
+        let moved = async { timeout(FIGURES, moved(plan)).await };
+        if let Ok(moved) = self.engine.runtime.block_on(moved)
+            && let Some(moved) = moved?
+        {
+            let note = Moved {
+                shuffled: moved.shuffled as f64,
+                broadcast: moved.broadcast as f64,
+                gathered: moved.gathered as f64,
+            };
+            notes.push(note.to_string());
+        }
         Ok(json!({
             "seconds": seconds,
             "rows": answer.rows,
             "checksum": Checksum(answer.checksum.0),
-            "notes": [format!("{taken} of {} hash joins taken over", taken + left)],
+            "notes": notes,
         }))
     }
 }

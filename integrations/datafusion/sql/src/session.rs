@@ -9,6 +9,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use joinery_datafusion::{JoineryOptions, Mode, SessionStateBuilderExt, Without};
+use joinery_distributed::{Cluster, SessionStateBuilderExt as _};
 use tokio::runtime::Runtime;
 
 /// Who joins.
@@ -29,13 +30,48 @@ impl Joins {
         }
     }
 
-    /// What records call the engine with these joins, whatever they are without.
-    pub fn name(&self) -> String {
+    /// As the settings of a session have it.
+    fn options(&self) -> JoineryOptions {
         match self {
-            Self::Stock => "datafusion".to_owned(),
-            Self::Joinery(mode, _) => format!("datafusion+joinery/{mode}"),
+            Self::Stock => JoineryOptions::of(Mode::Off, Without::default()),
+            Self::Joinery(mode, without) => JoineryOptions::of(*mode, without.clone()),
         }
     }
+}
+
+/// Who joins, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub joins: Joins,
+    /// How many workers take part; where there are none, it is this process.
+    pub workers: usize,
+    /// Whether there are semi-join filters before shuffles.
+    pub filters: bool,
+}
+
+impl Setting {
+    /// What records call the engine with these joins, whatever they are without.
+    pub fn name(&self) -> String {
+        let mut name = match &self.joins {
+            Joins::Stock => "datafusion".to_owned(),
+            Joins::Joinery(mode, _) => format!("datafusion+joinery/{mode}"),
+        };
+        if self.workers > 0 {
+            name += &format!("/{}-workers", self.workers);
+        }
+        if self.filters {
+            name += "/filters";
+        }
+        name
+    }
+}
+
+/// A runtime of so many threads.
+pub(crate) fn runtime(threads: NonZeroUsize) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.get())
+        .enable_all()
+        .build()
 }
 
 /// What sessions share.
@@ -54,10 +90,7 @@ impl Engine {
     ///
     /// If the system starts no threads, or the engine refuses.
     pub fn new(threads: NonZeroUsize, memory: Option<usize>) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads.get())
-            .enable_all()
-            .build()?;
+        let runtime = runtime(threads)?;
         let mut environment = RuntimeEnvBuilder::new();
         if let Some(bytes) = memory {
             let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(bytes));
@@ -82,21 +115,42 @@ impl Engine {
 
     /// A session without tables.
     pub fn session(&self, joins: &Joins) -> SessionContext {
-        let mut config = SessionConfig::new().with_target_partitions(self.threads);
-        if !self.statistics {
-            config = config.with_collect_statistics(false);
-        }
-        if let Joins::Joinery(mode, without) = joins {
-            let options = JoineryOptions::of(*mode, without.clone());
-            config.options_mut().extensions.insert(options);
-        }
-        let builder = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(self.environment.clone())
-            .with_default_features();
+        let builder = self.builder(joins);
         SessionContext::new_with_state(match joins {
             Joins::Stock => builder.build(),
             Joins::Joinery(..) => builder.with_joinery().build(),
         })
+    }
+
+    /// The same on workers, all of whom take part in each query, however small it is; with semi-join filters before shuffles, if
+    /// they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses.
+    pub fn session_on(
+        &self,
+        joins: &Joins,
+        cluster: &Cluster,
+        filters: bool,
+    ) -> Result<SessionContext> {
+        let mut builder = self.builder(joins).with_joinery_on(cluster)?;
+        let config = builder.config().get_or_insert_default();
+        let options = config.options_mut();
+        options.set("distributed.file_scan_config_bytes_per_partition", "1")?;
+        options.set("joinery.filters_before_shuffle", &filters.to_string())?;
+        Ok(SessionContext::new_with_state(builder.build()))
+    }
+
+    fn builder(&self, joins: &Joins) -> SessionStateBuilder {
+        let mut config = SessionConfig::new().with_target_partitions(self.threads);
+        if !self.statistics {
+            config = config.with_collect_statistics(false);
+        }
+        config.options_mut().extensions.insert(joins.options());
+        SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(self.environment.clone())
+            .with_default_features()
     }
 }

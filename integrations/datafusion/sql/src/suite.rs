@@ -9,6 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
 use joinery_tpch::Benchmark;
 
@@ -76,6 +77,9 @@ impl Suite {
     }
 }
 
+/// Rows of a row group in files that are written here. A group is read by one thread, of one worker; DuckDB writes as many.
+const ROW_GROUP: usize = 122_880;
+
 /// Files of tables, for those who read them by themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Files {
@@ -126,7 +130,9 @@ impl Files {
             // A file appears whole or not at all.
             let part = folder.join(format!("{name}.part"));
             let reader = benchmark.table(name, scale);
-            let mut writer = ArrowWriter::try_new(File::create(&part)?, reader.schema(), None)?;
+            let groups = WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP));
+            let (file, groups) = (File::create(&part)?, groups.build());
+            let mut writer = ArrowWriter::try_new(file, reader.schema(), Some(groups))?;
             for batch in reader {
                 writer.write(&batch?)?;
             }

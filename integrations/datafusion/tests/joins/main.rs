@@ -2,5 +2,6 @@
 
 mod answers;
 mod behaviour;
+mod in_place;
 mod random;
 mod tpch;

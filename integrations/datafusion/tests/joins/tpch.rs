@@ -13,7 +13,7 @@ use crate::answers::{in_mode, joins, plan, rows, stock};
 /// Some 60,000 lines of orders: enough for more than one thread and more than one batch.
 const SCALE: f64 = 0.01;
 
-fn tables(benchmark: Benchmark) -> Vec<(&'static str, Arc<MemTable>)> {
+pub fn tables(benchmark: Benchmark) -> Vec<(&'static str, Arc<MemTable>)> {
     let load = |&name: &&'static str| {
         let reader = benchmark.table(name, SCALE);
         let schema = reader.schema();
