@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use harness::experiment::folder::Asked;
 use harness::experiment::joins::Joins;
-use harness::experiment::{Budget, Cells, Data, Progress, Runner, Stop, session};
+use harness::experiment::{Budget, Cells, Data, Progress, Runner, Shown, Stop, session};
 use harness::machine;
 use harness::nearest::did_you_mean;
 use harness::peers::Found;
@@ -15,7 +15,7 @@ use harness::workload::{Workload as Generated, answer, borrowed, keys_checksum, 
 use join_core::compound::{KeyPart, Keys};
 use join_core::kind::Kind;
 use join_core::oracle;
-use join_core::page::PAGE_BYTES;
+use join_core::page::{DataType, PAGE_BYTES};
 use join_core::table::Column;
 use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyTuple};
@@ -135,12 +135,20 @@ fn pages(part: &KeyPart<'_>) -> Column {
 }
 
 impl Request {
-    fn cells(&self) -> Result<Cells, NotCompiled> {
+    fn cells(&self, columns: &[(Column, Column)]) -> Result<Cells, NotCompiled> {
+        let types: Vec<DataType> = columns.iter().map(|(build, _)| build.data_type()).collect();
+        let shown = Shown {
+            pairs: self.pairs,
+            verified: match *types {
+                [only] => only == DataType::Varchar,
+                _ => types != [DataType::Int32; 2],
+            },
+        };
         let mut cells = Cells::default();
         cells.control(&self.variants[0], &self.threads)?;
         for variant in &self.variants {
             cells.variant(variant, &self.threads)?;
-            cells.ablation(variant, &self.toggles, self.pairs, &self.threads)?;
+            cells.ablation(variant, &self.toggles, shown, &self.threads)?;
         }
         Ok(cells)
     }
@@ -183,7 +191,9 @@ impl Request {
                     }
                 }
             };
-            let cells = self.cells().map_err(|error| failed(error.to_string()))?;
+            let cells = self
+                .cells(data.columns)
+                .map_err(|error| failed(error.to_string()))?;
             let mut bench = joins.bench(&data, cells.into_vec()).map_err(failed)?;
             let budget = runner.budget();
             runner.case_unless_measured(&data.record, &mut bench, budget)?;
