@@ -130,11 +130,7 @@ pub fn draw(panels: &Panels) -> String {
     let width = (WIDTH - 2.0 * MARGIN - 2.0 * GAP) / 3.0;
     let plots = [
         ("by workers", "workers", &panels.by_workers),
-        (
-            "the network, by build rows",
-            "build rows",
-            &panels.by_build,
-        ),
+        ("the network, by build rows", "build rows", &panels.by_build),
         ("by skew", "exponent", &panels.by_zipf),
     ];
     for (nth, (title, unit, curves)) in plots.into_iter().enumerate() {
