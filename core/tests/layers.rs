@@ -38,7 +38,7 @@ const CRATES: &[(&str, Modules)] = &[
             "plans",
             "charts",
             "compare duel threads_model",
-            "page",
+            "cluster_model page",
             "findings",
         ],
     ),
