@@ -31,7 +31,7 @@ const CRATES: &[(&str, Modules)] = &[
     (
         "harness/report",
         &[
-            "plain stats",
+            "assumed plain stats",
             "record",
             "limit_model html",
             "summary table",

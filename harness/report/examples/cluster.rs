@@ -9,6 +9,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
+use report::assumed::{setting, usage};
 use report::cluster_model::{ASSUMED, Machine, Panels, csv, draw};
 use report::record::read_run;
 use report::threads_model::Rates;
@@ -17,10 +18,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((folder, settings)) = arguments.split_first() else {
         eprintln!("cluster FOLDER [NAME=VALUE …], where NAME is one of");
-        for assumed in ASSUMED {
-            let (name, value, unit) = (assumed.name, assumed.value, assumed.unit);
-            eprintln!("  {name}={value} {unit} ({})", assumed.source);
-        }
+        eprint!("{}", usage(&ASSUMED));
         return ExitCode::from(2);
     };
     match run(Path::new(folder), settings) {
@@ -36,10 +34,8 @@ fn run(folder: &Path, settings: &[String]) -> Result<(), Box<dyn Error>> {
     let measured = concat!(env!("CARGO_MANIFEST_DIR"), "/../../reports/threads");
     let rates = Rates::of(&read_run(Path::new(measured))?)?;
     let mut machine = Machine::assumed();
-    for setting in settings {
-        let given = setting.split_once('=');
-        let given = given.and_then(|(name, value)| Some((name, value.parse().ok()?)));
-        let (name, value) = given.ok_or_else(|| format!("{setting}: give NAME=VALUE"))?;
+    for given in settings {
+        let (name, value) = setting(given)?;
         machine.set(name, value)?;
     }
     println!("{machine:#?}");

@@ -3,6 +3,7 @@
 //! Nothing here knows a join, a plan executor or an ingest. What a run measured is read from its `samples.jsonl`, and a
 //! chart is a function of those records alone.
 
+pub mod assumed;
 pub mod charts;
 pub mod cluster_model;
 pub mod compare;

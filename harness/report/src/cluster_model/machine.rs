@@ -1,5 +1,7 @@
 //! The machines that a prediction is made for.
 
+use crate::assumed::{self, Assumed};
+
 /// A worker, and who sends it tasks. Times are in seconds, rates per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Machine {
@@ -19,21 +21,8 @@ pub struct Machine {
     pub filter_bits: f64,
 }
 
-/// A number of a [`Machine`] that nobody here can measure, and where its value is from.
-pub struct Assumed {
-    /// Its name, as an argument.
-    pub name: &'static str,
-    /// Its unit, as an argument.
-    pub unit: &'static str,
-    /// The value, in that unit.
-    pub value: f64,
-    /// Who says so.
-    pub source: &'static str,
-    set: fn(&mut Machine, f64),
-}
-
 /// The numbers that are assumed.
-pub const ASSUMED: [Assumed; 7] = [
+pub const ASSUMED: [Assumed<Machine>; 7] = [
     Assumed {
         name: "cores",
         unit: "cores",
@@ -101,19 +90,6 @@ impl Machine {
     ///
     /// If none has that name, or no machine has that value.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), String> {
-        let found = ASSUMED.iter().find(|assumed| assumed.name == name);
-        let assumed = found.ok_or_else(|| {
-            let names = ASSUMED.map(|assumed| assumed.name).join(", ");
-            format!("nothing is called {name}: name one of {names}")
-        })?;
-        if !(0.001..1e6).contains(&value) {
-            let unit = assumed.unit;
-            return Err(format!(
-                "{name}={value}: give 0.001 to a million, in {unit}, such as {name}={}",
-                assumed.value
-            ));
-        }
-        (assumed.set)(self, value);
-        Ok(())
+        assumed::set(&ASSUMED, self, name, value, 0.001)
     }
 }

@@ -10,7 +10,7 @@ mod machine;
 use std::fmt;
 
 pub use chart::{Panels, csv, draw};
-pub use machine::{ASSUMED, Assumed, Machine};
+pub use machine::{ASSUMED, Machine};
 
 use crate::record::Run;
 use crate::threads_model::Rates;

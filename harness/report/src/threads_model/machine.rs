@@ -1,5 +1,7 @@
 //! The machine that a prediction is made for.
 
+use crate::assumed::{self, Assumed};
+
 /// Cores in clusters that share a last-level cache, clusters in sockets, and what lies between them. Times are in seconds,
 /// rates in bytes per second. Thread n runs on core n: threads fill one cluster after the other.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,21 +30,8 @@ pub struct Machine {
     pub wake: f64,
 }
 
-/// A number of a [`Machine`] that nobody here can measure, and where its value is from.
-pub struct Assumed {
-    /// Its name, as an argument.
-    pub name: &'static str,
-    /// Its unit, as an argument.
-    pub unit: &'static str,
-    /// The value, in that unit.
-    pub value: f64,
-    /// Who says so.
-    pub source: &'static str,
-    set: fn(&mut Machine, f64),
-}
-
 /// The numbers that are assumed: those of a server of 64 cores with the cores of the machine that was measured.
-pub const ASSUMED: [Assumed; 9] = [
+pub const ASSUMED: [Assumed<Machine>; 9] = [
     Assumed {
         name: "cluster-cores",
         unit: "cores",
@@ -136,20 +125,7 @@ impl Machine {
     ///
     /// If none has that name, or no machine has that value.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), String> {
-        let found = ASSUMED.iter().find(|assumed| assumed.name == name);
-        let assumed = found.ok_or_else(|| {
-            let names = ASSUMED.map(|assumed| assumed.name).join(", ");
-            format!("nothing is called {name}: name one of {names}")
-        })?;
-        if !(1.0..1e6).contains(&value) {
-            let unit = assumed.unit;
-            return Err(format!(
-                "{name}={value}: give 1 to a million, in {unit}, such as {name}={}",
-                assumed.value
-            ));
-        }
-        (assumed.set)(self, value);
-        Ok(())
+        assumed::set(&ASSUMED, self, name, value, 1.0)
     }
 
     pub(super) fn cluster(&self, core: usize) -> usize {

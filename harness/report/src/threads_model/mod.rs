@@ -9,7 +9,7 @@ mod machine;
 mod phase;
 
 pub use chart::{Panel, csv, draw, panels};
-pub use machine::{ASSUMED, Assumed, Machine};
+pub use machine::{ASSUMED, Machine};
 
 use crate::limit_model::{PHASE_LIMIT, SHARED_COUNTER_LIMIT, l2_bytes, rate};
 use crate::record::{Run, SampleRecord, WorkloadRecord};
