@@ -21,6 +21,7 @@ use std::hint;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crossbeam::utils::CachePadded;
@@ -35,6 +36,9 @@ const PATIENCE: u32 = 5;
 
 /// The longest time that a thread waits awake.
 const AWAKE_AT_MOST: Duration = Duration::from_micros(200);
+
+/// What waking a thread takes on this machine, in nanoseconds. Measured by the first crew, in milliseconds; 0 until then.
+static WAKING: AtomicU64 = AtomicU64::new(0);
 
 /// Looks between two looks at the clock.
 const LOOKS: u32 = 32;
@@ -124,9 +128,11 @@ impl Crew {
         }
         // A model of interleavings has no time.
         if helpers > 0 && !cfg!(loom) {
-            // It is the machine's, and takes milliseconds to measure.
-            static WAKING: OnceLock<Duration> = OnceLock::new();
-            crew.waking = *WAKING.get_or_init(|| crew.measure_waking());
+            // Not a `OnceLock`, whose ordering ThreadSanitizer does not see: nothing but the number is published.
+            if WAKING.load(Relaxed) == 0 {
+                WAKING.store(crew.measure_waking().as_nanos() as u64, Relaxed);
+            }
+            crew.waking = Duration::from_nanos(WAKING.load(Relaxed));
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
             if helpers < processors {
                 let awake = (crew.waking * PATIENCE).min(AWAKE_AT_MOST);
