@@ -134,10 +134,23 @@ fn tables<K: Key, S: Scheme>(
     context: &Context<'_>,
 ) -> Result<Vec<LocalTable<K, S>>, JoinError> {
     let largest = (0..builds.parts()).map(|part| builds.len(part)).max();
-    let slots = settings.slots_per_tuple::<K>();
-    let table = |_| LocalTable::new(largest.unwrap_or(0), part_bits, slots, context.memory);
+    let table =
+        |slots| LocalTable::<K, S>::new(largest.unwrap_or(0), part_bits, slots, context.memory);
+    let mut first = table(settings.slots_per_tuple::<K>())?;
+    // Hashing spreads keys evenly, so one partition tells of all.
+    first.build(&Partition(builds, builds.parts() / 2));
+    let repeated = settings.slots_of_repeated::<K>(first.tuples_per_key());
+    let mut tables = vec![first];
+    if let Some(slots) = repeated {
+        tables[0] = table(slots)?;
+    }
     let workers = context.team.workers_for(rows);
-    Ok((0..workers).map(table).collect::<Result<_, _>>()?)
+    while tables.len() < workers {
+        tables.push(table(
+            repeated.unwrap_or_else(|| settings.slots_per_tuple::<K>()),
+        )?);
+    }
+    Ok(tables)
 }
 
 /// Joins all of the table's side with a part of the other one.

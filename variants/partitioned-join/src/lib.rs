@@ -64,7 +64,9 @@ pub enum Semijoin {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// Directory slots per tuple. By default so many that a slot has more tuples than are compared at once in one probe of
-    /// fifty: two with pairs of tuples, one with vectors of four, a half with vectors of eight.
+    /// fifty: two with pairs of tuples, one with vectors of four, a half with vectors of eight. That counts on keys that are
+    /// distinct: where two of them have more tuples than that, a slot that they share costs twice as much, and tables of partitions
+    /// get two slots per tuple.
     pub slots_per_tuple: Option<f64>,
     /// log2 of the partitions of each side, 0 for none. By default so many that a partition's table takes a sixteenth of L2
     /// (whose other users must leave it there), but more than 2^10 only where it would not fit; none at all where the whole
@@ -100,10 +102,18 @@ impl Settings {
         filter: Semijoin::Sampled,
     };
 
-    /// Directory slots per tuple.
+    /// Directory slots per tuple where keys are distinct.
     fn slots_per_tuple<K: Key>(&self) -> f64 {
-        let by_vector = || (4.0 / self.compare.tuples::<K>() as f64).min(2.0);
+        let by_vector = || (4.0 / self.compare.tuples::<K>() as f64).min(MOST_SLOTS);
         self.slots_per_tuple.unwrap_or_else(by_vector)
+    }
+
+    /// Directory slots per tuple of the tables of partitions, one of which turned out to have so many tuples per key.
+    fn slots_of_repeated<K: Key>(&self, tuples_per_key: f64) -> Option<f64> {
+        let by_default = self.slots_per_tuple.is_none() && self.memory == MemoryUse::Fast;
+        let two_keys = 2.0 * tuples_per_key;
+        // 0.9 of the time with eight tuples per key, 512 K × 512 K rows.
+        (by_default && two_keys > self.compare.tuples::<K>() as f64).then_some(MOST_SLOTS)
     }
 
     /// Bytes that a table of `rows` keys takes.
@@ -137,6 +147,9 @@ impl Default for Settings {
         Self::DEFAULT
     }
 }
+
+/// Directory slots per tuple beyond which they are in the way of what they lead to.
+const MOST_SLOTS: f64 = 2.0;
 
 /// log2 of the partitions up to which a pass does not take longer for more of them.
 const CHEAP_PART_BITS: u32 = 10;

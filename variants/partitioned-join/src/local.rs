@@ -78,6 +78,17 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
         tuples[start as usize..][..PADDING].fill(first);
     }
 
+    /// How many tuples a key has on average, as far as the number of slots in use tells; not with fewer than one slot per
+    /// two keys.
+    pub(crate) fn tuples_per_key(&self) -> f64 {
+        let ends = &self.ends[..=self.slots.len()];
+        let slots = self.slots.len() as f64;
+        let used = ends.windows(2).filter(|ends| ends[0] < ends[1]).count() as f64;
+        // So many slots are missed by as many keys as this, if each is as likely as another.
+        let keys = -slots * (-used / slots).ln_1p();
+        f64::from(ends[self.slots.len()]) / keys
+    }
+
     /// The table as probes see it.
     pub(crate) fn ranges(&self) -> Ranges<'_, K, S::Hash> {
         Ranges::new(&self.ends[..=self.slots.len()], &self.tuples, self.slots)
@@ -87,4 +98,34 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
 /// log2 of the slots for `tuples` tuples, to the nearest power of two; at least one, so that no shift is by 64.
 fn slot_bits(tuples: usize, slots_per_tuple: f64) -> u32 {
     (tuples as f64 * slots_per_tuple).log2().round().max(1.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use join_core::input::KeyColumn;
+    use join_core::table::Column;
+    use join_core::unchained::DefaultScheme;
+
+    use super::*;
+
+    fn tuples_per_key(keys: &[i32], slots_per_tuple: f64) -> f64 {
+        let column = Column::from_i32(keys);
+        let keys = KeyColumn::new(&column).expect("an INT32 column");
+        let memory = Memory::unlimited();
+        let table = LocalTable::<i32, DefaultScheme>::new(keys.len(), 0, slots_per_tuple, &memory);
+        let mut table = table.expect("unlimited");
+        table.build(&keys);
+        table.tuples_per_key()
+    }
+
+    #[test]
+    fn slots_in_use_tell_how_many_tuples_a_key_has() {
+        for (per_key, slots) in [(1, 0.5), (1, 2.0), (3, 1.0), (8, 0.5), (100, 0.5)] {
+            // Numbers in a row would be spread more evenly than at random.
+            let keys: Vec<i32> = (0..20_000).map(|row: i32| (row / per_key + 1).pow(2)).collect();
+            let found = tuples_per_key(&keys, slots) / f64::from(per_key);
+            assert!((0.7..1.4).contains(&found), "{found} times {per_key}");
+        }
+        assert!(tuples_per_key(&[], 1.0).is_nan());
+    }
 }

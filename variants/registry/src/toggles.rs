@@ -315,7 +315,7 @@ pub static TOGGLES: &[Toggle] = &[
     },
     Toggle {
         name: "join-slots-per-tuple",
-        sentence: "directory slots per tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), or fixed",
+        sentence: "directory slots per tuple of a partition's table: by how many tuples are compared at once (a half for eight, one for four), two where keys have many tuples each, or fixed",
         part: Part::Sides,
         settings: &[
             Setting::new("by-vector", |c| c.join.slots_per_tuple = None),
