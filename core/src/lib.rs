@@ -16,6 +16,7 @@ pub mod input;
 pub mod join;
 pub mod key;
 pub mod kind;
+pub mod late;
 pub mod memory;
 pub mod oracle;
 pub mod output;

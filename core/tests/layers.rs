@@ -24,7 +24,7 @@ const CRATES: &[(&str, Modules)] = &[
             "join",
             "kind",
             "compound",
-            "unchained partition oracle early",
+            "unchained partition oracle early late",
             "conformance",
         ],
     ),

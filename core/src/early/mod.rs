@@ -2,8 +2,8 @@
 //!
 //! Both sides are divided by a hash of their keys, and the values of a row with its key, side by side. Each pair of partitions
 //! is then joined by itself, by any variant, and its values are read from a cache that holds them. What
-//! [`RowsConsumer`] does late reads memory at random once per column and row of the result; this writes and reads each value
-//! once more, in order.
+//! [`crate::late`] does reads memory at random for each row of the result; this writes and reads each value once more, in
+//! order.
 
 use std::mem::MaybeUninit;
 
@@ -13,7 +13,8 @@ use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side}
 use crate::key::Key;
 use crate::memory::{Buffer, OutOfMemory};
 use crate::output::{
-    Consumer, FixedColumn, Form, Results, RowColumn, Rows, RowsConsumer, RowsError,
+    Consumer, FixedColumn, Form, Results, RowColumn, Rows, RowsConsumer, RowsError, Wanted,
+    columns_of,
 };
 use crate::parallel::{Division, Tasks, Team};
 
@@ -197,9 +198,10 @@ impl<K: Key> Divided<K> {
                         len += 1;
                     });
                     let mut first = 0;
+                    let wanted = Wanted::new(&rows[..len], 0);
                     for column in columns {
                         let to = &mut scratch[first..][..len * column.width()];
-                        column.gather(&rows[..len], to, None);
+                        column.gather(&wanted, to, None, false);
                         first += GROUP * column.width();
                     }
                     for (nth, &key) in block.keys.iter().enumerate() {
@@ -241,13 +243,11 @@ impl<K: Key> Divided<K> {
     fn columns(&self, part: usize) -> Vec<RowColumn<'_>> {
         let width: usize = self.widths.iter().sum();
         let rows = self.rows(part);
-        let tuples = &self.tuples[rows.start * width..rows.end * width];
-        let mut first = 0;
-        let columns = self.widths.iter().map(|&own| {
-            first += own;
-            RowColumn::Fixed(FixedColumn::of_tuples(tuples, width, first - own, own))
-        });
-        columns.collect()
+        columns_of(
+            &self.tuples[rows.start * width..rows.end * width],
+            &self.widths,
+        )
+        .collect()
     }
 
     fn bytes(&self) -> usize {

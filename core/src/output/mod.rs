@@ -17,6 +17,7 @@ pub use ranges::{MatchRange, RangeBuffer, Ranges};
 pub use rows::{
     FixedColumn, FixedSlice, Form, RowChunk, RowColumn, Rows, RowsConsumer, RowsError, Values,
 };
+pub(crate) use rows::{Tuples, Wanted, columns_of};
 pub use sink::{Aggregate, Pair, PairBuffer, PairConsumer, Sink, SinkRef};
 
 use crate::memory::{Memory, OutOfMemory};

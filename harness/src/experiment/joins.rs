@@ -7,7 +7,7 @@ use std::time::Instant;
 use join_core::compound::Keys;
 use join_core::join::{CacheSizes, Context, DynJoin};
 use join_core::memory::{Memory, process};
-use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, RowsConsumer, Sink};
+use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
 use join_core::parallel::{Team, ThreadStart};
 use join_core::table::Column;
 
@@ -134,25 +134,13 @@ impl<'a> Joins<'a> {
         process::set(configuration.source, configuration.huge_pages);
         let summed = Summed::new(team.threads());
         let sources = question.payload.map(Payload::sources);
-        let (early, late) = match (sources, configuration.values) {
-            (None, _) => (None, None),
-            (Some(sources), Values::Early) => (Some(sources), None),
-            (Some(sources), Values::Late) => {
-                let rows = sources.late(keys, &self.memory);
-                (
-                    None,
-                    Some(rows.map_err(|error| Failed::Error(error.to_string()))?),
-                )
-            }
-        };
         let semantics = question.semantics();
         let watching = self.watch.start();
         let counting = self.counters.start();
         let (result, seconds) = catch_unwind(AssertUnwindSafe(|| {
-            let consumer = match (&late, question.pairs) {
-                (Some(rows), _) => Consumer::Stream(rows),
-                (None, false) => Consumer::Aggregate,
-                (None, true) => Consumer::of_pairs(configuration.placement(), &summed),
+            let consumer = match question.pairs {
+                false => Consumer::Aggregate,
+                true => Consumer::of_pairs(configuration.placement(), &summed),
             };
             let context = Context {
                 caches: self.caches,
@@ -160,13 +148,16 @@ impl<'a> Joins<'a> {
                 ..Context::new(team, &self.memory).with_consumer(consumer)
             };
             let start = Instant::now();
-            let result = match &early {
-                Some(sources) => sources
+            let result = match (&sources, configuration.values) {
+                (None, _) => semantics
+                    .join_keys(join, keys, &context)
+                    .map(|outcome| (outcome, None)),
+                (Some(sources), Values::Early) => sources
                     .early(join, keys, &context)
                     .map(|(outcome, rows)| (outcome, Some(rows))),
-                None => semantics
-                    .join_keys(join, keys, &context)
-                    .and_then(|outcome| Ok((outcome, late.map(RowsConsumer::finish).transpose()?))),
+                (Some(sources), Values::Late) => sources
+                    .late(join, keys, &semantics, &context)
+                    .map(|(outcome, rows)| (outcome, Some(rows))),
             };
             (result, start.elapsed().as_secs_f64())
         }))

@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use join_core::compound::Keys;
 use join_core::early::join_early;
 use join_core::join::{Context, DynJoin, JoinError, Outcome, Side};
-use join_core::memory::Memory;
-use join_core::output::{Aggregate, Form, RowColumn, Rows, RowsConsumer, RowsError, Values};
+use join_core::kind::Semantics;
+use join_core::late::join_late;
+use join_core::output::{Aggregate, Form, RowColumn, Rows, RowsError, Values};
 use join_core::table::Column;
 
 /// Columns besides the key, as many on each side, of which the rows of a result are made. The value of a row is a multiple of
@@ -118,18 +119,20 @@ pub struct Sources<'a> {
     probe: Vec<RowColumn<'a>>,
 }
 
-impl<'a> Sources<'a> {
-    /// What makes rows of the pairs of a join.
+impl Sources<'_> {
+    /// The rows of a join whose values are fetched once pairs of rows are found.
     ///
     /// # Errors
-    /// The keys have another number of rows.
-    pub fn late(self, keys: &Keys<'_>, memory: &Memory) -> Result<RowsConsumer<'a>, RowsError> {
-        RowsConsumer::new(
-            (self.build, keys.rows(Side::Build)),
-            (self.probe, keys.rows(Side::Probe)),
-            Form::Buffers,
-            memory,
-        )
+    /// Those of the join, or the keys have another number of rows.
+    pub fn late(
+        &self,
+        join: &dyn DynJoin,
+        keys: &Keys<'_>,
+        semantics: &Semantics<'_>,
+        context: &Context<'_>,
+    ) -> Result<(Outcome, Rows), JoinError> {
+        let columns = [&self.build[..], &self.probe];
+        join_late(join, keys, semantics, columns, Form::Buffers, context)
     }
 
     /// The rows of an inner join whose values travel with the keys.
@@ -167,15 +170,17 @@ fn inverse(odd: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use join_core::output::{Pair, PairConsumer};
+    use join_core::memory::Memory;
+    use join_core::output::{Pair, PairConsumer, RowsConsumer};
 
     #[test]
     fn sums_of_values_tell_the_rows() {
         for columns in [1, 2, 5, 16] {
             let payload = Payload::new(columns, 100, 3000, NonZeroUsize::MIN);
-            let keys = [100, 3000].map(|rows| Column::from_i32(&vec![1; rows]));
-            let keys = Keys::new(&[(&keys[0], &keys[1])]).unwrap();
-            let consumer = payload.sources().late(&keys, &Memory::unlimited()).unwrap();
+            let sources = payload.sources();
+            let sides = ((sources.build, 100), (sources.probe, 3000));
+            let memory = Memory::unlimited();
+            let consumer = RowsConsumer::new(sides.0, sides.1, Form::Buffers, &memory).unwrap();
             let pairs: Vec<Pair> = (0..5000)
                 .map(|at| Pair {
                     build: at * 7 % 100,

@@ -354,16 +354,11 @@ fn check_rows(
     let early = sources
         .early(join, keys, context)
         .map_err(|e| e.to_string())?;
-    let consumer = sources
-        .late(keys, context.memory)
+    let late = sources
+        .late(join, keys, &Kind::Inner.into(), context)
         .map_err(|e| e.to_string())?;
-    let context = context.with_consumer(Consumer::Stream(&consumer));
-    Semantics::from(Kind::Inner)
-        .join_keys(join, keys, &context)
-        .map_err(|e| e.to_string())?;
-    let late = consumer.finish().map_err(|e| e.to_string())?;
     let counted = counted.aggregate();
-    for (when, rows) in [("early", early.1), ("late", late)] {
+    for (when, rows) in [("early", early.1), ("late", late.1)] {
         let made = payload.sums(&rows);
         if Some(made) != counted {
             return Err(format!("rows made {when} of {made:?}, not of {counted:?}"));

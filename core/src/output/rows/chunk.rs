@@ -3,7 +3,8 @@
 use std::mem::MaybeUninit;
 
 use super::super::NO_ROW;
-use super::column::{RowColumn, gather_strings};
+use super::column::{FixedColumn, RowColumn, Wanted, gather_strings};
+use super::words::Words;
 use crate::memory::{Buffer, Memory, OutOfMemory, Reservation, UninitBuffer};
 use crate::page::{DataType, Fixed, FixedWriter, PAGE_BYTES, Page, VarcharWriter};
 
@@ -88,28 +89,30 @@ impl Filling {
         })
     }
 
-    /// Adds the values of at most [`BLOCK`] rows to the `len` that are there.
-    pub fn add(
+    /// Adds the values of at most [`BLOCK`] rows to the `len` that are there; past the caches, if `stream`.
+    fn add(
         &mut self,
         column: &RowColumn<'_>,
-        rows: &[u32],
+        rows: &SideRows<'_>,
         len: usize,
-        missing: bool,
+        stream: bool,
         memory: &Memory,
     ) -> Result<(), OutOfMemory> {
         let mut flags = [true; BLOCK];
-        let flags = &mut flags[..rows.len()];
-        let may = missing || column.has_nulls();
+        let flags = &mut flags[..rows.ids.len()];
+        let may = rows.missing || column.has_nulls();
         match (&mut self.values, column) {
             (Room::Fixed(width, bytes), RowColumn::Fixed(fixed)) => {
-                let to = &mut bytes[len * *width..][..rows.len() * *width];
-                fixed.gather(rows, to, may.then_some(&mut *flags));
+                let to = &mut bytes[len * *width..][..rows.ids.len() * *width];
+                fixed.gather(&rows.wanted, to, may.then_some(&mut *flags), stream);
             }
-            (Room::Fixed(_, bytes), _) => truths(rows, &mut bytes[len..][..rows.len()], flags),
+            (Room::Fixed(_, bytes), _) => {
+                truths(rows.ids, &mut bytes[len..][..rows.ids.len()], flags);
+            }
             (Room::Strings(offsets, bytes, held), RowColumn::Strings(strings)) => {
                 let mut refused = None;
                 let mut at = 0;
-                gather_strings(strings, rows, |string| {
+                gather_strings(strings, rows.ids, |string| {
                     flags[at] = string.is_some();
                     at += 1;
                     let string = string.unwrap_or_default();
@@ -127,6 +130,14 @@ impl Filling {
             }
             (Room::Strings(..), _) => unreachable!("room is made for the column"),
         }
+        match may || self.valid.is_some() {
+            true => self.flag(flags, len, memory),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds to the `len` that are there which of these values are not NULL.
+    fn flag(&mut self, flags: &[bool], len: usize, memory: &Memory) -> Result<(), OutOfMemory> {
         if self.valid.is_none() && flags.contains(&false) {
             let mut bits = memory.zeroed::<u8>(self.room.div_ceil(8))?;
             bits[..len / 8].fill(0xff);
@@ -134,7 +145,7 @@ impl Filling {
             self.valid = Some(bits);
         }
         if let Some(bits) = &mut self.valid {
-            for (at, &flag) in (len..).zip(&*flags) {
+            for (at, &flag) in (len..).zip(flags) {
                 bits[at / 8] |= u8::from(flag) << (at % 8);
             }
         }
@@ -162,6 +173,81 @@ impl Filling {
             },
         }
     }
+}
+
+/// Rows of a side that a block of pairs is of.
+pub(super) struct SideRows<'r> {
+    ids: &'r [u32],
+    wanted: Wanted<'r>,
+    /// Whether some row is not there.
+    missing: bool,
+}
+
+impl<'r> SideRows<'r> {
+    /// These rows, to be written after `before` others.
+    pub fn new(ids: &'r [u32], before: usize) -> Self {
+        Self {
+            ids,
+            wanted: Wanted::new(ids, before),
+            // Without a branch per row.
+            missing: ids
+                .iter()
+                .fold(false, |found, &row| found | (row == NO_ROW)),
+        }
+    }
+}
+
+/// Adds the values of at most [`BLOCK`] rows to the `len` that are there in each column of a side; past the caches, if
+/// `stream`.
+pub(super) fn add_columns(
+    columns: &[RowColumn<'_>],
+    fillings: &mut [Filling],
+    rows: &SideRows<'_>,
+    len: usize,
+    stream: bool,
+    memory: &Memory,
+) -> Result<(), OutOfMemory> {
+    let mut at = 0;
+    while at < columns.len() {
+        at += match FixedColumn::words(&columns[at..]) {
+            Some(words) if words.columns > 1 && !rows.missing => {
+                let fillings = &mut fillings[at..][..words.columns];
+                add_words(words, fillings, rows.ids, len, stream, memory)?;
+                words.columns
+            }
+            _ => {
+                fillings[at].add(&columns[at], rows, len, stream, memory)?;
+                1
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Adds the values of rows that are all there to columns whose words stand side by side in these rows.
+fn add_words(
+    words: Words<'_>,
+    fillings: &mut [Filling],
+    rows: &[u32],
+    len: usize,
+    stream: bool,
+    memory: &Memory,
+) -> Result<(), OutOfMemory> {
+    let rooms = fillings
+        .iter_mut()
+        .map(|filling| match &mut filling.values {
+            Room::Fixed(width, bytes) => &mut bytes[len * *width..][..rows.len() * *width],
+            Room::Strings(..) => unreachable!("room is made for the column"),
+        });
+    let mut rooms: Vec<&mut [MaybeUninit<u8>]> = rooms.collect();
+    words.gather(rows, &mut rooms, stream);
+    for filling in fillings
+        .iter_mut()
+        .filter(|filling| filling.valid.is_some())
+    {
+        filling.flag(&[true; BLOCK][..rows.len()], len, memory)?;
+    }
+    Ok(())
 }
 
 /// Room for so many bytes more.
@@ -213,20 +299,15 @@ impl PageFilling {
     }
 
     /// Adds the values of at most [`BLOCK`] rows.
-    pub fn add(
-        &mut self,
-        column: &RowColumn<'_>,
-        rows: &[u32],
-        missing: bool,
-    ) -> Result<(), OutOfMemory> {
+    pub fn add(&mut self, column: &RowColumn<'_>, rows: &SideRows<'_>) -> Result<(), OutOfMemory> {
         let full = match (&mut self.writer, column) {
             (Writer::Varchar(writer), RowColumn::Strings(strings)) => {
-                gather_strings(strings, rows, |string| writer.push(string));
+                gather_strings(strings, rows.ids, |string| writer.push(string));
                 writer.take_pages()
             }
-            (Writer::Int32(writer), column) => push(column, rows, missing, writer),
-            (Writer::Int64(writer), column) => push(column, rows, missing, writer),
-            (Writer::Fp64(writer), column) => push(column, rows, missing, writer),
+            (Writer::Int32(writer), column) => push(column, rows, writer),
+            (Writer::Int64(writer), column) => push(column, rows, writer),
+            (Writer::Fp64(writer), column) => push(column, rows, writer),
             (Writer::Varchar(_), _) => unreachable!("the writer is made for the column"),
         };
         self.held.grow(full.len() * PAGE_BYTES)?;
@@ -249,8 +330,7 @@ impl PageFilling {
 /// Has a writer take the values of these rows, and takes its full pages.
 fn push<T: Fixed>(
     column: &RowColumn<'_>,
-    rows: &[u32],
-    missing: bool,
+    rows: &SideRows<'_>,
     writer: &mut FixedWriter<T>,
 ) -> Vec<Page> {
     let RowColumn::Fixed(fixed) = column else {
@@ -258,24 +338,17 @@ fn push<T: Fixed>(
     };
     let mut values = [T::zeroed(); BLOCK];
     let mut flags = [true; BLOCK];
-    let may = missing || column.has_nulls();
-    let values = &mut values[..rows.len()];
-    let flags = &mut flags[..rows.len()];
+    let may = rows.missing || column.has_nulls();
+    let values = &mut values[..rows.ids.len()];
+    let flags = &mut flags[..rows.ids.len()];
     {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(values);
         // SAFETY: bytes may be seen as such that may be uninitialised, and `gather` writes values alone.
         let bytes = unsafe { &mut *(bytes as *mut [u8] as *mut [MaybeUninit<u8>]) };
-        fixed.gather(rows, bytes, may.then_some(&mut *flags));
+        fixed.gather(&rows.wanted, bytes, may.then_some(&mut *flags), false);
     }
     for (&value, &flag) in values.iter().zip(&*flags) {
         writer.push(flag.then_some(value));
     }
     writer.take_pages()
-}
-
-/// Whether some row is not there.
-pub(super) fn are_missing(rows: &[u32]) -> bool {
-    // Without a branch per row.
-    rows.iter()
-        .fold(false, |found, &row| found | (row == NO_ROW))
 }

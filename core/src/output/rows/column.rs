@@ -5,14 +5,60 @@ use std::mem::MaybeUninit;
 use bytemuck::Pod;
 
 use super::super::NO_ROW;
+use super::words::{WORD, Words};
 use crate::input::{STRING_GROUP, StringColumn};
 use crate::page::{DataType, Fixed};
 use crate::prefetch::prefetch_read;
+use crate::streaming_store::stream_copy;
 use crate::table::{Column, PageOffsets, PagedColumn};
 use crate::validity::Validity;
 
 /// Values that are asked for together, so that their cache misses overlap.
 const GROUP: usize = 64;
+
+/// Rows of a side whose values are wanted, at most [`BLOCK`](super::chunk::BLOCK), in groups that begin where lines of the
+/// result do.
+pub(crate) struct Wanted<'r> {
+    rows: &'r [u32],
+    /// Rows of the first group, where it is none of [`GROUP`].
+    head: usize,
+    /// A bit for each group: whether its rows follow one another, as probe rows with one match each do. Found once for all
+    /// columns.
+    runs: u64,
+}
+
+impl<'r> Wanted<'r> {
+    /// These rows, after `before` others of the result.
+    pub fn new(rows: &'r [u32], before: usize) -> Self {
+        let mut wanted = Self {
+            rows,
+            head: before.wrapping_neg() % GROUP,
+            runs: 0,
+        };
+        let runs = wanted.groups().map(|(_, rows, _)| {
+            let steps = rows.iter().zip(0..);
+            steps.fold(true, |is_run, (&row, step)| {
+                is_run & (row.wrapping_sub(rows[0]) == step)
+            })
+        });
+        wanted.runs = runs
+            .zip(0..)
+            .fold(0, |runs, (is_run, nth)| runs | u64::from(is_run) << nth);
+        wanted
+    }
+
+    /// The groups: which of the rows is their first, their rows, and whether these follow one another.
+    fn groups(&self) -> impl Iterator<Item = (usize, &'r [u32], bool)> + use<'r> {
+        let Self { rows, head, runs } = *self;
+        let (head, rest) = rows.split_at(head.min(rows.len()));
+        let groups = head.chunks(GROUP).chain(rest.chunks(GROUP));
+        groups.enumerate().scan(0, move |next, (nth, rows)| {
+            let first = *next;
+            *next += rows.len();
+            Some((first, rows, runs >> nth & 1 == 1))
+        })
+    }
+}
 
 /// A column that rows of a result take values from.
 #[derive(Debug, Clone)]
@@ -128,57 +174,69 @@ impl<'a> FixedColumn<'a> {
         }
     }
 
-    /// Writes the values of these rows, and where there may be a NULL among them, whether each is none.
+    /// Writes the values of these rows, past the caches if `stream`, and where there may be a NULL among them, whether each is
+    /// none.
     pub(crate) fn gather(
         &self,
-        rows: &[u32],
+        rows: &Wanted<'_>,
         to: &mut [MaybeUninit<u8>],
         valid: Option<&mut [bool]>,
+        stream: bool,
     ) {
         match self.width {
-            1 => self.gather_wide::<1>(rows, to, valid),
-            2 => self.gather_wide::<2>(rows, to, valid),
-            4 => self.gather_wide::<4>(rows, to, valid),
-            8 => self.gather_wide::<8>(rows, to, valid),
-            _ => self.gather_wide::<16>(rows, to, valid),
+            1 => self.gather_wide::<1>(rows, to, valid, stream),
+            2 => self.gather_wide::<2>(rows, to, valid, stream),
+            4 => self.gather_wide::<4>(rows, to, valid, stream),
+            8 => self.gather_wide::<8>(rows, to, valid, stream),
+            _ => self.gather_wide::<16>(rows, to, valid, stream),
         }
     }
 
     fn gather_wide<const W: usize>(
         &self,
-        rows: &[u32],
+        rows: &Wanted<'_>,
         to: &mut [MaybeUninit<u8>],
         mut valid: Option<&mut [bool]>,
+        stream: bool,
     ) {
         let to = to.as_chunks_mut::<W>().0;
-        let groups = rows.chunks(GROUP).zip(to.chunks_mut(GROUP));
-        for (nth, (rows, to)) in groups.enumerate() {
+        for (first, rows, is_run) in rows.groups() {
+            let to = &mut to[first..][..rows.len()];
             match &mut valid {
-                None => self.gather_all(rows, to),
-                Some(valid) => {
-                    let valid = &mut valid[nth * GROUP..][..rows.len()];
-                    self.gather_some(rows, to, valid);
-                }
+                None => self.gather_all(rows, is_run, to, stream),
+                Some(valid) => self.gather_some(rows, to, &mut valid[first..][..rows.len()]),
             }
         }
     }
 
     /// A group of rows that are all there and not NULL.
-    fn gather_all<const W: usize>(&self, rows: &[u32], to: &mut [[MaybeUninit<u8>; W]]) {
-        if let Some(values) = self.side_by_side::<W>(rows) {
-            for (to, value) in to.iter_mut().zip(values) {
-                *to = value.map(MaybeUninit::new);
+    fn gather_all<const W: usize>(
+        &self,
+        rows: &[u32],
+        is_run: bool,
+        to: &mut [[MaybeUninit<u8>; W]],
+        stream: bool,
+    ) {
+        let write = |to: &mut [[MaybeUninit<u8>; W]], values: &[[u8; W]]| match stream {
+            true => stream_copy(to.as_flattened_mut(), values.as_flattened()),
+            false => {
+                to.as_flattened_mut()
+                    .write_copy_of_slice(values.as_flattened());
             }
-            return;
+        };
+        if is_run && let Some(values) = self.side_by_side::<W>(rows) {
+            return write(to, values);
         }
         let mut places = [&[0; W]; GROUP];
         for (place, &row) in places.iter_mut().zip(rows) {
             *place = self.place(row);
             prefetch_read(place.as_ptr());
         }
-        for (to, place) in to.iter_mut().zip(places) {
-            *to = place.map(MaybeUninit::new);
+        let mut values = [[0; W]; GROUP];
+        for (value, place) in values.iter_mut().zip(&places[..rows.len()]) {
+            *value = **place;
         }
+        write(to, &values[..rows.len()]);
     }
 
     fn gather_some<const W: usize>(
@@ -207,17 +265,9 @@ impl<'a> FixedColumn<'a> {
         }
     }
 
-    /// The values of rows that follow one another, as probe rows with one match each do, unless a page or slice ends between
-    /// them.
+    /// The values of rows that follow one another, unless a page or slice ends between them.
     fn side_by_side<const W: usize>(&self, rows: &[u32]) -> Option<&'a [[u8; W]]> {
         let (&first, &last) = (rows.first()?, rows.last()?);
-        if last.wrapping_sub(first) as usize != rows.len() - 1
-            || !rows
-                .windows(2)
-                .all(|pair| pair[1].wrapping_sub(pair[0]) == 1)
-        {
-            return None;
-        }
         let (values, begin) = match &self.chunks {
             Chunks::Pages(paged, first_value) => {
                 let (page, slot) = paged.offsets().locate(first);
@@ -233,6 +283,38 @@ impl<'a> FixedColumn<'a> {
             Chunks::Tuples(..) => return None,
         };
         values.as_chunks::<W>().0.get(begin..begin + rows.len())
+    }
+
+    /// The words that stand side by side in the rows that this column is of, it being the first of them.
+    pub(super) fn words(columns: &[RowColumn<'a>]) -> Option<Words<'a>> {
+        let mut found: Option<Words<'a>> = None;
+        for column in columns {
+            let RowColumn::Fixed(Self {
+                width: WORD,
+                chunks: Chunks::Tuples(tuples, stride, first),
+            }) = *column
+            else {
+                break;
+            };
+            match &mut found {
+                None => {
+                    found = Some(Words {
+                        tuples,
+                        stride,
+                        first,
+                        columns: 1,
+                    });
+                }
+                Some(words) => {
+                    let next = words.first + words.columns * WORD;
+                    if !std::ptr::eq(words.tuples, tuples) || next != first {
+                        break;
+                    }
+                    words.columns += 1;
+                }
+            }
+        }
+        found
     }
 
     /// Where the value of a row lies in a column without NULLs.

@@ -1,26 +1,37 @@
 //! The consumer `rows`: the joined columns, as an operator above the join reads them.
 //!
 //! Values are fetched *late*: the join is one of row ids, as ever, and each block of pairs, still in the cache, has the values
-//! of its rows gathered, column by column. So it is a [`PairConsumer`], and serves every variant and [kind](crate::kind) of
-//! join; where a result has no row of a side, its columns are NULL. [`crate::early`] is the other way.
+//! of its rows gathered, column by column, or all at once where they stand row by row. So it is a [`PairConsumer`], and serves
+//! every variant and [kind](crate::kind) of join; where a result has no row of a side, its columns are NULL. [`crate::late`]
+//! is a join with it, [`crate::early`] the other way.
 
 mod chunk;
 mod column;
+mod tuples;
+mod words;
 
 use crossbeam::queue::SegQueue;
 
 use super::sink::{Pair, PairConsumer};
 use crate::memory::{Memory, OutOfMemory, Reservation};
 use crate::page::{DataType, Page};
+use crate::streaming_store::fence;
 use crate::table::Column;
 pub use chunk::Values;
-use chunk::{BLOCK, Filling, PageFilling, are_missing};
+use chunk::{BLOCK, Filling, PageFilling, SideRows, add_columns};
+pub(crate) use column::Wanted;
 pub use column::{FixedColumn, FixedSlice, RowColumn};
+pub(crate) use tuples::{Tuples, columns_of};
 
 /// Rows of a worker's first chunk, and of its largest: small results cost little, and large chunks come from the pool of
 /// touched memory.
 const FIRST_CHUNK: usize = 1 << 11;
-const LARGEST_CHUNK: usize = 1 << 17;
+/// A huge page of words.
+const LARGEST_CHUNK: usize = 1 << 18;
+
+/// Rows of a chunk that is written past the caches: who has it made reads its first rows again once its last ones have driven
+/// them out, and a line that is written without being read takes half of the memory's time.
+const STREAMED_CHUNK: usize = 1 << 17;
 
 /// The form that rows are made in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,7 +138,7 @@ impl<'a> RowsConsumer<'a> {
         })
     }
 
-    /// Goes on with rows of other columns, as many and of the same widths.
+    /// Goes on with rows of other columns, as many and of the same widths and page types.
     pub(crate) fn then(self, build: Vec<RowColumn<'a>>, probe: Vec<RowColumn<'a>>) -> Self {
         Self {
             build,
@@ -169,24 +180,6 @@ impl<'a> RowsConsumer<'a> {
         Ok(Rows::Pages(columns, held))
     }
 
-    /// The columns with the row ids of their side.
-    fn columns<'r>(
-        &'r self,
-        build: &'r [u32],
-        probe: &'r [u32],
-    ) -> impl Iterator<Item = (&'r RowColumn<'a>, &'r [u32], bool)> {
-        let missing = [build, probe].map(are_missing);
-        let own = self
-            .build
-            .iter()
-            .map(move |column| (column, build, missing[0]));
-        own.chain(
-            self.probe
-                .iter()
-                .map(move |column| (column, probe, missing[1])),
-        )
-    }
-
     fn add(&self, made: &mut Made, pairs: &[Pair]) -> Result<(), OutOfMemory> {
         let mut rows = [[0; BLOCK]; 2];
         let [build, probe] = &mut rows;
@@ -200,9 +193,16 @@ impl<'a> RowsConsumer<'a> {
                 let fillings = columns.map(|&of| PageFilling::new(of, &self.memory));
                 made.pages = fillings.collect::<Result<_, _>>()?;
             }
-            let columns = self.columns(build, probe).zip(&mut made.pages);
-            for ((column, rows, missing), filling) in columns {
-                filling.add(column, rows, missing)?;
+            let (of_build, of_probe) = made.pages.split_at_mut(self.build.len());
+            let sides = [
+                (&self.build, build, of_build),
+                (&self.probe, probe, of_probe),
+            ];
+            for (columns, rows, fillings) in sides {
+                let rows = SideRows::new(rows, 0);
+                for (column, filling) in columns.iter().zip(fillings) {
+                    filling.add(column, &rows)?;
+                }
             }
             return Ok(());
         }
@@ -215,9 +215,14 @@ impl<'a> RowsConsumer<'a> {
             let (of_build, of_probe);
             (of_build, build) = build.split_at(now);
             (of_probe, probe) = probe.split_at(now);
-            let all = self.columns(of_build, of_probe).zip(&mut columns);
-            for ((column, rows, missing), filling) in all {
-                filling.add(column, rows, len, missing, &self.memory)?;
+            let fillings = columns.split_at_mut(self.build.len());
+            let sides = [
+                (&self.build, of_build, fillings.0),
+                (&self.probe, of_probe, fillings.1),
+            ];
+            for (columns, rows, fillings) in sides {
+                let (rows, stream) = (SideRows::new(rows, len), room >= STREAMED_CHUNK);
+                add_columns(columns, fillings, &rows, len, stream, &self.memory)?;
             }
             match len + now == room {
                 true => made.chunks.push(finished(columns, room)),
@@ -253,6 +258,7 @@ impl PairConsumer for RowsConsumer<'_> {
                 made.error = self.add(&mut made, pairs).err();
             }
         }
+        fence();
         self.made.push(made);
     }
 }
