@@ -42,6 +42,14 @@ impl<'a> Consumer<'a> {
     pub fn of_pairs(placement: Option<PairPlacement>, stream: &'a dyn PairConsumer) -> Self {
         placement.map_or(Self::Stream(stream), Self::Pairs)
     }
+
+    /// As [`PairConsumer::probe_bytes`].
+    pub fn probe_bytes(&self) -> usize {
+        match self {
+            Self::Stream(consumer) => consumer.probe_bytes(),
+            Self::Aggregate | Self::Pairs(_) => 0,
+        }
+    }
 }
 
 /// The results of a join, as its consumer wanted them.

@@ -95,6 +95,12 @@ pub struct Pair {
 pub trait PairConsumer: Sync {
     /// Takes a block of `worker`'s pairs.
     fn consume(&self, worker: usize, pairs: &[Pair]);
+
+    /// Bytes that it reads of the probe row of each pair. Those of rows in order lie side by side, so a join may do well to find
+    /// the pairs in the order of the probe rows.
+    fn probe_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Pairs a chunk of a worker's output holds at most: 1 MiB, so that large results lie in memory that has been touched before

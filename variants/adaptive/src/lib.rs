@@ -39,5 +39,8 @@ fn observe<K: Key>(
     probe: &KeyColumn<'_, K>,
     context: &Context<'_>,
 ) -> Observed {
-    Observed::new(build, probe, context.caches)
+    Observed {
+        carried: context.consumer.probe_bytes(),
+        ..Observed::new(build, probe, context.caches)
+    }
 }

@@ -34,12 +34,14 @@ pub struct Observed {
     pub build_span: f64,
     /// Bytes of a tuple.
     pub tuple_bytes: usize,
+    /// Bytes that are read of the probe row of each pair: of columns that rows of the result are made of.
+    pub carried: usize,
     /// The caches.
     pub caches: CacheSizes,
 }
 
 impl Observed {
-    /// Reads some keys of both columns.
+    /// Reads some keys of both columns, whose rows carry nothing.
     pub fn new<K: Key>(
         build: &KeyColumn<'_, K>,
         probe: &KeyColumn<'_, K>,
@@ -60,6 +62,7 @@ impl Observed {
             ascending_probe,
             build_span: span(&build),
             tuple_bytes: size_of::<Tuple<K>>(),
+            carried: 0,
             caches,
         }
     }
@@ -151,6 +154,9 @@ impl fmt::Display for Observed {
         }
         if self.is_probed_in_order() {
             write!(f, ", probe keys ascending")?;
+        }
+        if self.carried > 0 {
+            write!(f, ", {} bytes of each probe row", self.carried)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use join_core::conformance::{SimpleProbe, SortedBuild, check_join};
 use join_core::input::InputMode;
 use join_core::join::{BuildProbe, CacheSizes, Context, DynJoin, JoinInput, Kernel};
 use join_core::memory::Memory;
+use join_core::output::{Consumer, Pair, PairConsumer};
 use join_core::parallel::Team;
 use join_core::table::Column;
 
@@ -22,6 +23,7 @@ fn adaptive() -> Adaptive {
     Adaptive(Candidates {
         array: join("an-array"),
         one_table: join("a-table"),
+        in_order: join("a-table-in-order"),
         partitioned: join("partitions"),
     })
 }
@@ -76,6 +78,7 @@ fn rules_hold_up_to_their_bounds() {
         ascending_probe: 0.5,
         build_span: f64::INFINITY,
         tuple_bytes: 8,
+        carried: 0,
         caches: CacheSizes {
             l2: 1 << 20,
             ..CacheSizes::default()
@@ -149,6 +152,28 @@ fn rules_hold_up_to_their_bounds() {
         ),
         (
             Observed {
+                carried: 32,
+                ..observed
+            },
+            Choice::InOrder,
+        ),
+        (
+            Observed {
+                carried: 31,
+                ..observed
+            },
+            Choice::Partitioned,
+        ),
+        (
+            Observed {
+                carried: 32,
+                probe_rows: 399_999,
+                ..observed
+            },
+            Choice::Partitioned,
+        ),
+        (
+            Observed {
                 build_rows: 104_858,
                 ..observed
             },
@@ -156,6 +181,31 @@ fn rules_hold_up_to_their_bounds() {
         ),
     ] {
         assert_eq!(Choice::of(&seen), choice, "{seen:?}");
+    }
+}
+
+/// Pairs of which nothing becomes, but whose probe rows have so many bytes.
+struct Carries(usize);
+
+impl PairConsumer for Carries {
+    fn consume(&self, _: usize, _: &[Pair]) {}
+
+    fn probe_bytes(&self) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn it_sees_what_rows_carry() {
+    let column = Column::from_i32(&(0..110_000).collect::<Vec<_>>());
+    let input = JoinInput::new(&column, &column).unwrap();
+    let (team, memory) = (Team::single(), Memory::unlimited());
+    for (bytes, runs) in [(40, "runs a-table-in-order"), (8, "runs partitions")] {
+        let consumer = Carries(bytes);
+        let context = Context::new(&team, &memory).with_consumer(Consumer::Stream(&consumer));
+        let outcome = adaptive().join(&input, &context).unwrap();
+        assert_eq!(outcome.notes[1], runs);
+        assert!(outcome.notes[0].ends_with(&format!(", {bytes} bytes of each probe row")));
     }
 }
 

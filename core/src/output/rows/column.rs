@@ -390,6 +390,15 @@ impl<'a> RowColumn<'a> {
         }
     }
 
+    /// Bytes of a value, of a string those that say where it is.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Fixed(fixed) => fixed.width(),
+            Self::Strings(_) => size_of::<u64>(),
+            Self::Truth => 0,
+        }
+    }
+
     /// Whether a value may be NULL, where all rows are there.
     pub(super) fn has_nulls(&self) -> bool {
         match self {

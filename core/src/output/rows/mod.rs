@@ -261,6 +261,10 @@ impl PairConsumer for RowsConsumer<'_> {
         fence();
         self.made.push(made);
     }
+
+    fn probe_bytes(&self) -> usize {
+        self.probe.iter().map(RowColumn::bytes).sum()
+    }
 }
 
 impl Rows {

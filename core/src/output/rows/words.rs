@@ -243,23 +243,22 @@ mod wide {
             for column in (0..columns).step_by(LANES) {
                 let wide = (columns - column).min(LANES);
                 let mut values = [_mm512_setzero_si512(); LANES];
-                for lane in 0..LANES {
+                for (lane, value) in values.iter_mut().enumerate() {
                     if lane < wide {
                         let values_of = from.wrapping_add(((column + lane) * rows + row) * WORD);
                         // SAFETY: the caller promises eight values of this column from this row on.
-                        values[lane] = unsafe { _mm512_loadu_si512(values_of.cast()) };
+                        *value = unsafe { _mm512_loadu_si512(values_of.cast()) };
                     }
                 }
-                let of_rows = exchanged(values);
-                for lane in 0..LANES {
+                for (lane, of_row) in exchanged(values).into_iter().enumerate() {
                     let line = to.wrapping_add(((row + lane) * columns + column) * WORD);
                     // SAFETY: the caller promises room for `wide` values of this row from this column on; where rows are
                     // whole lines, a line begins there.
                     unsafe {
                         match are_lines {
-                            true => _mm512_stream_si512(line.cast(), of_rows[lane]),
+                            true => _mm512_stream_si512(line.cast(), of_row),
                             false => {
-                                _mm512_mask_storeu_epi64(line.cast(), lanes(wide), of_rows[lane]);
+                                _mm512_mask_storeu_epi64(line.cast(), lanes(wide), of_row);
                             }
                         }
                     }
