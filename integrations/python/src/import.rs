@@ -6,13 +6,14 @@ use std::ptr::NonNull;
 
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_data::{ArrayData, layout};
+use arrow_data::ArrayData;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use join_core::table::PageOffsets;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
+use crate::check;
 use crate::error::Error;
 use crate::work::caught;
 
@@ -224,42 +225,32 @@ fn field(schema: &FFI_ArrowSchema) -> Result<Field, Error> {
             "its schema has been read already; ask for a new one",
         ));
     }
-    match is_modest(schema, DEEPEST) {
-        true => Field::try_from(schema).map_err(|error| unknown(schema, &error)),
-        false => Err(Error::Value(format!(
-            "its type is nested more than {DEEPEST} times, or has more than {MOST_FIELDS} fields; leave such columns out"
-        ))),
-    }
+    check::schema(schema).map_err(Error::Value)?;
+    Field::try_from(schema).map_err(|error| unknown(schema, error))
 }
 
 /// Says which column has a type that is none of Arrow's, or none that is known here.
-fn unknown(schema: &FFI_ArrowSchema, error: &ArrowError) -> Error {
+fn unknown(schema: &FFI_ArrowSchema, error: ArrowError) -> Error {
+    let is_none = |schema: &FFI_ArrowSchema| DataType::try_from(schema).is_err();
     let mut children = schema.children();
     let column = children.find_map(|child| {
-        Field::try_from(child).err()?;
+        let error = Field::try_from(child).err()?;
         let (name, format) = (child.name().unwrap_or_default(), child.format());
-        Some(format!(
-            "column {name:?} is of type {format:?}, which is none of Arrow's"
-        ))
+        Some(match is_none(child) {
+            true => format!("column {name:?} is of type {format:?}, which is none of Arrow's"),
+            false => format!("column {name:?}: {}", said(error)),
+        })
     });
-    let column = column.unwrap_or_else(|| error.to_string());
+    let column = column.unwrap_or_else(|| said(error));
     Error::Type(format!("{column}; cast it, or leave the column out"))
 }
 
-/// Types nested deeper are not read: whoever walks through one needs some stack for each level.
-const DEEPEST: usize = 64;
-
-/// More fields, negative numbers among them, are rubbish.
-const MOST_FIELDS: usize = 1 << 20;
-
-fn is_modest(schema: &FFI_ArrowSchema, levels: usize) -> bool {
-    let mut children = schema.children();
-    levels > 0
-        && children.size_hint().0 <= MOST_FIELDS
-        && children.all(|child| is_modest(child, levels - 1))
-        && schema
-            .dictionary()
-            .is_none_or(|values| is_modest(values, levels - 1))
+/// What is wrong, without the sort of error that it is.
+fn said(error: ArrowError) -> String {
+    match error {
+        ArrowError::InvalidArgumentError(text) | ArrowError::CDataInterface(text) => text,
+        other => other.to_string(),
+    }
 }
 
 /// What the producer says of a call that failed.
@@ -293,95 +284,20 @@ fn adopt(array: FFI_ArrowArray, data_type: &DataType) -> Result<ArrayData, Error
             "its array has been read already; ask for a new one",
         ));
     }
-    check(&array, data_type).map_err(Error::Value)?;
+    check::array(&array, data_type).map_err(Error::Value)?;
+    // Buffers of nothing may be null.
+    if array.is_empty() {
+        return Ok(ArrayData::new_empty(data_type));
+    }
+    let wrong = |error| Error::Value(said(error));
     // SAFETY: the producer promises the format, and the parts that can be seen from here were checked.
-    let data = unsafe { from_ffi_and_data_type(array, data_type.clone()) }.map_err(Error::value)?;
-    data.validate().map_err(Error::value)?;
+    let data = unsafe { from_ffi_and_data_type(array, data_type.clone()) }.map_err(wrong)?;
+    if let DataType::Struct(fields) = data_type {
+        for (field, column) in fields.iter().zip(data.child_data()) {
+            let wrong = |error| Error::Value(format!("column {:?}: {}", field.name(), said(error)));
+            column.validate().map_err(wrong)?;
+        }
+    }
+    data.validate().map_err(wrong)?;
     Ok(data)
-}
-
-/// Looks at everything about an array that is not behind a pointer to its values.
-fn check(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), String> {
-    /// More rows, negative numbers among them, are rubbish.
-    const MOST: usize = 1 << 48;
-    let shape = layout(data_type);
-    let least = shape.buffers.len()
-        + usize::from(shape.can_contain_null_mask)
-        + usize::from(shape.variadic);
-    if array.len() > MOST || array.offset() > MOST {
-        return Err(format!(
-            "an array of {data_type} has {} rows from {}",
-            array.len() as i64,
-            array.offset() as i64
-        ));
-    }
-    if array.num_buffers() < least || array.num_buffers() > MOST {
-        let found = array.num_buffers() as i64;
-        return Err(format!(
-            "an array of {data_type} has {found} buffers instead of {least}"
-        ));
-    }
-    // Polars has one that arrays of this type do not have.
-    if *data_type == DataType::Null && array.num_buffers() > 0 {
-        return Err(
-            "it is of type Null and has a buffer; cast it to another type, or leave the column out"
-                .to_owned(),
-        );
-    }
-    let first = usize::from(shape.can_contain_null_mask);
-    if !shape.buffers.is_empty()
-        && array.len() + array.offset() > 0
-        && array.buffer(first).is_null()
-    {
-        return Err(format!("an array of {data_type} has rows and no values"));
-    }
-    let variadic = array.num_buffers() - least;
-    if shape.variadic && variadic > 0 {
-        let lens = array.buffer(array.num_buffers() - 1).cast::<i64>();
-        let is_len = |number: usize| {
-            // SAFETY: the last buffer has a length for each variadic one, by the protocol.
-            isize::try_from(unsafe { lens.add(number).read_unaligned() }).is_ok_and(|len| len >= 0)
-        };
-        if lens.is_null() || !(0..variadic).all(is_len) {
-            return Err(format!(
-                "an array of {data_type} has buffers without lengths"
-            ));
-        }
-    }
-    let children = children(data_type);
-    if array.num_children() != children.len() {
-        let (found, wanted) = (array.num_children() as i64, children.len());
-        return Err(format!(
-            "an array of {data_type} has {found} children instead of {wanted}"
-        ));
-    }
-    for (number, child) in children.into_iter().enumerate() {
-        check(array.child(number), child).map_err(|why| match data_type {
-            DataType::Struct(fields) => format!("column {:?}: {why}", fields[number].name()),
-            _ => why,
-        })?;
-    }
-    match (data_type, array.dictionary()) {
-        (DataType::Dictionary(_, values), Some(dictionary)) => check(dictionary, values),
-        (DataType::Dictionary(..), None) => {
-            Err(format!("an array of {data_type} has no dictionary"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The types of an array's children.
-fn children(data_type: &DataType) -> Vec<&DataType> {
-    match data_type {
-        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
-        DataType::Union(fields, _) => fields.iter().map(|(_, field)| field.data_type()).collect(),
-        DataType::RunEndEncoded(ends, values) => vec![ends.data_type(), values.data_type()],
-        DataType::List(field)
-        | DataType::LargeList(field)
-        | DataType::ListView(field)
-        | DataType::LargeListView(field)
-        | DataType::FixedSizeList(field, _)
-        | DataType::Map(field, _) => vec![field.data_type()],
-        _ => Vec::new(),
-    }
 }

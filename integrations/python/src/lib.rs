@@ -4,6 +4,7 @@
 //! Everything between the capsules happens without the interpreter's lock, in [`work`]; no panic crosses to the interpreter.
 
 mod arguments;
+mod check;
 mod columns;
 mod error;
 mod export;
