@@ -7,15 +7,16 @@ use arrow_schema::{DataType, Field, Schema};
 use harness::nearest::did_you_mean;
 use join_core::join::Side;
 use join_core::kind::Kind;
-use join_core::memory::Reservation;
+use join_core::memory::{Buffer, OutOfMemory, Reservation};
+use join_core::output::Pair;
 use join_core::parallel::Tasks;
 
 use crate::error::Error;
 use crate::export::Table;
-use crate::gather::{Place, Refusal, Rows, Source};
-use crate::how;
-use crate::import::{Column, Frame};
-use crate::join::Sides;
+use crate::gather::{Place, Refusal, Rows, Source, room};
+use crate::how::{self, Order};
+use crate::import::Frame;
+use crate::join::{Question, Sides};
 use crate::rows::{RowPairs, truths};
 use crate::work::Means;
 
@@ -111,11 +112,12 @@ impl Outputs {
             });
         }
         let outputs = Self { columns, kind };
+        let outputs = match wanted {
+            None => outputs,
+            Some(wanted) => outputs.picked(&wanted)?,
+        };
         outputs.check_names(suffix)?;
-        match wanted {
-            None => Ok(outputs),
-            Some(wanted) => outputs.picked(&wanted),
-        }
+        Ok(outputs)
     }
 
     fn check_names(&self, suffix: &str) -> Result<(), Error> {
@@ -134,7 +136,13 @@ impl Outputs {
 
     fn picked(self, wanted: &[String]) -> Result<Self, Error> {
         let columns = wanted.iter().map(|name| {
-            let found = self.columns.iter().find(|column| column.name == *name);
+            let mut found = self.columns.iter().filter(|column| column.name == *name);
+            let (found, other) = (found.next(), found.next());
+            if other.is_some() {
+                return Err(Error::Value(format!(
+                    "columns: the result has several columns {name:?}; rename them"
+                )));
+            }
             let found = found.ok_or_else(|| {
                 let names = self.columns.iter().map(|column| column.name.as_str());
                 Error::Value(format!(
@@ -147,25 +155,66 @@ impl Outputs {
                 from: found.from,
             })
         });
-        let picked = Self {
+        Ok(Self {
             columns: columns.collect::<Result<_, Error>>()?,
             kind: self.kind,
-        };
-        picked.check_names("")?;
-        Ok(picked)
+        })
     }
 
-    /// The result's columns for these rows, gathered by all threads.
+    /// Joins, and gathers the result's columns by all threads. The variant is given the smaller side to make a table of where
+    /// no order is asked.
     ///
     /// # Errors
     ///
-    /// A column cannot be gathered, or memory runs out.
-    pub(crate) fn gather(
+    /// The keys cannot be joined, a column cannot be gathered, or memory runs out.
+    pub(crate) fn joined(
         &self,
         sides: &Sides,
-        rows: &RowPairs,
+        question: &Question,
+        order: Order,
         means: &Means,
     ) -> Result<Table, Error> {
+        let blocks = match order.side(self.kind) {
+            Some(side) => {
+                let gathering = self.gathering(sides, side, means)?;
+                let rows = sides.row_pairs(question, order, means)?;
+                gathering.blocks(Part::all(&rows).map(Found::Rows).collect(), means)?
+            }
+            None => {
+                let is_swapped = sides.build.rows() > sides.probe.rows();
+                let follows = match is_swapped {
+                    true => Side::Build,
+                    false => Side::Probe,
+                };
+                let gathering = self.gathering(sides, follows, means)?;
+                let pairs = sides.pairs(is_swapped, question, means)?;
+                gathering.blocks(Found::all(pairs, is_swapped), means)?
+            }
+        };
+        Table::new(self.schema(sides), blocks)
+    }
+
+    fn schema(&self, sides: &Sides) -> Schema {
+        let fields = self.columns.iter().map(|column| match column.from {
+            From::Mark => Field::new(&column.name, DataType::Boolean, true),
+            From::Side(side, number) => {
+                let frame: &Frame = side.of(&sides.build, &sides.probe);
+                let field = &frame.columns[number].field;
+                let nullable = field.is_nullable() || how::lacks_rows(self.kind, side);
+                let field = field.as_ref().clone();
+                field.with_name(&column.name).with_nullable(nullable)
+            }
+        });
+        Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    /// What is gathered of pairs whose rows of one side mostly follow one another.
+    fn gathering<'a>(
+        &'a self,
+        sides: &'a Sides,
+        follows: Side,
+        means: &Means,
+    ) -> Result<Gathering<'a>, Error> {
         let of = |side: Side| match side {
             Side::Build => &sides.build,
             Side::Probe => &sides.probe,
@@ -179,33 +228,19 @@ impl Outputs {
             }
         };
         let froms = self.columns.iter().map(|column| match self.kind {
-            Kind::Inner => sides.same_key(column.from, rows.follows),
+            Kind::Inner => sides.same_key(column.from, follows),
             _ => column.from,
         });
         let froms: Vec<From> = froms.collect();
         let sources = froms.iter().map(|&from| source(from));
-        let gathering = Gathering {
+        Ok(Gathering {
             outputs: self,
             sources: sources.collect::<Result<_, _>>()?,
             froms,
             frames: [of(Side::Build), of(Side::Probe)],
-            rows,
-        };
-        let fields = self.columns.iter().map(|column| match column.from {
-            From::Mark => Field::new(&column.name, DataType::Boolean, true),
-            From::Side(side, number) => {
-                let column_of: &Column = &of(side).columns[number];
-                let nullable = column_of.field.is_nullable() || how::lacks_rows(self.kind, side);
-                column_of
-                    .field
-                    .as_ref()
-                    .clone()
-                    .with_name(&column.name)
-                    .with_nullable(nullable)
-            }
-        });
-        let schema = Schema::new(fields.collect::<Vec<_>>());
-        Table::new(schema, gathering.blocks(means)?)
+            follows,
+            _shared: shared,
+        })
     }
 }
 
@@ -249,7 +284,10 @@ struct Gathering<'a> {
     sources: Vec<Option<Source>>,
     /// Of the build side and of the probe side.
     frames: [&'a Frame; 2],
-    rows: &'a RowPairs,
+    /// The side whose rows mostly follow one another.
+    follows: Side,
+    /// What columns have that all blocks share.
+    _shared: Reservation,
 }
 
 /// Pairs that are gathered together.
@@ -257,6 +295,73 @@ struct Gathering<'a> {
 struct Part<'a> {
     build: &'a [u32],
     probe: &'a [u32],
+}
+
+/// Pairs that are gathered together, as they were found.
+enum Found<'a> {
+    /// The rows of both sides.
+    Rows(Part<'a>),
+    /// Pairs, and whether they name their rows the other way round.
+    Pairs(Vec<Buffer<Pair>>, bool),
+}
+
+impl Found<'_> {
+    /// Those of chunks, as many together as are at most [`BLOCK`]: no chunk is larger.
+    fn all(chunks: Vec<Buffer<Pair>>, is_swapped: bool) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        let mut room = 0;
+        for chunk in chunks {
+            match all.last_mut() {
+                Some(Self::Pairs(chunks, _)) if chunk.len() <= room => {
+                    room -= chunk.len();
+                    chunks.push(chunk);
+                }
+                _ => {
+                    room = BLOCK.saturating_sub(chunk.len());
+                    all.push(Self::Pairs(vec![chunk], is_swapped));
+                }
+            }
+        }
+        all
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Rows(part) => part.len(),
+            Self::Pairs(chunks, _) => chunks.iter().map(|chunk| chunk.len()).sum(),
+        }
+    }
+
+    /// The rows of both sides; those of pairs, which are given back, in `rows`, whose bytes `reservation` grows by.
+    fn part<'r>(
+        self,
+        [build, probe]: &'r mut [Vec<u32>; 2],
+        reservation: &mut Reservation,
+    ) -> Result<Part<'r>, OutOfMemory>
+    where
+        Self: 'r,
+    {
+        let len = self.len();
+        let (chunks, is_swapped) = match self {
+            Self::Rows(part) => return Ok(part),
+            Self::Pairs(chunks, is_swapped) => (chunks, is_swapped),
+        };
+        for rows in [&mut *build, &mut *probe] {
+            rows.clear();
+            if rows.capacity() < len {
+                *rows = room(len, reservation)?;
+            }
+        }
+        let (of_build, of_probe) = match is_swapped {
+            false => (&mut *build, &mut *probe),
+            true => (&mut *probe, &mut *build),
+        };
+        for chunk in chunks {
+            of_build.extend(chunk.iter().map(|pair| pair.build));
+            of_probe.extend(chunk.iter().map(|pair| pair.probe));
+        }
+        Ok(Part { build, probe })
+    }
 }
 
 impl<'a> Part<'a> {
@@ -315,17 +420,20 @@ fn run_len(rows: &[u32]) -> usize {
 }
 
 impl Gathering<'_> {
-    fn blocks(&self, means: &Means) -> Result<Vec<Block>, Error> {
-        let workers = means.team.workers_for(self.rows.len());
-        let parts = Tasks::new(Part::all(self.rows));
+    /// The columns of all pairs.
+    fn blocks(&self, found: Vec<Found<'_>>, means: &Means) -> Result<Vec<Block>, Error> {
+        let workers = means.team.workers_for(found.iter().map(Found::len).sum());
+        let parts = Tasks::new(found);
         let gathered = means.team.run(vec![(); workers], |_, ()| {
             let mut places = [Vec::new(), Vec::new()];
+            let (mut rows, mut of_rows) = ([Vec::new(), Vec::new()], means.memory.reserve(0)?);
             let mut blocks = Vec::new();
-            while let Some((number, part)) = parts.take() {
+            while let Some((number, found)) = parts.take() {
                 let mut reservation = means.memory.reserve(0)?;
                 let mut of_part = Vec::new();
-                for piece in part.runs(self.rows.follows) {
-                    self.part(piece, &mut places, &mut reservation, &mut of_part)?;
+                let part = found.part(&mut rows, &mut of_rows)?;
+                for piece in part.runs(self.follows) {
+                    self.piece(piece, &mut places, &mut reservation, &mut of_part)?;
                 }
                 blocks.push((number, reservation, of_part));
             }
@@ -340,8 +448,8 @@ impl Gathering<'_> {
         Ok(blocks.flat_map(|(_, _, of_part)| of_part).collect())
     }
 
-    /// The columns of a part, of both halves of it where they are too long for one array.
-    fn part(
+    /// The columns of a piece, of both halves of it where they are too long for one array.
+    fn piece(
         &self,
         part: Part<'_>,
         places: &mut [Vec<Place>; 2],
@@ -352,7 +460,7 @@ impl Gathering<'_> {
             Ok(columns) => blocks.push((part.len(), columns)),
             Err((_, Refusal::TooLong)) if part.len() > 1 => {
                 for half in part.split_at(part.len() / 2) {
-                    self.part(half, places, reservation, blocks)?;
+                    self.piece(half, places, reservation, blocks)?;
                 }
             }
             Err((from, refusal)) => return Err(refusal.of(&self.called(from))),

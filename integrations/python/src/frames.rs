@@ -21,11 +21,16 @@ const IN_PROBE_ORDER: &str = "array+batched";
 /// The columns of a frame that have these names.
 fn keys(frame: &Frame, names: &[String]) -> Result<Vec<usize>, Error> {
     let number = |name: &String| {
-        let found = frame
-            .columns
-            .iter()
-            .position(|column| column.field.name() == name);
-        found.ok_or_else(|| {
+        let columns = frame.columns.iter().enumerate();
+        let mut found = columns.filter(|(_, column)| column.field.name() == name);
+        let (found, other) = (found.next(), found.next());
+        if other.is_some() {
+            return Err(Error::Value(format!(
+                "{} has several columns {name:?}; rename them",
+                frame.what
+            )));
+        }
+        found.map(|(number, _)| number).ok_or_else(|| {
             let names = frame
                 .columns
                 .iter()
@@ -147,8 +152,6 @@ pub(crate) fn join(
     let sides = sides(left, right, on, of_sides)?;
     let outputs = Outputs::new(&sides, kind, suffix, columns)?;
     apart(py, move || {
-        let means = limits.means(sides.rows())?;
-        let rows = sides.row_pairs(&question, order, true, &means)?;
-        outputs.gather(&sides, &rows, &means)
+        outputs.joined(&sides, &question, order, &limits.means(sides.rows())?)
     })
 }

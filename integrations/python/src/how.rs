@@ -63,6 +63,15 @@ pub(crate) enum Order {
 }
 
 impl Order {
+    /// The side by whose rows a result of this kind is ordered: the left one where it has no right rows.
+    pub(crate) fn side(self, kind: Kind) -> Option<Side> {
+        match (self, has_rows(kind, Side::Probe)) {
+            (Self::Any, _) => None,
+            (Self::Probe, true) => Some(Side::Probe),
+            (Self::Probe, false) => Some(Side::Build),
+        }
+    }
+
     /// The order of a name.
     ///
     /// # Errors

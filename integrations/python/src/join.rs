@@ -1,14 +1,15 @@
 //! A join of two frames, as far as it does not matter what becomes of its rows.
 
 use harness::nearest::did_you_mean;
-use join_core::join::{Context, DynJoin, Outcome, Side};
+use join_core::join::{Context, DynJoin, Outcome};
 use join_core::kind::{Kind, Semantics};
-use join_core::output::{Consumer, PairPlacement, Results};
+use join_core::memory::Buffer;
+use join_core::output::{Consumer, Pair, PairPlacement, Results};
 use pyo3::prelude::*;
 use registry::Variant;
 
 use crate::error::Error;
-use crate::how::{self, Order};
+use crate::how::Order;
 use crate::import::Frame;
 use crate::keys::{KeyColumns, KeysOf};
 use crate::rows::RowPairs;
@@ -90,7 +91,7 @@ impl Sides {
         self.join_as(false, question, consumer, means)
     }
 
-    /// Joins, with the sides exchanged if that is wished.
+    /// Joins, with the sides exchanged if that is wished: each pair then names its rows the other way round.
     fn join_as(
         &self,
         is_swapped: bool,
@@ -122,8 +123,27 @@ impl Sides {
         })
     }
 
-    /// Joins, and keeps the pairs of rows: in order of the probe rows, or of the build rows where there are no others.
-    /// Whether the variant may be given the smaller side to make a table of is `may_swap`.
+    /// Joins, and keeps the pairs as they are found, with the sides exchanged if that is wished.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sides::join`].
+    pub(crate) fn pairs(
+        &self,
+        is_swapped: bool,
+        question: &Question,
+        means: &Means,
+    ) -> Result<Vec<Buffer<Pair>>, Error> {
+        let kept = Consumer::Pairs(PairPlacement::Chunks);
+        match self.join_as(is_swapped, question, kept, means)?.results {
+            Results::Pairs(pairs) => Ok(pairs.chunks),
+            _ => Err(Error::Fault(
+                "a join that was to keep its pairs did not".to_owned(),
+            )),
+        }
+    }
+
+    /// Joins, and keeps the rows of pairs side by side, in order of those of a side where that is asked.
     ///
     /// # Errors
     ///
@@ -132,23 +152,15 @@ impl Sides {
         &self,
         question: &Question,
         order: Order,
-        may_swap: bool,
         means: &Means,
     ) -> Result<RowPairs, Error> {
-        let is_swapped = may_swap && order == Order::Any && self.build.rows() > self.probe.rows();
-        let kept = Consumer::Pairs(PairPlacement::Chunks);
-        let outcome = self.join_as(is_swapped, question, kept, means)?;
-        let Results::Pairs(pairs) = outcome.results else {
-            return Err(Error::Fault(
-                "a join that was to keep its pairs did not".to_owned(),
-            ));
-        };
-        let pairs = RowPairs::of(pairs, means)?;
-        match (order, how::has_rows(question.kind, Side::Probe)) {
-            (Order::Any, _) if is_swapped => Ok(pairs.swapped()),
-            (Order::Any, _) => Ok(pairs),
-            (Order::Probe, true) => pairs.ordered(Side::Probe, self.probe.rows(), means),
-            (Order::Probe, false) => pairs.ordered(Side::Build, self.build.rows(), means),
+        let pairs = RowPairs::of(self.pairs(false, question, means)?, means)?;
+        match order.side(question.kind) {
+            None => Ok(pairs),
+            Some(side) => {
+                let frame: &Frame = side.of(&self.build, &self.probe);
+                pairs.ordered(side, frame.rows(), means)
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ mod plot;
 mod progress;
 mod rows;
 mod runs;
+mod stream;
 mod work;
 mod workload;
 

@@ -137,7 +137,7 @@ type Columns = (Array, Array, Option<Array>);
 
 fn columns(call: &Call, order: Order) -> Result<Columns, Error> {
     let (kind, means) = (call.question.kind, call.means()?);
-    let rows = call.sides.row_pairs(&call.question, order, false, &means)?;
+    let rows = call.sides.row_pairs(&call.question, order, &means)?;
     let len = rows.len();
     let array = |name: &str, side: Side, rows| -> Result<Array, Error> {
         let numbers = match how::has_rows(kind, side) {

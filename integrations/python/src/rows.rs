@@ -11,18 +11,18 @@ use arrow_schema::{ArrowError, DataType};
 use join_core::join::Side;
 use join_core::kind::{NO_ROW, Truth};
 use join_core::memory::{Buffer, Memory};
-use join_core::output::{Pair, Pairs};
+use join_core::output::Pair;
 use join_core::parallel::Tasks;
+use join_core::streaming_store;
 
 use crate::error::Error;
+use crate::stream;
 use crate::work::Means;
 
 /// The pairs of a join: row numbers of both sides, [`NO_ROW`] where there is no row.
 pub(crate) struct RowPairs {
     pub(crate) build: Buffer<u32>,
     pub(crate) probe: Buffer<u32>,
-    /// The side whose rows mostly follow one another.
-    pub(crate) follows: Side,
 }
 
 impl RowPairs {
@@ -31,12 +31,12 @@ impl RowPairs {
     /// # Errors
     ///
     /// There is no memory for a second copy of them.
-    pub(crate) fn of(pairs: Pairs, means: &Means) -> Result<Self, Error> {
-        let total = pairs.chunks.iter().map(|chunk| chunk.len()).sum();
+    pub(crate) fn of(chunks: Vec<Buffer<Pair>>, means: &Means) -> Result<Self, Error> {
+        let total = chunks.iter().map(|chunk| chunk.len()).sum();
         let mut build = means.memory.uninit::<u32>(total)?;
         let mut probe = means.memory.uninit::<u32>(total)?;
         let (mut build_left, mut probe_left): (&mut [_], &mut [_]) = (&mut build, &mut probe);
-        let parts = Tasks::new(pairs.chunks.into_iter().map(|chunk| {
+        let parts = Tasks::new(chunks.into_iter().map(|chunk| {
             let build = build_left.split_off_mut(..chunk.len());
             let probe = probe_left.split_off_mut(..chunk.len());
             let room = "room for every pair";
@@ -47,29 +47,17 @@ impl RowPairs {
             while let Some((_, (chunk, build, probe))) = parts.take() {
                 split(&chunk, build, probe);
             }
+            streaming_store::fence();
         });
         drop(parts);
         // SAFETY: the parts divide both buffers among the chunks, and each is written as long as its chunk is.
         let (build, probe) = unsafe { (build.assume_init(), probe.assume_init()) };
-        Ok(Self {
-            build,
-            probe,
-            follows: Side::Probe,
-        })
+        Ok(Self { build, probe })
     }
 
     /// Pairs.
     pub(crate) fn len(&self) -> usize {
         self.build.len()
-    }
-
-    /// The same with the sides exchanged.
-    pub(crate) fn swapped(self) -> Self {
-        Self {
-            build: self.probe,
-            probe: self.build,
-            follows: self.follows.other(),
-        }
     }
 
     /// The pairs by the rows of a side, of which there are so many; those of one row by the rows of the other side, and at
@@ -108,23 +96,29 @@ impl RowPairs {
             others[places].sort_unstable();
             start = end as usize;
         }
-        let by_build = Self {
-            build: own,
-            probe: others,
-            follows: Side::Build,
+        let (build, probe) = match side {
+            Side::Build => (own, others),
+            Side::Probe => (others, own),
         };
-        Ok(match side {
-            Side::Build => by_build,
-            Side::Probe => by_build.swapped(),
-        })
+        Ok(Self { build, probe })
     }
 }
 
 /// The rows of pairs, side by side.
 fn split(pairs: &[Pair], build: &mut [MaybeUninit<u32>], probe: &mut [MaybeUninit<u32>]) {
-    for (pair, (build, probe)) in pairs.iter().zip(build.iter_mut().zip(probe)) {
-        build.write(pair.build);
-        probe.write(pair.probe);
+    /// Pairs that stay in L1 until the rows of both sides have been written.
+    const BLOCK: usize = 1 << 10;
+    fn fill(to: &mut [MaybeUninit<u32>], pairs: &[Pair], row: impl Fn(&Pair) -> u32) {
+        stream::fill(to, |first, rows| {
+            for (to, pair) in rows.iter_mut().zip(&pairs[first..]) {
+                *to = row(pair);
+            }
+        });
+    }
+    let rows = build.chunks_mut(BLOCK).zip(probe.chunks_mut(BLOCK));
+    for (pairs, (build, probe)) in pairs.chunks(BLOCK).zip(rows) {
+        fill(build, pairs, |pair| pair.build);
+        fill(probe, pairs, |pair| pair.probe);
     }
 }
 

@@ -209,6 +209,13 @@ def test_memory_is_limited():
         joinery.count(words, words.slice(0, 1), memory="4MiB")
 
 
+def test_a_join_ends_where_memory_does():
+    # 2.5 * 10**11 pairs, which nobody would wait for.
+    frame = pa.table({"k": pa.array(np.zeros(500_000, np.int32))})
+    with pytest.raises(MemoryError, match="bytes more were needed"):
+        joinery.join(frame, frame, on="k", memory="64MiB")
+
+
 @pytest.mark.parametrize("how", ["inner", "full"])
 @pytest.mark.parametrize("order", [None, "probe"])
 @pytest.mark.parametrize("key", ["number", "text"])

@@ -1,8 +1,7 @@
 //! Values of a column, gathered for rows in any order: what other libraries call `take`.
 //!
-//! The core's consumer of rows ([`join_core::output::RowsConsumer`]) gathers while pairs are found. Here all of them are known
-//! first, so that rows which follow one another are slices, places in chunks are found once for all columns, and types nest;
-//! and it took half of that consumer's processor time on INT64 columns.
+//! As the core's consumer of rows ([`join_core::output::RowsConsumer`]) does, but of many more rows at a time, so that those
+//! which follow one another are slices, and places in chunks are found once for all columns; and types nest.
 
 mod places;
 mod shared;
@@ -16,10 +15,14 @@ use arrow_buffer::{
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, IntervalUnit};
 use join_core::kind::NO_ROW;
+use join_core::memory::process::LARGE;
 use join_core::memory::{OutOfMemory, Reservation};
+use join_core::prefetch::prefetch_read;
+use join_core::streaming_store;
 
 use crate::error::Error;
 use crate::import::{Column, child};
+use crate::stream;
 use places::Places;
 pub(crate) use places::{Place, Rows};
 use shared::{Shared, shared_buffers, shared_dictionary};
@@ -298,24 +301,24 @@ impl Source {
         reservation: &mut Reservation,
     ) -> Result<Buffer, Refusal> {
         let chunks = self.typed::<T>();
-        let mut values = room::<T>(rows.len(), reservation)?;
-        match (rows.places, chunks.as_slice()) {
-            // No chunk has a value at `NO_ROW`.
-            (Places::One(rows), [only]) => {
-                values.extend(
-                    rows.iter()
-                        .map(|&row| only.get(row as usize).copied().unwrap_or_default()),
-                );
-            }
-            _ => {
-                let value = |at| {
-                    rows.at(at)
-                        .map_or(T::default(), |(chunk, row)| chunks[chunk][row])
-                };
-                values.extend((0..rows.len()).map(value));
-            }
-        }
-        Ok(Buffer::from_vec(values))
+        let values = room::<T>(rows.len(), reservation)?;
+        Ok(match (rows.places, chunks.as_slice()) {
+            (Places::One(rows), [only]) => filled(values, rows.len(), |first, values| {
+                // Those of the next group, so that their cache misses overlap.
+                let next = rows[first + values.len()..].iter().take(values.len());
+                next.for_each(|&row| prefetch_read(only.as_ptr().wrapping_add(row as usize)));
+                for (value, &row) in values.iter_mut().zip(&rows[first..]) {
+                    // No chunk has a value at `NO_ROW`.
+                    *value = only.get(row as usize).copied().unwrap_or_default();
+                }
+            }),
+            _ => filled(values, rows.len(), |first, values| {
+                for (value, at) in values.iter_mut().zip(first..) {
+                    let place = rows.at(at);
+                    *value = place.map_or(T::default(), |(chunk, row)| chunks[chunk][row]);
+                }
+            }),
+        })
     }
 
     fn bytes(
@@ -493,6 +496,24 @@ pub(crate) fn room<T>(len: usize, reservation: &mut Reservation) -> Result<Vec<T
             limit: reservation.bytes(),
         }),
     }
+}
+
+/// So many values in room for them; `values` makes those from a place on.
+fn filled<T: ArrowNativeType>(
+    mut room: Vec<T>,
+    len: usize,
+    values: impl Fn(usize, &mut [T]),
+) -> Buffer {
+    if len * size_of::<T>() < LARGE {
+        room.resize(len, T::default());
+        values(0, &mut room);
+        return Buffer::from_vec(room);
+    }
+    stream::fill(&mut room.spare_capacity_mut()[..len], values);
+    streaming_store::fence();
+    // SAFETY: there is room for so many, and all of them have been written.
+    unsafe { room.set_len(len) };
+    Buffer::from_vec(room)
 }
 
 /// What lies between two offsets, if it is among so many values.
