@@ -107,9 +107,9 @@ impl RowPairs {
 /// The rows of pairs, side by side.
 fn split(pairs: &[Pair], build: &mut [MaybeUninit<u32>], probe: &mut [MaybeUninit<u32>]) {
     /// Pairs that stay in L1 until the rows of both sides have been written.
-    const BLOCK: usize = 1 << 10;
+    const BLOCK: usize = 1 << 9;
     fn fill(to: &mut [MaybeUninit<u32>], pairs: &[Pair], row: impl Fn(&Pair) -> u32) {
-        stream::fill(to, |first, rows| {
+        stream::fill::<BLOCK, u32>(to, |first, rows| {
             for (to, pair) in rows.iter_mut().zip(&pairs[first..]) {
                 *to = row(pair);
             }

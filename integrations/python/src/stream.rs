@@ -7,12 +7,9 @@ use std::mem::MaybeUninit;
 use arrow_buffer::{ArrowNativeType, ToByteSlice};
 use join_core::streaming_store::{self, LINE};
 
-/// Values that are made together, in L1, and written together.
-const GROUP: usize = 64;
-
-/// Writes the values of all places as [`streaming_store::stream_copy`] does; `values` makes those from a place on. Call
-/// [`streaming_store::fence`] before another thread reads.
-pub(crate) fn fill<T: ArrowNativeType>(
+/// Writes the values of all places as [`streaming_store::stream_copy`] does, so many together, which `values` makes from a
+/// place on. Call [`streaming_store::fence`] before another thread reads.
+pub(crate) fn fill<const GROUP: usize, T: ArrowNativeType>(
     to: &mut [MaybeUninit<T>],
     values: impl Fn(usize, &mut [T]),
 ) {

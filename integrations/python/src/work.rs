@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::machine;
 use harness::size::Size;
@@ -112,6 +112,22 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Er
 static CACHES: LazyLock<CacheSizes> =
     LazyLock::new(|| machine::cache_sizes(&machine::data_caches()));
 
+/// What the machine has left, asked again after a tenth of a second: asking takes longer than a small join, and in so little
+/// time nobody touches a tenth of the memory, which is left for everything else.
+fn usable_bytes() -> u64 {
+    const FRESH: Duration = Duration::from_millis(100);
+    static ASKED: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    match *asked {
+        Some((at, bytes)) if at.elapsed() < FRESH => bytes,
+        _ => {
+            let bytes = machine::usable_bytes();
+            *asked = Some((Instant::now(), bytes));
+            bytes
+        }
+    }
+}
+
 /// How many threads there may be. More are a slip of the finger.
 pub(crate) const THREADS: RangeInclusive<u64> = 1..=1024;
 
@@ -155,7 +171,7 @@ impl Limits {
         memory: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let memory = match memory {
-            None => machine::usable_bytes(),
+            None => usable_bytes(),
             Some(given) => bytes(given)?,
         };
         Ok(Self {

@@ -498,6 +498,9 @@ pub(crate) fn room<T>(len: usize, reservation: &mut Reservation) -> Result<Vec<T
     }
 }
 
+/// Values that are gathered together: as many cache misses overlap.
+const GROUP: usize = 64;
+
 /// So many values in room for them; `values` makes those from a place on.
 fn filled<T: ArrowNativeType>(
     mut room: Vec<T>,
@@ -509,7 +512,7 @@ fn filled<T: ArrowNativeType>(
         values(0, &mut room);
         return Buffer::from_vec(room);
     }
-    stream::fill(&mut room.spare_capacity_mut()[..len], values);
+    stream::fill::<GROUP, T>(&mut room.spare_capacity_mut()[..len], values);
     streaming_store::fence();
     // SAFETY: there is room for so many, and all of them have been written.
     unsafe { room.set_len(len) };
