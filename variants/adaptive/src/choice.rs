@@ -67,8 +67,8 @@ impl Choice {
             return Self::HotTable;
         }
         // Values of the probe rows are read in order, and those of a smaller build side from a copy row by row. Measured
-        // (`docs/findings/joins.md`): with 8 bytes a row both joins take as long, with 32 this one takes two thirds, with 128
-        // less than a half.
+        // (`docs/findings/joins.md`): with 8 bytes a row both joins take as long, with 32 this one takes somewhat less, with
+        // 128 about half.
         if observed.carried >= 32 && observed.build_rows <= observed.probe_rows {
             return Self::InOrder;
         }

@@ -200,43 +200,49 @@ impl<'a> FixedColumn<'a> {
         stream: bool,
     ) {
         let to = to.as_chunks_mut::<W>().0;
-        for (first, rows, is_run) in rows.groups() {
-            let to = &mut to[first..][..rows.len()];
-            match &mut valid {
-                None => self.gather_all(rows, is_run, to, stream),
-                Some(valid) => self.gather_some(rows, to, &mut valid[first..][..rows.len()]),
+        if let Some(valid) = &mut valid {
+            for (first, rows, _) in rows.groups() {
+                let (to, valid) = (&mut to[first..], &mut valid[first..]);
+                self.gather_some(rows, &mut to[..rows.len()], &mut valid[..rows.len()]);
             }
+            return;
+        }
+        // The values of the next group are asked for before those of one are read.
+        let mut places = [[&[0; W]; GROUP]; 2];
+        let [mut now, mut later] = places.each_mut();
+        let mut groups = rows.groups();
+        let mut group = groups.next();
+        let mut values = group.and_then(|(_, rows, is_run)| self.find(rows, is_run, now));
+        while let Some((first, rows, _)) = group {
+            group = groups.next();
+            let next = group.and_then(|(_, rows, is_run)| self.find(rows, is_run, later));
+            gather_group(
+                values,
+                &now[..rows.len()],
+                &mut to[first..][..rows.len()],
+                stream,
+            );
+            values = next;
+            std::mem::swap(&mut now, &mut later);
         }
     }
 
-    /// A group of rows that are all there and not NULL.
-    fn gather_all<const W: usize>(
+    /// The values of a group of rows that are all there and not NULL, if they stand side by side; or where each is, which is
+    /// asked for.
+    fn find<const W: usize>(
         &self,
         rows: &[u32],
         is_run: bool,
-        to: &mut [[MaybeUninit<u8>; W]],
-        stream: bool,
-    ) {
-        let write = |to: &mut [[MaybeUninit<u8>; W]], values: &[[u8; W]]| match stream {
-            true => stream_copy(to.as_flattened_mut(), values.as_flattened()),
-            false => {
-                to.as_flattened_mut()
-                    .write_copy_of_slice(values.as_flattened());
-            }
-        };
+        places: &mut [&'a [u8; W]; GROUP],
+    ) -> Option<&'a [[u8; W]]> {
         if is_run && let Some(values) = self.side_by_side::<W>(rows) {
-            return write(to, values);
+            return Some(values);
         }
-        let mut places = [&[0; W]; GROUP];
         for (place, &row) in places.iter_mut().zip(rows) {
             *place = self.place(row);
             prefetch_read(place.as_ptr());
         }
-        let mut values = [[0; W]; GROUP];
-        for (value, place) in values.iter_mut().zip(&places[..rows.len()]) {
-            *value = **place;
-        }
-        write(to, &values[..rows.len()]);
+        None
     }
 
     fn gather_some<const W: usize>(
@@ -421,6 +427,33 @@ impl<'a> RowColumn<'a> {
             Self::Truth => None,
         }
     }
+}
+
+/// Writes the values of a group, which stand side by side, or each in its place.
+fn gather_group<const W: usize>(
+    values: Option<&[[u8; W]]>,
+    places: &[&[u8; W]],
+    to: &mut [[MaybeUninit<u8>; W]],
+    stream: bool,
+) {
+    let mut write = |values: &[[u8; W]]| {
+        let (to, values) = (to.as_flattened_mut(), values.as_flattened());
+        match stream {
+            true => stream_copy(to, values),
+            false => {
+                to.write_copy_of_slice(values);
+            }
+        }
+    };
+    if let Some(values) = values {
+        return write(values);
+    }
+    let mut gathered = [[0; W]; GROUP];
+    let gathered = &mut gathered[..places.len()];
+    for (value, place) in gathered.iter_mut().zip(places) {
+        *value = **place;
+    }
+    write(gathered);
 }
 
 /// Calls `each` with the string of each of these rows in turn, `None` where there is no row or it is NULL.

@@ -9,10 +9,10 @@ use crate::parallel::{Tasks, Team};
 use crate::streaming_store::fence;
 
 /// Rows whose values are moved together, in the cache in between.
-const GROUP: usize = 64;
+const GROUP: usize = 256;
 
 /// Rows that a worker takes at a time.
-const MORSEL: usize = GROUP << 6;
+const MORSEL: usize = GROUP << 4;
 
 /// The values of columns of fixed width, row by row.
 pub(crate) struct Tuples {
