@@ -121,6 +121,11 @@ pub(super) fn words_to_rows(
         // SAFETY: the instructions are there, and both have all values, as was asked above.
         return unsafe { wide::to_rows(from.as_ptr().cast(), columns, rows, to) };
     }
+    one_by_one(from, columns, rows, to);
+}
+
+/// As [`words_to_rows`], word by word.
+fn one_by_one(from: &[MaybeUninit<u8>], columns: usize, rows: usize, to: &mut [MaybeUninit<u8>]) {
     let (from, to) = (from.as_chunks::<WORD>().0, to.as_chunks_mut::<WORD>().0);
     for row in 0..rows {
         for column in 0..columns {
@@ -265,5 +270,103 @@ mod wide {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(words: &[u64]) -> Vec<MaybeUninit<u8>> {
+        let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
+        bytes.map(MaybeUninit::new).collect()
+    }
+
+    fn words(bytes: &[MaybeUninit<u8>]) -> Vec<u64> {
+        let words = bytes.as_chunks::<WORD>().0.iter();
+        // SAFETY: all that tests look at has been written.
+        let word = |word: &[MaybeUninit<u8>; WORD]| word.map(|byte| unsafe { byte.assume_init() });
+        words.map(|bytes| u64::from_ne_bytes(word(bytes))).collect()
+    }
+
+    /// In registers, where the machine can, and word by word.
+    #[test]
+    fn columns_become_rows() {
+        for (columns, rows) in [(1, 8), (2, 5), (8, 64), (9, 16), (16, 8), (21, 40), (3, 0)] {
+            let word = |column: usize, row: usize| (column << 32 | row) as u64;
+            let from: Vec<u64> = (0..columns)
+                .flat_map(|column| (0..rows).map(move |row| word(column, row)))
+                .collect();
+            let expected: Vec<u64> = (0..rows)
+                .flat_map(|row| (0..columns).map(move |column| word(column, row)))
+                .collect();
+            for way in [words_to_rows, one_by_one] {
+                let mut to = bytes(&vec![0; columns * rows]);
+                way(&bytes(&from), columns, rows, &mut to);
+                assert_eq!(words(&to), expected, "{columns} columns, {rows} rows");
+            }
+        }
+    }
+
+    /// As above; into rooms that begin anywhere in a line, alike or not.
+    #[test]
+    fn rows_become_columns() {
+        const ROWS: usize = 300;
+        for (columns, first, len) in [(1, 0, 9), (3, 2, 70), (8, 0, 8), (16, 1, 200), (19, 5, 133)]
+        {
+            let stride = first + columns + 1;
+            let word = |row: usize, at: usize| (row << 32 | at) as u64;
+            let all: Vec<u64> = (0..ROWS * stride)
+                .map(|at| word(at / stride, at % stride))
+                .collect();
+            let tuples: &[u8] = bytemuck::cast_slice(&all);
+            let found = Words {
+                tuples,
+                stride: stride * WORD,
+                first: first * WORD,
+                columns,
+            };
+            let rows: Vec<u32> = (0..len as u32).map(|at| at * 7919 % ROWS as u32).collect();
+            for (offset, apart, stream) in [(0, 0, true), (3, 0, true), (5, 1, true), (1, 0, false)]
+            {
+                let mut rooms: Vec<_> = (0..columns).map(|_| bytes(&vec![0; len + 32])).collect();
+                let mut to = Vec::new();
+                for (nth, room) in rooms.iter_mut().enumerate() {
+                    let line = room.as_ptr().align_offset(LINE);
+                    let begin = line + WORD * (offset + nth * apart) % LINE;
+                    to.push(&mut room[begin..][..len * WORD]);
+                }
+                for way in [true, false] {
+                    to.iter_mut().for_each(|to| to.fill(MaybeUninit::new(0)));
+                    match way {
+                        true => found.gather(&rows, &mut to, stream),
+                        false => found.gather_places(0..len, &rows, &mut to),
+                    }
+                    crate::streaming_store::fence();
+                    for (column, to) in to.iter().enumerate() {
+                        let expected = rows.iter().map(|&row| word(row as usize, first + column));
+                        assert!(
+                            words(to).into_iter().eq(expected),
+                            "{columns} columns, {len} rows"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no row 3")]
+    fn a_row_that_is_not_there_is_not_read() {
+        let tuples = [0; 3 * 16];
+        let words = Words {
+            tuples: &tuples,
+            stride: 16,
+            first: 0,
+            columns: 2,
+        };
+        let mut rooms = [[MaybeUninit::uninit(); 8]; 2];
+        let [one, two] = &mut rooms;
+        words.gather(&[3], &mut [one, two], false);
     }
 }
