@@ -1,5 +1,7 @@
 //! The bitmap of rows that have a value, in pages and beside slices.
 
+use std::ops::Range;
+
 /// Bits of consecutive bytes, the least significant of a byte first: bit `skip` + i is set where row i has a value. Bits
 /// before and behind those of the rows have no meaning and are never looked at.
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +88,11 @@ impl<'a> Validity<'a> {
         let Self { bits, skip, rows } = *self;
         (0..rows.div_ceil(64)).map(move |number| {
             let bits = &bits[8 * number..];
-            let mut word = [0; 8];
-            let len = bits.len().min(8);
-            word[..len].copy_from_slice(&bits[..len]);
+            let word = bits.first_chunk().copied().unwrap_or_else(|| {
+                let mut word = [0; 8];
+                word[..bits.len()].copy_from_slice(bits);
+                word
+            });
             let mut word = u64::from_le_bytes(word) >> skip;
             if skip > 0
                 && let Some(&next) = bits.get(8)
@@ -102,76 +106,54 @@ impl<'a> Validity<'a> {
         })
     }
 
-    /// The rows that have a value, ascending.
-    #[inline]
-    pub fn valid_rows(&self) -> ValidRows<'a> {
-        let mut rows = ValidRows {
-            bits: self.bits,
-            rows: self.rows as isize,
-            word: 0,
-            next_base: -(self.skip as isize),
-        };
-        if self.skip > 0 {
-            rows.load();
-            rows.word &= u64::MAX << self.skip;
+    /// The bitmap of these rows alone.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.rows,
+            "rows {rows:?} of {}",
+            self.rows
+        );
+        let first = self.skip + rows.start;
+        Self {
+            bits: &self.bits[first / 8..],
+            skip: first % 8,
+            rows: rows.len(),
         }
-        rows
+    }
+
+    /// The rows that have a value, ascending: runs without a gap, at most 64 rows each.
+    #[inline]
+    pub fn runs(&self) -> impl Iterator<Item = Range<usize>> + use<'a> {
+        self.words().enumerate().flat_map(|(number, word)| {
+            let (mut left, mut end) = (word, 64 * number);
+            std::iter::from_fn(move || {
+                if left == 0 {
+                    return None;
+                }
+                let gap = left.trailing_zeros();
+                left >>= gap;
+                let len = left.trailing_ones();
+                left = left.checked_shr(len).unwrap_or(0);
+                let start = end + gap as usize;
+                end = start + len as usize;
+                Some(start..end)
+            })
+        })
+    }
+
+    /// The rows that have a value, ascending.
+    pub fn valid_rows(&self) -> impl Iterator<Item = usize> + use<'a> {
+        self.runs().flatten()
     }
 }
 
 #[inline]
 fn is_set(bits: &[u8], bit: usize) -> bool {
     bits[bit / 8] >> (bit % 8) & 1 != 0
-}
-
-/// Ascending rows with a value; see [`Validity::valid_rows`].
-pub struct ValidRows<'a> {
-    bits: &'a [u8],
-    rows: isize,
-    /// The bits not yet yielded of the 64 rows that end at `next_base`.
-    word: u64,
-    /// Negative where bits before that of row 0 are to come.
-    next_base: isize,
-}
-
-impl ValidRows<'_> {
-    /// Goes on to the next 64 rows; there are some.
-    #[inline(always)]
-    fn load(&mut self) {
-        let (word, rest) = match self.bits.split_first_chunk::<8>() {
-            Some((word, rest)) => (u64::from_le_bytes(*word), rest),
-            None => {
-                let mut word = [0; 8];
-                word[..self.bits.len()].copy_from_slice(self.bits);
-                (u64::from_le_bytes(word), &[][..])
-            }
-        };
-        let left = self.rows - self.next_base;
-        self.word = if left < 64 {
-            word & ((1 << left) - 1)
-        } else {
-            word
-        };
-        self.bits = rest;
-        self.next_base += 64;
-    }
-}
-
-impl Iterator for ValidRows<'_> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.word == 0 {
-            if self.next_base >= self.rows {
-                return None;
-            }
-            self.load();
-        }
-        let bit = self.word.trailing_zeros() as isize;
-        self.word &= self.word - 1;
-        Some((self.next_base - 64 + bit) as usize)
-    }
 }
 
 #[cfg(test)]
@@ -202,6 +184,11 @@ mod tests {
                 (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| 64 * number + bit)
             });
             prop_assert!(set.eq(valid.iter().copied()));
+            let half = validity.slice(rows / 3..rows);
+            let runs = half.runs().collect::<Vec<_>>();
+            prop_assert!(runs.windows(2).all(|runs| runs[0].end < runs[1].start || runs[1].start % 64 == 0));
+            let of_half = valid.iter().filter(|&&row| row >= rows / 3).map(|row| row - rows / 3);
+            prop_assert!(runs.into_iter().flatten().eq(of_half));
             for row in 0..=rows + 1 {
                 let before = valid.iter().filter(|&&valid| valid < row).count();
                 prop_assert_eq!(validity.rank(row), before);

@@ -312,13 +312,11 @@ impl<K: Key> KeyCursor<K> for PageCursor<'_> {
             let validity = page.validity();
             let skipped = validity.rank(slots.start);
             self.rows.clear();
-            self.rows.extend(
-                validity
-                    .valid_rows()
-                    .skip(skipped)
-                    .take_while(|&slot| slot < slots.end)
-                    .map(|slot| (first + slot) as u32),
-            );
+            let start = first + slots.start;
+            validity.slice(slots).runs().for_each(|run| {
+                let rows = start + run.start..start + run.end;
+                self.rows.extend(rows.start as u32..rows.end as u32);
+            });
             if !self.rows.is_empty() {
                 let keys = &values[skipped..skipped + self.rows.len()];
                 return Some(KeyBlock {

@@ -162,18 +162,17 @@ impl<K: Key> KeyCursor<K> for SliceCursor<'_, K> {
                     rows: BlockRows::From(start as u32),
                 });
             };
-            self.keys.resize(BLOCK, K::zeroed());
-            self.rows.resize(BLOCK, 0);
-            let mut kept = 0;
-            for (at, &key) in values.iter().enumerate() {
-                self.keys[kept] = key;
-                self.rows[kept] = (start + at) as u32;
-                kept += usize::from(validity.is_valid(slot + at));
-            }
-            if kept > 0 {
+            self.keys.clear();
+            self.rows.clear();
+            validity.slice(slot..slot + len).runs().for_each(|run| {
+                let rows = start + run.start..start + run.end;
+                self.rows.extend(rows.start as u32..rows.end as u32);
+                self.keys.extend_from_slice(&values[run]);
+            });
+            if !self.rows.is_empty() {
                 return Some(KeyBlock {
-                    keys: &self.keys[..kept],
-                    rows: BlockRows::List(&self.rows[..kept]),
+                    keys: &self.keys,
+                    rows: BlockRows::List(&self.rows),
                 });
             }
         }
