@@ -44,4 +44,9 @@ impl Marks {
             _ => Truth::Unknown,
         }
     }
+
+    /// What is known of all rows, a [`Truth`] each, once nobody marks any.
+    pub(super) fn all(&mut self) -> &[u8] {
+        self.0.values()
+    }
 }

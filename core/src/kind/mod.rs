@@ -235,13 +235,16 @@ impl Semantics<'_> {
         if null_pairs {
             rounds.push(rest::equal_nulls(input, &of_pairs)?);
         }
-        let own = [(Side::Build, &build), (Side::Probe, &probe)];
+        let own = [(Side::Build, build), (Side::Probe, probe)];
         for (side, marks) in own {
-            if let Some(marks) = marks {
-                if self.kind.is_null_aware() && !self.nulls_equal {
-                    rest::unknown(input, side, marks, self.condition, context)?;
-                }
-                rounds.push(rest::emit(self.kind, side, marks, &context.round())?);
+            if let Some(mut marks) = marks {
+                let unmatched = match self.kind.is_null_aware() && !self.nulls_equal {
+                    true => rest::unknown(input, side, &marks, self.condition, context)?,
+                    false => Truth::False,
+                };
+                let truths = [unmatched, Truth::True, Truth::Unknown];
+                let emits = truths.map(|truth| self.kind.emits(truth));
+                rounds.push(rest::emit(emits, side, &mut marks, &context.round())?);
             }
         }
         phases.lap("rest");

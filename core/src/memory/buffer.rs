@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU8, AtomicU32};
 
 use bytemuck::Zeroable;
 
@@ -94,6 +94,15 @@ impl Buffer<u32> {
         // SAFETY: an atomic has the layout of its integer and is aligned as the buffer is, and the exclusive borrow keeps
         // everyone else away meanwhile.
         unsafe { &*(values as *const [AtomicU32]) }
+    }
+}
+
+impl Buffer<AtomicU8> {
+    /// The values, once nobody writes them.
+    pub fn values(&mut self) -> &[u8] {
+        let values: *const [AtomicU8] = &raw mut **self;
+        // SAFETY: an atomic has the layout of its integer, and the exclusive borrow keeps writers away meanwhile.
+        unsafe { &*(values as *const [u8]) }
     }
 }
 
