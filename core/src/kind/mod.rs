@@ -2,7 +2,8 @@
 //!
 //! A variant finds the pairs of rows whose keys are equal, and knows nothing else. Everything that makes another kind of it
 //! happens in two places, once for all variants. On the way of the pairs, a [`PairFilter`] drops those that the condition
-//! rules out and marks the rows of the others. And after the last pair, a walk over the marks of a side emits its rows with
+//! rules out and marks the rows of the others; a variant may tell it of rows that match in place of pairs, where that is
+//! enough. And after the last pair, a walk over the marks of a side emits its rows with
 //! or without a partner: those too that never came near a table, because their key is NULL, a filter of the join dropped
 //! them, or the other side is empty. Since a mark is set however often a row matches, duplicates are not multiplied, and a
 //! row that several workers see is emitted once; marks are bytes that are only ever set, so they need no lock.
@@ -298,6 +299,18 @@ impl PairFilter for Marking<'_> {
             true => kept,
             false => 0,
         }
+    }
+
+    fn take_rows(&self, rows: &[u32]) -> bool {
+        let marks = match self.enough() {
+            Enough::OnePerBuildRow => self.build,
+            Enough::OnePerProbeRow => self.probe,
+            Enough::All | Enough::None => None,
+        };
+        if let Some(marks) = marks {
+            rows.iter().for_each(|&row| marks.set(row, Truth::True));
+        }
+        marks.is_some()
     }
 
     /// A row is marked by one pair as well as by all, unless pairs are results, or a filter may drop the one.

@@ -1,5 +1,6 @@
 //! What drops pairs before they count.
 
+use super::NO_ROW;
 use super::sink::Pair;
 
 /// How many matches are as good as all. Who finds them may go on all the same.
@@ -7,15 +8,30 @@ use super::sink::Pair;
 pub enum Enough {
     /// No fewer.
     All,
-    /// One of each build row that has any.
+    /// One of each build row that has any, or the row with [`NO_ROW`].
     OnePerBuildRow,
-    /// One of each probe row that has any.
+    /// One of each probe row that has any, or the row with [`NO_ROW`].
     OnePerProbeRow,
     /// None: what is still to come is dropped.
     None,
 }
 
 impl Enough {
+    /// The pair of a row of which one is enough and of no row of the other side.
+    pub(super) fn pair_of(self, row: u32) -> Option<Pair> {
+        match self {
+            Self::OnePerBuildRow => Some(Pair {
+                build: row,
+                probe: NO_ROW,
+            }),
+            Self::OnePerProbeRow => Some(Pair {
+                build: NO_ROW,
+                probe: row,
+            }),
+            Self::All | Self::None => None,
+        }
+    }
+
     /// The same with the sides exchanged.
     #[must_use]
     pub fn swapped(self) -> Self {
@@ -35,6 +51,13 @@ pub trait PairFilter: Sync {
     /// How many pairs it is to be shown.
     fn enough(&self) -> Enough {
         Enough::All
+    }
+
+    /// Takes rows in place of a pair of each, where one of each row of a side [is enough](Self::enough) and it would keep none.
+    /// Returns whether it has.
+    fn take_rows(&self, rows: &[u32]) -> bool {
+        let _ = rows;
+        false
     }
 }
 

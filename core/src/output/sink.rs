@@ -27,9 +27,22 @@ pub trait Sink {
         }
     }
 
+    /// Takes rows that have matches, where one of each row of their side [is enough](Self::enough).
+    fn emit_rows(&mut self, rows: &[u32]) {
+        emit_alone(self, rows);
+    }
+
     /// How many matches it cannot do without.
     fn enough(&self) -> Enough {
         Enough::All
+    }
+}
+
+/// Emits rows of which one match is enough as pairs with no row of the other side.
+fn emit_alone<S: Sink + ?Sized>(sink: &mut S, rows: &[u32]) {
+    let enough = sink.enough();
+    for pair in rows.iter().filter_map(|&row| enough.pair_of(row)) {
+        sink.emit(pair.build, pair.probe);
     }
 }
 
@@ -284,6 +297,13 @@ impl Sink for PairBuffer<'_> {
             room[..now.len()].write_copy_of_slice(now);
             self.len += now.len();
             pairs = later;
+        }
+    }
+
+    fn emit_rows(&mut self, rows: &[u32]) {
+        look();
+        if !self.filter.is_some_and(|filter| filter.take_rows(rows)) {
+            emit_alone(self, rows);
         }
     }
 

@@ -40,8 +40,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
         context,
         |builds| {
             phases.lap("partition build");
-            let most_rows = rows.max(sides.table.len());
-            let mut tables = tables::<K, S>(builds, part_bits, settings, most_rows, context)?;
+            let mut tables = tables::<K, S>(sides, builds, part_bits, settings, context)?;
             let tuples: usize = (0..builds.parts()).map(|part| builds.len(part)).sum();
             table_bytes = settings.table_bytes::<K>(tuples);
             let filter = match settings.filter {
@@ -127,15 +126,22 @@ pub(crate) fn join<K: Key, S: Scheme>(
 
 /// A table for each worker, with room for the largest partition.
 fn tables<K: Key, S: Scheme>(
+    sides: &Sides<'_, '_, K>,
     builds: &Segments<'_, Tuple<K>>,
     part_bits: u32,
     settings: &Settings,
-    rows: usize,
     context: &Context<'_>,
 ) -> Result<Vec<LocalTable<K, S>>, JoinError> {
     let largest = (0..builds.parts()).map(|part| builds.len(part)).max();
-    let table =
-        |slots| LocalTable::<K, S>::new(largest.unwrap_or(0), part_bits, slots, context.memory);
+    let finds_tuples = sides.how.finds_tuples(context.filter);
+    let table = |slots| {
+        let largest = largest.unwrap_or(0);
+        let table = LocalTable::<K, S>::new(largest, part_bits, slots, context.memory)?;
+        match finds_tuples {
+            true => table.with_seen(context.memory),
+            false => Ok(table),
+        }
+    };
     let mut first = table(settings.slots_per_tuple::<K>())?;
     // Hashing spreads keys evenly, so one partition tells of all.
     first.build(&Partition(builds, builds.parts() / 2));
@@ -144,7 +150,9 @@ fn tables<K: Key, S: Scheme>(
     if let Some(slots) = repeated {
         tables[0] = table(slots)?;
     }
-    let workers = context.team.workers_for(rows);
+    let workers = context
+        .team
+        .workers_for(sides.probe.len().max(sides.table.len()));
     while tables.len() < workers {
         tables.push(table(
             repeated.unwrap_or_else(|| settings.slots_per_tuple::<K>()),
@@ -167,7 +175,7 @@ fn join_round<K: Key, S: Scheme>(
     consume(tables, context, phases, "join", |table, mut sink| {
         while let Some((_, task)) = tasks.take() {
             table.build(&Partition(builds, task.part));
-            table.ranges().probe(&task.probes, how, sink.reborrow());
+            table.probe(&task.probes, how, sink.reborrow());
         }
     })
 }

@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 
 use join_core::key::{Key, Tuple};
 use join_core::memory::{Memory, OnDemand, OutOfMemory};
+use join_core::output::SinkRef;
 use join_core::unchained::Scheme;
 
 use crate::entries::Entries;
-use crate::ranges::{PADDING, Ranges, Slots};
+use crate::ranges::{How, PADDING, Ranges, Slots};
 
 /// An unchained table whose directory entry is the END of its slot alone: inside the cache a tag spares too little to pay
 /// for its place.
@@ -16,6 +17,8 @@ pub(crate) struct LocalTable<K: Key, S> {
     /// Entry s + 1 is the END of slot s; entry 0 is directory[-1].
     ends: OnDemand<u32>,
     tuples: OnDemand<Tuple<K>>,
+    /// As [`Ranges::probe`] wants it.
+    seen: Option<OnDemand<u8>>,
     part_bits: u32,
     slots_per_tuple: f64,
     /// Those in use.
@@ -35,11 +38,19 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
         Ok(Self {
             ends: OnDemand::new(memory, slots + 1)?,
             tuples: OnDemand::new(memory, largest + PADDING)?,
+            seen: None,
             part_bits,
             slots_per_tuple,
             slots: Slots::new(part_bits, 1),
             scheme: PhantomData,
         })
+    }
+
+    /// The same with a byte a tuple, for probes that are to find tuples alone.
+    pub(crate) fn with_seen(self, memory: &Memory) -> Result<Self, OutOfMemory> {
+        let tuples = self.tuples.bytes() / size_of::<Tuple<K>>();
+        let seen = Some(OnDemand::new(memory, tuples)?);
+        Ok(Self { seen, ..self })
     }
 
     /// Size in bytes.
@@ -93,6 +104,13 @@ impl<K: Key, S: Scheme> LocalTable<K, S> {
     pub(crate) fn ranges(&self) -> Ranges<'_, K, S::Hash> {
         Ranges::new(&self.ends[..=self.slots.len()], &self.tuples, self.slots)
     }
+
+    /// As [`Ranges::probe`].
+    pub(crate) fn probe(&mut self, probes: &[&[Tuple<K>]], how: How, sink: SinkRef<'_, '_>) {
+        let ranges =
+            Ranges::<K, S::Hash>::new(&self.ends[..=self.slots.len()], &self.tuples, self.slots);
+        ranges.probe(probes, how, self.seen.as_mut(), sink);
+    }
 }
 
 /// log2 of the slots for `tuples` tuples, to the nearest power of two; at least one, so that no shift is by 64.
@@ -122,7 +140,9 @@ mod tests {
     fn slots_in_use_tell_how_many_tuples_a_key_has() {
         for (per_key, slots) in [(1, 0.5), (1, 2.0), (3, 1.0), (8, 0.5), (100, 0.5)] {
             // Numbers in a row would be spread more evenly than at random.
-            let keys: Vec<i32> = (0..20_000).map(|row: i32| (row / per_key + 1).pow(2)).collect();
+            let keys: Vec<i32> = (0..20_000)
+                .map(|row: i32| (row / per_key + 1).pow(2))
+                .collect();
             let found = tuples_per_key(&keys, slots) / f64::from(per_key);
             assert!((0.7..1.4).contains(&found), "{found} times {per_key}");
         }

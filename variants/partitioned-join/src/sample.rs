@@ -56,7 +56,7 @@ pub(crate) fn sampled<K: Key, S: Scheme>(
     };
     let mut matches = Aggregate::default();
     let sink = SinkRef::Aggregate(&mut matches);
-    table.ranges().probe(&[&sample], how, sink);
+    table.ranges().probe(&[&sample], how, None, sink);
     let share = matches.rows as f64 / sample.len() as f64;
     notes.push(format!("a sampled probe has {share:.2} matches"));
     Some(share)

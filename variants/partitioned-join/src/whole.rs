@@ -61,7 +61,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
                                 }
                             }
                         }
-                        ranges.probe(&[probes], sides.how, sink.reborrow());
+                        ranges.probe(&[probes], sides.how, None, sink.reborrow());
                     }
                     if sink.is_exhausted() {
                         return;
