@@ -6,7 +6,7 @@ use join_core::page::DataType;
 ///
 /// Joins connect inputs as a tree, so a class has one column of an input at most, and inputs and classes together are a
 /// tree too: the query is acyclic, and can be reduced and answered without any intermediate result that is larger than
-/// its inputs or its result (Yannakakis, VLDB 1981).
+/// its inputs or its result (Yannakakis, VLDB 1981). Keys that only filter may close cycles.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub inputs: Vec<Input>,
@@ -16,9 +16,19 @@ pub(super) struct Graph {
 /// Rows that are joined with others.
 #[derive(Debug)]
 pub(super) struct Input {
-    /// Its columns in classes: the class and the column.
-    pub keys: Vec<(usize, usize)>,
+    /// Its columns in classes.
+    pub keys: Vec<InputKey>,
     pub role: Role,
+}
+
+/// A column of an input in a class.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InputKey {
+    pub class: usize,
+    pub column: usize,
+    /// Whether the input is joined by it. If not, it filters others of its class and is filtered by them, and rows that come
+    /// out may differ in it.
+    pub joins: bool,
 }
 
 /// What a result tells of the rows of an input.
@@ -37,8 +47,10 @@ pub enum Role {
 #[derive(Debug)]
 pub(super) struct Class {
     pub data_type: DataType,
-    /// The inputs that have one of them.
+    /// The inputs that are joined by one of them.
     pub inputs: Vec<usize>,
+    /// Those that have one which only filters.
+    pub filtered: Vec<usize>,
 }
 
 impl Graph {
@@ -51,12 +63,11 @@ impl Graph {
         self.inputs.len() - 1
     }
 
-    /// The class of an input's column.
+    /// The class that an input is joined in by a column.
     fn class_of(&self, (input, column): (usize, usize)) -> Option<usize> {
-        let keys = self.inputs[input].keys.iter();
-        keys.clone()
-            .find(|&&(_, other)| other == column)
-            .map(|&(class, _)| class)
+        let mut keys = self.inputs[input].keys.iter();
+        let key = keys.find(|key| key.joins && key.column == column)?;
+        Some(key.class)
     }
 
     /// Puts two columns, of inputs that nothing connects yet, into one class.
@@ -70,29 +81,65 @@ impl Graph {
                     false => (left, right),
                 };
                 let moved = std::mem::take(&mut self.classes[merged].inputs);
-                for &input in &moved {
+                let filtered = std::mem::take(&mut self.classes[merged].filtered);
+                for &input in moved.iter().chain(&filtered) {
                     let keys = self.inputs[input].keys.iter_mut();
-                    keys.filter(|(class, _)| *class == merged)
-                        .for_each(|(class, _)| *class = kept);
+                    keys.filter(|key| key.class == merged)
+                        .for_each(|key| key.class = kept);
                 }
                 self.classes[kept].inputs.extend(moved);
+                self.classes[kept].filtered.extend(filtered);
             }
-            (Some(class), None) => self.join_class(class, right),
-            (None, Some(class)) => self.join_class(class, left),
+            (Some(class), None) => self.enter(class, right, true),
+            (None, Some(class)) => self.enter(class, left, true),
             (None, None) => {
-                let class = self.classes.len();
-                self.classes.push(Class {
-                    data_type,
-                    inputs: Vec::new(),
-                });
-                self.join_class(class, left);
-                self.join_class(class, right);
+                let class = self.class(data_type);
+                self.enter(class, left, true);
+                self.enter(class, right, true);
             }
         }
     }
 
-    fn join_class(&mut self, class: usize, (input, column): (usize, usize)) {
-        self.classes[class].inputs.push(input);
-        self.inputs[input].keys.push((class, column));
+    /// Puts a column into the class of another one, to filter and to be filtered.
+    pub fn filter(&mut self, key: (usize, usize), other: (usize, usize), data_type: DataType) {
+        let filtered = || {
+            let mut keys = self.inputs[other.0].keys.iter();
+            keys.find(|key| key.column == other.1).map(|key| key.class)
+        };
+        let class = self.class_of(other).or_else(filtered);
+        let class = class.unwrap_or_else(|| {
+            let class = self.class(data_type);
+            self.enter(class, other, false);
+            class
+        });
+        let mut keys = self.inputs[key.0].keys.iter();
+        if !keys.any(|key| key.class == class) {
+            self.enter(class, key, false);
+        }
+    }
+
+    /// One more class; returns its number.
+    fn class(&mut self, data_type: DataType) -> usize {
+        self.classes.push(Class {
+            data_type,
+            inputs: Vec::new(),
+            filtered: Vec::new(),
+        });
+        self.classes.len() - 1
+    }
+
+    fn enter(&mut self, class: usize, (input, column): (usize, usize), joins: bool) {
+        let Class {
+            inputs, filtered, ..
+        } = &mut self.classes[class];
+        match joins {
+            true => inputs.push(input),
+            false => filtered.push(input),
+        }
+        self.inputs[input].keys.push(InputKey {
+            class,
+            column,
+            joins,
+        });
     }
 }

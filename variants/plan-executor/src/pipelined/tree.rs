@@ -67,12 +67,29 @@ impl<'a> JoinTree<'a> {
     ///
     /// If there are no such keys, or these are of two types.
     pub fn equate(&mut self, left: (usize, usize), right: (usize, usize)) {
-        let data_type = |(input, key): (usize, usize)| match self.inputs[input].keys[key].1 {
+        let data_type = self.type_of(left);
+        assert_eq!(data_type, self.type_of(right), "keys of one type");
+        self.graph.equate(left, right, data_type);
+    }
+
+    /// Has a key of an input filter those that are in a class with `other`, and be filtered by them, without joining the
+    /// inputs by it: for an equality that would close a cycle, and that the caller sees to in the rows that come out. An
+    /// input whose key is in that class already stays as it is.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such keys, or these are of two types.
+    pub fn filter(&mut self, key: (usize, usize), other: (usize, usize)) {
+        let data_type = self.type_of(other);
+        assert_eq!(self.type_of(key), data_type, "keys of one type");
+        self.graph.filter(key, other, data_type);
+    }
+
+    fn type_of(&self, (input, key): (usize, usize)) -> DataType {
+        match self.inputs[input].keys[key].1 {
             InputKeys::Int32(_) => DataType::Int32,
             InputKeys::Int64(_) => DataType::Int64,
-        };
-        assert_eq!(data_type(left), data_type(right), "keys of one type");
-        self.graph.equate(left, right, data_type(left));
+        }
     }
 
     pub(super) fn graph(&self) -> &Graph {

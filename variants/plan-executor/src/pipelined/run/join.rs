@@ -6,7 +6,7 @@ use join_core::memory::OutOfMemory;
 use super::{Run, State};
 use crate::ExecuteError;
 use crate::pipelined::filter::Filter;
-use crate::pipelined::graph::Role;
+use crate::pipelined::graph::{InputKey, Role};
 use crate::pipelined::hands::SHARE;
 use crate::pipelined::index::bounds_of;
 use crate::pipelined::keys::{KeyList, PlanKey};
@@ -38,7 +38,7 @@ impl Run<'_> {
             children: vec![self.step_of[input]],
             ..Step::default()
         };
-        for (key, &(class, column)) in keys.iter().enumerate() {
+        for (key, &InputKey { class, column, .. }) in keys.iter().enumerate() {
             let Some(newest) = &self.filters[class] else {
                 continue;
             };
@@ -65,8 +65,8 @@ impl Run<'_> {
             return Ok(None);
         }
         let mut probes: Vec<Probe<'_>> = Vec::new();
-        for (key, &(class, _)) in keys.iter().enumerate() {
-            if Some(key) != above {
+        for (key, &InputKey { class, joins, .. }) in keys.iter().enumerate() {
+            if joins && Some(key) != above {
                 for &number in &self.tables_of[class] {
                     let table = &self.tables[number];
                     probes.push(Probe { number, table, key });
@@ -95,7 +95,7 @@ impl Run<'_> {
                 Some(entries)
             }
             Some(above) => {
-                let (class, _) = keys[above];
+                let class = keys[above].class;
                 if self.is_filter(input, class, &resolved) {
                     step.detail = "only a filter".to_owned();
                 } else if let Some(filter) = self.as_filter(input, &resolved)? {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::pipelined::graph::{Graph, Role};
+use crate::pipelined::graph::{Graph, InputKey, Role};
 
 /// The inputs that share one class at most with those that remain: first those that are only required, so that none of
 /// them is the last, then the smallest.
@@ -41,8 +41,8 @@ impl Leaves {
         let of_class = graph.classes.iter().map(|class| class.inputs.len());
         let of_class: Vec<usize> = of_class.collect();
         let shared = graph.inputs.iter().map(|input| {
-            let classes = input.keys.iter().filter(|&&(class, _)| of_class[class] > 1);
-            classes.count()
+            let joined = input.keys.iter().filter(|key| key.joins);
+            joined.filter(|key| of_class[key.class] > 1).count()
         });
         let shared: Vec<usize> = shared.collect();
         let leaves = (0..shared.len()).filter(|&input| shared[input] <= 1);
@@ -60,12 +60,13 @@ impl Leaves {
     pub fn next(&mut self, graph: &Graph, rows: impl Fn(usize) -> usize) -> (usize, Option<usize>) {
         let Reverse(Place { input, .. }) = self.ready.pop().expect("a tree has leaves");
         let keys = &graph.inputs[input].keys;
-        let above = keys.iter().position(|&(class, _)| self.of_class[class] > 1);
+        let is_shared = |key: &InputKey| key.joins && self.of_class[key.class] > 1;
+        let above = keys.iter().position(is_shared);
         self.remains[input] = false;
-        for &(class, _) in keys {
-            self.of_class[class] -= 1;
-            if self.of_class[class] == 1 {
-                self.left_alone(graph, class, &rows);
+        for key in keys.iter().filter(|key| key.joins) {
+            self.of_class[key.class] -= 1;
+            if self.of_class[key.class] == 1 {
+                self.left_alone(graph, key.class, &rows);
             }
         }
         (input, above)

@@ -93,7 +93,8 @@ impl<'a> Run<'a> {
     ) -> Run<'a> {
         let inputs = graph.inputs.len();
         let classes = graph.classes.len();
-        let unread = graph.classes.iter().map(|class| class.inputs.len());
+        let unread = graph.classes.iter();
+        let unread = unread.map(|class| class.inputs.len() + class.filtered.len());
         let unread = unread.collect();
         let shown = graph.inputs.iter();
         let shown = shown.map(|input| match input.role {
@@ -199,7 +200,7 @@ impl<'a> Run<'a> {
         if self.columns[input].is_empty() {
             let source = self.source;
             let keys = self.graph.inputs[input].keys.iter();
-            let columns: Vec<usize> = keys.map(|&(_, column)| column).collect();
+            let columns: Vec<usize> = keys.map(|key| key.column).collect();
             let headers = columns.len() * self.rows(input) / ROWS_A_PAGE;
             let hands = self.hands(headers * ROWS_A_HEADER);
             self.columns[input] = hands.mapped(columns, |column| source.keys(input, column));

@@ -36,7 +36,7 @@ impl Run<'_> {
     /// it removes much.
     fn test_cost(&self, input: usize) -> f64 {
         let keys = self.graph.inputs[input].keys.iter();
-        let filters = keys.filter_map(|&(class, _)| self.filters[class].as_ref());
+        let filters = keys.filter_map(|key| self.filters[key.class].as_ref());
         let cheapest = filters.map(|newest| newest.filter.cost()).reduce(f64::min);
         cheapest.unwrap_or(Filter::USUAL) / Filter::USUAL
     }
@@ -63,7 +63,7 @@ impl Run<'_> {
 
     /// Which rows of an input's sample pass the filter of a key's class, if that has one.
     fn passed(&mut self, input: usize, key: usize) -> Option<u64> {
-        let (class, _) = self.graph.inputs[input].keys[key];
+        let class = self.graph.inputs[input].keys[key].class;
         self.filters[class].as_ref()?;
         self.open(input);
         let newest = self.filters[class].as_ref()?;

@@ -5,6 +5,7 @@ use join_core::join::Phases;
 use super::{ClassFilter, Run, State};
 use crate::ExecuteError;
 use crate::pipelined::filter::Filter;
+use crate::pipelined::graph::InputKey;
 use crate::pipelined::hands::SHARE;
 use crate::pipelined::index::bounds_of;
 use crate::pipelined::keys::{PlanKey, with_key};
@@ -22,7 +23,7 @@ impl Run<'_> {
         let keys = self.graph.inputs[input].keys.clone();
         // Of each key that is tested, what the test removes for what it costs, and what a row costs if it comes first.
         let mut order: Vec<(usize, f64, f64)> = Vec::new();
-        for (key, &(class, _)) in keys.iter().enumerate() {
+        for (key, &InputKey { class, .. }) in keys.iter().enumerate() {
             let cost = self.filters[class]
                 .as_ref()
                 .map(|newest| newest.filter.cost());
@@ -51,9 +52,11 @@ impl Run<'_> {
         let columns: Vec<ScanColumn<'_>> = self.columns[input]
             .iter()
             .zip(&keys)
-            .map(|(keys, &(class, _))| ScanColumn {
+            .map(|(keys, key)| ScanColumn {
                 keys,
-                filter: self.filters[class].as_ref().map(|newest| &newest.filter),
+                filter: self.filters[key.class]
+                    .as_ref()
+                    .map(|newest| &newest.filter),
             })
             .collect();
         let rows = self.rows(input);
@@ -70,9 +73,9 @@ impl Run<'_> {
         };
         phases.lap("scan");
         let version = |class: usize| self.filters[class].as_ref().map_or(0, |f| f.version);
-        reduced.passed = keys.iter().map(|&(class, _)| version(class)).collect();
+        reduced.passed = keys.iter().map(|key| version(key.class)).collect();
         let filters = order.iter().filter_map(|&key| {
-            let (class, column) = keys[key];
+            let InputKey { class, column, .. } = keys[key];
             let newest = self.filters[class].as_ref()?;
             Some(FilterTelemetry {
                 name: format!(
@@ -95,11 +98,11 @@ impl Run<'_> {
         };
         let left = reduced.len;
         self.states[input] = State::Reduced(reduced);
-        for &(class, _) in &keys {
-            self.unread[class] -= 1;
+        for key in &keys {
+            self.unread[key.class] -= 1;
         }
         if left > 0 && self.options.filters {
-            for (key, &(class, _)) in keys.iter().enumerate() {
+            for (key, &InputKey { class, .. }) in keys.iter().enumerate() {
                 self.publish(input, key, class)?;
             }
             phases.lap("filters");
