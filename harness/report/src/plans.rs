@@ -111,6 +111,31 @@ pub struct OverFirst {
     pub geometric_mean: Interval,
 }
 
+/// How far an engine's times of a query lie apart, over random orders of the query's tables.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// Seconds in the order that it is fastest in, by the median.
+    pub least: f64,
+    /// Seconds in the order that it is slowest in, by the median.
+    pub most: f64,
+    /// Orders that it has a time of.
+    pub orders: usize,
+    /// Orders that it has none of.
+    pub missing: usize,
+    /// Samples of the order that has fewest.
+    pub samples: usize,
+}
+
+impl Spread {
+    /// Samples of an order below which the largest of several times is likely to be that of a disturbance.
+    pub const SAMPLES: usize = 5;
+
+    /// The largest time over the smallest.
+    pub fn ratio(&self) -> f64 {
+        self.most / self.least
+    }
+}
+
 /// An executor or a peer that failed on a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -192,6 +217,20 @@ impl Arm {
             .collect()
     }
 
+    /// How far the times of bundles, by their places, lie apart; none where it has no time of any.
+    pub fn spread(&self, places: &[usize]) -> Option<Spread> {
+        let measured = places.iter().filter_map(|&at| self.bundles[at].as_ref());
+        let measured: Vec<&Measured> = measured.collect();
+        let times = || measured.iter().map(|measured| measured.seconds.median);
+        Some(Spread {
+            least: times().reduce(f64::min)?,
+            most: times().reduce(f64::max)?,
+            orders: measured.len(),
+            missing: places.len() - measured.len(),
+            samples: measured.iter().map(|one| one.samples.len()).min()?,
+        })
+    }
+
     fn summarise(&self, first: Option<&Arm>) -> ArmSummary {
         let measured: Vec<&Measured> = self.bundles.iter().flatten().collect();
         let sum = |of: fn(&Measured) -> f64| measured.iter().map(|m| of(m)).sum::<f64>();
@@ -238,7 +277,7 @@ pub fn ordered_name(query: &str, order: u32) -> String {
 }
 
 /// The query of a workload whose name [`ordered_name`] made; none of another one.
-pub(crate) fn query_of(workload: &str) -> Option<&str> {
+fn query_of(workload: &str) -> Option<&str> {
     let (query, order) = workload.rsplit_once(ORDER_INFIX)?;
     order.parse::<u32>().ok().map(|_| query)
 }
@@ -346,6 +385,31 @@ impl PlanRun {
         };
         plans.summarise();
         Some(plans)
+    }
+
+    /// The name of each bundle that somebody was measured on.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let count = self.arms.first().map_or(0, |arm| arm.bundles.len());
+        (0..count).map(|at| {
+            let arms = self.arms.iter();
+            let mut measured = arms.filter_map(move |arm| arm.bundles[at].as_ref());
+            measured.next().map_or("?", |measured| &*measured.bundle)
+        })
+    }
+
+    /// The queries that were measured in random orders of their tables, each with the places of its orders among the bundles.
+    pub fn orders(&self) -> Vec<(&str, Vec<usize>)> {
+        let mut orders: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (place, name) in self.names().enumerate() {
+            let Some(query) = query_of(name) else {
+                continue;
+            };
+            match orders.iter_mut().find(|(other, _)| *other == query) {
+                Some((_, places)) => places.push(place),
+                None => orders.push((query, vec![place])),
+            }
+        }
+        orders
     }
 
     /// The plans whose results have rows, or those whose have none, with sums and ratios of their own.

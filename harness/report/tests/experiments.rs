@@ -137,11 +137,20 @@ fn charts_of_joins_are_the_same_beside_other_experiments() {
     assert_eq!(plans.iter().flatten().count(), 3);
 }
 
-/// The plan of [`run`] as two queries in three orders of their tables each; `other` takes so many times the seconds.
+/// The plan of [`run`] as two queries in three orders of their tables each, with twice as many warm samples; `other` takes so
+/// many times the seconds.
 fn run_in_orders(factors: [f64; 3]) -> Run {
     let mut run = run();
     let plan = run.workload("job/1a").unwrap().clone();
-    let samples: Vec<SampleRecord> = run.samples.clone();
+    let mut samples: Vec<SampleRecord> = run.samples.clone();
+    let warm = samples
+        .clone()
+        .into_iter()
+        .filter(|sample| sample.round > 0);
+    samples.extend(warm.map(|sample| SampleRecord {
+        round: sample.round + 3,
+        ..sample
+    }));
     run.samples.clear();
     run.workloads.clear();
     for query in ["tpch/q5", "tpch/q9"] {
@@ -181,6 +190,26 @@ fn orders_of_tables_become_one_chart_of_how_far_times_lie_apart() {
     let finding = &chart.finding;
     assert!(finding.contains("pipelined up to ×1 ("), "{finding}");
     assert!(finding.contains("other up to ×20 ("), "{finding}");
+    let csv: Vec<&str> = chart.csv.lines().collect();
+    assert_eq!(
+        csv[0],
+        "query,engine,orders,missing,samples,least,most,ratio"
+    );
+    let of_other = csv
+        .iter()
+        .filter(|line| line.starts_with("tpch/q9,other,3,0,"));
+    assert!(of_other.clone().count() == 1 && of_other.last().unwrap().ends_with(",20"));
+
+    // Few samples are no ground to say anything.
+    let mut few = run.clone();
+    few.samples.retain(|sample| sample.round < 3);
+    let drawn = Drawn::new(&few);
+    let chart = drawn.query_charts.iter().flatten().next().unwrap();
+    assert!(
+        chart.finding.contains("too few") && !chart.finding.contains('×'),
+        "{}",
+        chart.finding
+    );
 
     // An engine that fails in some order has a mark of the others, and a note.
     let mut failing = run;

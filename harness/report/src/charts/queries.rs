@@ -6,7 +6,7 @@ use super::frame::{LINE, MARGIN, WIDTH, header, legend};
 use super::rows::{Guide, Kind as Drawn, Mark, Row, RowPanel, grid};
 use super::style::Styles;
 use super::{Chart, LeftOut, csv, noise_band, scale, threads_text};
-use crate::plans::{Arm, Kind, PlanRun, query_of};
+use crate::plans::{Arm, Kind, PlanRun, Spread};
 use crate::stats::{self, Interval};
 
 const TIMES: &str = "Time of each query";
@@ -31,7 +31,7 @@ pub(crate) fn draw_all(run: &PlanRun) -> Vec<Result<Chart, LeftOut>> {
             .and_then(|arm| arm.summary.over_first)
             .map_or(0.0, |over| stats::floor(over.geometric_mean)),
     };
-    let orders = orders(run);
+    let orders = run.orders();
     // Few runs have orders, and those have hundreds of cases.
     if !orders.is_empty() {
         return vec![spreads(&data, &orders)];
@@ -39,41 +39,22 @@ pub(crate) fn draw_all(run: &PlanRun) -> Vec<Result<Chart, LeftOut>> {
     vec![times(&data), ratios(&data), techniques(&data)]
 }
 
-/// The queries that were measured in random orders of their tables, each with the places of its cases.
-fn orders(run: &PlanRun) -> Vec<(&str, Vec<usize>)> {
-    let mut orders: Vec<(&str, Vec<usize>)> = Vec::new();
-    for (place, name) in query_names(run).enumerate() {
-        let Some(query) = query_of(name) else {
-            continue;
-        };
-        match orders.iter_mut().find(|(other, _)| *other == query) {
-            Some((_, places)) => places.push(place),
-            None => orders.push((query, vec![place])),
-        }
-    }
-    orders
-}
-
 /// A row for each query: how far its times in all orders lie apart, and how long the slowest takes.
 fn spreads(data: &Data<'_>, orders: &[(&str, Vec<usize>)]) -> Result<Chart, LeftOut> {
-    // The median of an engine in each order that it has a time of.
-    let times = |arm: &Arm, places: &[usize]| -> Vec<f64> {
-        let measured = places.iter().filter_map(|&at| arm.bundles[at].as_ref());
-        measured.map(|measured| measured.seconds.median).collect()
-    };
-    let panel = |title: &str, of: fn(&[f64]) -> f64, axis: &str, unit: fn(f64) -> String| {
+    let panel = |title: &str, of: fn(&Spread) -> f64, axis: &str, unit: fn(f64) -> String| {
         let rows = orders.iter().map(|(query, places)| {
-            let marks = data.engines.iter().filter_map(|arm| {
-                let times = times(arm, places);
-                (!times.is_empty()).then(|| Mark {
-                    value: point(of(&times)),
+            let engines = data.engines.iter();
+            let spreads: Vec<_> = engines.map(|arm| (arm, arm.spread(places))).collect();
+            let marks = spreads.iter().filter_map(|(arm, spread)| {
+                Some(Mark {
+                    value: point(of(spread.as_ref()?)),
                     style: data.styles.of(&arm.name),
                 })
             });
-            let missing = data
-                .engines
-                .iter()
-                .map(|arm| places.len() - times(arm, places).len());
+            let missing = spreads.iter().map(|(_, spread)| match spread {
+                Some(spread) => spread.missing,
+                None => places.len(),
+            });
             Row {
                 label: (*query).to_owned(),
                 marks: marks.collect(),
@@ -98,11 +79,16 @@ fn spreads(data: &Data<'_>, orders: &[(&str, Vec<usize>)]) -> Result<Chart, Left
     let panels = [
         panel(
             "largest : smallest",
-            spread,
+            Spread::ratio,
             "largest time : smallest time",
             scale::times,
         ),
-        panel("slowest order", most, "time", scale::seconds),
+        panel(
+            "slowest order",
+            |spread| spread.most,
+            "time",
+            scale::seconds,
+        ),
     ];
     if data.engines.is_empty() {
         return Err(LeftOut {
@@ -118,29 +104,64 @@ fn spreads(data: &Data<'_>, orders: &[(&str, Vec<usize>)]) -> Result<Chart, Left
     let y = header(&mut canvas, SPREADS, &explanation);
     let y = data.legend(&mut canvas, y);
     let y = grid(&mut canvas, y, 2, &panels);
-    let said = data.engines.iter().filter_map(|arm| {
-        let spreads = orders.iter().filter_map(|(query, places)| {
-            let times = times(arm, places);
-            (times.len() > 1).then(|| (*query, spread(&times)))
-        });
-        let (query, worst) = spreads.max_by(|a, b| a.1.total_cmp(&b.1))?;
-        Some(format!(
-            "{} up to {} ({query})",
-            arm.name,
-            scale::times(worst)
-        ))
-    });
     Ok(Chart {
         name: "query-orders",
         title: SPREADS.to_owned(),
-        finding: format!(
-            "The same query takes so many times longer in one order of its tables than in another: {}.",
-            said.collect::<Vec<_>>().join("; ")
-        ),
-        csv: of_queries(data),
+        finding: found_of_orders(data, orders),
+        csv: of_orders(data, orders),
         svg: canvas.finish(WIDTH, y + MARGIN),
         reading: "At ×1 the order in which a query names its tables does not matter. Far to the right it decides.",
     })
+}
+
+/// What the orders of queries say of each engine; of few samples, that they say nothing.
+fn found_of_orders(data: &Data<'_>, orders: &[(&str, Vec<usize>)]) -> String {
+    let all = data.engines.iter().flat_map(|arm| {
+        let spreads = orders.iter();
+        spreads.filter_map(|(_, places)| arm.spread(places))
+    });
+    let fewest = all.map(|spread| spread.samples).min().unwrap_or(0);
+    if fewest < Spread::SAMPLES {
+        return format!(
+            "{fewest} samples of an order are too few to say how far times lie apart: the largest of several times is soon that of \
+             a disturbance. {} or more tell.",
+            Spread::SAMPLES
+        );
+    }
+    let said = data.engines.iter().filter_map(|arm| {
+        let spreads = orders.iter().filter_map(|(query, places)| {
+            let spread = arm.spread(places)?;
+            (spread.orders > 1).then(|| (*query, spread.ratio()))
+        });
+        let (query, worst) = spreads.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let worst = scale::times(worst);
+        Some(format!("{} up to {worst} ({query})", arm.name))
+    });
+    format!(
+        "The same query takes so many times longer in one order of its tables than in another: {}.",
+        said.collect::<Vec<_>>().join("; ")
+    )
+}
+
+/// A line for each query and engine.
+fn of_orders(data: &Data<'_>, orders: &[(&str, Vec<usize>)]) -> String {
+    let mut table = csv::Csv::new(&[
+        "query", "engine", "orders", "missing", "samples", "least", "most", "ratio",
+    ]);
+    for (query, places) in orders {
+        for arm in &data.engines {
+            let Some(spread) = arm.spread(places) else {
+                continue;
+            };
+            let counts = [spread.orders, spread.missing, spread.samples];
+            let figures = [spread.least, spread.most, spread.ratio()];
+            let names = [(*query).to_owned(), arm.name.clone()].into_iter();
+            let counts = counts.into_iter().map(|count| count.to_string());
+            let figures = figures.into_iter().map(|figure| figure.to_string());
+            table.row(names.chain(counts).chain(figures));
+        }
+    }
+    table.finish()
 }
 
 /// A value without an interval.
@@ -150,14 +171,6 @@ fn point(value: f64) -> Interval {
         low: value,
         high: value,
     }
-}
-
-fn most(times: &[f64]) -> f64 {
-    times.iter().copied().fold(0.0, f64::max)
-}
-
-fn spread(times: &[f64]) -> f64 {
-    most(times) / times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 struct Data<'a> {
@@ -180,7 +193,7 @@ impl Data<'_> {
 
 /// A row for each query, in the order of the run.
 fn times(data: &Data<'_>) -> Result<Chart, LeftOut> {
-    let names = (0..).zip(query_names(data.run));
+    let names = (0..).zip(data.run.names());
     let rows: Vec<Row> = names
         .map(|(at, name)| {
             let marks = data.engines.iter().filter_map(|arm| {
@@ -371,18 +384,6 @@ fn techniques(data: &Data<'_>) -> Result<Chart, LeftOut> {
         csv: csv::of_rows(&panels),
         svg: canvas.finish(WIDTH, y + MARGIN),
         reading: "A dot far to the right is a query that needs the technique, whatever the bar says.",
-    })
-}
-
-/// Every query that somebody was measured on, in order.
-fn query_names(run: &PlanRun) -> impl Iterator<Item = &str> {
-    let count = run.arms[0].bundles.len();
-    (0..count).map(|at| {
-        let mut measured = run
-            .arms
-            .iter()
-            .filter_map(move |arm| arm.bundles[at].as_ref());
-        measured.next().map_or("?", |measured| &*measured.bundle)
     })
 }
 
