@@ -15,7 +15,7 @@ use harness::size::Size as Bytes;
 use harness::verbs::{Ending, interrupt_flag};
 use joinery_datafusion::{Mode, Without};
 use joinery_tpch::Benchmark;
-use report::plans::ordered_name;
+use report::plans::{PlanRun, ordered_name};
 use report::record::{Run, SQL, Size, VariantRecord, WorkloadRecord, read_run};
 use report::stats::median;
 
@@ -343,6 +343,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
                 println!("{}", told(&run, &case.name, &names));
             }
         }
+        if let Ok(run) = read_run(runner.folder())
+            && let Some(told) = told_of_orders(&run, &names)
+        {
+            println!("{told}");
+        }
         Ok(())
     };
     let finished = session::run(&asked, budget, Progress::silent, &interrupted, measure);
@@ -435,6 +440,28 @@ fn told(run: &Run, case: &str, names: &[String]) -> String {
         (Some(seconds), _) => format!("{name} {:.2}", seconds * 1e3),
     });
     format!("{case:<12} {}", told.collect::<Vec<_>>().join("  "))
+}
+
+/// A line for each query that was measured in several orders of its tables: how far times lie apart. None where no query was.
+fn told_of_orders(run: &Run, names: &[String]) -> Option<String> {
+    let plans = PlanRun::queries(run)?;
+    let orders = plans.orders();
+    let lines = orders.iter().map(|(query, places)| {
+        let engines = names.iter().filter_map(|name| {
+            let spread = plans.arm(name)?.spread(places)?;
+            let missing = match spread.missing {
+                0 => String::new(),
+                missing => format!(", {missing} failed"),
+            };
+            Some(format!("{name} {:.2}{missing}", spread.ratio()))
+        });
+        format!("{query:<12} {}", engines.collect::<Vec<_>>().join("  "))
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| {
+        let title = "largest over smallest time, by medians, over the orders of its tables";
+        format!("{title}\n{}", lines.join("\n"))
+    })
 }
 
 #[cfg(test)]
