@@ -116,6 +116,7 @@ impl Equipment {
             reservation: Arc::new(self.reserve("JoineryInput")),
             input: input.clone(),
             time: self.metrics.build_time.clone(),
+            sieve: None,
             refusal: OnceLock::new(),
         }
     }

@@ -21,6 +21,7 @@ use join_core::table::PageOffsets;
 
 use crate::keys;
 use crate::metrics::Input;
+use crate::tree::Sieve;
 
 /// What is kept of the batches of a side.
 pub(crate) struct Request {
@@ -120,6 +121,8 @@ pub(crate) struct Collector {
     pub(crate) reservation: Arc<MemoryReservation>,
     pub(crate) input: Input,
     pub(crate) time: Time,
+    /// What rows must pass that are kept, if anything.
+    pub(crate) sieve: Option<Arc<Sieve>>,
     /// Set once the pool has refused, and why: all tasks stop then.
     pub(crate) refusal: OnceLock<DataFusionError>,
 }
@@ -167,6 +170,13 @@ impl Collector {
             let _timer = self.time.timer();
             self.input.batches.add(1);
             self.input.rows.add(batch.num_rows());
+            let batch = match &self.sieve {
+                Some(sieve) => sieve.keep(batch)?,
+                None => batch,
+            };
+            if batch.num_rows() == 0 {
+                continue;
+            }
             let bytes = counter.count_batch(&batch);
             if !self.reserve(bytes) {
                 let schema = stream.schema();

@@ -18,6 +18,6 @@ pub use bundle::{
 pub use error::ExecuteError;
 pub use executor::{Context, Execution, Executor};
 pub use operator::OperatorAtATime;
-pub use pipelined::{JoinTree, Options, Pipelined, Role, RowConsumer, TreeInput};
+pub use pipelined::{JoinTree, KeyFilter, Options, Pipelined, Role, RowConsumer, TreeInput};
 pub use result::{ResultColumn, ResultTable};
 pub use telemetry::{FilterTelemetry, PhaseTelemetry, Step, Telemetry};

@@ -16,8 +16,10 @@ use plan_executor::{
     TreeInput,
 };
 
-use super::forest::{Check, Forest, Rows};
+use super::forest::{Forest, Key, Rows};
+use super::links::{Keys, Known, Link, Links};
 use super::shape::{Leaf, Shape, is_integer};
+use super::sieve::Sieve;
 use crate::block::Block;
 use crate::exchange::{Exchange, lock};
 use crate::fallback::Half;
@@ -65,18 +67,24 @@ impl Job {
         let tables = equipment.reserve("JoineryTable");
         let mut leaves: Vec<Side> = Vec::with_capacity(sources.len());
         let mut read: Vec<Read> = Vec::with_capacity(sources.len());
+        // What is said of the leaves.
+        let mut notes: Vec<String> = Vec::new();
         let mut sources = shape.leaves.iter().zip(sources);
         for (leaf, source) in sources.by_ref() {
+            let mut sieve = None;
             if let Some(pruning) = pruning[leaves.len()].take() {
                 let links = shape.links_back(leaves.len()).into_iter();
                 pruning.fill_by(links.map(|(_, place)| {
                     let key = shape.key_at(place);
                     &leaves[key.leaf].keys[key.key]
                 }))?;
+                // A scan that asks for the filter reads files: what it drops here is held by nobody else.
+                sieve = Sieve::new(&shape, &leaves, &equipment).await?.map(Arc::new);
             }
             let request = request(leaf, &source.schema);
             let metrics = &equipment.metrics;
-            let collector = equipment.collector(&request, &source.schema, &metrics.left);
+            let mut collector = equipment.collector(&request, &source.schema, &metrics.left);
+            collector.sieve.clone_from(&sieve);
             let reservation = collector.reservation.clone();
             // All leaves but the last must leave room for a table of them, so that another can be made if ours cannot.
             let rows = leaves.last().map_or(0, Side::rows);
@@ -84,6 +92,11 @@ impl Job {
                 let _ = collector.refusal.set(refusal);
             }
             let collected = collector.collect(source.streams).await?;
+            if let Some(sieve) = sieve.filter(|sieve| sieve.dropped() > 0) {
+                let name = shape.name_of(leaves.len());
+                let dropped = sieve.dropped();
+                notes.push(format!("read {name} without {dropped} rows"));
+            }
             let partitions = match collected {
                 // There is nothing to be joined with.
                 Collected::All(side) if side.rows() == 0 => return Ok(()),
@@ -113,6 +126,7 @@ impl Job {
                 equipment: equipment.clone(),
                 exchange: exchange.clone(),
                 reservations: read.iter().map(|read| read.reservation.clone()).collect(),
+                notes,
             };
             // Not a worker of the runtime: it blocks while nobody asks for what it found.
             let search = SpawnedTask::spawn_blocking(move || search.run(leaves));
@@ -182,6 +196,8 @@ struct Search {
     equipment: Equipment,
     exchange: Arc<Exchange<Block>>,
     reservations: Vec<Arc<MemoryReservation>>,
+    /// What is said of the leaves.
+    notes: Vec<String>,
 }
 
 /// How a search ended.
@@ -192,19 +208,13 @@ enum Searched {
     Refused(Vec<Side>),
 }
 
-/// The keys that make a join a part of the tree: of each leaf, one or several.
-struct Link([Keys; 2]);
-
-/// Keys of a leaf that are compared together, by their numbers there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Keys {
-    leaf: usize,
-    keys: Vec<usize>,
-}
-
 impl Search {
     fn run(self, leaves: Vec<Side>) -> Result<Searched> {
-        let (links, checks) = self.links(&leaves)?;
+        let Links {
+            joins,
+            filters,
+            checks,
+        } = self.links(&leaves)?;
         let forest = Arc::new(Forest {
             leaves,
             checks,
@@ -213,7 +223,7 @@ impl Search {
             schema: self.schema.clone(),
             reservations: self.reservations.clone(),
         });
-        match self.rows(&forest, &links) {
+        match self.rows(&forest, &joins, &filters) {
             Ok(()) => Ok(Searched::Done),
             Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => {
                 // Whoever has got a row has a part in the leaves.
@@ -224,48 +234,26 @@ impl Search {
         }
     }
 
-    /// The keys by which each join is made, and what is left to be compared.
-    ///
-    /// A join that compares its new leaf with several of those on its other side would close a cycle: it is made by the
-    /// keys that have most different values, as far as a sample tells, and the others are compared at last.
-    fn links(&self, leaves: &[Side]) -> Result<(Vec<Link>, Vec<Check>)> {
-        let (mut links, mut checks) = (Vec::new(), Vec::new());
-        for pairs in &self.shape.joins {
-            let mut groups: Vec<Vec<Check>> = Vec::new();
-            for pair in pairs {
-                let pair = pair.map(|place| self.shape.key_at(place));
-                let of = |check: &Check| check.map(|key| key.leaf);
-                match groups.iter_mut().find(|group| of(&group[0]) == of(&pair)) {
-                    Some(group) => group.push(pair),
-                    None => groups.push(vec![pair]),
-                }
+    /// How the leaves are joined.
+    fn links(&self, leaves: &[Side]) -> Result<Links> {
+        let classes = self.shape.classes().into_iter();
+        let key = |place| self.shape.key_at(place);
+        let classes: Vec<Vec<Key>> = classes
+            .map(|class| class.into_iter().map(key).collect())
+            .collect();
+        let known = self.shape.leaves.iter().zip(leaves).map(|(leaf, side)| {
+            let keys = side.keys.iter();
+            Known {
+                rows: side.rows(),
+                is_required: leaf.is_required,
+                integers: keys.map(|keys| is_integer(keys[0].data_type())).collect(),
             }
-            let best = match groups.len() {
-                1 => 0,
-                _ => {
-                    let values = groups.iter().map(|group| values(leaves, group));
-                    let values = values.collect::<Result<Vec<f64>>>()?;
-                    let all = 0..groups.len();
-                    let best = all.max_by(|&a, &b| values[a].total_cmp(&values[b]));
-                    best.expect("a join has keys")
-                }
-            };
-            let chosen = groups.swap_remove(best);
-            checks.extend(groups.into_iter().flatten());
-            let link = Link([0, 1].map(|side| Keys {
-                leaf: chosen[0][side].leaf,
-                keys: chosen.iter().map(|check| check[side].key).collect(),
-            }));
-            if !link.0[0].are_one_integer(leaves) {
-                // Equal hashes may be those of different keys.
-                checks.extend(chosen);
-            }
-            links.push(link);
-        }
-        Ok((links, checks))
+        });
+        let known: Vec<Known> = known.collect();
+        Links::of(&classes, &known, |keys| values(&leaves[keys.leaf], keys))
     }
 
-    fn rows(&self, forest: &Arc<Forest>, links: &[Link]) -> Result<()> {
+    fn rows(&self, forest: &Arc<Forest>, joins: &[Link], filters: &[Link]) -> Result<()> {
         let Self {
             equipment,
             exchange,
@@ -274,7 +262,7 @@ impl Search {
         } = self;
         let _timer = equipment.metrics.join_time.timer();
         let (leaves, matters) = (&forest.leaves, forest.matters());
-        let keys = LeafKeys::new(leaves, links);
+        let keys = LeafKeys::new(leaves, joins.iter().chain(filters));
         let of_hashes = equipment.reserve("JoineryKeys");
         of_hashes.try_grow(keys.hashed_bytes(leaves))?;
         let columns = keys.columns(leaves)?;
@@ -287,8 +275,11 @@ impl Search {
             };
             tree.add(self.input(number, leaf, &columns[number])?, role);
         }
-        for Link([left, right]) in links {
+        for Link([left, right]) in joins {
             tree.equate(keys.place(left), keys.place(right));
+        }
+        for Link([key, other]) in filters {
+            tree.filter(keys.place(key), keys.place(other));
         }
         let refusal = Refusal::default();
         let memory = Memory::lent(Pool {
@@ -319,7 +310,8 @@ impl Search {
         match outcome {
             Ok(telemetry) => {
                 emitter.finish()?;
-                equipment.note(told(&telemetry));
+                let notes = self.notes.iter().cloned();
+                equipment.note(notes.chain(told(&telemetry)).collect::<Vec<_>>().join("; "));
                 Ok(())
             }
             Err(ExecuteError::Memory { source, .. }) => Err(refusal.explain(&source)),
@@ -328,19 +320,14 @@ impl Search {
         }
     }
 
-    /// A leaf as an input, which is called by its number and its first column.
+    /// A leaf as an input.
     fn input<'k>(
         &self,
         number: usize,
         leaf: &Side,
         columns: &'k [Chunks],
     ) -> Result<TreeInput<'k>> {
-        let schema = self.shape.leaves[number].plan.schema();
-        let name = match schema.fields().first() {
-            Some(field) => format!("leaf {} ({}, …)", number + 1, field.name()),
-            None => format!("leaf {}", number + 1),
-        };
-        let mut input = TreeInput::new(name, leaf.rows());
+        let mut input = TreeInput::new(self.shape.name_of(number), leaf.rows());
         for chunks in columns {
             let wide = chunks[0].data_type() == &DataType::Int64;
             let many = |_| {
@@ -355,24 +342,29 @@ impl Search {
     }
 }
 
-/// How many different keys the side of a join has that has most, as far as a sample tells.
-fn values(leaves: &[Side], group: &[Check]) -> Result<f64> {
-    let side = |side: usize| -> Result<f64> {
-        let leaf = &leaves[group[0][side].leaf];
-        let rows = leaf.rows();
-        let sampled = rows.min(SAMPLE);
-        let row = |number: usize| (number * rows / sampled) as u32;
-        let places = leaf.locate((0..sampled).map(row));
-        let keys = group.iter().map(|check| check[side].key);
-        let keys = keys.map(|key| leaf.gather_key(key, &places));
-        let distinct = distinct(&keys.collect::<Result<Vec<ArrayRef>>>()?)?;
-        // Where nearly all of a sample differ, so do nearly all rows.
-        Ok(match 10 * distinct > 9 * sampled {
-            true => rows as f64,
-            false => distinct as f64,
-        })
-    };
-    Ok(side(0)?.max(side(1)?))
+/// How many different keys a leaf has, as far as a sample tells: as many as would, if rows were drawn from them at random, leave
+/// so many different ones in the sample.
+fn values(leaf: &Side, keys: &Keys) -> Result<f64> {
+    let rows = leaf.rows();
+    let sampled = rows.min(SAMPLE);
+    let row = |number: usize| (number * rows / sampled) as u32;
+    let places = leaf.locate((0..sampled).map(row));
+    let keys = keys.keys.iter().map(|&key| leaf.gather_key(key, &places));
+    let found = distinct(&keys.collect::<Result<Vec<ArrayRef>>>()?)?;
+    if sampled == rows {
+        return Ok(found as f64);
+    }
+    let (sampled, found) = (sampled as f64, found as f64);
+    let (mut least, mut most) = (found, rows as f64);
+    // More of them always leave more, so their number is closed in; to a thousandth is more than a sample tells.
+    while most > 1.001 * least {
+        let values = (least * most).sqrt();
+        match values * -(-sampled / values).exp_m1() < found {
+            true => least = values,
+            false => most = values,
+        }
+    }
+    Ok(most)
 }
 
 impl Keys {
@@ -391,9 +383,9 @@ struct LeafKeys {
 }
 
 impl LeafKeys {
-    fn new(leaves: &[Side], links: &[Link]) -> Self {
+    fn new<'l>(leaves: &[Side], links: impl Iterator<Item = &'l Link>) -> Self {
         let mut of: Vec<Vec<Keys>> = leaves.iter().map(|_| Vec::new()).collect();
-        for keys in links.iter().flat_map(|link| &link.0) {
+        for keys in links.flat_map(|link| &link.0) {
             if !of[keys.leaf].contains(keys) {
                 of[keys.leaf].push(keys.clone());
             }
@@ -431,8 +423,8 @@ impl LeafKeys {
 }
 
 /// What was done, in the order in which it was.
-fn told(telemetry: &Telemetry) -> String {
-    let steps = telemetry.steps.iter().map(|step| {
+fn told(telemetry: &Telemetry) -> impl Iterator<Item = String> {
+    telemetry.steps.iter().map(|step| {
         let detail = match &*step.detail {
             "" => String::new(),
             detail => format!(" ({detail})"),
@@ -441,8 +433,7 @@ fn told(telemetry: &Telemetry) -> String {
             "{}{detail}: {} → {}",
             step.name, step.rows_in, step.rows_out
         )
-    });
-    steps.collect::<Vec<_>>().join("; ")
+    })
 }
 
 /// Makes blocks of what workers find.

@@ -4,7 +4,10 @@
 mod exec;
 mod forest;
 mod job;
+mod links;
 mod shape;
+mod sieve;
 
 pub use exec::JoineryTreeExec;
 pub(crate) use forest::{Forest, Rows};
+pub(crate) use sieve::Sieve;

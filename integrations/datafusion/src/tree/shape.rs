@@ -147,12 +147,45 @@ impl Shape {
         }
     }
 
+    /// Columns that are equal in every row of the output, because joins make them so or are equal to the same others.
+    pub(crate) fn classes(&self) -> Vec<Vec<Place>> {
+        let mut classes: Vec<Vec<Place>> = Vec::new();
+        for pair in self.joins.iter().flatten() {
+            let [left, right] = pair.map(|place| {
+                let known = classes.iter().position(|class| class.contains(&place));
+                known.unwrap_or_else(|| {
+                    classes.push(vec![place]);
+                    classes.len() - 1
+                })
+            });
+            if left != right {
+                let merged = classes.remove(left.max(right));
+                classes[left.min(right)].extend(merged);
+            }
+        }
+        classes
+    }
+
+    /// What a leaf is called: its number and its first column.
+    pub(crate) fn name_of(&self, leaf: usize) -> String {
+        let schema = self.leaves[leaf].plan.schema();
+        match schema.fields().first() {
+            Some(field) => format!("leaf {} ({}, …)", leaf + 1, field.name()),
+            None => format!("leaf {}", leaf + 1),
+        }
+    }
+
     /// Of a leaf the columns that must equal those of leaves before it, and these.
     pub(crate) fn links_back(&self, leaf: usize) -> Vec<(usize, Place)> {
-        let pairs = self.joins.iter().flatten();
-        let ways = pairs.flat_map(|&[a, b]| [(a, b), (b, a)]);
-        let back = ways.filter(|(own, other)| own.leaf == leaf && other.leaf < leaf);
-        back.map(|(own, other)| (own.column, other)).collect()
+        let classes = self.classes();
+        let back = classes.iter().flat_map(|class| {
+            let own = class.iter().filter(|place| place.leaf == leaf);
+            own.flat_map(|own| {
+                let others = class.iter().filter(|other| other.leaf < leaf);
+                others.map(|&other| (own.column, other))
+            })
+        });
+        back.collect()
     }
 
     fn leaf(&mut self, plan: &Arc<dyn ExecutionPlan>, is_required: bool) -> usize {

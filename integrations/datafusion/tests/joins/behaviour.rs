@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::{AsArray, Int64Array, ListArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, ListArray, StringArray};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemTable;
@@ -792,5 +792,63 @@ async fn what_the_left_side_has_prunes_the_scan_of_the_right_one() {
             (least..=most).contains(&read),
             "without '{without}': {read} rows"
         );
+    }
+}
+
+/// A Parquet file of `rows` rows, with keys `k` from 0 to 9999 in no order, every eleventh NULL, and texts `t` of some length.
+fn scattered(path: &std::path::Path, rows: i64) {
+    let key = |row: i64| (row % 11 != 0).then_some(row * 7919 % 10_000);
+    let keys: Int64Array = (0..rows).map(key).collect();
+    let texts = (0..rows).map(|row| format!("the text of a row that has number {row}"));
+    let texts = StringArray::from_iter_values(texts);
+    let columns: [(&str, ArrayRef); 2] = [("k", Arc::new(keys)), ("t", Arc::new(texts))];
+    let columns = columns.map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_file_rows_that_join_nothing_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scattered.parquet");
+    scattered(&path, 100_000);
+    let location = path.to_string_lossy().into_owned();
+    // Keys from end to end, so that their bounds rule nothing out.
+    let small = "(values (0), (17), (9999), (null)) small(k)";
+    for equal in ["o.k", "small.k"] {
+        let query = format!(
+            "select o.v, r.t from {small} join other o on small.k = o.k join r on r.k = {equal}"
+        );
+        let stock = stock(two_partitions());
+        let of = async |context: &SessionContext| {
+            let other = numbers(10_000, 10_000);
+            context.register_table("other", other).unwrap();
+            let options = Default::default();
+            let registered = context.register_parquet("r", &location, options).await;
+            registered.unwrap();
+            sorted(context, &query).await.unwrap()
+        };
+        let expected = of(&stock).await;
+        assert!(expected.len() > 20, "{} rows", expected.len());
+        let mut bytes = Vec::new();
+        for without in ["", "scan-filters"] {
+            let context = in_mode(two_partitions(), Mode::Tree);
+            let setting = format!("set joinery.without = '{without}'");
+            context.sql(&setting).await.unwrap();
+            assert_eq!(of(&context).await, expected, "{query}");
+            let plan = plan(&context, &query).await.unwrap();
+            assert_eq!(joins(&plan), (2, 0));
+            collect(plan.clone(), context.task_ctx()).await.unwrap();
+            let tree = find_named(&plan, "JoineryTreeExec").expect("a tree");
+            let taken = tree.metrics().unwrap().sum_by_name("build_mem_used");
+            bytes.push(taken.unwrap().as_usize());
+            let told = displayable(plan.as_ref()).indent(false).to_string();
+            let dropped = format!("without {} rows", 100_000 - expected.len());
+            assert_eq!(told.contains(&dropped), without.is_empty(), "{told}");
+        }
+        assert!(bytes[0] < bytes[1] / 2, "{bytes:?} bytes");
     }
 }

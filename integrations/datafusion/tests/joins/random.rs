@@ -14,7 +14,7 @@ use datafusion::catalog::MemTable;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use joinery_datafusion::Mode;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus as Random;
 
@@ -243,6 +243,57 @@ fn tree_query(random: &mut Random) -> String {
     format!("select {} from {from}{filter}", selected(random, &visible))
 }
 
+/// Columns that can be compared with one another, whatever their types.
+const ALIKE: [&[&str]; 5] = [
+    &["i", "l"],
+    &["i", "l", "i8", "u"],
+    &["l"],
+    &["s", "sv", "di"],
+    &["f", "i"],
+];
+
+/// A query of three to five tables that stand in FROM in any order, with equalities enough to connect all of them and up to
+/// three more, which close cycles: of columns of one type or of several, so that some follow from others.
+fn cyclic_query(random: &mut Random) -> String {
+    let count = *[3, 3, 4, 5].choose(random).unwrap();
+    let mut aliases: Vec<String> = (0..count).map(|table| format!("a{table}")).collect();
+    let alike = *ALIKE.choose(random).unwrap();
+    let mut equalities: Vec<String> = Vec::new();
+    for edge in 1..count + random.random_range(0..=3) {
+        let (left, right) = match edge < count {
+            true => (random.random_range(0..edge), edge),
+            false => (random.random_range(0..count), random.random_range(0..count)),
+        };
+        let columns = match random.random_bool(0.8) {
+            true => alike,
+            false => *ALIKE.choose(random).unwrap(),
+        };
+        let [of_left, of_right] = [(); 2].map(|()| columns.choose(random).unwrap());
+        equalities.push(format!("a{left}.{of_left} = a{right}.{of_right}"));
+    }
+    if random.random_bool(0.2) {
+        equalities.push(condition(random, "a0", "a2"));
+    }
+    if random.random_bool(0.3) {
+        let column = alike.choose(random).unwrap();
+        let table = random.random_range(0..3);
+        equalities.push(format!(
+            "a1.{column} in (select y.{column} from t{table} y)"
+        ));
+    }
+    equalities.shuffle(random);
+    aliases.shuffle(random);
+    let tables = aliases
+        .iter()
+        .map(|alias| format!("t{} {alias}", random.random_range(0..3)));
+    let tables = tables.collect::<Vec<_>>().join(", ");
+    let all = equalities.join(" and ");
+    format!(
+        "select {} from {tables} where {all}",
+        selected(random, &aliases)
+    )
+}
+
 /// What is selected: the rows' numbers and a key of some tables, or how many rows there are.
 fn selected(random: &mut Random, visible: &[String]) -> String {
     if random.random_bool(0.2) {
@@ -435,7 +486,10 @@ async fn random_trees_are_answered_alike() {
         tables: (0..3)
             .map(|_| Arc::new(table(random, &[1, 2, 7, 20, 50, 100])))
             .collect(),
-        query: tree_query(random),
+        query: match random.random_bool(0.3) {
+            true => cyclic_query(random),
+            false => tree_query(random),
+        },
     })
     .await;
     assert!(

@@ -13,6 +13,7 @@ mod filter;
 mod graph;
 mod hands;
 mod index;
+mod key_filter;
 mod keys;
 mod options;
 mod output;
@@ -27,6 +28,7 @@ mod tree;
 use join_core::table::Table;
 
 pub use graph::Role;
+pub use key_filter::KeyFilter;
 pub use options::Options;
 pub use output::RowConsumer;
 pub use tree::{JoinTree, TreeInput};
