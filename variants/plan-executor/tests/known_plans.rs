@@ -208,3 +208,42 @@ fn the_oracle_ends_where_it_is_told_to() {
     let error = within(60_000, 1 << 20).unwrap_err();
     assert!(error.starts_with("node 2: out of memory"), "{error}");
 }
+
+/// `t1`, which is read early, loses half of its rows to `t2`, which is read before `t3`: only the other half of its keys is looked
+/// for there.
+#[test]
+fn an_input_that_lost_rows_leaves_a_stricter_filter() {
+    let rows = 20_000;
+    let links = (0..100).map(|nth| [100 * nth + 7 + nth % 2, 3 * nth]);
+    let links: Vec<[i64; 2]> = links.collect();
+    let tables = vec![
+        table(&[[7]]),
+        table(&links),
+        table(&(0..rows).map(|row| [row % 100, row]).collect::<Vec<_>>()),
+        table(&(0..rows).map(|row| [row]).collect::<Vec<_>>()),
+    ];
+    let nodes = vec![
+        scan(0, &[0]),
+        scan(1, &[0, 1]),
+        scan(2, &[0, 1]),
+        scan(3, &[0]),
+        join([2, 0], [0, 0], &[1]),
+        join([4, 1], [0, 0], &[2]),
+        join([5, 3], [0, 0], &[1]),
+    ];
+    let bundle = Bundle::new("stricter", nodes, 6, tables).unwrap();
+    let expected: Vec<i64> = (0..50).map(|nth| 6 * nth).collect();
+    check(&bundle, &expected);
+    for (executor, most) in [
+        (Pipelined::default(), 50),
+        (
+            Pipelined::new(Options::default().without("narrow").unwrap()),
+            100,
+        ),
+    ] {
+        let steps = execute(&executor, &bundle).unwrap().telemetry.steps;
+        let scans = steps.iter().filter(|step| step.rows_in == rows as u64);
+        let left: Vec<u64> = scans.map(|step| step.rows_out).collect();
+        assert_eq!(left.iter().max(), Some(&most), "{left:?}");
+    }
+}

@@ -14,6 +14,10 @@ const SMALL_BITMAP: u64 = 1 << 22;
 /// Bits that a bitmap may spend on a key: a tag spends 16 to 32 and is not exact.
 const BITS_A_KEY: u64 = 128;
 
+/// Bytes of keys that scans ask for ahead. Chunks mostly lie one behind the other, and the processor by itself does not ask beyond
+/// the 4 KiB that it is in, whose addresses it would have to look up.
+pub(super) const SCAN_AHEAD: usize = 4096;
+
 /// The keys that one class may still have.
 pub(super) enum Filter {
     /// This one.
@@ -137,6 +141,15 @@ pub(super) trait Test<K>: Copy {
     unsafe fn mask(self, _: &[K; 64]) -> Option<u64> {
         None
     }
+
+    /// Appends the bits of each block of keys, where making those of many at a time pays; else nothing.
+    ///
+    /// # Safety
+    ///
+    /// The machine has AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn masks(self, _: &[[K; 64]], _: &mut Vec<u64>) {}
 }
 
 #[derive(Clone, Copy)]
@@ -163,7 +176,9 @@ impl<K: PlanKey> Test<K> for Equals<K> {
     #[inline(always)]
     unsafe fn mask(self, keys: &[K; 64]) -> Option<u64> {
         use std::arch::x86_64::*;
-        let keys: &[i32; 64] = K::int32s(keys)?;
+        let [keys] = K::int32s(std::slice::from_ref(keys))? else {
+            return None;
+        };
         let mut mask = 0;
         // SAFETY: the machine has AVX2, and eight keys are read where there are eight.
         unsafe {
@@ -179,25 +194,32 @@ impl<K: PlanKey> Test<K> for Equals<K> {
     }
 }
 
-/// A Bloom filter of two times 256 bits, which fit into registers: words and their bits are looked up without a load, where
-/// gathering eight words takes as long as eight loads.
-pub(super) struct Few([[u32; 8]; 2]);
+/// A Bloom filter that fits into registers: words and their bits are looked up without a load, where gathering eight words takes
+/// as long as eight loads.
+pub(super) struct Few {
+    /// Of two times 256 bits, for AVX2.
+    words: [[u32; 8]; 2],
+    /// Of two times 512 bits, for AVX-512.
+    wide: [[u32; 16]; 2],
+}
 
 impl Few {
-    /// Keys that it is made of at most: of others, one in twenty passes.
+    /// Keys that it is made of at most: of others, one in twenty passes, one in eighty of the wide one.
     const MOST: usize = 64;
 
     /// Knuth's multiplier for 32 bits. The upper half of the product is a word and a bit of it, twice.
     const HASH: u32 = 0x9e37_79b1;
 
     fn new<K: PlanKey>(chunks: &[&[K]]) -> Few {
-        let mut words = [[0; 8]; 2];
+        let (mut words, mut wide) = ([[0; 8]; 2], [[0; 16]; 2]);
         for &key in chunks.iter().copied().flatten() {
             let hash = (key.wide() as u32).wrapping_mul(Few::HASH);
             words[0][(hash >> 29) as usize] |= (1 << 31) >> (hash >> 24 & 31);
             words[1][(hash >> 21 & 7) as usize] |= (1 << 31) >> (hash >> 16 & 31);
+            wide[0][(hash >> 28) as usize] |= 1 << (hash >> 23 & 31);
+            wide[1][(hash >> 19 & 15) as usize] |= 1 << (hash >> 14 & 31);
         }
-        Few(words)
+        Few { words, wide }
     }
 
     /// Bit i is set where key i may be one of them.
@@ -212,8 +234,8 @@ impl Few {
         let mut mask = 0;
         // SAFETY: the machine has AVX2; eight values are read where there are eight.
         unsafe {
-            let first = _mm256_loadu_si256(self.0[0].as_ptr().cast());
-            let second = _mm256_loadu_si256(self.0[1].as_ptr().cast());
+            let first = _mm256_loadu_si256(self.words[0].as_ptr().cast());
+            let second = _mm256_loadu_si256(self.words[1].as_ptr().cast());
             let multiplier = _mm256_set1_epi32(Few::HASH as i32);
             let last = _mm256_set1_epi32(31);
             for (nth, keys) in keys.as_chunks::<8>().0.iter().enumerate() {
@@ -231,6 +253,40 @@ impl Few {
             }
         }
         mask
+    }
+
+    /// The same of blocks of keys, sixteen keys at a time.
+    ///
+    /// # Safety
+    ///
+    /// The machine has AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn masks(&self, blocks: &[[i32; 64]], masks: &mut [u64]) {
+        use join_core::prefetch::prefetch_read;
+        use std::arch::x86_64::*;
+        // SAFETY: sixteen values are read where there are sixteen.
+        let [first, second] =
+            [0, 1].map(|nth| unsafe { _mm512_loadu_si512(self.wide[nth].as_ptr().cast()) });
+        let multiplier = _mm512_set1_epi32(Few::HASH as i32);
+        let one = _mm512_set1_epi32(1);
+        for (block, mask) in blocks.iter().zip(masks) {
+            *mask = 0;
+            for (nth, keys) in block.as_chunks::<16>().0.iter().enumerate() {
+                prefetch_read(keys.as_ptr().wrapping_byte_add(SCAN_AHEAD));
+                // SAFETY: sixteen keys are read where there are sixteen.
+                let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
+                let hash = _mm512_mullo_epi32(keys, multiplier);
+                // Of the number of a word, four bits count; of that of a bit, five.
+                let word = _mm512_permutexvar_epi32(_mm512_srli_epi32::<28>(hash), first);
+                let bit = _mm512_rolv_epi32(one, _mm512_srli_epi32::<23>(hash));
+                let passed = _mm512_test_epi32_mask(word, bit);
+                let word = _mm512_permutexvar_epi32(_mm512_srli_epi32::<19>(hash), second);
+                let bit = _mm512_rolv_epi32(one, _mm512_srli_epi32::<14>(hash));
+                let passed = _mm512_mask_test_epi32_mask(passed, word, bit);
+                *mask |= u64::from(passed) << (16 * nth);
+            }
+        }
     }
 }
 
@@ -256,18 +312,17 @@ impl<K: PlanKey> Test<K> for InBitmap<'_> {
     #[inline(always)]
     unsafe fn mask(self, keys: &[K; 64]) -> Option<u64> {
         use std::arch::x86_64::*;
+        let [ints] = K::int32s(std::slice::from_ref(keys))? else {
+            return None;
+        };
         if let Some(few) = self.few {
             // SAFETY: the machine has AVX2.
-            let mut left = unsafe { few.mask(K::int32s(keys)?) };
-            let mut mask = 0;
-            while left != 0 {
-                let nth = left.trailing_zeros();
-                mask |= u64::from(self.test(keys[nth as usize])) << nth;
-                left &= left - 1;
-            }
+            return Some(self.those_of(keys, unsafe { few.mask(ints) }));
+        }
+        // SAFETY: the machine has AVX2.
+        if let Some(mask) = unsafe { self.of_successive(ints) } {
             return Some(mask);
         }
-        let keys: &[i32; 64] = K::int32s(keys)?;
         let mut mask = 0;
         // SAFETY: the machine has AVX2. A bitmap has range / 64 + 1 words of 64 bits, and no bit number is beyond `range`;
         // halves of words are found by the number of 32 bits, as the machine is little-endian. A gather takes signed
@@ -277,7 +332,7 @@ impl<K: PlanKey> Test<K> for InBitmap<'_> {
             let range = _mm256_set1_epi32(self.range.min(u64::from(u32::MAX)) as u32 as i32);
             let last = _mm256_set1_epi32(31);
             let words = self.words.as_ptr().cast::<i32>();
-            for (nth, keys) in keys.as_chunks::<8>().0.iter().enumerate() {
+            for (nth, keys) in ints.as_chunks::<8>().0.iter().enumerate() {
                 let keys = _mm256_loadu_si256(keys.as_ptr().cast());
                 let bit = _mm256_min_epu32(_mm256_sub_epi32(keys, min), range);
                 let word = _mm256_i32gather_epi32::<4>(words, _mm256_srli_epi32::<5>(bit));
@@ -287,6 +342,68 @@ impl<K: PlanKey> Test<K> for InBitmap<'_> {
             }
         }
         Some(mask)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn masks(self, blocks: &[[K; 64]], masks: &mut Vec<u64>) {
+        if let (Some(few), Some(ints)) = (self.few, K::int32s(blocks)) {
+            masks.resize(blocks.len(), 0);
+            // SAFETY: the machine has AVX-512.
+            unsafe { few.masks(ints, masks) };
+            for (keys, mask) in blocks.iter().zip(masks) {
+                *mask = self.those_of(keys, *mask);
+            }
+        }
+    }
+}
+
+impl InBitmap<'_> {
+    /// The bits of keys each of which is the next after the one before, as primary keys mostly are: they lie together.
+    ///
+    /// # Safety
+    ///
+    /// The machine has AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn of_successive(self, keys: &[i32; 64]) -> Option<u64> {
+        use std::arch::x86_64::*;
+        let start = keys[0].distance(self.min);
+        if keys[63].wrapping_sub(keys[0]) != 63 || start.saturating_add(63) >= self.range {
+            return None;
+        }
+        // SAFETY: the machine has AVX2, and eight keys are read where there are eight.
+        let all = unsafe {
+            let mut wanted = _mm256_add_epi32(
+                _mm256_set1_epi32(keys[0]),
+                _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+            );
+            let mut equal = _mm256_set1_epi32(-1);
+            for keys in keys.as_chunks::<8>().0 {
+                let keys = _mm256_loadu_si256(keys.as_ptr().cast());
+                equal = _mm256_and_si256(equal, _mm256_cmpeq_epi32(keys, wanted));
+                wanted = _mm256_add_epi32(wanted, _mm256_set1_epi32(8));
+            }
+            _mm256_movemask_epi8(equal) == -1
+        };
+        let (word, bit) = ((start / 64) as usize, (start % 64) as u32);
+        let high = match bit {
+            0 => 0,
+            _ => self.words[word + 1] << (64 - bit),
+        };
+        all.then(|| self.words[word] >> bit | high)
+    }
+
+    /// Those of the keys whose bit is set in `left` that pass.
+    #[inline(always)]
+    fn those_of<K: PlanKey>(self, keys: &[K; 64], mut left: u64) -> u64 {
+        let mut mask = 0;
+        while left != 0 {
+            let nth = left.trailing_zeros();
+            mask |= u64::from(self.test(keys[nth as usize])) << nth;
+            left &= left - 1;
+        }
+        mask
     }
 }
 
@@ -338,6 +455,71 @@ impl Filter {
                 prefix_bits: *prefix_bits,
                 tags,
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_keys_are_found_by_vectors_of_all_widths() {
+        let block = |first: i32| std::array::from_fn(|at| (first + at as i32).wrapping_mul(7919));
+        let blocks: [[i32; 64]; 3] = [block(-70), block(0), block(i32::MAX - 20)];
+        let keys = blocks.as_flattened();
+        for count in [1, 2, 5, 64] {
+            let set: Vec<i32> = keys.iter().copied().step_by(keys.len() / count).collect();
+            let few = Few::new(&[&set[..]]);
+            let mut found: Vec<[u64; 3]> = Vec::new();
+            #[cfg(target_arch = "x86_64")]
+            if join_core::cpu::has_avx2() {
+                // SAFETY: the machine has AVX2.
+                found.push(blocks.each_ref().map(|block| unsafe { few.mask(block) }));
+            }
+            #[cfg(target_arch = "x86_64")]
+            if join_core::cpu::has_avx512() {
+                let mut masks = [0; 3];
+                // SAFETY: the machine has AVX-512.
+                unsafe { few.masks(&blocks, &mut masks) };
+                found.push(masks);
+            }
+            for masks in found {
+                let passed = |at: usize| masks[at / 64] >> (at % 64) & 1 != 0;
+                let mut others = 0;
+                for (at, key) in keys.iter().enumerate() {
+                    let is_one = set.contains(key);
+                    assert!(passed(at) || !is_one, "key {at} of {count}");
+                    others += usize::from(passed(at) && !is_one);
+                }
+                assert!(others < 20, "{others} others pass for {count} keys");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_follow_one_another_have_the_bits_of_the_bitmap() {
+        #[cfg(target_arch = "x86_64")]
+        if join_core::cpu::has_avx2() {
+            let words: Vec<u64> = (1..6).map(|nth| nth * 0x9e37_79b9_7f4a_7c15).collect();
+            let bitmap = InBitmap {
+                min: -40,
+                range: 64 * 4 + 17,
+                words: &words,
+                few: None,
+            };
+            for first in -120..260 {
+                for swapped in [None, Some(1), Some(31), Some(62)] {
+                    let mut keys: [i32; 64] = std::array::from_fn(|at| first + at as i32);
+                    if let Some(at) = swapped {
+                        keys.swap(at, at + 1);
+                    }
+                    let is_one = |at: usize| u64::from(bitmap.test(keys[at])) << at;
+                    let wanted = (0..64).map(is_one).sum();
+                    // SAFETY: the machine has AVX2.
+                    assert_eq!(unsafe { bitmap.mask(&keys) }, Some(wanted), "from {first}");
+                }
+            }
         }
     }
 }

@@ -45,15 +45,26 @@ impl Hands<'_> {
             .collect()
     }
 
-    /// What `value` makes of each of `places`, in order.
-    pub fn made<T: Send>(&self, places: &[u32], value: impl Fn(u32) -> T + Sync) -> Vec<T> {
+    /// The values that `values` makes of shares of `places`, in order: one of each place.
+    ///
+    /// # Panics
+    ///
+    /// If it makes fewer.
+    pub fn made<'p, T: Send, V: Iterator<Item = T>>(
+        &self,
+        places: &'p [u32],
+        values: impl Fn(&'p [u32]) -> V + Sync,
+    ) -> Vec<T> {
         let mut made = Vec::with_capacity(places.len());
         let room: &mut [MaybeUninit<T>] = &mut made.spare_capacity_mut()[..places.len()];
         let shares = room.chunks_mut(SHARE).zip(places.chunks(SHARE));
         self.each(shares, |(room, places)| {
-            for (to, &place) in room.iter_mut().zip(places) {
-                to.write(value(place));
+            let mut written = 0;
+            for (to, value) in room.iter_mut().zip(values(places)) {
+                to.write(value);
+                written += 1;
             }
+            assert_eq!(written, places.len(), "a value of each place");
         });
         // SAFETY: there is room for as many values as there are places, and each share of them was taken and written.
         unsafe { made.set_len(places.len()) };
@@ -62,7 +73,9 @@ impl Hands<'_> {
 
     /// The values at these places of a list.
     pub fn pick<T: Copy + Send + Sync>(&self, list: &[T], places: &[u32]) -> Vec<T> {
-        self.made(places, |place| list[place as usize])
+        self.made(places, |places| {
+            places.iter().map(move |&place| list[place as usize])
+        })
     }
 
     /// An array of `len` values, zeroes at first, in which `note` notes the entries of each part; there are `count` of them. Each

@@ -16,8 +16,8 @@ pub(super) trait PlanKey: Key + Default {
     fn distance(self, min: i64) -> u64 {
         self.offset_from(Self::narrow(min))
     }
-    /// These keys, where they are of 32 bits.
-    fn int32s(keys: &[Self; 64]) -> Option<&[i32; 64]>;
+    /// These blocks of keys, where they are of 32 bits.
+    fn int32s(blocks: &[[Self; 64]]) -> Option<&[[i32; 64]]>;
     /// The list of such keys.
     fn of(list: &KeyList) -> &[Self];
     /// The list of such keys, to be extended.
@@ -107,8 +107,8 @@ impl PlanKey for i32 {
     }
 
     #[inline(always)]
-    fn int32s(keys: &[i32; 64]) -> Option<&[i32; 64]> {
-        Some(keys)
+    fn int32s(blocks: &[[i32; 64]]) -> Option<&[[i32; 64]]> {
+        Some(blocks)
     }
 
     fn of(list: &KeyList) -> &[i32] {
@@ -138,7 +138,7 @@ impl PlanKey for i64 {
     }
 
     #[inline(always)]
-    fn int32s(_: &[i64; 64]) -> Option<&[i32; 64]> {
+    fn int32s(_: &[[i64; 64]]) -> Option<&[[i32; 64]]> {
         None
     }
 

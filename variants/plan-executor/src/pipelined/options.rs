@@ -9,6 +9,9 @@ pub struct Options {
     pub replan: bool,
     /// The keys that an input leaves filter all later scans with a column of their class.
     pub filters: bool,
+    /// Inputs that were read are tested again by the filters of later ones, and leave stricter ones, where more is still to be
+    /// read by these.
+    pub narrow: bool,
     /// A single key left is an equality test, and needs no join.
     pub constants: bool,
     /// Nothing more is read once an input has no rows left.
@@ -26,7 +29,8 @@ pub struct Options {
     pub references: bool,
     /// Each thread writes result pages. Off: one writes all.
     pub parallel_write: bool,
-    /// Small work is done by the calling thread alone. Off: all work is shared.
+    /// Small work is done by the calling thread alone, and nothing is done for its sake. Off: all work is shared, and saved where it
+    /// can be.
     pub small_alone: bool,
 }
 
@@ -36,6 +40,7 @@ impl Default for Options {
             own_order: true,
             replan: true,
             filters: true,
+            narrow: true,
             constants: true,
             early_end: true,
             bitmasks: true,
@@ -52,10 +57,11 @@ impl Default for Options {
 impl Options {
     /// The names of all techniques, as [`Options::without`] takes them, each with a sentence.
     #[rustfmt::skip] // a line per technique
-    pub const NAMES: [(&'static str, &'static str); 12] = [
+    pub const NAMES: [(&'static str, &'static str); 13] = [
         ("own-order", "inputs in an order of its own, not the plan's"),
         ("replan", "the order planned again as sizes become known"),
         ("filters", "keys that are left filter all later scans of their class"),
+        ("narrow", "inputs tested again by later filters before others are read"),
         ("constants", "a single key left becomes an equality test"),
         ("early-end", "an input without rows ends the execution"),
         ("bitmasks", "scans test 64 rows into a bit mask"),
@@ -74,6 +80,7 @@ impl Options {
             "own-order" => &mut self.own_order,
             "replan" => &mut self.replan,
             "filters" => &mut self.filters,
+            "narrow" => &mut self.narrow,
             "constants" => &mut self.constants,
             "early-end" => &mut self.early_end,
             "bitmasks" => &mut self.bitmasks,

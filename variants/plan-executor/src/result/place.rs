@@ -1,7 +1,11 @@
 //! References to values.
 
 use join_core::page::{DataType, HEADER_BYTES, PAGE_BYTES, PageKind, WIDE_VALUES_AT};
+use join_core::prefetch::prefetch_read;
 use join_core::table::PagedColumn;
+
+/// Values whose pages are asked for ahead of the one that is looked up.
+const AHEAD: usize = 16;
 
 /// A value as 8 bytes: where it begins in its column's pages, and of a string how long it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,38 @@ impl ValuePlace {
             }
         };
         ValuePlace::new(number * PAGE_BYTES + at, length)
+    }
+
+    /// Where the values of rows lie, in order.
+    pub fn of_all<'r>(
+        paged: &'r PagedColumn<'_>,
+        rows: impl ExactSizeIterator<Item = u32> + Clone + 'r,
+    ) -> impl Iterator<Item = ValuePlace> + 'r {
+        let mut ahead = rows.clone().skip(AHEAD);
+        rows.map(move |row| {
+            if let Some(row) = ahead.next() {
+                ValuePlace::ask(paged, row);
+            }
+            ValuePlace::of(paged, row)
+        })
+    }
+
+    /// Asks for what [`ValuePlace::of`] reads of a page: a line each of its header, its bitmap and the ends of its strings. What
+    /// stands in one says where to look in the next, so without this they are waited for one after the other.
+    #[inline]
+    fn ask(paged: &PagedColumn<'_>, row: u32) {
+        let (number, slot) = paged.offsets().locate(row);
+        let page = paged.pages().as_ptr().wrapping_add(number).cast::<u8>();
+        prefetch_read(page);
+        if paged.data_type() == DataType::Varchar {
+            // Where it has NULLs, the end lies before.
+            prefetch_read(page.wrapping_add(HEADER_BYTES + 2 * slot));
+        }
+        if paged.has_nulls() {
+            let starts = paged.offsets().starts();
+            let rows = (starts[number + 1] - starts[number]) as usize;
+            prefetch_read(page.wrapping_add(PAGE_BYTES - rows.div_ceil(8) + slot / 8));
+        }
     }
 
     /// The byte of the column where the value begins.

@@ -23,8 +23,11 @@ pub(super) use rows::emit;
 /// Rows of a batch.
 const BATCH: u64 = 1024;
 
-/// Result rows of a task.
+/// Result rows of a task, at most,
 const TASK: u64 = 1 << 14;
+
+/// and tasks that each worker would have then: the last ones are waited for.
+const TASKS_EACH: u64 = 8;
 
 /// A distinct column of the result.
 pub(super) struct OutputColumn<'a> {
@@ -81,12 +84,15 @@ pub(super) fn write(
                 column,
                 rows,
                 level,
-                looked_up: repeated
-                    .then(|| hands.made(rows, |row| ValuePlace::of(column.paged, row))),
+                looked_up: repeated.then(|| {
+                    hands.made(rows, |rows| {
+                        ValuePlace::of_all(column.paged, rows.iter().copied())
+                    })
+                }),
             })
         })
         .collect::<Result<_, OutOfMemory>>()?;
-    let tasks = Tasks::new(tasks(root));
+    let tasks = Tasks::new(tasks(root, workers));
     let written = team.run(vec![(); workers], |_, ()| {
         let mut writer = Writer::new(levels, &sources, total, memory)?;
         while let Some((_, entries)) = tasks.take() {
@@ -103,16 +109,18 @@ pub(super) fn write(
     Ok(runs)
 }
 
-/// Ranges of the root's entries, of about equally many results.
-fn tasks(root: &Entries) -> Vec<std::ops::Range<u32>> {
+/// Ranges of the root's entries, of about equally many results, for so many workers.
+fn tasks(root: &Entries, workers: usize) -> Vec<std::ops::Range<u32>> {
     let count = root.rows.len() as u32;
+    let results = root.results(0, count);
+    let task = (results / (workers as u64 * TASKS_EACH)).clamp(BATCH, TASK);
     let mut tasks = Vec::new();
     let mut start = 0;
     while start < count {
         let end = match &root.before {
-            None => (start as u64 + TASK).min(count.into()) as u32,
+            None => (start as u64 + task).min(count.into()) as u32,
             Some(before) => {
-                let until = before[start as usize] + TASK;
+                let until = before[start as usize] + task;
                 let end = before.partition_point(|&sum| sum < until) as u32;
                 end.clamp(start + 1, count)
             }

@@ -31,7 +31,7 @@ pub(in crate::pipelined) fn emit(
     let rows = root.results(0, root.rows.len() as u32).min(BATCH) as usize;
     let place = |level: &Level<'_>| shown.iter().position(|&input| input == level.input);
     let places: Vec<Option<usize>> = levels.iter().map(place).collect();
-    let tasks = Tasks::new(tasks(root));
+    let tasks = Tasks::new(tasks(root, workers));
     // All of them before anyone works: where memory runs out, nothing has been handed over.
     let emitters = (0..workers).map(|_| {
         // Row ids before and after rows are repeated, weights, and which row each is.

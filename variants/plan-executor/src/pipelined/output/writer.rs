@@ -84,7 +84,7 @@ impl<'w> Writer<'w> {
                     }
                     None => {
                         let rows = entries.iter().map(|&entry| rows[entry as usize]);
-                        cells.extend(rows.map(|row| ValuePlace::of(source.paged, row)));
+                        cells.extend(ValuePlace::of_all(source.paged, rows));
                     }
                 }
                 columns[column].push(cells, weights)?;

@@ -12,6 +12,9 @@ use crate::result::{ResultColumn, ResultTable};
 use crate::telemetry::Step;
 use crate::{Bundle, ExecuteError, Execution, Telemetry};
 
+/// Rows that the leanest phase reads in the time that a value of the result takes.
+const ROWS_A_VALUE: u64 = 10;
+
 impl Run<'_> {
     /// Writes the rows of the root, multiplied out, into pages.
     pub(in crate::pipelined) fn write(
@@ -51,7 +54,8 @@ impl Run<'_> {
             columns: &columns,
             references: self.options.references,
         };
-        let runs = output::write(&output, self.writers(rows)).map_err(self.memory(root.input))?;
+        let runs = output::write(&output, self.writers(rows, columns.len()))
+            .map_err(self.memory(root.input))?;
         let columns = result_types.zip(runs);
         let columns = columns.map(|(data_type, runs)| ResultColumn::new(data_type, runs));
         let result = ResultTable::new(rows, columns.collect());
@@ -76,14 +80,15 @@ impl Run<'_> {
         let shown = inputs.filter(|(_, input)| input.role == Role::Shown);
         let shown: Vec<usize> = shown.map(|(number, _)| number).collect();
         let levels = levels(root.input, &root.entries, &self.tables);
-        output::emit(&levels, &shown, consumer, self.writers(rows))
+        output::emit(&levels, &shown, consumer, self.writers(rows, 1))
             .map_err(self.memory(root.input))?;
         phases.lap("hand rows over");
         Ok(self.told(&root, 0, &phases))
     }
 
-    fn writers(&self, rows: u64) -> Hands<'_> {
-        let hands = self.hands(rows as usize);
+    /// Those who write so many rows of so many columns.
+    fn writers(&self, rows: u64, columns: usize) -> Hands<'_> {
+        let hands = self.hands((rows * columns as u64 * ROWS_A_VALUE) as usize);
         match self.options.parallel_write {
             true => hands,
             false => Hands {

@@ -11,9 +11,8 @@ use crate::pipelined::hands::SHARE;
 use crate::pipelined::index::bounds_of;
 use crate::pipelined::keys::{KeyList, PlanKey};
 use crate::pipelined::resolve::{Probe, Resolved, resolve};
-use crate::pipelined::scan::refilter;
 use crate::pipelined::table::{Entries, ReducedTable, Wanted};
-use crate::telemetry::{FilterTelemetry, Step};
+use crate::telemetry::Step;
 
 impl Run<'_> {
     /// Joins an input with the tables of its classes. It becomes a table for its class `above`, or, without one, the
@@ -38,26 +37,7 @@ impl Run<'_> {
             children: vec![self.step_of[input]],
             ..Step::default()
         };
-        for (key, &InputKey { class, column, .. }) in keys.iter().enumerate() {
-            let Some(newest) = &self.filters[class] else {
-                continue;
-            };
-            if newest.version > reduced.passed[key] && newest.of != input {
-                let rows_in = reduced.len as u64;
-                let hands = self.hands(reduced.len);
-                refilter(&mut reduced, key, &newest.filter, hands).map_err(self.memory(input))?;
-                step.filters.push(FilterTelemetry {
-                    name: format!(
-                        "{} {} {}",
-                        self.source.column_name(input, column),
-                        newest.filter.name(),
-                        self.name(newest.of)
-                    ),
-                    rows_in,
-                    rows_out: reduced.len as u64,
-                });
-            }
-        }
+        step.filters = self.again(input, &mut reduced)?;
         phases.lap("filter again");
         // Each class had something, but no row had something of all.
         if reduced.len == 0 {

@@ -3,6 +3,7 @@
 mod finish;
 mod join;
 mod leaves;
+mod narrow;
 mod order;
 mod read;
 
@@ -67,6 +68,8 @@ pub(super) struct Run<'a> {
     filters: Vec<Option<ClassFilter>>,
     /// How many inputs of each class are still to be read.
     unread: Vec<usize>,
+    /// And how many rows these have.
+    unread_rows: Vec<usize>,
     versions: u32,
     tables: Vec<ReducedTable>,
     /// The tables that rows of a class are joined with.
@@ -96,6 +99,11 @@ impl<'a> Run<'a> {
         let unread = graph.classes.iter();
         let unread = unread.map(|class| class.inputs.len() + class.filtered.len());
         let unread = unread.collect();
+        let unread_rows = graph.classes.iter().map(|class| {
+            let rows = class.inputs.iter().map(|&input| source.rows(input));
+            rows.sum()
+        });
+        let unread_rows = unread_rows.collect();
         let shown = graph.inputs.iter();
         let shown = shown.map(|input| match input.role {
             Role::Shown => true,
@@ -112,6 +120,7 @@ impl<'a> Run<'a> {
             samples: Samples::new(inputs),
             filters: (0..classes).map(|_| None).collect(),
             unread,
+            unread_rows,
             versions: 0,
             tables: Vec::new(),
             tables_of: vec![Vec::new(); classes],
@@ -136,8 +145,7 @@ impl<'a> Run<'a> {
                 0
             };
             let input = order.remove(next).expect("one of them");
-            let left = self.read(input)?;
-            empty |= left == 0;
+            empty |= !self.read(input)?;
             if empty && self.options.early_end {
                 break;
             }

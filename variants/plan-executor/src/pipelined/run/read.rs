@@ -16,8 +16,8 @@ use crate::telemetry::{FilterTelemetry, Step};
 const DENSE: f64 = 0.95;
 
 impl Run<'_> {
-    /// Reads what is left of an input, and leaves filters of its keys. Returns its rows.
-    pub(super) fn read(&mut self, input: usize) -> Result<usize, ExecuteError> {
+    /// Reads what is left of an input, and leaves filters of its keys. Returns whether every input that was read has rows left.
+    pub(super) fn read(&mut self, input: usize) -> Result<bool, ExecuteError> {
         let mut phases = Phases::start();
         self.open(input);
         let keys = self.graph.inputs[input].keys.clone();
@@ -100,6 +100,7 @@ impl Run<'_> {
         self.states[input] = State::Reduced(reduced);
         for key in &keys {
             self.unread[key.class] -= 1;
+            self.unread_rows[key.class] -= rows;
         }
         if left > 0 && self.options.filters {
             for (key, &InputKey { class, .. }) in keys.iter().enumerate() {
@@ -108,15 +109,25 @@ impl Run<'_> {
             phases.lap("filters");
         }
         self.step(input, step.timed(&phases));
-        Ok(left)
+        if left > 0 && self.options.filters {
+            return self.narrow(input);
+        }
+        Ok(left > 0)
     }
 
-    /// Leaves a filter of an input's keys for the inputs of a class that are still to be read.
-    fn publish(&mut self, input: usize, key: usize, class: usize) -> Result<(), ExecuteError> {
+    /// Leaves a filter of an input's keys for the inputs of a class that are still to be read, and those that may be narrowed by
+    /// it.
+    pub(super) fn publish(
+        &mut self,
+        input: usize,
+        key: usize,
+        class: usize,
+    ) -> Result<(), ExecuteError> {
         let State::Reduced(reduced) = &self.states[input] else {
             return Ok(());
         };
-        if self.unread[class] == 0 {
+        let others = &self.graph.classes[class].inputs;
+        if self.unread[class] == 0 && !others.iter().any(|&other| self.narrows(other, class)) {
             return Ok(());
         }
         let hands = self.hands(reduced.len);

@@ -4,7 +4,7 @@ use join_core::input::KeyColumn;
 use join_core::memory::OutOfMemory;
 
 use super::Reduced;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, few_until, place_in};
 use crate::pipelined::filter::{Filter, Test, WithTest};
 use crate::pipelined::hands::Hands;
 use crate::pipelined::keys::{KeyList, PlanKey};
@@ -36,20 +36,31 @@ impl<K: PlanKey> WithTest<K> for Refine<'_, K> {
                 offsets.starts()[cursor.chunk + 1],
             );
             let values = chunk.keys;
-            if cursor.unpack(cursor.chunk, &chunk) {
-                while at < rows.len() && rows[at] < end {
-                    let row = rows[at];
-                    let place = cursor.place((row - start) as usize);
-                    rows[left] = row;
-                    left += usize::from(place.is_some_and(|place| test.test(values[place])));
-                    at += 1;
-                }
-            } else {
-                while at < rows.len() && rows[at] < end {
-                    let row = rows[at];
-                    rows[left] = row;
-                    left += usize::from(test.test(values[(row - start) as usize]));
-                    at += 1;
+            let few = few_until(end, &rows[at..]);
+            // A loop for each way to find the place of a key.
+            macro_rules! keep {
+                ($slot:ident => $passes:expr) => {
+                    while at < rows.len() && rows[at] < end {
+                        let row = rows[at];
+                        let $slot = (row - start) as usize;
+                        rows[left] = row;
+                        left += usize::from($passes);
+                        at += 1;
+                    }
+                };
+            }
+            match chunk.validity {
+                None => keep!(slot => test.test(values[slot])),
+                Some(validity) if few => keep!(slot => {
+                    let place = place_in(&chunk, validity, slot);
+                    place.is_some_and(|place| test.test(values[place]))
+                }),
+                Some(_) => {
+                    cursor.unpack(cursor.chunk, &chunk);
+                    keep!(slot => {
+                        let place = cursor.place(slot);
+                        place.is_some_and(|place| test.test(values[place]))
+                    });
                 }
             }
         }

@@ -2,8 +2,12 @@
 
 use join_core::input::{KeyChunk, KeyColumn};
 use join_core::table::PageOffsets;
+use join_core::validity::Validity;
 
 use crate::pipelined::keys::PlanKey;
+
+/// Rows of a chunk up to which its bitmap is not unpacked for them: counting what is set before each takes less.
+const FEW: usize = 3;
 
 /// A worker's place in a column: a chunk and, where that has NULLs, its bitmap and the keys before each word of it.
 #[derive(Default)]
@@ -65,32 +69,58 @@ impl Cursor {
     }
 }
 
+/// Whether `rows`, which ascend, are few up to the row `end`.
+#[inline(always)]
+pub(super) fn few_until(end: u32, rows: &[u32]) -> bool {
+    rows.get(FEW).is_none_or(|&row| row >= end)
+}
+
+/// The place of a slot's key in a chunk whose bitmap is `validity`; none where it is NULL.
+#[inline(always)]
+pub(super) fn place_in<K>(
+    chunk: &KeyChunk<'_, K>,
+    validity: Validity<'_>,
+    slot: usize,
+) -> Option<usize> {
+    let place = match chunk.of_each_row {
+        true => slot,
+        false => validity.rank(slot),
+    };
+    validity.is_valid(slot).then_some(place)
+}
+
 /// Appends the keys of rows, none of which is NULL.
 #[inline(always)]
 pub(super) fn gather<K: PlanKey>(
     column: &KeyColumn<'_, K>,
-    rows: &[u32],
+    mut rows: &[u32],
     cursor: &mut Cursor,
     keys: &mut Vec<K>,
 ) {
     let offsets = column.offsets();
-    let mut at = 0;
-    while at < rows.len() {
-        cursor.seek(offsets, rows[at]);
+    while let Some(&first) = rows.first() {
+        cursor.seek(offsets, first);
         let chunk = column.chunk(cursor.chunk);
         let (start, end) = (
             offsets.starts()[cursor.chunk],
             offsets.starts()[cursor.chunk + 1],
         );
         let values = chunk.keys;
-        let until = rows[at..].iter().position(|&row| row >= end);
-        let here = &rows[at..until.map_or(rows.len(), |until| at + until)];
-        at += here.len();
-        if cursor.unpack(cursor.chunk, &chunk) {
-            let place = |&row: &u32| cursor.place((row - start) as usize).unwrap_or(0);
-            keys.extend(here.iter().map(|row| values[place(row)]));
-        } else {
-            keys.extend(here.iter().map(|&row| values[(row - start) as usize]));
+        let few = few_until(end, rows);
+        let until = rows.iter().position(|&row| row >= end);
+        let here;
+        (here, rows) = rows.split_at(until.unwrap_or(rows.len()));
+        let slots = here.iter().map(|&row| (row - start) as usize);
+        match chunk.validity {
+            None => keys.extend(slots.map(|slot| values[slot])),
+            Some(validity) if few => {
+                let place = |slot| place_in(&chunk, validity, slot).unwrap_or(0);
+                keys.extend(slots.map(|slot| values[place(slot)]));
+            }
+            Some(_) => {
+                cursor.unpack(cursor.chunk, &chunk);
+                keys.extend(slots.map(|slot| values[cursor.place(slot).unwrap_or(0)]));
+            }
         }
     }
 }

@@ -4,12 +4,8 @@ use join_core::input::KeyChunk;
 use join_core::prefetch::prefetch_read;
 
 use super::cursor::Cursor;
-use crate::pipelined::filter::{Test, WithTest};
+use crate::pipelined::filter::{SCAN_AHEAD, Test, WithTest};
 use crate::pipelined::keys::PlanKey;
-
-/// Bytes that are asked for ahead. Chunks mostly lie one behind the other, and the processor by itself does not ask beyond the 4 KiB
-/// that it is in, whose addresses it would have to look up.
-const AHEAD: usize = 4096;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -23,6 +19,8 @@ pub(super) struct First<'r, K, const VECTORS: bool> {
     pub number: usize,
     pub first_row: u32,
     pub rows: &'r mut [u32],
+    /// Room for bits of its keys.
+    pub masks: &'r mut Vec<u64>,
     pub bitmasks: bool,
     pub cursor: &'r mut Cursor,
 }
@@ -37,6 +35,7 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, K, VECTORS> {
             number,
             first_row,
             rows,
+            masks,
             bitmasks,
             cursor,
         } = self;
@@ -56,10 +55,11 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, K, VECTORS> {
             return left;
         }
         // Plain loops: what closures do may be compiled apart, without vectors.
+        fill::<K, T, VECTORS>(masks, values, test);
         let first_rows = (first_row..).step_by(64);
         if !has_nulls || chunk.of_each_row {
             for ((nth, values), first_row) in values.chunks(64).enumerate().zip(first_rows) {
-                let mut passed = mask::<K, T, VECTORS>(values, test);
+                let mut passed = known_or_made::<K, T, VECTORS>(masks, nth, values, test);
                 if has_nulls {
                     passed &= cursor.words[nth];
                 }
@@ -67,7 +67,7 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, K, VECTORS> {
             }
             return left;
         }
-        let mut dense = values.chunks(64);
+        let mut dense = values.chunks(64).enumerate();
         let mut bits = Bits::default();
         for (&word, first_row) in cursor.words.iter().zip(first_rows) {
             let count = word.count_ones();
@@ -75,7 +75,7 @@ impl<K: PlanKey, const VECTORS: bool> WithTest<K> for First<'_, K, VECTORS> {
                 bits.take(count)
             } else {
                 let next = match dense.next() {
-                    Some(values) => mask::<K, T, VECTORS>(values, test),
+                    Some((nth, values)) => known_or_made::<K, T, VECTORS>(masks, nth, values, test),
                     None => 0,
                 };
                 bits.take_beyond(count, next)
@@ -177,11 +177,37 @@ fn deposit<const VECTORS: bool>(bits: u64, places: u64) -> u64 {
     deposited
 }
 
+/// Fills `masks` with those of whole blocks of 64 values, where the test makes them of many at a time; else with none.
+#[inline(always)]
+fn fill<K: PlanKey, T: Test<K>, const VECTORS: bool>(masks: &mut Vec<u64>, values: &[K], test: T) {
+    masks.clear();
+    #[cfg(target_arch = "x86_64")]
+    if VECTORS && join_core::cpu::has_avx512() {
+        let (blocks, _) = values.as_chunks::<64>();
+        // SAFETY: there is AVX-512.
+        unsafe { test.masks(blocks, masks) };
+    }
+}
+
+/// The bits of block `nth`, which are known if they were filled in.
+#[inline(always)]
+fn known_or_made<K: PlanKey, T: Test<K>, const VECTORS: bool>(
+    masks: &[u64],
+    nth: usize,
+    values: &[K],
+    test: T,
+) -> u64 {
+    match masks.get(nth) {
+        Some(&mask) => mask,
+        None => mask::<K, T, VECTORS>(values, test),
+    }
+}
+
 /// Asks for what lies ahead of 64 values.
 #[inline(always)]
 fn ask_ahead<K>(values: &[K]) {
     for line in (0..64 * size_of::<K>()).step_by(LINE) {
-        prefetch_read(values.as_ptr().wrapping_byte_add(AHEAD + line));
+        prefetch_read(values.as_ptr().wrapping_byte_add(SCAN_AHEAD + line));
     }
 }
 

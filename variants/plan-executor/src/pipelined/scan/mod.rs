@@ -4,6 +4,8 @@ mod again;
 mod cursor;
 mod first;
 
+use std::ops::Range;
+
 use join_core::memory::{Memory, OutOfMemory, Reservation};
 use join_core::parallel::Division;
 
@@ -22,6 +24,10 @@ const MORSEL: usize = 8;
 /// Rows that are left in a chunk, about: further ones go into another, so that they are not copied as they become more. Their
 /// row ids are a block of a MiB, of those that a process keeps warm.
 const LEFT: usize = 1 << 18;
+
+/// Rows that the first test has left from which on they are tested further and their keys are read. Those of a page alone are
+/// few where the test is strict, and what they miss in the caches would be waited for page by page.
+const BATCH: usize = 256;
 
 /// Rows of an input that are left, and their keys, as one worker found them: ascending rows.
 pub(super) struct Chunk {
@@ -72,6 +78,8 @@ pub(super) fn scan(
     let outcomes = hands.team.run(shares, |_, share| {
         let mut scanner = Scanner::new(columns, order, bitmasks);
         let mut reserved = hands.memory.reserve(0)?;
+        // After the last of them, what is left of a batch.
+        let share = share.map(Some).chain([None]);
         for chunks in share {
             scanner.run(chunks);
             let bytes = scanner.full_bytes + scanner.chunk.bytes();
@@ -113,8 +121,12 @@ struct Scanner<'s> {
     order: &'s [usize],
     bitmasks: bool,
     cursors: Vec<Cursor>,
-    /// Rows that are left of the chunk at hand.
+    /// The batch: rows that the first test has left, and room for those of the next chunk.
     rows: Vec<u32>,
+    /// How many they are.
+    batch: usize,
+    /// Whether keys of the chunk at hand pass.
+    masks: Vec<u64>,
     /// What is left, in chunks that have as many rows as they should, and in one that has not.
     full: Vec<Chunk>,
     full_bytes: usize,
@@ -130,6 +142,8 @@ impl<'s> Scanner<'s> {
             bitmasks,
             cursors: columns.iter().map(|_| Cursor::default()).collect(),
             rows: Vec::new(),
+            batch: 0,
+            masks: Vec::new(),
             full: Vec::new(),
             full_bytes: 0,
             chunk: Chunk::with_capacity(columns, 0),
@@ -137,7 +151,8 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    fn run(&mut self, chunks: std::ops::Range<usize>) {
+    /// Reads these chunks, or, where there are none, ends the batch.
+    fn run(&mut self, chunks: Option<Range<usize>>) {
         #[cfg(target_arch = "x86_64")]
         if join_core::cpu::has_avx2() {
             // SAFETY: the processor has these features.
@@ -151,58 +166,84 @@ impl<'s> Scanner<'s> {
     /// The machine has these features.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    unsafe fn run_v3(&mut self, chunks: std::ops::Range<usize>) {
+    unsafe fn run_v3(&mut self, chunks: Option<Range<usize>>) {
         self.run_any::<true>(chunks);
     }
 
     /// With `VECTORS` only where there is AVX2.
     #[inline(always)]
-    fn run_any<const VECTORS: bool>(&mut self, chunks: std::ops::Range<usize>) {
+    fn run_any<const VECTORS: bool>(&mut self, chunks: Option<Range<usize>>) {
+        let is_end = chunks.is_none();
+        let mut chunks = chunks.unwrap_or_default();
+        loop {
+            let chunk = chunks.next();
+            if let Some(number) = chunk {
+                self.test_first::<VECTORS>(number);
+            }
+            // One call of what it takes: it is compiled for every test.
+            if self.batch >= BATCH || (is_end && self.batch > 0) {
+                self.end_batch();
+            }
+            if chunk.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Adds the rows of a chunk that pass the first test to the batch.
+    #[inline(always)]
+    fn test_first<const VECTORS: bool>(&mut self, number: usize) {
         let driver = self.order[0];
-        for number in chunks {
-            let column = &self.columns[driver];
-            let starts = column.keys.offsets().starts();
-            let first_row = starts[number];
-            let rows = (starts[number + 1] - first_row) as usize;
-            if rows == 0 {
-                continue;
+        let column = &self.columns[driver];
+        let starts = column.keys.offsets().starts();
+        let first_row = starts[number];
+        let rows = (starts[number + 1] - first_row) as usize;
+        if rows == 0 {
+            return;
+        }
+        let room = self.batch + rows + 64;
+        if self.rows.len() < room {
+            self.rows.resize(room, 0);
+        }
+        let left = with_column!(column.keys, keys => Filter::dispatch(
+            column.filter,
+            First::<_, VECTORS> {
+                chunk: keys.chunk(number),
+                first_row,
+                rows: &mut self.rows[self.batch..],
+                masks: &mut self.masks,
+                bitmasks: self.bitmasks,
+                cursor: &mut self.cursors[driver],
+                number,
+            },
+        ));
+        self.count(driver, rows, left);
+        self.batch += left;
+    }
+
+    /// Tests the rows of the batch further, and keeps those that are left.
+    #[inline(always)]
+    fn end_batch(&mut self) {
+        let mut left = std::mem::take(&mut self.batch);
+        for place in 1..self.order.len() {
+            if left == 0 {
+                return;
             }
-            if self.rows.len() < rows + 64 {
-                self.rows.resize(rows + 64, 0);
-            }
-            let left = with_column!(column.keys, keys => Filter::dispatch(
+            let next = self.order[place];
+            let column = &self.columns[next];
+            let seen = left;
+            left = with_column!(column.keys, keys => Filter::dispatch(
                 column.filter,
-                First::<_, VECTORS> {
-                    chunk: keys.chunk(number),
-                    first_row,
-                    rows: &mut self.rows,
-                    bitmasks: self.bitmasks,
-                    cursor: &mut self.cursors[driver],
-                    number,
+                Refine {
+                    column: keys,
+                    rows: &mut self.rows[..left],
+                    cursor: &mut self.cursors[next],
                 },
             ));
-            self.count(driver, rows, left);
-            let mut left = left;
-            for place in 1..self.order.len() {
-                if left == 0 {
-                    break;
-                }
-                let next = self.order[place];
-                let column = &self.columns[next];
-                let seen = left;
-                left = with_column!(column.keys, keys => Filter::dispatch(
-                    column.filter,
-                    Refine {
-                        column: keys,
-                        rows: &mut self.rows[..left],
-                        cursor: &mut self.cursors[next],
-                    },
-                ));
-                self.count(next, seen, left);
-            }
-            if left > 0 {
-                self.keep(left);
-            }
+            self.count(next, seen, left);
+        }
+        if left > 0 {
+            self.keep(left);
         }
     }
 
@@ -212,7 +253,7 @@ impl<'s> Scanner<'s> {
         self.tested[column].passed += passed as u64;
     }
 
-    /// Keeps the first `left` of the rows at hand, and reads their keys.
+    /// Keeps the first `left` rows of the batch, and reads their keys.
     #[inline(always)]
     fn keep(&mut self, left: usize) {
         if self.chunk.rows.len() + left > LEFT && !self.chunk.rows.is_empty() {
