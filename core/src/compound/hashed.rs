@@ -2,15 +2,17 @@
 
 use std::mem::MaybeUninit;
 
-use super::part::{Head, KeyPart, mix};
-use crate::input::{KeyColumn, KeySlice};
+use super::part::{KeyPart, mix};
+use super::strings::{Head, Notes};
+use crate::input::{KeyColumn, KeySlice, StringRef};
 use crate::join::Context;
-use crate::memory::{Buffer, OutOfMemory, UninitBuffer};
+use crate::memory::{Buffer, OutOfMemory};
 use crate::page::DataType;
 use crate::parallel::Tasks;
 
-/// Rows that a worker hashes at a time: a multiple of 8, so that no byte of a bitmap has two writers.
-const ROWS: usize = 1 << 12;
+/// Rows that a worker hashes at a time: few enough for L1 to hold their keys until they are done, and a multiple of 8, so that
+/// no byte of a bitmap has two writers.
+const ROWS: usize = 1 << 11;
 
 /// How a key becomes 64 bits.
 #[derive(Debug, Clone, Copy)]
@@ -21,24 +23,26 @@ pub(super) struct How {
     pub nulls_match: bool,
     /// The bits of a hash that count.
     pub mask: u64,
+    /// Whether what is equal will be compared, so that it is noted where strings lie.
+    pub is_verified: bool,
     /// Whether strings have their heads beside the hashes.
     pub with_heads: bool,
 }
 
 /// The keys of a side.
-pub(super) struct Hashed {
+pub(super) struct Hashed<'a> {
     keys: Buffer<i64>,
     /// Which rows have no NULL in their key, a bit each; none where all have none.
     valid: Option<Buffer<u8>>,
-    /// The heads of each column's strings, where they are wanted.
-    heads: Vec<Option<Buffer<Head>>>,
+    /// What was noted of each column's strings.
+    notes: Vec<Notes<Buffer<StringRef<'a>>, Buffer<Head>>>,
 }
 
-impl Hashed {
+impl<'a> Hashed<'a> {
     /// Hashes the keys of these columns with all threads.
-    pub fn of(parts: &[KeyPart<'_>], how: How, context: &Context<'_>) -> Result<Self, OutOfMemory> {
+    pub fn of(parts: &[KeyPart<'a>], how: How, context: &Context<'_>) -> Result<Self, OutOfMemory> {
         let rows = parts[0].len();
-        let mut keys = context.memory.zeroed::<i64>(rows)?;
+        let mut keys = context.memory.uninit::<i64>(rows)?;
         let has_nulls = !how.nulls_match && parts.iter().any(KeyPart::has_nulls);
         let mut valid = match has_nulls {
             true => Some(context.memory.zeroed::<u8>(rows.div_ceil(8))?),
@@ -46,61 +50,71 @@ impl Hashed {
         };
         let bits = valid.as_deref_mut().unwrap_or_default();
         let mut bits = bits.chunks_mut(ROWS / 8);
-        let mut heads = Vec::new();
+        let mut notes = Vec::new();
         for part in parts {
-            let wanted = how.with_heads && part.data_type() == DataType::Varchar;
-            let room = wanted.then(|| context.memory.uninit::<Head>(rows));
-            heads.push(room.transpose()?);
+            let room = |wanted: bool| match wanted && part.data_type() == DataType::Varchar {
+                true => rows,
+                false => 0,
+            };
+            notes.push(Notes {
+                refs: context
+                    .memory
+                    .uninit::<StringRef<'a>>(room(how.is_verified))?,
+                heads: context.memory.uninit::<Head>(room(how.with_heads))?,
+            });
         }
-        let mut of_heads: Vec<_> = heads
+        let mut of_notes: Vec<_> = notes
             .iter_mut()
-            .map(|heads| heads.as_mut().map(|heads| heads.chunks_mut(ROWS)))
+            .map(|notes| (notes.refs.chunks_mut(ROWS), notes.heads.chunks_mut(ROWS)))
             .collect();
         let shares = keys.chunks_mut(ROWS).enumerate();
         let tasks = Tasks::new(shares.map(|(nth, keys)| {
-            let heads = of_heads.iter_mut();
-            let heads: Vec<_> = heads.map(|heads| heads.as_mut()?.next()).collect();
-            (nth * ROWS, keys, bits.next(), heads)
+            let notes = of_notes.iter_mut().map(|(refs, heads)| Notes {
+                refs: refs.next().unwrap_or_default(),
+                heads: heads.next().unwrap_or_default(),
+            });
+            let notes: Vec<_> = notes.collect();
+            (nth * ROWS, keys, bits.next(), notes)
         }));
         let workers = context.team.workers_for(rows);
         context.team.run(vec![(); workers], |_, ()| {
-            let mut scratch = [0_u64; ROWS];
-            let mut holds = [0_u8; ROWS];
-            while let Some((_, (first, keys, bits, heads))) = tasks.take() {
-                let (hashes, holds) = (&mut scratch[..keys.len()], &mut holds[..keys.len()]);
-                hash(parts, first, how, hashes, holds);
-                for (key, &hash) in keys.iter_mut().zip(&*hashes) {
-                    *key = hash as i64;
-                }
+            let mut held = [0_u8; ROWS];
+            while let Some((_, (first, keys, bits, notes))) = tasks.take() {
+                let held = match bits {
+                    Some(_) => &mut held[..keys.len()],
+                    None => &mut [],
+                };
+                held.fill(0);
+                let keys = bytemuck::cast_slice_mut(fill(keys, 0));
+                let notes = notes.into_iter().map(|notes| Notes {
+                    refs: fill(notes.refs, StringRef::ASK),
+                    heads: fill(notes.heads, Head::NULL),
+                });
+                hash(parts, notes, first, how, keys, held);
                 let all = parts.len() as u8;
-                let eights = holds.chunks(8);
-                for (byte, holds) in bits.into_iter().flatten().zip(eights) {
-                    let bits = holds.iter().enumerate();
+                let eights = held.chunks(8);
+                for (byte, held) in bits.into_iter().flatten().zip(eights) {
+                    let bits = held.iter().enumerate();
                     *byte = bits.fold(0, |byte, (bit, &held)| byte | u8::from(held == all) << bit);
-                }
-                for (part, heads) in parts.iter().zip(heads) {
-                    if let Some(heads) = heads {
-                        heads.fill(MaybeUninit::new(Head::NULL));
-                        part.for_each_string(first..first + heads.len(), |at, string| {
-                            heads[at].write(Head::of(string));
-                        });
-                    }
                 }
             }
         });
         drop(tasks);
-        // SAFETY: the shares are all rows, and every head of a share is written.
-        let whole = |heads: UninitBuffer<Head>| unsafe { heads.assume_init() };
-        Ok(Self {
-            keys,
-            valid,
-            heads: heads.into_iter().map(|heads| heads.map(whole)).collect(),
-        })
+        // SAFETY: the shares are all rows, and each was filled.
+        let (keys, notes) = unsafe {
+            let notes = notes.into_iter().map(|notes| Notes {
+                refs: notes.refs.assume_init(),
+                heads: notes.heads.assume_init(),
+            });
+            (keys.assume_init(), notes.collect())
+        };
+        Ok(Self { keys, valid, notes })
     }
 
-    /// The heads of the strings of a column.
-    pub fn heads(&self, column: usize) -> Option<&[Head]> {
-        self.heads[column].as_deref()
+    /// What was noted of the strings of a column.
+    pub fn notes(&self, column: usize) -> Notes<&[StringRef<'a>], &[Head]> {
+        let Notes { refs, heads } = &self.notes[column];
+        Notes { refs, heads }
     }
 
     /// As variants read them.
@@ -113,30 +127,42 @@ impl Hashed {
     }
 }
 
-/// Hashes the rows from `first` on, and counts in how many columns each holds a value.
-fn hash(parts: &[KeyPart<'_>], first: usize, how: How, hashes: &mut [u64], holds: &mut [u8]) {
-    hashes.fill(0);
-    holds.fill(0);
+/// Fills room with what is there until a value comes: of a NULL, for good.
+fn fill<T: Copy>(room: &mut [MaybeUninit<T>], value: T) -> &mut [T] {
+    room.fill(MaybeUninit::new(value));
+    // SAFETY: all have just been written.
+    unsafe { room.assume_init_mut() }
+}
+
+/// Hashes the rows from `first` on into zeros, and counts in how many columns each holds a value, if anybody wants to know.
+fn hash<'a, 'n>(
+    parts: &[KeyPart<'a>],
+    notes: impl Iterator<Item = Notes<&'n mut [StringRef<'a>], &'n mut [Head]>>,
+    first: usize,
+    how: How,
+    hashes: &mut [u64],
+    held: &mut [u8],
+) where
+    'a: 'n,
+{
     let rows = first..first + hashes.len();
-    for (nth, part) in parts.iter().enumerate() {
-        let shift = 32 * nth as u32;
-        part.for_each(rows.clone(), |at, bits| {
-            hashes[at] = match how.is_exact {
-                true => hashes[at] | bits << shift,
-                false => mix(hashes[at], bits),
-            };
-            holds[at] += 1;
-        });
-        if how.nulls_match && part.has_nulls() {
-            let nulls = holds.iter_mut().zip(&mut *hashes);
-            for (held, hash) in nulls.filter(|(held, _)| usize::from(**held) <= nth) {
-                // Another number than any value's is not needed: what is equal is compared.
-                *hash = mix(*hash, nth as u64);
-                *held += 1;
+    for ((nth, part), mut notes) in parts.iter().enumerate().zip(notes) {
+        if how.is_exact {
+            let shift = 32 * nth as u32;
+            part.combine(rows.clone(), hashes, held, &mut notes, |hash, bits| {
+                hash | bits << shift
+            });
+        } else {
+            if how.nulls_match {
+                // All that becomes of a NULL. Another number than any value's is not needed: what is equal is compared.
+                hashes
+                    .iter_mut()
+                    .for_each(|hash| *hash = mix(*hash, nth as u64));
             }
+            part.combine(rows.clone(), hashes, held, &mut notes, mix);
         }
     }
-    if !how.is_exact {
+    if !how.is_exact && how.mask != u64::MAX {
         hashes.iter_mut().for_each(|hash| *hash &= how.mask);
     }
 }

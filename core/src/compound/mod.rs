@@ -7,6 +7,7 @@
 
 mod hashed;
 mod part;
+mod strings;
 
 pub use crate::input::{StringColumn, StringSlice};
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, Verify};
@@ -148,8 +149,8 @@ impl Semantics<'_> {
     ///
     /// # Errors
     ///
-    /// Those of the variant; memory that runs out for 8 bytes per row of each side, a bit per row where there are NULLs, and
-    /// 16 bytes per string where [heads come first](Verify::HeadsFirst); or a kind that asks what a key might equal of which a part is NULL and others are not.
+    /// Those of the variant; memory that runs out for 8 bytes per row of each side, a bit per row where there are NULLs, 8 bytes
+    /// per string that is compared and 16 more where [heads come first](Verify::HeadsFirst); or a kind that asks what a key might equal of which a part is NULL and others are not.
     pub fn join_compound(
         &self,
         join: &dyn DynJoin,
@@ -165,10 +166,13 @@ impl Semantics<'_> {
             return Err(JoinError::PartlyNull(self.kind.name()));
         }
         let mut phases = Phases::start();
+        let is_exact = input.is_exact() && !nulls_match;
+        let is_verified = !is_exact && context.verify != Verify::Hashes;
         let how = hashed::How {
-            is_exact: input.is_exact() && !nulls_match,
+            is_exact,
             nulls_match,
             mask: input.mask,
+            is_verified,
             with_heads: match context.verify {
                 Verify::Sampled => input.has_short_strings(),
                 verify => verify == Verify::HeadsFirst,
@@ -182,7 +186,6 @@ impl Semantics<'_> {
             build: &build,
             probe: &probe,
         };
-        let is_verified = !how.is_exact && context.verify != Verify::Hashes;
         let verify = is_verified.then_some(&equal as &dyn PairFilter);
         let verified = FilterBoth::of(verify, context.filter);
         let hashes = JoinInput::Int64(build.column(), probe.column());
@@ -207,17 +210,16 @@ impl Semantics<'_> {
 /// Keeps the pairs whose keys are equal; a NULL equals a NULL, since where it does not, rows with one join nothing.
 struct Equal<'a> {
     input: &'a CompoundInput<'a>,
-    build: &'a Hashed,
-    probe: &'a Hashed,
+    build: &'a Hashed<'a>,
+    probe: &'a Hashed<'a>,
 }
 
 impl PairFilter for Equal<'_> {
     fn keep(&self, pairs: &mut [Pair]) -> usize {
         let parts = self.input.build.iter().zip(&self.input.probe).enumerate();
         parts.fold(pairs.len(), |kept, (column, (build, probe))| {
-            let heads = self.build.heads(column).zip(self.probe.heads(column));
-            let heads = heads.map(|(build, probe)| [build, probe]);
-            build.keep_equal(probe, heads, &mut pairs[..kept])
+            let notes = [self.build, self.probe].map(|side| side.notes(column));
+            build.keep_equal(probe, notes, &mut pairs[..kept])
         })
     }
 }

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use crate::input::{KeyColumn, KeySource, STRING_GROUP, StringColumn};
+use super::strings::{Head, Notes, Strings, hash_string, keep_heads};
+use crate::input::{
+    BlockRows, KeyColumn, KeySource, Located, STRINGS, StringBlock, StringColumn, StringRef,
+};
 use crate::join::JoinError;
 use crate::key::Key;
 use crate::output::Pair;
 use crate::page::DataType;
-use crate::prefetch::prefetch_read;
 use crate::table::{Column, PagedColumn};
 
 /// One column of a key.
@@ -69,23 +71,50 @@ impl<'a> KeyPart<'a> {
         }
     }
 
-    /// Calls `each` with the bits of every value among `rows` and its place among them; those of a string are a hash.
-    pub(super) fn for_each(&self, rows: Range<usize>, mut each: impl FnMut(usize, u64)) {
+    /// Combines what is in `places`, one for each of these rows, with the bits of its value: those of a string are a hash. The
+    /// places of NULLs stay as they are; `held`, where there is any, counts the others. Of strings is noted what has places.
+    pub(super) fn combine(
+        &self,
+        rows: Range<usize>,
+        places: &mut [u64],
+        held: &mut [u8],
+        notes: &mut Notes<&mut [StringRef<'a>], &mut [Head]>,
+        with: impl Fn(u64, u64) -> u64,
+    ) {
         match self {
-            Self::Int32(keys) => for_each_key(keys, rows, each),
-            Self::Int64(keys) => for_each_key(keys, rows, each),
+            Self::Int32(keys) => combine_keys(keys, rows, places, held, with),
+            Self::Int64(keys) => combine_keys(keys, rows, places, held, with),
             Self::Varchar(strings) => {
-                let first = rows.start;
-                strings.for_each(rows, |row, string| each(row - first, hash_string(string)));
+                let first = rows.start as u32;
+                let mut hashes = [0; STRINGS];
+                strings.for_each_block(rows, &mut |block| {
+                    let (strings, rows) = match block {
+                        StringBlock::Lying(strings, rows) => (strings, rows),
+                        StringBlock::InPages(string, row) => {
+                            let string = Located::from(string);
+                            if let Some(head) = notes.heads.get_mut((row - first) as usize) {
+                                *head = Head::of(string);
+                            }
+                            let hash = [hash_string(string)].into_iter();
+                            let rows = BlockRows::From(row);
+                            return combine_block(hash, rows, first, places, held, &with);
+                        }
+                    };
+                    for (hash, &string) in hashes.iter_mut().zip(strings) {
+                        *hash = hash_string(string);
+                    }
+                    let hashes = hashes[..strings.len()].iter().copied();
+                    combine_block(hashes, rows, first, places, held, &with);
+                    if !notes.refs.is_empty() {
+                        let refs = strings.iter().map(|&string| StringRef::new(string));
+                        scatter(refs, rows, first, notes.refs);
+                    }
+                    if !notes.heads.is_empty() {
+                        let heads = strings.iter().map(|&string| Head::of(string));
+                        scatter(heads, rows, first, notes.heads);
+                    }
+                });
             }
-        }
-    }
-
-    /// Calls `each` with every string among `rows` and its place among them, if it is a column of strings.
-    pub(super) fn for_each_string(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[u8])) {
-        if let Self::Varchar(strings) = self {
-            let first = rows.start;
-            strings.for_each(rows, |row, string| each(row - first, string));
         }
     }
 
@@ -106,68 +135,106 @@ impl<'a> KeyPart<'a> {
         Some(4 * short >= 3 * seen)
     }
 
-    /// Moves the pairs of rows that are equal here and in `probe`, a column of the same type, to the front. Where there are
-    /// heads of either side's strings, they are asked first.
+    /// Moves the pairs of rows that are equal here and in `probe`, a column of the same type, to the front. Of strings, `notes`
+    /// are those of either side; where there are heads, they are asked first.
     pub(super) fn keep_equal(
         &self,
         probe: &Self,
-        heads: Option<[&[Head]; 2]>,
+        notes: [Notes<&[StringRef<'_>], &[Head]>; 2],
         pairs: &mut [Pair],
     ) -> usize {
         match (self, probe) {
             (Self::Int32(build), Self::Int32(probe)) => keep_keys(build, probe, pairs),
             (Self::Int64(build), Self::Int64(probe)) => keep_keys(build, probe, pairs),
-            (Self::Varchar(build), Self::Varchar(probe)) => match heads {
-                None => keep_strings(build, probe, pairs, |_| true),
-                Some(heads) => {
-                    let kept = keep_heads(heads, pairs);
-                    let is_open = |pair: Pair| !heads[0][pair.build as usize].is_whole();
-                    keep_strings(build, probe, &mut pairs[..kept], is_open)
+            (Self::Varchar(build), Self::Varchar(probe)) => {
+                let strings = Strings {
+                    columns: [build, probe],
+                    refs: notes.each_ref().map(|notes| notes.refs),
+                };
+                let heads = notes.map(|notes| notes.heads);
+                if heads[0].is_empty() {
+                    return strings.keep(pairs);
                 }
-            },
+                let kept = keep_heads(heads, pairs);
+                strings.keep_open(heads[0], &mut pairs[..kept])
+            }
             _ => unreachable!("columns that meet have one type"),
         }
     }
 }
 
-/// The length of a string and its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(transparent)]
-pub(super) struct Head(u128);
-
-impl Head {
-    /// The longest string that its head has all of.
-    const WHOLE: usize = 12;
-
-    /// That of NULL, which looks like a string longer than any.
-    pub const NULL: Self = Self(u128::MAX);
-
-    /// That of a string.
-    #[inline(always)]
-    pub fn of(string: &[u8]) -> Self {
-        let first = &string[..string.len().min(Self::WHOLE)];
-        let (low, high) = first.split_at(first.len().min(8));
-        let bytes = u128::from(word(low)) | u128::from(word(high)) << 64;
-        let len = u32::try_from(string.len()).unwrap_or(u32::MAX);
-        Self(u128::from(len) | bytes << 32)
-    }
-
-    /// Whether two strings that have it are equal, and neither is NULL.
-    fn is_whole(self) -> bool {
-        self.0 as u32 as usize <= Self::WHOLE
-    }
-}
-
-fn for_each_key<K: Key>(
+/// [`KeyPart::combine`] of a column of integers.
+fn combine_keys<K: Key>(
     keys: &KeyColumn<'_, K>,
     rows: Range<usize>,
-    mut each: impl FnMut(usize, u64),
+    places: &mut [u64],
+    held: &mut [u8],
+    with: impl Fn(u64, u64) -> u64,
 ) {
     let first = rows.start as u32;
     let rows = keys.slice(rows);
     let mut cursor = rows.whole();
     while let Some(block) = cursor.next_block() {
-        block.for_each(|key, row| each((row - first) as usize, key.bits()));
+        let bits = block.keys.iter().map(|key| key.bits());
+        combine_block(bits, block.rows, first, places, held, &with);
+    }
+}
+
+/// Puts values in the places of their rows, the first place being that of row `first`.
+#[inline(always)]
+fn scatter<T>(
+    values: impl ExactSizeIterator<Item = T>,
+    rows: BlockRows<'_>,
+    first: u32,
+    places: &mut [T],
+) {
+    match rows {
+        BlockRows::From(row) => {
+            let places = &mut places[(row - first) as usize..];
+            for (place, value) in places.iter_mut().zip(values) {
+                *place = value;
+            }
+        }
+        BlockRows::List(rows) => {
+            for (&row, value) in rows.iter().zip(values) {
+                places[(row - first) as usize] = value;
+            }
+        }
+    }
+}
+
+/// [`KeyPart::combine`] of a block of values, the first place being that of row `first`.
+#[inline(always)]
+fn combine_block(
+    bits: impl ExactSizeIterator<Item = u64>,
+    rows: BlockRows<'_>,
+    first: u32,
+    places: &mut [u64],
+    held: &mut [u8],
+    with: impl Fn(u64, u64) -> u64,
+) {
+    match rows {
+        // Side by side, so that several are combined at a time.
+        BlockRows::From(row) => {
+            let start = (row - first) as usize;
+            let places = &mut places[start..start + bits.len()];
+            if !held.is_empty() {
+                let held = &mut held[start..start + bits.len()];
+                held.iter_mut().for_each(|held| *held += 1);
+            }
+            for (place, bits) in places.iter_mut().zip(bits) {
+                *place = with(*place, bits);
+            }
+        }
+        BlockRows::List(rows) => {
+            for (&row, bits) in rows.iter().zip(bits) {
+                let at = (row - first) as usize;
+                places[at] = with(places[at], bits);
+                if !held.is_empty() {
+                    held[at] += 1;
+                }
+            }
+        }
     }
 }
 
@@ -185,65 +252,11 @@ fn keep_keys<K: Key>(
     keep(pairs, ask, holds)
 }
 
-/// As [`keep`], of strings whose heads are equal.
-fn keep_heads([build, probe]: [&[Head]; 2], pairs: &mut [Pair]) -> usize {
-    let ask = |ahead: Pair| {
-        prefetch_read(build.as_ptr().wrapping_add(ahead.build as usize));
-        prefetch_read(probe.as_ptr().wrapping_add(ahead.probe as usize));
-    };
-    let holds = |pair: Pair| build[pair.build as usize] == probe[pair.probe as usize];
-    keep(pairs, ask, holds)
-}
-
-/// As [`keep`], of strings, of which those of open pairs are compared and the others known to be equal. While those of a group
-/// of pairs are compared, the strings of the next group are on their way to the cache, and what says where those of the group
-/// after that lie.
-fn keep_strings(
-    build: &StringColumn<'_>,
-    probe: &StringColumn<'_>,
-    pairs: &mut [Pair],
-    is_open: impl Fn(Pair) -> bool,
-) -> usize {
-    let mut of_build = [const { [const { None }; STRING_GROUP] }; 2];
-    let mut of_probe = [const { [const { None }; STRING_GROUP] }; 2];
-    let len = pairs.len();
-    let groups = len.div_ceil(STRING_GROUP);
-    let group = |number: usize| number * STRING_GROUP..len.min((number + 1) * STRING_GROUP);
-    let mut kept = 0;
-    for number in 0..groups + 2 {
-        if number < groups {
-            for pair in pairs[group(number)].iter().filter(|pair| is_open(**pair)) {
-                build.ask(pair.build);
-                probe.ask(pair.probe);
-            }
-        }
-        if let Some(last) = number.checked_sub(1).filter(|&last| last < groups) {
-            // Pairs that are not open have no string on either side: no string equals no string.
-            let open = pairs[group(last)].iter();
-            let open = open.map(|&pair| is_open(pair).then_some(pair));
-            let rows = open.clone().map(|open| open.map(|pair| pair.build));
-            build.find(rows, &mut of_build[last % 2]);
-            probe.find(
-                open.map(|open| open.map(|pair| pair.probe)),
-                &mut of_probe[last % 2],
-            );
-        }
-        if let Some(due) = number.checked_sub(2) {
-            let strings = of_build[due % 2].iter().zip(&of_probe[due % 2]);
-            for (at, (build, probe)) in group(due).zip(strings) {
-                pairs[kept] = pairs[at];
-                kept += usize::from(build == probe);
-            }
-        }
-    }
-    kept
-}
-
 /// Pairs of which what is compared is asked for ahead.
 const AHEAD: usize = 32;
 
 /// Moves the pairs of which `holds` is true to the front, in order. `ask` is called with each pair ahead of that.
-fn keep(pairs: &mut [Pair], ask: impl Fn(Pair), holds: impl Fn(Pair) -> bool) -> usize {
+pub(super) fn keep(pairs: &mut [Pair], ask: impl Fn(Pair), holds: impl Fn(Pair) -> bool) -> usize {
     let mut kept = 0;
     for at in 0..pairs.len() {
         if let Some(&ahead) = pairs.get(at + AHEAD) {
@@ -264,108 +277,10 @@ pub(super) fn fold(a: u64, b: u64) -> u64 {
 }
 
 /// Digits of π behind its point: numbers with nothing up their sleeve.
-const SALTS: [u64; 3] = [
-    0x243F_6A88_85A3_08D3,
-    0x1319_8A2E_0370_7344,
-    0xA409_3822_299F_31D0,
-];
+const SALTS: [u64; 2] = [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344];
 
 /// Adds the next column's bits to a hash.
 #[inline(always)]
 pub(super) fn mix(hash: u64, bits: u64) -> u64 {
     fold(hash ^ SALTS[0], bits ^ SALTS[1])
-}
-
-/// Up to 8 bytes as a little-endian number, without a loop: a byte that is read twice stands in the same place.
-#[inline(always)]
-fn word(bytes: &[u8]) -> u64 {
-    let number = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
-    let byte = |at: usize| u64::from(bytes[at]) << (8 * at);
-    match (bytes.first_chunk(), bytes.last_chunk(), bytes.len()) {
-        (Some(first), Some(last), len) => number(first) | (number(last) << (8 * (len - 4))),
-        (.., 0) => 0,
-        (.., len) => byte(0) | byte(len / 2) | byte(len - 1),
-    }
-}
-
-/// A hash of a string, 16 bytes at a time. The last 16 begin where they end the string, among those that were read before, so
-/// that its length decides how often the loop runs and nothing else (as in wyhash and rapidhash).
-#[inline]
-fn hash_string(string: &[u8]) -> u64 {
-    let len = string.len();
-    let halves = |block: &[u8; 16]| {
-        let block = u128::from_le_bytes(*block);
-        (block as u64, (block >> 64) as u64)
-    };
-    let mut hash = SALTS[2] ^ len as u64;
-    for block in &string.as_chunks().0[..len.saturating_sub(1) / 16] {
-        let (low, high) = halves(block);
-        hash = mix(hash ^ low, high);
-    }
-    let (low, high) = match (
-        string.last_chunk(),
-        string.first_chunk(),
-        string.last_chunk(),
-    ) {
-        (Some(last), ..) => halves(last),
-        (None, Some(&first), Some(&last)) => (u64::from_le_bytes(first), u64::from_le_bytes(last)),
-        _ => (word(string), 0),
-    };
-    mix(hash ^ low, high)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn heads_are_equal_where_lengths_and_first_bytes_are() {
-        let strings: [&[u8]; 9] = [
-            b"",
-            b"\0",
-            b"a",
-            b"a\0",
-            b"twelve bytes",
-            b"twelve byteS",
-            b"twelve bytes and four",
-            b"twelve bytes and more",
-            b"Twelve bytes and more",
-        ];
-        for one in strings {
-            for other in strings {
-                let first = |string: &[u8]| string[..string.len().min(12)].to_vec();
-                let alike = (one.len(), first(one)) == (other.len(), first(other));
-                assert_eq!(Head::of(one) == Head::of(other), alike);
-            }
-            assert_eq!(Head::of(one).is_whole(), one.len() <= 12);
-            assert_ne!(Head::of(one), Head::NULL);
-        }
-        assert!(!Head::NULL.is_whole());
-    }
-
-    #[test]
-    fn a_word_is_its_bytes_and_zeros() {
-        let bytes = [0x81, 0x92, 0xA3, 0xB4, 0xC5, 0xD6, 0xE7, 0xF8];
-        for len in 0..=8 {
-            let mut padded = [0; 8];
-            padded[..len].copy_from_slice(&bytes[..len]);
-            assert_eq!(word(&bytes[..len]), u64::from_le_bytes(padded), "{len}");
-        }
-    }
-
-    #[test]
-    fn every_byte_of_a_string_counts() {
-        let string: Vec<u8> = (0..70).collect();
-        let mut hashes = HashSet::new();
-        for len in 0..=string.len() {
-            assert!(hashes.insert(hash_string(&string[..len])), "{len}");
-            for at in 0..len {
-                let mut other = string[..len].to_vec();
-                other[at] ^= 0x80;
-                assert!(hashes.insert(hash_string(&other)), "byte {at} of {len}");
-            }
-        }
-    }
 }

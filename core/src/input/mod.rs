@@ -17,7 +17,7 @@ pub use hashed::HashedKeys;
 pub use materialised::Materialised;
 pub use slices::KeySlice;
 pub use stream::{KeyStream, OwnedBlock, StreamSource};
-pub(crate) use strings::STRING_GROUP;
+pub(crate) use strings::{Asked, Located, STRING_GROUP, STRINGS, StringBlock, StringRef};
 pub use strings::{StringColumn, StringSlice};
 
 use crate::key::Key;

@@ -40,9 +40,16 @@ impl Page {
     /// The values of a page of a fixed-width column, n_v of them, in place.
     #[inline]
     pub fn fixed<T: Fixed>(&self) -> &[T] {
-        let words: &[T] = bytemuck::cast_slice(std::slice::from_ref(self));
-        let room = &words[first_word::<T>()..];
+        let room = self.fixed_room();
         &room[..(self.header().1 as usize).min(room.len())]
+    }
+
+    /// The values of a page of a fixed-width column and what is behind them, for those who know how many there are and need
+    /// not wait for the header.
+    #[inline]
+    pub fn fixed_room<T: Fixed>(&self) -> &[T] {
+        let words: &[T] = bytemuck::cast_slice(std::slice::from_ref(self));
+        &words[first_word::<T>()..]
     }
 
     /// The value in a slot of a page of a fixed-width column; `None` where the row is NULL.

@@ -1,7 +1,7 @@
 //! A column read by its rows.
 
 use super::{Column, PageOffsets};
-use crate::page::{DataType, Fixed, Page};
+use crate::page::{DataType, Fixed, Page, PageKind};
 use crate::prefetch::prefetch_read;
 
 /// Pages whose headers are asked for ahead: each is a line of its own.
@@ -14,16 +14,19 @@ pub struct PagedColumn<'a> {
     pages: &'a [Page],
     offsets: PageOffsets,
     nulls: bool,
+    /// Whether there are no pages but plain ones.
+    only_plain: bool,
 }
 
 impl<'a> PagedColumn<'a> {
     /// The pages of `column`, `None` if it has more than `u32::MAX` rows, which no column of a table has.
     pub fn new(column: &'a Column) -> Option<Self> {
         let pages = column.pages();
-        let mut nulls = false;
+        let (mut nulls, mut only_plain) = (false, true);
         let counts = pages.iter().enumerate().map(|(number, page)| {
             prefetch_read(pages.as_ptr().wrapping_add(number + AHEAD));
             nulls |= page.has_nulls();
+            only_plain &= page.kind() == PageKind::Plain;
             page.rows()
         });
         Some(Self {
@@ -31,6 +34,7 @@ impl<'a> PagedColumn<'a> {
             pages,
             offsets: PageOffsets::from_row_counts(counts)?,
             nulls,
+            only_plain,
         })
     }
 
@@ -58,6 +62,13 @@ impl<'a> PagedColumn<'a> {
         self.nulls
     }
 
+    /// Whether there is neither a NULL nor a long string: then a page has as many values as rows, and its header, which is a
+    /// line in the same few sets of a cache as those of all others, need not be read.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.only_plain && !self.nulls
+    }
+
     /// The rows that are NULL, in order.
     pub fn nulls(&self) -> impl Iterator<Item = u32> + '_ {
         let pages = self.pages.iter().zip(self.offsets.starts());
@@ -75,7 +86,10 @@ impl<'a> PagedColumn<'a> {
     #[inline]
     pub fn fixed<T: Fixed>(&self, row: u32) -> Option<T> {
         let (page, slot) = self.offsets.locate(row);
-        self.pages[page].fixed_at(slot)
+        match self.is_plain() {
+            true => Some(self.pages[page].fixed_room()[slot]),
+            false => self.pages[page].fixed_at(slot),
+        }
     }
 
     /// Asks for the value of a row; in a page with NULLs, for what lies near it.

@@ -6,7 +6,7 @@ use bytemuck::Pod;
 
 use super::super::NO_ROW;
 use super::words::{WORD, Words};
-use crate::input::{STRING_GROUP, StringColumn};
+use crate::input::{Asked, STRING_GROUP, StringColumn};
 use crate::page::{DataType, Fixed};
 use crate::prefetch::prefetch_read;
 use crate::streaming_store::stream_copy;
@@ -462,13 +462,21 @@ pub(super) fn gather_strings(
     rows: &[u32],
     mut each: impl FnMut(Option<&[u8]>),
 ) {
-    let mut found = [const { None }; STRING_GROUP];
+    let mut asked = [Asked::default(); STRING_GROUP];
+    let mut found = [None; STRING_GROUP];
     for rows in rows.chunks(STRING_GROUP) {
-        let there = rows.iter().map(|&row| (row != NO_ROW).then_some(row));
-        there.clone().flatten().for_each(|row| strings.ask(row));
-        strings.find(there, &mut found);
-        found[..rows.len()]
-            .iter()
-            .for_each(|string| each(string.as_deref()));
+        let there = rows.iter().copied().filter(|&row| row != NO_ROW);
+        let count = strings.ask(there, &mut asked);
+        strings.find(&asked[..count], &mut found);
+        let mut found = found.iter();
+        for &row in rows {
+            match row {
+                NO_ROW => each(None),
+                _ => match found.next().expect("each was asked for") {
+                    Some(string) => each(Some(string.bytes())),
+                    None => each(strings.get(row).as_deref()),
+                },
+            }
+        }
     }
 }
