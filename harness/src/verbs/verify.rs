@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use join_core::checksum::checksum_int64_row;
 use join_core::compound::Keys;
 use join_core::join::{Context, DynJoin, JoinInput, Side};
-use join_core::kind::{Kind, Semantics};
+use join_core::kind::Kind;
 use join_core::memory::{Memory, process};
 use join_core::oracle;
 use join_core::output::{Consumer, Pair, PairConsumer, Results};
