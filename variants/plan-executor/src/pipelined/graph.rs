@@ -53,6 +53,13 @@ pub(super) struct Class {
     pub filtered: Vec<usize>,
 }
 
+impl Class {
+    /// The inputs that have one of them.
+    pub fn all(&self) -> impl Iterator<Item = usize> {
+        self.inputs.iter().chain(&self.filtered).copied()
+    }
+}
+
 impl Graph {
     /// One more input; returns its number.
     pub fn add(&mut self, role: Role) -> usize {

@@ -97,10 +97,10 @@ impl<'a> Run<'a> {
         let inputs = graph.inputs.len();
         let classes = graph.classes.len();
         let unread = graph.classes.iter();
-        let unread = unread.map(|class| class.inputs.len() + class.filtered.len());
+        let unread = unread.map(|class| class.all().count());
         let unread = unread.collect();
         let unread_rows = graph.classes.iter().map(|class| {
-            let rows = class.inputs.iter().map(|&input| source.rows(input));
+            let rows = class.all().map(|input| source.rows(input));
             rows.sum()
         });
         let unread_rows = unread_rows.collect();

@@ -26,7 +26,7 @@ impl Run<'_> {
         let keys = graph.inputs[input].keys.iter();
         let mut renewed: Vec<usize> = keys.map(|key| key.class).collect();
         while let Some(class) = renewed.pop() {
-            for &other in &graph.classes[class].inputs {
+            for other in graph.classes[class].all() {
                 if !self.narrows(other, class) {
                     continue;
                 }

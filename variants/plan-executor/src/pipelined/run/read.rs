@@ -126,8 +126,8 @@ impl Run<'_> {
         let State::Reduced(reduced) = &self.states[input] else {
             return Ok(());
         };
-        let others = &self.graph.classes[class].inputs;
-        if self.unread[class] == 0 && !others.iter().any(|&other| self.narrows(other, class)) {
+        let mut others = self.graph.classes[class].all();
+        if self.unread[class] == 0 && !others.any(|other| self.narrows(other, class)) {
             return Ok(());
         }
         let hands = self.hands(reduced.len);
