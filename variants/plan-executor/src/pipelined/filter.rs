@@ -29,7 +29,7 @@ pub(super) enum Filter {
         range: u64,
         words: Buffer<u64>,
         /// Of few keys, what most others are told from them by.
-        few: Option<Few>,
+        few: Option<Box<Few>>,
     },
     /// Those whose tag may be in its slot: a Bloom filter of one cache line a test.
     Tags { prefix_bits: u32, tags: Buffer<u16> },
@@ -59,7 +59,7 @@ impl Filter {
                 }
             };
             let words = hands.noted(chunks, size, set, |a, b| a | b)?;
-            let few = (count <= Few::MOST).then(|| Few::new(chunks));
+            let few = (count <= Few::MOST).then(|| Box::new(Few::new(chunks)));
             return Ok(Filter::Bitmap {
                 min,
                 range,
@@ -449,7 +449,7 @@ impl Filter {
                 min: *min,
                 range: *range,
                 words,
-                few: few.as_ref(),
+                few: few.as_deref(),
             }),
             Some(Filter::Tags { prefix_bits, tags }) => work.with(InTags {
                 prefix_bits: *prefix_bits,
