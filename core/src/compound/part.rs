@@ -153,10 +153,11 @@ impl<'a> KeyPart<'a> {
                 };
                 let heads = notes.map(|notes| notes.heads);
                 if heads[0].is_empty() {
-                    return strings.keep(pairs);
+                    return strings.keep(|_| true, pairs);
                 }
                 let kept = keep_heads(heads, pairs);
-                strings.keep_open(heads[0], &mut pairs[..kept])
+                let is_open = |pair: Pair| !heads[0][pair.build as usize].is_whole();
+                strings.keep(is_open, &mut pairs[..kept])
             }
             _ => unreachable!("columns that meet have one type"),
         }

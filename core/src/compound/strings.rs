@@ -1,7 +1,5 @@
 //! Strings as a part of a key: hashed, compared, and by their heads.
 
-use bytemuck::Zeroable;
-
 use super::part::{fold, keep};
 use crate::input::{Located, StringColumn, StringRef};
 use crate::output::Pair;
@@ -36,7 +34,7 @@ impl Head {
     }
 
     /// Whether two strings that have it are equal, and neither is NULL.
-    fn is_whole(self) -> bool {
+    pub fn is_whole(self) -> bool {
         self.0 as u32 as usize <= Self::WHOLE
     }
 }
@@ -97,72 +95,55 @@ pub(super) struct Strings<'a> {
     pub refs: [&'a [StringRef<'a>]; 2],
 }
 
-/// Pairs whose strings are compared together, so that their cache misses overlap.
-const GROUP: usize = 32;
+/// Pairs from those of which strings are asked for to those which are compared, and from those of which it is asked where the
+/// strings lie to these. One after the other, not in groups: at the end of a group fewer lines would be on their way.
+const AHEAD: usize = 32;
 
 impl Strings<'_> {
-    /// As [`keep`], of strings.
-    pub fn keep(self, pairs: &mut [Pair]) -> usize {
+    /// As [`keep`], of strings, of which those of open pairs are compared and the others known to be equal.
+    pub fn keep(self, is_open: impl Fn(Pair) -> bool, pairs: &mut [Pair]) -> usize {
+        let [build, probe] = self.refs;
+        let ask = |pair: Pair| {
+            if is_open(pair) {
+                prefetch_read(build.as_ptr().wrapping_add(pair.build as usize));
+                prefetch_read(probe.as_ptr().wrapping_add(pair.probe as usize));
+            }
+        };
+        let find = |pair: Pair| match is_open(pair) {
+            true => {
+                let found = [build[pair.build as usize], probe[pair.probe as usize]];
+                found.iter().for_each(|string| string.prefetch());
+                found
+            }
+            false => [StringRef::ASK; 2],
+        };
+        let mut found = [[StringRef::ASK; 2]; AHEAD];
+        pairs.iter().take(2 * AHEAD).for_each(|&pair| ask(pair));
+        for (found, &pair) in found.iter_mut().zip(&*pairs) {
+            *found = find(pair);
+        }
         let mut kept = 0;
-        for first in (0..pairs.len()).step_by(GROUP) {
-            let group = first..pairs.len().min(first + GROUP);
-            let equal = self.find_equal(&pairs[group.clone()]);
-            for (nth, at) in group.enumerate() {
-                pairs[kept] = pairs[at];
-                kept += usize::from(equal >> nth & 1 == 1);
+        for at in 0..pairs.len() {
+            let pair = pairs[at];
+            let strings = found[at % AHEAD];
+            if let Some(&next) = pairs.get(at + AHEAD) {
+                found[at % AHEAD] = find(next);
             }
-        }
-        kept
-    }
-
-    /// As [`keep`], of strings whose heads are equal: those are compared of which the heads have not all.
-    pub fn keep_open(self, heads: &[Head], pairs: &mut [Pair]) -> usize {
-        let mut kept = 0;
-        for first in (0..pairs.len()).step_by(GROUP) {
-            let group = first..pairs.len().min(first + GROUP);
-            let is_open = |pair: Pair| !heads[pair.build as usize].is_whole();
-            let (mut open, mut count) = ([Pair::zeroed(); GROUP], 0);
-            for &pair in &pairs[group.clone()] {
-                open[count] = pair;
-                count += usize::from(is_open(pair));
+            if let Some(&later) = pairs.get(at + 2 * AHEAD) {
+                ask(later);
             }
-            let mut equal = self.find_equal(&open[..count]);
-            for at in group {
-                let pair = pairs[at];
-                pairs[kept] = pair;
-                let is_open = is_open(pair);
-                kept += usize::from(!is_open | (equal & 1 == 1));
-                equal >>= u32::from(is_open);
-            }
-        }
-        kept
-    }
-
-    /// A bit for each pair of a group, which is set where its strings are equal. What says where they lie is on its way to the
-    /// cache before any of it is read, and then so are the strings themselves.
-    fn find_equal(self, pairs: &[Pair]) -> u32 {
-        const { assert!(GROUP <= 32, "a bit for each pair") };
-        let ([build, probe], mut found) = (self.refs, [[StringRef::ASK; 2]; GROUP]);
-        for pair in pairs {
-            prefetch_read(build.as_ptr().wrapping_add(pair.build as usize));
-            prefetch_read(probe.as_ptr().wrapping_add(pair.probe as usize));
-        }
-        for (found, pair) in found.iter_mut().zip(pairs) {
-            *found = [build[pair.build as usize], probe[pair.probe as usize]];
-            found.iter().for_each(|string| string.prefetch());
-        }
-        let mut equal = 0;
-        for (nth, (found, pair)) in found.iter().zip(pairs).enumerate() {
-            let are_equal = match found.map(StringRef::get) {
+            let holds = match strings.map(StringRef::get) {
                 [Some(build), Some(probe)] => build.equals(probe),
+                _ if !is_open(pair) => true,
                 _ => {
                     let [build, probe] = self.columns;
                     build.get(pair.build) == probe.get(pair.probe)
                 }
             };
-            equal |= u32::from(are_equal) << nth;
+            pairs[kept] = pair;
+            kept += usize::from(holds);
         }
-        equal
+        kept
     }
 }
 
