@@ -129,7 +129,7 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
                     });
                 } else {
                     how.compare.dispatch(Find {
-                        ranges: self,
+                        ranges: *self,
                         probes,
                         matches: &mut Matches::new(BlockRows::From(0), &mut found),
                     });
@@ -166,7 +166,7 @@ impl<'t, K: Key, H: KeyHash> Ranges<'t, K, H> {
                         emit_seen(self.store(), seen, sink);
                     }
                     _ => how.compare.dispatch(Find {
-                        ranges: self,
+                        ranges: *self,
                         probes,
                         matches: &mut Matches::new(BlockRows::From(0), sink),
                     }),
@@ -340,7 +340,7 @@ fn chunks<'a, T>(probes: &'a [&'a [T]]) -> impl Iterator<Item = (&'a [T], isize)
 
 /// Finds the matches, pair by pair.
 struct Find<'a, 't, 's, K: Key, H> {
-    ranges: &'a Ranges<'t, K, H>,
+    ranges: Ranges<'t, K, H>,
     probes: &'a [&'a [Tuple<K>]],
     matches: &'a mut Matches<'s>,
 }
