@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Everything else stays as it is: SQL, data frames, sources, memory pool. `EXPLAIN` shows a `JoineryExec` where a join was
-//! taken over, and beside each `HashJoinExec` that was left why it was. `SET joinery.mode = 'tree'` makes one
+//! taken over, and beside each `HashJoinExec` that was left why it was. `SET joinery.mode = 'tree'`, the default, makes one
 //! `JoineryTreeExec` of inner and semi joins that stand in a tree, `'streaming'` leaves the plan as it is but for the joins
 //! themselves, `'off'` leaves these too.
 //!

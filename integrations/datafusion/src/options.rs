@@ -12,10 +12,10 @@ use plan_executor::Options;
 pub enum Mode {
     /// Inner and semi joins that stand in a tree of two or more are one operator, which collects all that they read, finds
     /// an order by what it has read, and gathers columns once. Other joins are as in `Join`.
+    #[default]
     Tree,
     /// Each join is one operator that collects both sides, makes a table of the smaller one, divides only keys and row ids
     /// among threads, and gathers columns once.
-    #[default]
     Join,
     /// Each join collects its left side into a table, and its right one streams by, as in DataFusion's own. The plan stays as
     /// it is. So do, in the other modes, joins that cannot collect both sides.
@@ -158,7 +158,7 @@ extensions_options! {
     /// The settings of a session.
     pub struct JoineryOptions {
         /// What takes the place of hash joins: `tree`, `join`, `streaming` or `off`.
-        pub mode: Mode, default = Mode::Join
+        pub mode: Mode, default = Mode::default()
         /// Techniques of trees that are left out, such as `filters, own-order`.
         pub without: Without, default = Without::default()
         /// On several machines: whether the keys of a join's left side go to all of them before its right side is shuffled, so

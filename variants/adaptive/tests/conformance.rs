@@ -152,21 +152,21 @@ fn rules_hold_up_to_their_bounds() {
         ),
         (
             Observed {
-                carried: 32,
+                carried: 64,
                 ..observed
             },
             Choice::InOrder,
         ),
         (
             Observed {
-                carried: 31,
+                carried: 63,
                 ..observed
             },
             Choice::Partitioned,
         ),
         (
             Observed {
-                carried: 32,
+                carried: 64,
                 probe_rows: 399_999,
                 ..observed
             },

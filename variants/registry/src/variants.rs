@@ -108,7 +108,7 @@ pub static PROBES: &[ProbeVariant] = &[
 #[rustfmt::skip] // a line per variant
 pub static JOINS: &[JoinVariant] = &[
     JoinVariant { name: "partitioned-join", family: "unchained", description: "both sides partitioned, each partition an unchained table in the cache", parts: &[Sides, Process, Merge, Ranges, Rows, Keys], make: |c| Ok(both_sides(c)) },
-    JoinVariant { name: "adaptive", family: "unchained", description: "an array of row ids where a sample finds dense build keys; one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys; a table of the build side where rows carry 32 bytes and more, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
+    JoinVariant { name: "adaptive", family: "unchained", description: "an array of row ids where a sample finds dense build keys; one table of the smaller side where it fits in L2 or a sample of probes finds few hot keys; a table of the build side where rows carry 64 bytes and more, else both sides partitioned; filtered first where a sample finds few matches", parts: &[Process, Merge], make: |c| Ok(Box::new(adaptive(c))) },
     JoinVariant { name: "radix", family: "baseline", description: "both sides partitioned with software write-combining, then joined in the cache", parts: &[Process, Merge], make: |_| Ok(Box::new(Radix::default())) },
     JoinVariant { name: "sort-merge", family: "baseline", description: "both sides sorted by radix, then merged", parts: &[Process, Merge], make: |_| Ok(Box::new(SortMerge)) },
 ];

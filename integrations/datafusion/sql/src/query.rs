@@ -24,9 +24,9 @@ pub struct Args {
     /// Show the plan, and which joins are whose, instead of rows
     #[arg(long)]
     pub explain: bool,
-    /// What takes the place of DataFusion's hash joins: tree, join, streaming or off
-    #[arg(long, default_value_t)]
-    pub mode: Mode,
+    /// What takes the place of DataFusion's hash joins: tree, join, streaming or off [default: tree; on workers join]
+    #[arg(long)]
+    pub mode: Option<Mode>,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -53,7 +53,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
 fn answer(args: &Args, cluster: Option<&Cluster>) -> Result<(), DataFusionError> {
     let threads = args.threads.unwrap_or_else(cores);
     let engine = Engine::new(threads, None)?;
-    let joins = Joins::in_mode(args.mode);
+    let mode = args.mode.unwrap_or_else(|| match cluster {
+        None => Mode::default(),
+        Some(_) => Mode::Join,
+    });
+    let joins = Joins::in_mode(mode);
     let context = match cluster {
         None => engine.session(&joins),
         Some(cluster) => engine.session_on(&joins, cluster, args.filters)?,

@@ -16,9 +16,9 @@ pub fn stock(config: SessionConfig) -> SessionContext {
     SessionContext::new_with_config(config)
 }
 
-/// The same with Joinery, in its default mode.
+/// The same with Joinery, join by join.
 pub fn joinery(config: SessionConfig) -> SessionContext {
-    in_mode(config, Mode::default())
+    in_mode(config, Mode::Join)
 }
 
 /// The same in this mode.

@@ -189,7 +189,7 @@ async fn a_plan_can_be_executed_again() {
 
 /// A session whose pool has so many bytes, and the pool.
 fn pooled(bytes: usize) -> (SessionContext, Arc<dyn MemoryPool>) {
-    pooled_in_mode(bytes, Mode::default())
+    pooled_in_mode(bytes, Mode::Join)
 }
 
 fn pooled_in_mode(bytes: usize, mode: Mode) -> (SessionContext, Arc<dyn MemoryPool>) {
