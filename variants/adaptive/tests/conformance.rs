@@ -200,7 +200,7 @@ fn it_sees_what_rows_carry() {
     let column = Column::from_i32(&(0..110_000).collect::<Vec<_>>());
     let input = JoinInput::new(&column, &column).unwrap();
     let (team, memory) = (Team::single(), Memory::unlimited());
-    for (bytes, runs) in [(40, "runs a-table-in-order"), (8, "runs partitions")] {
+    for (bytes, runs) in [(80, "runs a-table-in-order"), (8, "runs partitions")] {
         let consumer = Carries(bytes);
         let context = Context::new(&team, &memory).with_consumer(Consumer::Stream(&consumer));
         let outcome = adaptive().join(&input, &context).unwrap();
