@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::answer;
 use crate::session::{Joins, Setting};
-use crate::suite::Files;
+use crate::suite::{Files, Query};
 
 /// Queries below this many seconds are executed once more before each sample, to bring back what the turns of others
 /// drove out of the caches.
@@ -30,11 +30,15 @@ pub(crate) struct Queries<'a> {
     /// Of each contender of ours the number of its session; DataFusion's own has two contenders.
     sessions: Vec<usize>,
     contenders: Vec<Contender>,
+    /// The session that answers for DataFusion's own where that cannot.
+    careful: usize,
     /// Of each contender's last execution.
     seconds: Vec<f64>,
-    query: String,
-    /// What DataFusion alone answers, for peers to be compared with.
+    query: Query,
+    /// What DataFusion alone answers, for others to be compared with.
     expected: Option<Answer>,
+    /// Whether DataFusion alone has failed on this query.
+    is_stock_lost: bool,
     rows: TempDir,
     interrupted: &'a AtomicBool,
 }
@@ -92,7 +96,7 @@ impl Engine {
 
 impl<'a> Queries<'a> {
     /// DataFusion under two names, then with other joins or workers, all of them sessions of the process that `server` starts; then
-    /// peers, which read `files`.
+    /// peers, which read `files`. An engine that takes longer than `limit` is stopped.
     ///
     /// # Errors
     ///
@@ -102,7 +106,7 @@ impl<'a> Queries<'a> {
         server: impl Fn() -> Command + 'static,
         setups: &[Setup],
         files: &Files,
-        threads: u32,
+        (threads, limit): (u32, Option<Duration>),
         interrupted: &'a AtomicBool,
     ) -> std::io::Result<Self> {
         let (mut contenders, mut sessions) = (Vec::new(), Vec::new());
@@ -131,28 +135,31 @@ impl<'a> Queries<'a> {
             tables: BTreeMap::new(),
             in_memory: files.in_memory,
         };
-        let mut engines = vec![Engine::new(server, none, None, threads)];
+        let mut engines = vec![Engine::new(server, none, limit, threads)];
         for setup in setups.iter().cloned() {
-            let limit = setup.limit;
+            let limit = limit.or(setup.limit);
             let command = move || setup.command();
             engines.push(Engine::new(command, files.clone(), limit, threads));
         }
         Ok(Self {
             engines,
             sessions,
+            careful: settings.len(),
             seconds: vec![0.0; contenders.len()],
             contenders,
-            query: String::new(),
+            query: Query::new(String::new(), String::new()),
             expected: None,
+            is_stock_lost: false,
             rows: tempfile::Builder::new().prefix("joinery-").tempdir()?,
             interrupted,
         })
     }
 
     /// The same on this query.
-    pub(crate) fn on(&mut self, query: &str) -> &mut Self {
+    pub(crate) fn on(&mut self, query: &Query) -> &mut Self {
         query.clone_into(&mut self.query);
         self.expected = None;
+        self.is_stock_lost = false;
         for engine in &mut self.engines {
             engine.is_checked = false;
         }
@@ -167,37 +174,80 @@ impl<'a> Queries<'a> {
     }
 
     fn own(&mut self, contender: usize) -> Result<Measured, Failed> {
-        let expected = self.rows.path().join("expected");
-        let is_first = self.sessions[contender] == 0 && self.expected.is_none();
-        let asked = (&*self.query, Some(self.sessions[contender]));
-        let rows = is_first.then_some(&*expected);
-        let answered = self.engines[0].answer(asked, rows, self.interrupted)?;
-        let answer = Answer {
-            rows: answered.rows,
-            checksum: Checksum(answered.checksum.unwrap_or_default().0),
-            ..Answer::default()
-        };
-        if is_first {
-            self.expected = Some(answer);
+        let session = self.sessions[contender];
+        let is_stock = session == 0;
+        if !is_stock && self.is_stock_lost {
+            self.expect()?;
         }
+        let is_first = is_stock && self.expected.is_none();
+        let measured = self.of_session(session, is_first);
+        if let (true, Err(Failed::Error(_))) = (is_stock, &measured) {
+            self.is_stock_lost = true;
+        }
+        let measured = measured?;
+        if is_first {
+            self.expected = Some(measured.answer);
+        }
+        match self.expected {
+            Some(expected) if self.is_stock_lost && measured.answer != expected => {
+                Err(Failed::Wrong(format!(
+                    "{} rows of checksum {}, not {} of {}, which DataFusion answers from files",
+                    measured.answer.rows,
+                    measured.answer.checksum,
+                    expected.rows,
+                    expected.checksum
+                )))
+            }
+            _ => Ok(measured),
+        }
+    }
+
+    /// Of one of the sessions of DataFusion; its rows become those that are expected, if they are.
+    fn of_session(&mut self, session: usize, is_expected: bool) -> Result<Measured, Failed> {
+        let expected = self.rows.path().join("expected");
+        let rows = is_expected.then_some(&*expected);
+        let text = match &self.query.written {
+            Some(written) if session == self.careful => written,
+            _ => &self.query.text,
+        };
+        let answered = self.engines[0].answer((text, Some(session)), rows, self.interrupted)?;
         Ok(Measured {
             seconds: answered.seconds,
             system: answered.system,
             notes: answered.notes,
-            answer,
+            answer: Answer {
+                rows: answered.rows,
+                checksum: Checksum(answered.checksum.unwrap_or_default().0),
+                ..Answer::default()
+            },
             ..Measured::default()
         })
     }
 
-    fn peer(&mut self, number: usize) -> Result<Measured, Failed> {
-        if self.expected.is_none() {
-            self.own(0)?;
+    /// What is to be answered: what DataFusion alone says, and where it cannot, because no memory is enough or no time, what it
+    /// says of the query as it was written and of tables of whose columns it knows all.
+    fn expect(&mut self) -> Result<Answer, Failed> {
+        if self.expected.is_none() && !self.is_stock_lost {
+            match self.own(0) {
+                Err(Failed::Error(_)) | Ok(_) => {}
+                Err(other) => return Err(other),
+            }
         }
-        let expected = self.expected.unwrap_or_default();
+        match self.expected {
+            Some(expected) => Ok(expected),
+            None => {
+                let answer = self.of_session(self.careful, true)?.answer;
+                Ok(*self.expected.insert(answer))
+            }
+        }
+    }
+
+    fn peer(&mut self, number: usize) -> Result<Measured, Failed> {
+        let expected = self.expect()?;
         let [of_stock, found] = ["expected", "found"].map(|name| self.rows.path().join(name));
         let engine = &mut self.engines[number];
         let rows = (!engine.is_checked).then_some(&*found);
-        let answered = engine.answer((&self.query, None), rows, self.interrupted)?;
+        let answered = engine.answer((&self.query.text, None), rows, self.interrupted)?;
         if answered.rows != expected.rows {
             return Err(Failed::Wrong(format!(
                 "{} rows, not {}",

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use datafusion::common::DataFusionError;
 use harness::experiment::folder::Asked;
@@ -84,6 +85,10 @@ pub struct Args {
     /// Bytes that queries may reserve, such as 512M or 8G
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Bytes>,
+    /// Seconds that loading all tables may take, or answering a query, after which an engine is stopped and has failed
+    /// [default: 600, or what a peer's description says]
+    #[arg(long, value_name = "SECONDS")]
+    pub limit: Option<NonZeroU32>,
     /// Samples a query, after a first cold run
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub samples: u32,
@@ -123,6 +128,11 @@ impl Args {
     /// Bytes.
     pub(crate) fn memory(&self) -> Option<usize> {
         self.memory.map(|Bytes(bytes)| bytes as usize)
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        let seconds = self.limit.map(|seconds| seconds.get().into());
+        seconds.map(Duration::from_secs)
     }
 
     /// The tables as files, where anybody asks for them.
@@ -259,6 +269,7 @@ impl Args {
                     Some(text) => all.push(Query {
                         name: ordered_name(&query.name, order),
                         text,
+                        written: Some(query.text.clone()),
                     }),
                     None => {
                         alone.push(query.name);
@@ -314,7 +325,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         server,
         &peers.setups,
         &files,
-        threads,
+        (threads, args.limit()),
         &interrupted,
     );
     let mut bench = bench.map_err(Ending::usage)?;
@@ -338,7 +349,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         println!("medians in ms, and their ratio to DataFusion's");
         for query in &queries {
             let case = case(&suite, query, args);
-            runner.case_unless_measured(&case, bench.on(&query.text), budget)?;
+            runner.case_unless_measured(&case, bench.on(query), budget)?;
             if let Ok(run) = read_run(runner.folder()) {
                 println!("{}", told(&run, &case.name, &names));
             }

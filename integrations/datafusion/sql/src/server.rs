@@ -18,7 +18,8 @@ use tokio::time::timeout;
 
 use crate::answer;
 use crate::run::Args;
-use crate::session::{Engine, Setting};
+use crate::session::{Engine, Joins, Setting};
+use crate::suite::Files;
 use crate::workers::said;
 
 /// How long figures of workers are waited for.
@@ -64,6 +65,8 @@ pub(crate) fn run(args: &Args) -> std::result::Result<(), Ending> {
 
 struct Server {
     engine: Engine,
+    /// One for each setting; the last one answers for the first where that cannot: it reads files, and knows what they say of
+    /// their columns.
     sessions: Vec<SessionContext>,
 }
 
@@ -86,7 +89,7 @@ impl Server {
             _ => Ok(engine.session(&setting.joins)),
         };
         let sessions = settings.iter().map(session).collect::<Result<Vec<_>>>();
-        let sessions = sessions.map_err(plain)?;
+        let mut sessions = sessions.map_err(plain)?;
         let files = args.files(&suite).map_err(plain)?;
         let tables = engine.runtime.block_on(async {
             match files.tables.is_empty() {
@@ -98,6 +101,23 @@ impl Server {
         for session in &sessions {
             tables.register(session).map_err(plain)?;
         }
+        let unlimited = Engine::new(args.threads(), None).map_err(plain)?;
+        let careful = unlimited.session(&Joins::Stock);
+        let tables = match files.tables.is_empty() {
+            true => tables,
+            false => {
+                let files = Files {
+                    in_memory: false,
+                    ..files
+                };
+                engine
+                    .runtime
+                    .block_on(files.tables(&careful))
+                    .map_err(plain)?
+            }
+        };
+        tables.register(&careful).map_err(plain)?;
+        sessions.push(careful);
         Ok(Self { engine, sessions })
     }
 

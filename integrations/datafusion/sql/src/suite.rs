@@ -20,6 +20,19 @@ pub struct Query {
     pub name: String,
     /// Its text.
     pub text: String,
+    /// The text as it was written, where this one's tables stand in another order.
+    pub written: Option<String>,
+}
+
+impl Query {
+    /// A query as it was written.
+    pub fn new(name: String, text: String) -> Self {
+        Self {
+            name,
+            text,
+            written: None,
+        }
+    }
 }
 
 /// Where tables and queries come from.
@@ -52,7 +65,7 @@ impl Suite {
         match self {
             Self::Made(benchmark, _) => {
                 let queries = benchmark.queries().into_iter();
-                Ok(queries.map(|(name, text)| Query { name, text }).collect())
+                Ok(queries.map(|(name, text)| Query::new(name, text)).collect())
             }
             Self::Folder(folder) => queries_of(&folder.join("queries")),
         }
@@ -249,7 +262,7 @@ fn queries_of(folder: &Path) -> Result<Vec<Query>> {
                 .to_string_lossy()
                 .into_owned();
             let text = text.trim().trim_end_matches(';').to_owned();
-            queries.push(Query { name, text });
+            queries.push(Query::new(name, text));
         }
     }
     let number = |query: &Query| -> u64 {
