@@ -151,6 +151,11 @@ enum Way {
 }
 
 /// A worker's morsels.
+///
+/// They lie in cache lines of their own (in pairs of lines, which processors fetch together), and so does every cursor that
+/// holds them: cursors note with each block where they are, and where two workers' shared a line, partitioning 16 M keys behind a
+/// filter took a fifth longer.
+#[repr(align(128))]
 pub struct Morsels {
     way: Way,
     total: usize,
