@@ -49,7 +49,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
                 Semijoin::Sampled => {
                     let bytes = Filter::<S::Hash>::bytes(tuples, builds.parts());
                     let worth = worth_below(bytes, context.caches.l2).and_then(|most| {
-                        let matches = sampled(sides.probe, &mut tables[0], builds, &mut notes)?;
+                        let matches = sampled(sides.probe, &tables[0], builds, &mut notes)?;
                         Some(matches < most)
                     });
                     worth.unwrap_or(false)
@@ -124,7 +124,7 @@ pub(crate) fn join<K: Key, S: Scheme>(
     })
 }
 
-/// A table for each worker, with room for the largest partition.
+/// A table for each worker, with room for the largest partition. The first is of [`typical`] one.
 fn tables<K: Key, S: Scheme>(
     sides: &Sides<'_, '_, K>,
     builds: &Segments<'_, Tuple<K>>,
@@ -142,23 +142,28 @@ fn tables<K: Key, S: Scheme>(
             false => Ok(table),
         }
     };
-    let mut first = table(settings.slots_per_tuple::<K>())?;
-    // Hashing spreads keys evenly, so one partition tells of all.
-    first.build(&Partition(builds, builds.parts() / 2));
-    let repeated = settings.slots_of_repeated::<K>(first.tuples_per_key());
-    let mut tables = vec![first];
-    if let Some(slots) = repeated {
-        tables[0] = table(slots)?;
+    let typical = Partition(builds, typical(builds));
+    let mut slots = settings.slots_per_tuple::<K>();
+    let mut first = table(slots)?;
+    first.build(&typical);
+    if let Some(more) = settings.slots_of_repeated::<K>(first.tuples_per_key()) {
+        slots = more;
+        first = table(slots)?;
+        first.build(&typical);
     }
     let workers = context
         .team
         .workers_for(sides.probe.len().max(sides.table.len()));
+    let mut tables = vec![first];
     while tables.len() < workers {
-        tables.push(table(
-            repeated.unwrap_or_else(|| settings.slots_per_tuple::<K>()),
-        )?);
+        tables.push(table(slots)?);
     }
     Ok(tables)
+}
+
+/// The partition that tells of all: hashing spreads keys evenly.
+pub(crate) fn typical<K: Key>(builds: &Segments<'_, Tuple<K>>) -> usize {
+    builds.parts() / 2
 }
 
 /// Joins all of the table's side with a part of the other one.

@@ -8,7 +8,7 @@ use join_core::partition::Segments;
 use join_core::simd::Compare;
 use join_core::unchained::Scheme;
 
-use crate::entries::Partition;
+use crate::both::typical;
 use crate::local::LocalTable;
 use crate::ranges::How;
 
@@ -21,15 +21,16 @@ const PLACES: usize = 16;
 /// Matches of a probe on average, as far as a sample tells; `None` where it is too small.
 ///
 /// A partition holds all build keys of its hash prefix. So of probe keys from all over, those of one partition are
-/// looked up in its table, and the others say nothing: a sample without a table of the whole build side.
+/// looked up in its table, and the others say nothing: a sample without a table of the whole build side. `table` is that of
+/// the [`typical`] partition.
 pub(crate) fn sampled<K: Key, S: Scheme>(
     probe: &KeyColumn<'_, K>,
-    table: &mut LocalTable<K, S>,
+    table: &LocalTable<K, S>,
     builds: &Segments<'_, Tuple<K>>,
     notes: &mut Vec<String>,
 ) -> Option<f64> {
     let parts = builds.parts();
-    let part = parts / 2;
+    let part = typical(builds);
     let bits = parts.ilog2();
     let mut sample = Vec::with_capacity(4 * ENOUGH);
     let wanted = 4 * ENOUGH * parts;
@@ -49,7 +50,6 @@ pub(crate) fn sampled<K: Key, S: Scheme>(
     if sample.len() < ENOUGH {
         return None;
     }
-    table.build(&Partition(builds, part));
     let how = How {
         compare: Compare::BranchFree,
         swapped: false,
