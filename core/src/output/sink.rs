@@ -36,6 +36,11 @@ pub trait Sink {
     fn enough(&self) -> Enough {
         Enough::All
     }
+
+    /// What counts and sums the matches, if nothing else becomes of them: several may then be added at once.
+    fn sums(&mut self) -> Option<&mut Aggregate> {
+        None
+    }
 }
 
 /// Emits rows of which one match is enough as pairs with no row of the other side.
@@ -91,6 +96,11 @@ impl Sink for Aggregate {
             sum_build: sum(|pair| pair.build),
             sum_probe: sum(|pair| pair.probe),
         });
+    }
+
+    #[inline(always)]
+    fn sums(&mut self) -> Option<&mut Aggregate> {
+        Some(self)
     }
 }
 

@@ -67,10 +67,15 @@ impl Observed {
         }
     }
 
-    /// Whether build keys are distinct and dense, as far as a sample tells: at most four numbers per key.
+    /// Whether build keys are distinct and dense, as far as a sample tells: at most four numbers per key, or 32 where an array of
+    /// these takes up to half of L2.
     pub fn is_dense(&self) -> bool {
+        let numbers = match self.array_bytes() <= (self.caches.l2 / 2) as f64 {
+            true => 32.0,
+            false => 4.0,
+        };
         // A sample misses the span by one or two in a hundred.
-        self.repeated_build == 0.0 && self.build_span <= 4.1 * self.build_rows as f64
+        self.repeated_build == 0.0 && self.build_span <= 1.025 * numbers * self.build_rows as f64
     }
 
     /// Whether probes come in the order of their keys, as far as a sample tells.
@@ -80,7 +85,11 @@ impl Observed {
 
     /// Whether an array of four bytes for each number that a build key may be takes at most so many times L2.
     pub fn array_fits_l2_times(&self, times: usize) -> bool {
-        self.build_span * 4.0 <= (self.caches.l2 * times) as f64
+        self.array_bytes() <= (self.caches.l2 * times) as f64
+    }
+
+    fn array_bytes(&self) -> f64 {
+        self.build_span * 4.0
     }
 
     /// Whether a table of the smaller side, with a directory of two bytes a tuple, takes at most so many times L2.

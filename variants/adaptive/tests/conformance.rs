@@ -284,6 +284,10 @@ fn dense_keys_are_seen() {
         (0..100_000, 1, true),
         (-50_000..50_000, 4, true),
         (0..100_000, 5, false),
+        (0..4000, 32, true),
+        (0..3000, 36, false),
+        // Beyond half of L2.
+        (0..5000, 32, false),
         // Beyond twice L2.
         (0..150_000, 4, false),
         (0..63, 1, false),

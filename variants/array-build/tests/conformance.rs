@@ -41,12 +41,17 @@ fn dense_and_distinct_keys_become_an_array() {
         ((0..100_000).rev().collect::<Vec<_>>(), true),
         (vec![7], true),
         // Four places a key, and one key wider.
-        ((0..1000).map(|row| row * 4 - 2000).collect(), true),
-        ((0..1000).map(|row| row * 5).collect(), false),
-        (vec![i32::MIN, i32::MIN + 7], true),
-        (vec![i32::MIN, i32::MIN + 8], false),
+        ((0..100_000).map(|row| row * 4 - 2000).collect(), true),
+        ((0..100_000).map(|row| row * 5).collect(), false),
+        // 32 places a key, and one key wider; half of L2, and more.
+        ((0..1000).map(|row| row * 32 - 2000).collect(), true),
+        ((0..1000).map(|row| row * 33).collect(), false),
+        ((0..4096).map(|row| row * 32).collect(), true),
+        ((0..5000).map(|row| row * 32).collect(), false),
+        (vec![i32::MIN, i32::MIN + 63], true),
+        (vec![i32::MIN, i32::MIN + 64], false),
         (vec![i32::MIN, i32::MAX], false),
-        (vec![i32::MAX - 7, i32::MAX], true),
+        (vec![i32::MAX - 63, i32::MAX], true),
         // One key of many twice, far apart.
         ((0..100_000).map(|row| row % 99_999).collect(), false),
     ] {
