@@ -110,11 +110,13 @@ impl Page {
     }
 
     /// All bytes of the page.
+    #[inline]
     pub const fn bytes(&self) -> &[u8; PAGE_BYTES] {
         &self.0
     }
 
     /// All bytes of the page, to be written.
+    #[inline]
     pub const fn bytes_mut(&mut self) -> &mut [u8; PAGE_BYTES] {
         &mut self.0
     }

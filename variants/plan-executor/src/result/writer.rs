@@ -24,6 +24,9 @@ const AHEAD: usize = 24;
 /// a branch that is mispredicted, which takes as long as some values do.
 const LONG_RUN: usize = 8;
 
+/// Values that appear once each of which it is asked together whether they fit, and whether they are plain.
+const GROUP: usize = 64;
+
 /// Rows of a page that has nothing but NULLs.
 const MOST_ROWS: usize = 8 * (PAGE_BYTES - HEADER_BYTES);
 
@@ -107,24 +110,110 @@ impl<'a> PageWriter<'a> {
         let changes = pairs
             .map(|(value, next)| usize::from(value != next))
             .sum::<usize>();
-        let in_runs = changes * LONG_RUN < places.len();
-        let mut at = 0;
-        while at < places.len() {
-            let value = places[at];
-            let mut end = at + 1;
-            while in_runs && end < places.len() && places[end] == value {
-                end += 1;
+        match weights {
+            _ if changes * LONG_RUN < places.len() => self.runs::<WIDTH>(places, weights),
+            None => self.each_once::<WIDTH>(places),
+            Some(weights) => {
+                let ahead = places[places.len().min(AHEAD)..].iter();
+                let mut ahead = ahead.map(|value| value.at());
+                for (&value, &count) in places.iter().zip(weights) {
+                    if let Some(at) = ahead.next() {
+                        prefetch_read(self.bytes().as_ptr().wrapping_add(at));
+                    }
+                    self.repeated::<WIDTH>(value, count as usize)?;
+                }
+                Ok(())
             }
+        }
+    }
+
+    /// Appends values, neighbours that are equal together.
+    fn runs<const WIDTH: usize>(
+        &mut self,
+        places: &[ValuePlace],
+        weights: Option<&[u32]>,
+    ) -> Result<(), OutOfMemory> {
+        let mut at = 0;
+        for run in places.chunk_by(|value, next| value == next) {
             let count = match weights {
-                None => end - at,
-                Some(weights) => weights[at..end].iter().map(|&weight| weight as usize).sum(),
+                None => run.len(),
+                Some(weights) => {
+                    let weights = weights[at..at + run.len()].iter();
+                    weights.map(|&weight| weight as usize).sum()
+                }
             };
-            let ahead = places[(at + AHEAD).min(places.len() - 1)];
-            prefetch_read(self.bytes().as_ptr().wrapping_add(ahead.at()));
-            self.repeated::<WIDTH>(value, count)?;
-            at = end;
+            self.repeated::<WIDTH>(run[0], count)?;
+            at += run.len();
         }
         Ok(())
+    }
+
+    /// Appends values, each of them once.
+    fn each_once<const WIDTH: usize>(&mut self, places: &[ValuePlace]) -> Result<(), OutOfMemory> {
+        for (nth, group) in places.chunks(GROUP).enumerate() {
+            let ahead = &places[places.len().min(GROUP * nth + AHEAD)..];
+            for value in &ahead[..ahead.len().min(GROUP)] {
+                prefetch_read(self.bytes().as_ptr().wrapping_add(value.at()));
+            }
+            match self.bits_of_plain::<WIDTH>(group) {
+                Some(bits) if bits <= self.left => {
+                    self.put_plain::<WIDTH>(group);
+                    self.left -= bits;
+                }
+                _ => {
+                    for &value in group {
+                        self.repeated::<WIDTH>(value, 1)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Bits that these values take in a page. `None` if one of them is NULL, or a string that two moves do not copy, or stands
+    /// so near the end of the column that they would read beyond it.
+    #[inline(always)]
+    fn bits_of_plain<const WIDTH: usize>(&self, values: &[ValuePlace]) -> Option<usize> {
+        let moved = if WIDTH == 0 { 2 * MOVE } else { WIDTH };
+        let last = self.bytes().len().checked_sub(moved)?;
+        let (mut lengths, mut all) = (0, true);
+        for value in values {
+            // The place of a NULL is beyond all.
+            all &= value.at() <= last;
+            all &= usize::from(value.length()) <= 2 * MOVE;
+            lengths += usize::from(value.length());
+        }
+        let bytes = match WIDTH {
+            0 => 2 * values.len() + lengths,
+            _ => WIDTH * values.len(),
+        };
+        all.then_some(8 * bytes + values.len())
+    }
+
+    /// Copies values that are plain and fit.
+    #[inline(always)]
+    fn put_plain<const WIDTH: usize>(&mut self, values: &[ValuePlace]) {
+        let from = self.bytes();
+        let room = &mut self.page[0].bytes_mut()[first::<WIDTH>()..];
+        let slots = self.values..self.values + values.len();
+        self.values += values.len();
+        self.rows += values.len();
+        if WIDTH == 0 {
+            let chars = &mut self.chars[..];
+            let mut end = self.end;
+            for (value, slot) in values.iter().zip(&mut room.as_chunks_mut::<2>().0[slots]) {
+                // More than there is: what comes next overwrites what is too much.
+                chars[end..][..2 * MOVE].copy_from_slice(&from[value.at()..][..2 * MOVE]);
+                end += usize::from(value.length());
+                *slot = (end as u16).to_le_bytes();
+            }
+            self.end = end;
+        } else {
+            let slots = &mut room.as_chunks_mut::<WIDTH>().0[slots];
+            for (value, slot) in values.iter().zip(slots) {
+                slot.copy_from_slice(&from[value.at()..][..WIDTH]);
+            }
+        }
     }
 
     /// Appends a value so many times.
@@ -188,19 +277,22 @@ impl<'a> PageWriter<'a> {
             let ends = &mut room.as_chunks_mut::<2>().0[values];
             let mut end = self.end;
             if length <= 2 * MOVE && from.len() >= 2 * MOVE {
-                // More than there is: what comes next overwrites what is too much.
-                let (mut head, mut tail) = ([0; MOVE], [0; MOVE]);
-                head.copy_from_slice(&from[..MOVE]);
-                tail.copy_from_slice(&from[MOVE..2 * MOVE]);
-                for place in ends {
-                    let to = &mut self.chars[end..][..2 * MOVE];
-                    to[..MOVE].copy_from_slice(&head);
-                    if length > MOVE {
-                        to[MOVE..].copy_from_slice(&tail);
+                let room = &mut self.chars[end..];
+                match from.first_chunk::<MOVE>() {
+                    Some(piece) if length <= MOVE => stamp(room, *piece, length, count),
+                    _ => {
+                        let piece = from.first_chunk::<{ 2 * MOVE }>();
+                        let piece = piece.expect("there are as many");
+                        stamp(room, *piece, length, count);
                     }
-                    end += length;
-                    *place = (end as u16).to_le_bytes();
                 }
+                // Within a page, as 16 bits: eight of them are computed at a time.
+                let mut place_end = end as u16;
+                for place in ends {
+                    place_end = place_end.wrapping_add(length as u16);
+                    *place = place_end.to_le_bytes();
+                }
+                end += count * length;
             } else {
                 for place in ends {
                     self.chars[end..][..length].copy_from_slice(&from[..length]);
@@ -348,6 +440,24 @@ impl<'a> PageWriter<'a> {
         // Whoever reads the pages sees what has gone past the caches.
         fence();
         Ok(self.runs)
+    }
+}
+
+/// Writes `piece` to every `length`-th place, `count` times. So each overwrites what there is too much of the one before it.
+///
+/// # Panics
+///
+/// If there is no room for as many lengths and a piece, or a length is more than a piece.
+#[inline(always)]
+fn stamp<const BYTES: usize>(room: &mut [u8], piece: [u8; BYTES], length: usize, count: usize) {
+    assert!(length <= BYTES && count * length + BYTES <= room.len());
+    let mut to = room.as_mut_ptr();
+    for _ in 0..count {
+        // SAFETY: it begins before `count` times `length`, behind which there is room for a piece.
+        unsafe {
+            to.cast::<[u8; BYTES]>().write_unaligned(piece);
+            to = to.add(length);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod batches;
 mod levels;
+mod parts;
 mod rows;
 mod writer;
 
@@ -12,8 +13,8 @@ use join_core::parallel::Tasks;
 use join_core::table::PagedColumn;
 
 use super::hands::Hands;
-use super::table::Entries;
 use crate::result::{PageRun, ValuePlace};
+use parts::parts;
 use writer::Writer;
 
 pub(super) use levels::{Level, levels};
@@ -22,12 +23,6 @@ pub(super) use rows::emit;
 
 /// Rows of a batch.
 const BATCH: u64 = 1024;
-
-/// Result rows of a task, at most,
-const TASK: u64 = 1 << 14;
-
-/// and tasks that each worker would have then: the last ones are waited for.
-const TASKS_EACH: u64 = 8;
 
 /// A distinct column of the result.
 pub(super) struct OutputColumn<'a> {
@@ -92,11 +87,11 @@ pub(super) fn write(
             })
         })
         .collect::<Result<_, OutOfMemory>>()?;
-    let tasks = Tasks::new(tasks(root, workers));
+    let parts = Tasks::new(parts(levels, workers));
     let written = team.run(vec![(); workers], |_, ()| {
         let mut writer = Writer::new(levels, &sources, total, memory)?;
-        while let Some((_, entries)) = tasks.take() {
-            writer.root(entries)?;
+        while let Some((_, part)) = parts.take() {
+            writer.part(part)?;
         }
         writer.finish()
     });
@@ -107,26 +102,4 @@ pub(super) fn write(
         }
     }
     Ok(runs)
-}
-
-/// Ranges of the root's entries, of about equally many results, for so many workers.
-fn tasks(root: &Entries, workers: usize) -> Vec<std::ops::Range<u32>> {
-    let count = root.rows.len() as u32;
-    let results = root.results(0, count);
-    let task = (results / (workers as u64 * TASKS_EACH)).clamp(BATCH, TASK);
-    let mut tasks = Vec::new();
-    let mut start = 0;
-    while start < count {
-        let end = match &root.before {
-            None => (start as u64 + task).min(count.into()) as u32,
-            Some(before) => {
-                let until = before[start as usize] + task;
-                let end = before.partition_point(|&sum| sum < until) as u32;
-                end.clamp(start + 1, count)
-            }
-        };
-        tasks.push(start..end);
-        start = end;
-    }
-    tasks
 }

@@ -3,9 +3,10 @@
 use join_core::memory::{OutOfMemory, Reservation};
 use join_core::parallel::Tasks;
 
+use super::BATCH;
 use super::batches::Batches;
 use super::levels::Level;
-use super::{BATCH, tasks};
+use super::parts::parts;
 use crate::pipelined::hands::Hands;
 
 /// Takes the rows of a result.
@@ -31,11 +32,11 @@ pub(in crate::pipelined) fn emit(
     let rows = root.results(0, root.rows.len() as u32).min(BATCH) as usize;
     let place = |level: &Level<'_>| shown.iter().position(|&input| input == level.input);
     let places: Vec<Option<usize>> = levels.iter().map(place).collect();
-    let tasks = Tasks::new(tasks(root, workers));
+    let parts = Tasks::new(parts(levels, workers));
     // All of them before anyone works: where memory runs out, nothing has been handed over.
     let emitters = (0..workers).map(|_| {
-        // Row ids before and after rows are repeated, weights, and which row each is.
-        let lists = 2 * shown.len() + 2;
+        // Row ids before and after rows are repeated, and which row each is.
+        let lists = 2 * shown.len() + 1;
         Ok(Emitter {
             levels,
             places: &places,
@@ -43,15 +44,14 @@ pub(in crate::pipelined) fn emit(
             rows: vec![Vec::new(); shown.len()],
             repeated: vec![Vec::new(); shown.len()],
             from: Vec::new(),
-            weights: Vec::new(),
             most: rows,
             _reserved: memory.reserve(lists * rows * size_of::<u32>())?,
         })
     });
     let emitters = emitters.collect::<Result<Vec<_>, OutOfMemory>>()?;
     team.run(emitters, |worker, mut emitter| {
-        while let Some((_, entries)) = tasks.take() {
-            emitter.batches.start(entries);
+        while let Some((_, part)) = parts.take() {
+            emitter.batches.start(part);
             while emitter.batches.advance() {
                 if !emitter.hand_over(|count, rows| consumer.consume(worker, count, rows)) {
                     return;
@@ -72,7 +72,6 @@ struct Emitter<'e> {
     repeated: Vec<Vec<u32>>,
     /// Of each repeated row, the row of the batch.
     from: Vec<u32>,
-    weights: Vec<u32>,
     /// Rows that are handed over at a time.
     most: usize,
     _reserved: Reservation,
@@ -91,12 +90,13 @@ impl Emitter<'_> {
                 rows[place].extend(entries.iter().map(|&entry| of_entries[entry as usize]));
             }
         });
-        if !self.batches.weigh(&mut self.weights) {
+        if self.batches.weights().is_none() {
             return take(count, rows);
         }
         self.from.clear();
         for row in 0..count {
-            let mut left = self.weights[row] as usize;
+            let weights = self.batches.weights();
+            let mut left = weights.map_or(1, |weights| weights[row] as usize);
             while left > 0 {
                 let more = left.min(self.most - self.from.len());
                 self.from.extend(std::iter::repeat_n(row as u32, more));

@@ -1,15 +1,14 @@
 //! One worker's result pages.
 
-use std::ops::Range;
-
 use join_core::memory::{Memory, OutOfMemory, Reservation};
 
 use super::batches::Batches;
 use super::levels::Level;
+use super::parts::Part;
 use super::{BATCH, ColumnSource};
 use crate::result::{PageRun, PageWriter, ValuePlace};
 
-/// Multiplies entries of the root out and writes the values of the rows that come of them.
+/// Multiplies parts of the result out and writes the values of their rows.
 pub(super) struct Writer<'w> {
     sources: &'w [ColumnSource<'w>],
     /// The columns of each level.
@@ -17,7 +16,6 @@ pub(super) struct Writer<'w> {
     columns: Vec<PageWriter<'w>>,
     batches: Batches<'w>,
     cells: Vec<ValuePlace>,
-    weights: Vec<u32>,
     _reserved: Reservation,
 }
 
@@ -30,7 +28,7 @@ impl<'w> Writer<'w> {
         memory: &'w Memory,
     ) -> Result<Writer<'w>, OutOfMemory> {
         let rows = total.min(BATCH) as usize;
-        let reserved = memory.reserve(rows * (size_of::<ValuePlace>() + size_of::<u32>()))?;
+        let reserved = memory.reserve(rows * size_of::<ValuePlace>())?;
         let columns = sources.iter().map(|source| {
             let paged = source.column.paged;
             PageWriter::new(paged.data_type(), paged.pages(), memory)
@@ -45,14 +43,13 @@ impl<'w> Writer<'w> {
             columns: columns.collect::<Result<_, _>>()?,
             batches: Batches::new(levels, rows, memory)?,
             cells: Vec::with_capacity(rows),
-            weights: Vec::with_capacity(rows),
             _reserved: reserved,
         })
     }
 
-    /// Writes all rows that come of these entries of the root.
-    pub fn root(&mut self, entries: Range<u32>) -> Result<(), OutOfMemory> {
-        self.batches.start(entries);
+    /// Writes all rows of a part.
+    pub fn part(&mut self, part: Part) -> Result<(), OutOfMemory> {
+        self.batches.start(part);
         while self.batches.advance() {
             self.write()?;
         }
@@ -65,11 +62,10 @@ impl<'w> Writer<'w> {
             of_level,
             columns,
             cells,
+            batches,
             ..
         } = self;
-        let weighted = self.batches.weigh(&mut self.weights);
-        let weights = weighted.then_some(&self.weights[..]);
-        self.batches.try_each_level(|level, entries| {
+        batches.each_group(|level, entries, counts| {
             for &column in &of_level[level] {
                 let ColumnSource {
                     column: source,
@@ -87,7 +83,7 @@ impl<'w> Writer<'w> {
                         cells.extend(ValuePlace::of_all(source.paged, rows));
                     }
                 }
-                columns[column].push(cells, weights)?;
+                columns[column].push(cells, counts)?;
             }
             Ok(())
         })
