@@ -11,6 +11,9 @@ const MOST: u64 = 1 << 14;
 /// and parts that each worker would have then: the last ones are waited for.
 const PARTS_EACH: u64 = 8;
 
+/// Levels of which parts are chosen, at most: so a plan of many joins needs no deep stack.
+const DEEPEST: usize = 32;
+
 /// What comes of these entries of the first levels: of one entry of each but the last of them.
 #[derive(Clone, Default)]
 pub(super) struct Part(pub(super) Vec<Range<u32>>);
@@ -59,7 +62,9 @@ impl Dividing<'_> {
             let found = times * of.results(start, end);
             self.above.push(start..end);
             match self.levels.get(self.above.len()) {
-                Some(below) if end - start == 1 && found > 2 * self.most => {
+                Some(below)
+                    if end - start == 1 && found > 2 * self.most && self.above.len() < DEEPEST =>
+                {
                     let parent = self.above[below.parent].start as usize;
                     let children = &self.levels[below.parent].entries.children;
                     let [start, end] = children[below.child].1[parent];
