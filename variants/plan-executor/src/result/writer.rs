@@ -11,8 +11,9 @@ use super::{PageRun, ValuePlace};
 /// and that is a huge page where it does not.
 const RUNS: [usize; 5] = [1, 4, 32, 128, 256];
 
-/// Pages of a column from which on a writer's pages go past the caches, which its first ones have left by then.
-const STREAM_FROM: usize = 1024;
+/// Pages of a column from which on a writer's pages go past the caches: with some columns more than L2 holds, and a line that is
+/// not in it would be read before it is written.
+const STREAM_FROM: usize = 16;
 
 /// Bytes that short strings are copied by: a fixed number is two moves, any number a call.
 const MOVE: usize = 16;
