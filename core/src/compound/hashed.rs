@@ -2,11 +2,12 @@
 
 use std::mem::MaybeUninit;
 
+use super::CompoundInput;
 use super::part::{KeyPart, mix};
 use super::strings::{Head, Notes};
 use crate::input::{KeyColumn, KeySlice, StringRef};
-use crate::join::Context;
-use crate::memory::{Buffer, OutOfMemory};
+use crate::join::{Context, JoinError, Side};
+use crate::memory::Buffer;
 use crate::page::DataType;
 use crate::parallel::Tasks;
 
@@ -39,8 +40,14 @@ pub(super) struct Hashed<'a> {
 }
 
 impl<'a> Hashed<'a> {
-    /// Hashes the keys of these columns with all threads.
-    pub fn of(parts: &[KeyPart<'a>], how: How, context: &Context<'_>) -> Result<Self, OutOfMemory> {
+    /// Hashes the keys of a side with all threads.
+    pub fn of(
+        input: &CompoundInput<'a>,
+        side: Side,
+        how: How,
+        context: &Context<'_>,
+    ) -> Result<Self, JoinError> {
+        let parts = input.parts(side);
         let rows = parts[0].len();
         let mut keys = context.memory.uninit::<i64>(rows)?;
         let has_nulls = !how.nulls_match && parts.iter().any(KeyPart::has_nulls);
@@ -77,7 +84,7 @@ impl<'a> Hashed<'a> {
             (nth * ROWS, keys, bits.next(), notes)
         }));
         let workers = context.team.workers_for(rows);
-        context.team.run(vec![(); workers], |_, ()| {
+        let hashed = context.team.run(vec![(); workers], |_, ()| {
             let mut held = [0_u8; ROWS];
             while let Some((_, (first, keys, bits, notes))) = tasks.take() {
                 let held = match bits {
@@ -90,7 +97,7 @@ impl<'a> Hashed<'a> {
                     refs: fill(notes.refs, StringRef::ASK),
                     heads: fill(notes.heads, Head::NULL),
                 });
-                hash(parts, notes, first, how, keys, held);
+                hash(parts, notes, first, how, keys, held)?;
                 let all = parts.len() as u8;
                 let eights = held.chunks(8);
                 for (byte, held) in bits.into_iter().flatten().zip(eights) {
@@ -98,8 +105,11 @@ impl<'a> Hashed<'a> {
                     *byte = bits.fold(0, |byte, (bit, &held)| byte | u8::from(held == all) << bit);
                 }
             }
+            Ok(())
         });
         drop(tasks);
+        let hashed = hashed.into_iter().collect::<Result<(), usize>>();
+        hashed.map_err(|column| JoinError::OutsideStrings { side, column })?;
         // SAFETY: the shares are all rows, and each was filled.
         let (keys, notes) = unsafe {
             let notes = notes.into_iter().map(|notes| Notes {
@@ -135,6 +145,10 @@ fn fill<T: Copy>(room: &mut [MaybeUninit<T>], value: T) -> &mut [T] {
 }
 
 /// Hashes the rows from `first` on into zeros, and counts in how many columns each holds a value, if anybody wants to know.
+///
+/// # Errors
+///
+/// The number of a column with strings that lie outside of what is said to hold them.
 fn hash<'a, 'n>(
     parts: &[KeyPart<'a>],
     notes: impl Iterator<Item = Notes<&'n mut [StringRef<'a>], &'n mut [Head]>>,
@@ -142,16 +156,17 @@ fn hash<'a, 'n>(
     how: How,
     hashes: &mut [u64],
     held: &mut [u8],
-) where
+) -> Result<(), usize>
+where
     'a: 'n,
 {
     let rows = first..first + hashes.len();
     for ((nth, part), mut notes) in parts.iter().enumerate().zip(notes) {
-        if how.is_exact {
+        let are_inside = if how.is_exact {
             let shift = 32 * nth as u32;
             part.combine(rows.clone(), hashes, held, &mut notes, |hash, bits| {
                 hash | bits << shift
-            });
+            })
         } else {
             if how.nulls_match {
                 // All that becomes of a NULL. Another number than any value's is not needed: what is equal is compared.
@@ -159,10 +174,14 @@ fn hash<'a, 'n>(
                     .iter_mut()
                     .for_each(|hash| *hash = mix(*hash, nth as u64));
             }
-            part.combine(rows.clone(), hashes, held, &mut notes, mix);
+            part.combine(rows.clone(), hashes, held, &mut notes, mix)
+        };
+        if !are_inside {
+            return Err(nth);
         }
     }
     if !how.is_exact && how.mask != u64::MAX {
         hashes.iter_mut().for_each(|hash| *hash &= how.mask);
     }
+    Ok(())
 }

@@ -150,7 +150,8 @@ impl Semantics<'_> {
     /// # Errors
     ///
     /// Those of the variant; memory that runs out for 8 bytes per row of each side, a bit per row where there are NULLs, 8 bytes
-    /// per string that is compared and 16 more where [heads come first](Verify::HeadsFirst); or a kind that asks what a key might equal of which a part is NULL and others are not.
+    /// per string that is compared and 16 more where [heads come first](Verify::HeadsFirst); strings that lie outside of what is
+    /// said to hold them; or a kind that asks what a key might equal of which a part is NULL and others are not.
     pub fn join_compound(
         &self,
         join: &dyn DynJoin,
@@ -178,8 +179,8 @@ impl Semantics<'_> {
                 verify => verify == Verify::HeadsFirst,
             },
         };
-        let build = Hashed::of(&input.build, how, context)?;
-        let probe = Hashed::of(&input.probe, how, context)?;
+        let build = Hashed::of(input, Side::Build, how, context)?;
+        let probe = Hashed::of(input, Side::Probe, how, context)?;
         phases.lap("hash keys");
         let equal = Equal {
             input,

@@ -73,6 +73,7 @@ impl<'a> KeyPart<'a> {
 
     /// Combines what is in `places`, one for each of these rows, with the bits of its value: those of a string are a hash. The
     /// places of NULLs stay as they are; `held`, where there is any, counts the others. Of strings is noted what has places.
+    /// Whether all strings lie inside of what is said to hold them.
     pub(super) fn combine(
         &self,
         rows: Range<usize>,
@@ -80,10 +81,16 @@ impl<'a> KeyPart<'a> {
         held: &mut [u8],
         notes: &mut Notes<&mut [StringRef<'a>], &mut [Head]>,
         with: impl Fn(u64, u64) -> u64,
-    ) {
+    ) -> bool {
         match self {
-            Self::Int32(keys) => combine_keys(keys, rows, places, held, with),
-            Self::Int64(keys) => combine_keys(keys, rows, places, held, with),
+            Self::Int32(keys) => {
+                combine_keys(keys, rows, places, held, with);
+                true
+            }
+            Self::Int64(keys) => {
+                combine_keys(keys, rows, places, held, with);
+                true
+            }
             Self::Varchar(strings) => {
                 let first = rows.start as u32;
                 let mut hashes = [0; STRINGS];
@@ -113,7 +120,7 @@ impl<'a> KeyPart<'a> {
                         let heads = strings.iter().map(|&string| Head::of(string));
                         scatter(heads, rows, first, notes.heads);
                     }
-                });
+                })
             }
         }
     }

@@ -68,19 +68,30 @@ fn strings_are_the_same_in_pages_offsets_and_views() {
             view
         })
         .to_vec();
-    let of_views = StringSlice::with_views(&views, &buffers).unwrap();
+    let long_offsets: Vec<i64> = offsets.iter().map(|&offset| offset.into()).collect();
+    let of_long_offsets = StringSlice::with_long_offsets(&long_offsets, &bytes).unwrap();
+    let of_long_offsets = of_long_offsets.with_nulls(&valid, 1).unwrap();
+    let of_views = StringSlice::with_views(&views, &buffers);
     let of_views = of_views.with_nulls(&valid, 1).unwrap();
     fn slices(slice: StringSlice<'_>) -> StringColumn<'_> {
         StringColumn::of_slices(vec![slice]).unwrap()
     }
     let first = StringSlice::with_offsets(&offsets[..=2], &bytes).unwrap();
-    let rest = StringSlice::with_views(&views[2..], &buffers).unwrap();
+    let rest = StringSlice::with_views(&views[2..], &buffers);
     let both = vec![
         first.with_nulls(&valid, 1).unwrap(),
         rest.with_nulls(&valid, 3).unwrap(),
     ];
     let both = StringColumn::of_slices(both).unwrap();
-    for strings in [pages(), slices(of_offsets), slices(of_views), both] {
+    let all = [
+        pages(),
+        slices(of_offsets),
+        slices(of_long_offsets),
+        slices(of_views),
+        both,
+    ];
+    for strings in all {
+        assert!(strings.are_inside());
         let read: Vec<_> = (0..6).map(|row| strings.get(row)).collect();
         assert_eq!(read, words.map(|word| word.map(Into::into)));
         let [build, probe] = [pages(), strings].map(|side| vec![KeyPart::Varchar(side)]);
@@ -95,19 +106,87 @@ fn strings_are_the_same_in_pages_offsets_and_views() {
             assert_eq!(pairs(&input, Kind::Inner.into()).unwrap(), expected);
         }
     }
-    assert!(StringSlice::with_offsets(&[0, 5], b"four").is_none());
-    assert!(StringSlice::with_offsets(&[2, 1], b"four").is_none());
     assert!(StringSlice::with_offsets(&[], b"").is_none());
-    assert!(StringSlice::with_views(&views, &[]).is_none());
-    assert!(StringSlice::with_views(&views, &[&long[1..]]).is_none());
-    assert!(StringSlice::with_views(&views, &[b"", long]).is_none());
-    assert!(StringSlice::with_views(&views, &[long, b""]).is_some());
-    assert!(
-        StringSlice::with_offsets(&offsets, &bytes)
-            .unwrap()
-            .with_nulls(&valid, 3)
-            .is_none()
-    );
+    assert!(StringSlice::with_long_offsets(&[], b"").is_none());
+    assert!(of_offsets.with_nulls(&valid, 3).is_none());
+}
+
+#[test]
+fn strings_of_equal_length_need_no_offsets() {
+    let slice = StringSlice::of_equal_length(3, 4, b"onetwosixone").unwrap();
+    let slice = slice.with_nulls(&[0b1011], 0).unwrap();
+    let strings = || StringColumn::of_slices(vec![slice]).unwrap();
+    let read: Vec<_> = (0..4).map(|row| strings().get(row)).collect();
+    let words: [Option<&[u8]>; 4] = [Some(b"one"), Some(b"two"), None, Some(b"one")];
+    assert_eq!(read, words.map(|word| word.map(Into::into)));
+    let side = || vec![KeyPart::Varchar(strings())];
+    let input = CompoundInput::new(side(), side()).unwrap();
+    let expected = [(0, 0), (0, 3), (1, 1), (3, 0), (3, 3)];
+    assert_eq!(pairs(&input, Kind::Inner.into()).unwrap(), expected);
+    assert!(StringSlice::of_equal_length(3, 5, b"onetwosixone").is_none());
+    assert!(StringSlice::of_equal_length(usize::MAX, 2, b"onetwosixone").is_none());
+    assert!(StringSlice::of_equal_length(0, 5, b"").is_some());
+}
+
+#[test]
+fn strings_outside_of_their_bytes_are_refused() {
+    let view = |len: u32, buffer: u32, start: u32| {
+        let mut view = [0; 16];
+        for (at, number) in [(0, len), (8, buffer), (12, start)] {
+            view[at..at + 4].copy_from_slice(&number.to_le_bytes());
+        }
+        view
+    };
+    let buffers: [&[u8]; 2] = [b"fifteen letters", b""];
+    let inside = [view(3, 9, 9), view(15, 0, 0), view(13, 0, 2)];
+    let outside = [
+        view(15, 0, 1),
+        view(13, 1, 0),
+        view(13, 2, 0),
+        view(u32::MAX, 0, 0),
+    ];
+    let outside = outside.map(|outside| [inside[0], outside, inside[1]]);
+    let refused = |slice: StringSlice<'_>| {
+        let column = |slice| StringColumn::of_slices(vec![slice]).unwrap();
+        let words = Column::from_strings([Some(&b"a"[..])]);
+        let short = || vec![KeyPart::new(&words).unwrap(), KeyPart::new(&words).unwrap()];
+        let long = vec![
+            KeyPart::Varchar(column(StringSlice::of_equal_length(1, 3, b"abc").unwrap())),
+            KeyPart::Varchar(column(slice)),
+        ];
+        let input = CompoundInput::new(short(), long).unwrap();
+        let refused = pairs(&input, Kind::Inner.into()).err();
+        // What stands in place of a NULL may be anything.
+        let nullable = slice.with_nulls(&[0b101], 0).unwrap();
+        assert!(column(nullable).are_inside());
+        assert_eq!(column(slice).are_inside(), refused.is_none());
+        assert_eq!(column(slice).get(1).is_some(), refused.is_none());
+        let (side, column) = (Side::Probe, 1);
+        assert!(refused.is_none() || refused == Some(JoinError::OutsideStrings { side, column }));
+        refused.is_some()
+    };
+    assert!(!refused(StringSlice::with_views(&inside, &buffers)));
+    for views in &outside {
+        assert!(refused(StringSlice::with_views(views, &buffers)));
+    }
+    for (offsets, is_refused) in [
+        ([0, 1, 4, 4], false),
+        ([1, 1, 1, 4], false),
+        ([0, 0, 5, 4], true),
+        ([0, 3, 2, 4], true),
+        ([0, 0, -1, 0], true),
+        ([0, -1, 3, 4], true),
+    ] {
+        // Offsets of NULLs are those of their neighbours, too.
+        let offsets: [i32; 4] = offsets;
+        let slice = StringSlice::with_offsets(&offsets, b"four").unwrap();
+        let column = StringColumn::of_slices(vec![slice]).unwrap();
+        assert_eq!(column.are_inside(), !is_refused, "{offsets:?}");
+        let long = offsets.map(i64::from);
+        let slice = StringSlice::with_long_offsets(&long, b"four").unwrap();
+        let column = StringColumn::of_slices(vec![slice]).unwrap();
+        assert_eq!(column.are_inside(), !is_refused, "{offsets:?}");
+    }
 }
 
 #[test]

@@ -25,6 +25,9 @@ enum Chunks<'a> {
 }
 
 /// Consecutive rows of a column of strings as other engines have them.
+///
+/// Whether a string lies inside of the bytes that are said to hold it is looked at when it is read: doing so before would be one more
+/// pass over all of them. Whoever joins or gathers strings refuses a column with others.
 #[derive(Debug, Clone, Copy)]
 pub struct StringSlice<'a> {
     place: Place<'a>,
@@ -36,6 +39,10 @@ pub struct StringSlice<'a> {
 enum Place<'a> {
     /// The string of row r is the bytes from `ends[r]` up to `ends[r + 1]`.
     Ends(&'a [i32], &'a [u8]),
+    /// The same, of more bytes.
+    LongEnds(&'a [i64], &'a [u8]),
+    /// So many strings of so many bytes each, one behind the other.
+    Equal(usize, usize, &'a [u8]),
     /// A view of each string.
     Views(&'a [[u8; 16]], &'a [&'a [u8]]),
 }
@@ -58,6 +65,9 @@ pub(crate) struct Located<'a> {
 impl<'a> Located<'a> {
     /// The longest string that is [three blocks](Self::blocks).
     pub const IN_BLOCKS: usize = 48;
+
+    /// The empty string.
+    const EMPTY: Self = Self { from: &[], len: 0 };
 
     /// The string that is the first `len` bytes; the empty one where there are fewer, as in pages that nobody has validated.
     #[inline(always)]
@@ -278,29 +288,40 @@ pub(crate) enum StringBlock<'a, 's> {
 impl<'a> StringSlice<'a> {
     /// Strings side by side: that of row r is the bytes from `offsets[r]` up to `offsets[r + 1]`.
     ///
-    /// `None` where an offset is less than the one before it or beyond the bytes, or there is none.
+    /// `None` where there is no offset.
     pub fn with_offsets(offsets: &'a [i32], bytes: &'a [u8]) -> Option<Self> {
-        let (&first, &last) = (offsets.first()?, offsets.last()?);
-        let fits = first >= 0 && usize::try_from(last).is_ok_and(|last| last <= bytes.len());
-        (fits && offsets.is_sorted()).then_some(Self {
-            place: Place::Ends(offsets, bytes),
-            validity: None,
-        })
+        (!offsets.is_empty()).then_some(Self::of(Place::Ends(offsets, bytes)))
+    }
+
+    /// The same with offsets of 8 bytes.
+    pub fn with_long_offsets(offsets: &'a [i64], bytes: &'a [u8]) -> Option<Self> {
+        (!offsets.is_empty()).then_some(Self::of(Place::LongEnds(offsets, bytes)))
+    }
+
+    /// Strings of `len` bytes each, as many as `rows`, one behind the other.
+    ///
+    /// `None` where there are fewer bytes.
+    pub fn of_equal_length(len: usize, rows: usize, bytes: &'a [u8]) -> Option<Self> {
+        let fits = len.checked_mul(rows)? <= bytes.len();
+        fits.then_some(Self::of(Place::Equal(len, rows, bytes)))
     }
 
     /// Views of 16 bytes: the length of the string as a little-endian number of 4, then the string itself if it has up to
     /// 12, and else its first 4 bytes, the number of the buffer that holds it, and where it begins there.
-    ///
-    /// `None` where a view points outside the buffers.
-    pub fn with_views(views: &'a [[u8; 16]], buffers: &'a [&'a [u8]]) -> Option<Self> {
-        are_inside(views, buffers).then_some(Self {
-            place: Place::Views(views, buffers),
+    pub fn with_views(views: &'a [[u8; 16]], buffers: &'a [&'a [u8]]) -> Self {
+        Self::of(Place::Views(views, buffers))
+    }
+
+    fn of(place: Place<'a>) -> Self {
+        Self {
+            place,
             validity: None,
-        })
+        }
     }
 
     /// The same, of which those rows are NULL whose bit is clear: bits count from the least significant of a byte, and that
-    /// of the first row is number `offset`. `None` where there are fewer bits than rows.
+    /// of the first row is number `offset`. What stands in place of their strings may be anything. `None` where there are fewer
+    /// bits than rows.
     #[must_use]
     pub fn with_nulls(self, bits: &'a [u8], offset: usize) -> Option<Self> {
         let validity = Validity::new(bits, offset, self.len())?;
@@ -313,10 +334,13 @@ impl<'a> StringSlice<'a> {
     fn len(&self) -> usize {
         match self.place {
             Place::Ends(ends, _) => ends.len() - 1,
+            Place::LongEnds(ends, _) => ends.len() - 1,
+            Place::Equal(_, rows, _) => rows,
             Place::Views(views, _) => views.len(),
         }
     }
 
+    /// The string in a slot, `None` where it is NULL or lies outside.
     #[inline(always)]
     fn get(&self, slot: usize) -> Option<Located<'a>> {
         if self
@@ -326,25 +350,41 @@ impl<'a> StringSlice<'a> {
             return None;
         }
         match self.place {
-            Place::Ends(ends, bytes) => Some(between(bytes, ends[slot], ends[slot + 1])),
+            Place::Ends(ends, bytes) => between(bytes, ends[slot], ends[slot + 1]),
+            Place::LongEnds(ends, bytes) => between(bytes, ends[slot], ends[slot + 1]),
+            Place::Equal(len, _, bytes) => of_equal_length(bytes, slot, len),
             Place::Views(views, buffers) => of_view(views, slot, buffers),
         }
     }
 
-    /// Finds the strings in these slots, none of which is NULL.
-    fn find(&self, slots: Range<usize>, found: &mut [Located<'a>]) {
+    /// Finds the strings in these slots, none of which is NULL. Whether all of them lie inside; the others are empty.
+    fn find(&self, slots: impl Iterator<Item = usize>, found: &mut [Located<'a>]) -> bool {
+        #[inline(always)]
+        fn find<'a>(
+            slots: impl Iterator<Item = usize>,
+            found: &mut [Located<'a>],
+            string: impl Fn(usize) -> Option<Located<'a>>,
+        ) -> bool {
+            let mut are_inside = true;
+            for (found, slot) in found.iter_mut().zip(slots) {
+                let string = string(slot);
+                are_inside &= string.is_some();
+                *found = string.unwrap_or(Located::EMPTY);
+            }
+            are_inside
+        }
         match self.place {
-            Place::Ends(ends, bytes) => {
-                let ends = ends[slots.start..=slots.end].windows(2);
-                for (found, ends) in found.iter_mut().zip(ends) {
-                    *found = between(bytes, ends[0], ends[1]);
-                }
+            Place::Ends(ends, bytes) => find(slots, found, |slot| {
+                between(bytes, ends[slot], ends[slot + 1])
+            }),
+            Place::LongEnds(ends, bytes) => find(slots, found, |slot| {
+                between(bytes, ends[slot], ends[slot + 1])
+            }),
+            Place::Equal(len, _, bytes) => {
+                find(slots, found, |slot| of_equal_length(bytes, slot, len))
             }
             Place::Views(views, buffers) => {
-                for (found, slot) in found.iter_mut().zip(slots) {
-                    let string = of_view(views, slot, buffers);
-                    *found = string.expect("a view that was looked at");
-                }
+                find(slots, found, |slot| of_view(views, slot, buffers))
             }
         }
     }
@@ -357,47 +397,33 @@ fn number(view: &[u8; 16], at: usize) -> usize {
     u32::from_le_bytes(bytes) as usize
 }
 
-/// The string between two offsets, which [`StringSlice::with_offsets`] has looked at.
+/// The string between two offsets, `None` where these are not in order or not inside.
 #[inline(always)]
-fn between(bytes: &[u8], start: i32, end: i32) -> Located<'_> {
-    let (start, end) = (start as usize, end as usize);
-    Located::new(&bytes[start..], end - start)
+fn between<O: Into<i64>>(bytes: &[u8], start: O, end: O) -> Option<Located<'_>> {
+    // As an unsigned number, one below 0 is beyond all bytes.
+    let (start, end) = (start.into() as usize, end.into() as usize);
+    let from = bytes.get(start..)?;
+    let len = end.wrapping_sub(start);
+    (len <= from.len()).then_some(Located { from, len })
 }
 
-/// The string of a view, `None` where there is no such buffer.
+/// The string in a slot, of some that all have this length.
+#[inline(always)]
+fn of_equal_length(bytes: &[u8], slot: usize, len: usize) -> Option<Located<'_>> {
+    let from = bytes.get(slot * len..)?;
+    (len <= from.len()).then_some(Located { from, len })
+}
+
+/// The string of a view, `None` where the view points outside of the buffers.
 #[inline(always)]
 fn of_view<'a>(views: &'a [[u8; 16]], slot: usize, buffers: &[&'a [u8]]) -> Option<Located<'a>> {
     let view = &views[slot];
     let len = number(view, 0);
-    if len <= IN_VIEW {
-        return Some(Located::new(&views.as_flattened()[16 * slot + 4..], len));
-    }
-    let from = buffers.get(number(view, 8))?.get(number(view, 12)..)?;
-    Some(Located::new(from, len))
-}
-
-/// Whether the string of each view lies in the buffers.
-fn are_inside(views: &[[u8; 16]], buffers: &[&[u8]]) -> bool {
-    /// The same, of buffers of so many bytes each. Without a branch on the length of a string, which cannot be predicted.
-    #[inline(always)]
-    fn are_within(views: &[[u8; 16]], bytes: impl Fn(usize) -> u64) -> bool {
-        views.iter().fold(true, |all, view| {
-            let [len, buffer, start] = [0, 8, 12].map(|at| number(view, at));
-            let is_in_view = len <= IN_VIEW;
-            let buffer = if is_in_view { 0 } else { buffer };
-            all & (is_in_view | (start as u64 + len as u64 <= bytes(buffer)))
-        })
-    }
-    match buffers {
-        [only] => {
-            let bytes = only.len() as u64;
-            are_within(views, |buffer| if buffer == 0 { bytes } else { 0 })
-        }
-        _ => {
-            let bytes = |buffer: &&[u8]| buffer.len() as u64;
-            are_within(views, |buffer| buffers.get(buffer).map_or(0, bytes))
-        }
-    }
+    let from = match len <= IN_VIEW {
+        true => views.as_flattened().get(16 * slot + 4..)?,
+        false => buffers.get(number(view, 8))?.get(number(view, 12)..)?,
+    };
+    (len <= from.len()).then_some(Located { from, len })
 }
 
 impl<'a> StringColumn<'a> {
@@ -459,7 +485,7 @@ impl<'a> StringColumn<'a> {
         }
     }
 
-    /// The string of a row, `None` where it is NULL.
+    /// The string of a row, `None` where it is NULL or lies outside of what is said to hold it.
     ///
     /// # Panics
     ///
@@ -506,6 +532,8 @@ impl<'a> StringColumn<'a> {
                     let (chunk, slot) = self.locate(row);
                     match slices[chunk].place {
                         Place::Ends(ends, _) => prefetch_read(&raw const ends[slot]),
+                        Place::LongEnds(ends, _) => prefetch_read(&raw const ends[slot]),
+                        Place::Equal(..) => {}
                         Place::Views(views, _) => prefetch_read(&raw const views[slot]),
                     }
                     *asked = Asked { chunk, slot };
@@ -555,20 +583,30 @@ impl<'a> StringColumn<'a> {
         }
     }
 
-    /// Calls `each` with the strings of these rows in order, but for NULLs.
+    /// Whether all strings lie inside of what is said to hold them.
+    pub fn are_inside(&self) -> bool {
+        match &self.chunks {
+            Chunks::Pages(_) => true,
+            Chunks::Slices(..) => self.for_each_block(0..self.len(), &mut |_| {}),
+        }
+    }
+
+    /// Calls `each` with the strings of these rows in order, but for NULLs. Whether all of them lie inside of what is said to
+    /// hold them; the others are empty.
     pub(crate) fn for_each_block(
         &self,
         rows: Range<usize>,
         each: &mut dyn FnMut(StringBlock<'a, '_>),
-    ) {
+    ) -> bool {
         let starts = self.offsets().starts();
-        let mut strings = [Located::new(&[], 0); STRINGS];
+        let mut strings = [Located::EMPTY; STRINGS];
+        let mut listed = [0; STRINGS];
+        let mut are_inside = true;
         let mut row = rows.start;
         while row < rows.end {
             let (chunk, slot) = self.offsets().locate(row as u32);
             let end = rows.end.min(starts[chunk + 1] as usize).min(row + STRINGS);
             let slots = slot..slot + (end - row);
-            let strings = &mut strings[..slots.len()];
             let validity = match &self.chunks {
                 Chunks::Pages(paged) => {
                     let page = &paged.pages()[chunk];
@@ -582,6 +620,18 @@ impl<'a> StringColumn<'a> {
                 }
                 Chunks::Slices(slices, _) => slices[chunk].validity,
             };
+            let (rows, count) = match validity {
+                None => (BlockRows::From(row as u32), slots.len()),
+                Some(validity) => {
+                    let mut count = 0;
+                    for (row, slot) in (row as u32..).zip(slots.clone()) {
+                        listed[count] = row;
+                        count += usize::from(validity.is_valid(slot));
+                    }
+                    (BlockRows::List(&listed[..count]), count)
+                }
+            };
+            let strings = &mut strings[..count];
             match &self.chunks {
                 Chunks::Pages(paged) => {
                     let page = &paged.pages()[chunk];
@@ -592,29 +642,24 @@ impl<'a> StringColumn<'a> {
                         *string = in_plain_page(page, values, rank);
                     }
                 }
-                Chunks::Slices(slices, _) => slices[chunk].find(slots.clone(), strings),
-            }
-            match validity {
-                None => each(StringBlock::Lying(strings, BlockRows::From(row as u32))),
-                Some(validity) => {
-                    let mut listed = [0; STRINGS];
-                    let mut kept = 0;
-                    for (at, slot) in slots.enumerate() {
-                        // A page has strings of those rows alone that are not NULL, a slice of all.
-                        if let Chunks::Slices(..) = self.chunks {
-                            strings[kept] = strings[at];
+                Chunks::Slices(slices, _) => {
+                    let slice = &slices[chunk];
+                    are_inside &= match rows {
+                        BlockRows::From(_) => slice.find(slots, strings),
+                        BlockRows::List(rows) => {
+                            let before = starts[chunk];
+                            let slots = rows.iter().map(|&row| (row - before) as usize);
+                            slice.find(slots, strings)
                         }
-                        listed[kept] = (row + at) as u32;
-                        kept += usize::from(validity.is_valid(slot));
-                    }
-                    if kept > 0 {
-                        let rows = BlockRows::List(&listed[..kept]);
-                        each(StringBlock::Lying(&strings[..kept], rows));
-                    }
+                    };
                 }
+            }
+            if count > 0 {
+                each(StringBlock::Lying(strings, rows));
             }
             row = end;
         }
+        are_inside
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a join is given and what it returns.
 
+use super::consume::Side;
 use super::phases::Phases;
 use crate::memory::{Memory, OutOfMemory};
 use crate::output::{Consumer, PairFilter, PairPlacement, Results, RowsError};
@@ -133,6 +134,17 @@ pub enum JoinError {
     /// Columns of one key with another number of rows.
     #[error("a key has columns of {0} and of {1} rows; all columns of a side need as many rows")]
     KeyRows(usize, usize),
+    /// Strings that break the format of their slices.
+    #[error(
+        "key column {column} of the {} side has strings that lie outside of their bytes, or in no order",
+        .side.of("build", "probe")
+    )]
+    OutsideStrings {
+        /// The side.
+        side: Side,
+        /// Which of its key columns, from 0 on.
+        column: usize,
+    },
     /// A kind of join that would have to compare a part of a key.
     #[error(
         "a {0} join of keys of several columns cannot tell what a key with a NULL in it might equal; filter such rows out \

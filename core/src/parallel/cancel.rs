@@ -30,6 +30,11 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was cancelled, for work that looks by itself.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// Does `work`, which ends early once this is cancelled. The workers of a [`Team`](super::Team) that it runs are ended
     /// as well.
     ///

@@ -388,6 +388,14 @@ impl<'a> RowColumn<'a> {
         }
     }
 
+    /// Whether its strings, if it has any, lie inside of what is said to hold them.
+    pub(super) fn are_inside(&self) -> bool {
+        match self {
+            Self::Strings(strings) => strings.are_inside(),
+            Self::Fixed(_) | Self::Truth => true,
+        }
+    }
+
     /// The column, if its values can travel with a key: of fixed width, without NULLs.
     pub(crate) fn travelling(&self) -> Option<&FixedColumn<'a>> {
         match self {

@@ -51,6 +51,9 @@ pub enum RowsError {
         "a column to be joined has {0} rows, but the keys of its side have {1}; both need as many"
     )]
     Rows(usize, usize),
+    /// Strings that break the format of their slices.
+    #[error("a column to be joined has strings that lie outside of their bytes, or in no order")]
+    OutsideStrings,
     /// A column fits no page.
     #[error("no page holds the values of a column to be joined; have rows made in buffers")]
     NoPage,
@@ -104,7 +107,8 @@ impl<'a> RowsConsumer<'a> {
     ///
     /// # Errors
     ///
-    /// A column has another number of rows, or no page holds its values where pages are wanted.
+    /// A column has another number of rows, or strings that lie outside of what is said to hold them, or no page holds its values
+    /// where pages are wanted.
     pub fn new(
         (build, build_rows): (Vec<RowColumn<'a>>, usize),
         (probe, probe_rows): (Vec<RowColumn<'a>>, usize),
@@ -118,6 +122,9 @@ impl<'a> RowsConsumer<'a> {
                 .find(|&own| own != rows);
             if let Some(other) = other {
                 return Err(RowsError::Rows(other, rows));
+            }
+            if !columns.iter().all(RowColumn::are_inside) {
+                return Err(RowsError::OutsideStrings);
             }
         }
         let types = || build.iter().chain(&probe).map(RowColumn::page_type);

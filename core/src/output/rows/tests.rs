@@ -1,6 +1,7 @@
 use super::super::NO_ROW;
 use super::*;
 use crate::conformance::Random;
+use crate::input::{StringColumn, StringSlice};
 use crate::table::Value;
 
 /// A side of so many rows: pages with and without NULLs, slices of every width, strings, one of them in pages of its own.
@@ -206,6 +207,12 @@ fn columns_that_do_not_fit_are_refused() {
     assert_eq!(
         new(vec![RowColumn::Truth], Form::Pages),
         Some(RowsError::NoPage)
+    );
+    let words = StringSlice::with_offsets(&[0, 3, 2, 4], b"four").unwrap();
+    let words = RowColumn::Strings(StringColumn::of_slices(vec![words]).unwrap());
+    assert_eq!(
+        new(vec![words], Form::Buffers),
+        Some(RowsError::OutsideStrings)
     );
     assert!(FixedSlice::new(&[[0_u8; 3]]).is_none());
     assert!(
