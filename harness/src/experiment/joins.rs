@@ -8,7 +8,7 @@ use join_core::compound::Keys;
 use join_core::join::{CacheSizes, Context, DynJoin};
 use join_core::memory::{Memory, process};
 use join_core::output::{Aggregate, Consumer, Pair, PairConsumer, Sink};
-use join_core::parallel::{Team, ThreadStart};
+use join_core::parallel::{Cancelled, Team, ThreadStart};
 use join_core::table::Column;
 
 use super::{Bench, Cell, Contender, Data, Failed, Measured, Work};
@@ -161,7 +161,10 @@ impl<'a> Joins<'a> {
             };
             (result, start.elapsed().as_secs_f64())
         }))
-        .map_err(|panic| Failed::Error(format!("the variant panicked: {}", message(&*panic))))?;
+        .map_err(|panic| match panic.is::<Cancelled>() {
+            true => Failed::Interrupted,
+            false => Failed::Error(format!("the variant panicked: {}", message(&*panic))),
+        })?;
         let counters = self.counters.since(&counting);
         let system = self.watch.since(&watching);
         let (outcome, rows) = result.map_err(|error| Failed::Error(error.to_string()))?;

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::error::Error;
 
@@ -21,6 +22,10 @@ pub(crate) fn names(
     };
     if let Ok(one) = given.extract::<String>() {
         return Ok(Some(vec![one]));
+    }
+    // One that is no UTF-8.
+    if let Ok(text) = given.cast::<PyString>() {
+        text.to_str()?;
     }
     let several = given.extract::<Vec<String>>();
     several

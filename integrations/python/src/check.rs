@@ -2,10 +2,10 @@
 //! pointer to values, and the last offset of texts, which says how long they are.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::ptr;
+use std::{mem, ptr};
 
 use arrow_array::ffi::FFI_ArrowArray;
-use arrow_data::layout;
+use arrow_data::{ArrayData, layout};
 use arrow_schema::DataType;
 use arrow_schema::ffi::FFI_ArrowSchema;
 
@@ -60,15 +60,46 @@ pub(crate) fn schema(schema: &FFI_ArrowSchema) -> Result<(), String> {
     schema.check(DEEPEST)
 }
 
-/// Looks at an array that has not been released, whose schema was of this type.
+/// Looks at an array that has not been released, whose schema was of this type, and takes the buffers of arrays of type Null away.
 ///
 /// # Errors
 ///
 /// In words, it is none of this type.
-pub(crate) fn array(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), String> {
+pub(crate) fn array(array: &mut FFI_ArrowArray, data_type: &DataType) -> Result<(), String> {
     // SAFETY: both are the structure of the C interface.
-    let array = unsafe { &*ptr::from_ref(array).cast::<Array>() };
-    array.check(data_type)
+    let checked = unsafe { &*ptr::from_ref(array).cast::<Array>() };
+    checked.check(data_type)?;
+    without_buffers_of_null(array, data_type);
+    Ok(())
+}
+
+/// Puts others in place of arrays of type Null that have buffers: those of polars do, and the format has none for them. The array was
+/// checked.
+fn without_buffers_of_null(array: &mut FFI_ArrowArray, data_type: &DataType) {
+    if *data_type == DataType::Null {
+        if array.num_buffers() > 0 {
+            let without = FFI_ArrowArray::new(&ArrayData::new_null(data_type, array.len()));
+            drop(mem::replace(array, without));
+        }
+        return;
+    }
+    // SAFETY: both are the structure of the C interface.
+    let structure = unsafe { &*ptr::from_ref(array).cast::<Array>() };
+    let values = match data_type {
+        DataType::Dictionary(_, values) => Some((structure.dictionary, &**values)),
+        _ => None,
+    };
+    let types = children(data_type).into_iter().enumerate();
+    let children = types.map(|(number, of_child)| {
+        // SAFETY: an array that was checked has as many children as its type.
+        (unsafe { *structure.children.add(number) }, of_child)
+    });
+    for (child, of_child) in children.chain(values) {
+        // SAFETY: a pointer of an array that was checked is not null. Whoever is given an array may move its children out, and
+        // the parent's release function calls that of whatever stands in their place then.
+        let child = unsafe { &mut *child.cast_mut().cast::<FFI_ArrowArray>() };
+        without_buffers_of_null(child, of_child);
+    }
 }
 
 /// The text at a pointer; none where it is null.
@@ -157,13 +188,6 @@ impl Array {
         }
         if !(least..=MOST_FIELDS).contains(&buffers) || (self.buffers.is_null() && buffers > 0) {
             return wrong(format!("has {buffers} buffers instead of {least}, or none"));
-        }
-        // Polars has one that arrays of this type do not have.
-        if *data_type == DataType::Null && buffers > 0 {
-            return Err(
-                "it is of type Null and has a buffer; cast it to another type, or leave the column out"
-                    .to_owned(),
-            );
         }
         let end = rows + offset;
         let lacks = |number: i64| self.buffer(number).is_null();

@@ -135,7 +135,10 @@ impl Outputs {
     }
 
     fn picked(self, wanted: &[String]) -> Result<Self, Error> {
-        let columns = wanted.iter().map(|name| {
+        let columns = wanted.iter().enumerate().map(|(nth, name)| {
+            if wanted[..nth].contains(name) {
+                return Err(Error::Value(format!("columns: {name:?} is named twice")));
+            }
             let mut found = self.columns.iter().filter(|column| column.name == *name);
             let (found, other) = (found.next(), found.next());
             if other.is_some() {
@@ -332,24 +335,25 @@ impl Found<'_> {
         }
     }
 
-    /// The rows of both sides; those of pairs, which are given back, in `rows`, whose bytes `reservation` grows by.
+    /// The rows of both sides; those of pairs, which are given back, in `rows`, which has room for the `longest`, and whose bytes
+    /// `reservation` grows by.
     fn part<'r>(
         self,
+        longest: usize,
         [build, probe]: &'r mut [Vec<u32>; 2],
         reservation: &mut Reservation,
     ) -> Result<Part<'r>, OutOfMemory>
     where
         Self: 'r,
     {
-        let len = self.len();
         let (chunks, is_swapped) = match self {
             Self::Rows(part) => return Ok(part),
             Self::Pairs(chunks, is_swapped) => (chunks, is_swapped),
         };
         for rows in [&mut *build, &mut *probe] {
             rows.clear();
-            if rows.capacity() < len {
-                *rows = room(len, reservation)?;
+            if rows.capacity() < longest {
+                *rows = room(longest, reservation)?;
             }
         }
         let (of_build, of_probe) = match is_swapped {
@@ -423,6 +427,8 @@ impl Gathering<'_> {
     /// The columns of all pairs.
     fn blocks(&self, found: Vec<Found<'_>>, means: &Means) -> Result<Vec<Block>, Error> {
         let workers = means.team.workers_for(found.iter().map(Found::len).sum());
+        // Of one size, so that they are what an earlier join has left.
+        let longest = found.iter().map(Found::len).max().unwrap_or(0);
         let parts = Tasks::new(found);
         let gathered = means.team.run(vec![(); workers], |_, ()| {
             let mut places = [Vec::new(), Vec::new()];
@@ -431,10 +437,8 @@ impl Gathering<'_> {
             while let Some((number, found)) = parts.take() {
                 let mut reservation = means.memory.reserve(0)?;
                 let mut of_part = Vec::new();
-                let part = found.part(&mut rows, &mut of_rows)?;
-                for piece in part.runs(self.follows) {
-                    self.piece(piece, &mut places, &mut reservation, &mut of_part)?;
-                }
+                let part = found.part(longest, &mut rows, &mut of_rows)?;
+                self.part(part, &mut places, &mut reservation, &mut of_part)?;
                 blocks.push((number, reservation, of_part));
             }
             Ok::<_, Error>(blocks)
@@ -446,6 +450,77 @@ impl Gathering<'_> {
         blocks.sort_by_key(|(number, ..)| *number);
         let blocks = blocks.into_iter();
         Ok(blocks.flat_map(|(_, _, of_part)| of_part).collect())
+    }
+
+    /// The columns of a part, in pieces where some of its rows follow one another.
+    fn part(
+        &self,
+        part: Part<'_>,
+        places: &mut [Vec<Place>; 2],
+        reservation: &mut Reservation,
+        blocks: &mut Vec<Block>,
+    ) -> Result<(), Error> {
+        let pieces = part.runs(self.follows);
+        if pieces.len() > 1 {
+            match self.pieces(part, &pieces, places, reservation) {
+                Ok(of_pieces) => {
+                    blocks.extend(of_pieces);
+                    return Ok(());
+                }
+                Err((_, Refusal::TooLong)) => {}
+                Err((from, refusal)) => return Err(refusal.of(&self.called(from))),
+            }
+        }
+        for piece in pieces {
+            self.piece(piece, places, reservation, blocks)?;
+        }
+        Ok(())
+    }
+
+    /// The columns of the pieces of a part. Those that are slices of what came in where rows follow one another are made for each
+    /// piece, all others for the whole part, of which pieces are slices: in small arrays they would be slower.
+    fn pieces(
+        &self,
+        part: Part<'_>,
+        pieces: &[Part<'_>],
+        [of_build, of_probe]: &mut [Vec<Place>; 2],
+        reservation: &mut Reservation,
+    ) -> Result<Vec<Block>, (From, Refusal)> {
+        let mut columns: Vec<Vec<ArrayData>> = vec![Vec::new(); self.froms.len()];
+        let sliced = |from: From, source: &Option<Source>| match (from, source) {
+            (From::Side(side, _), Some(source)) => side == self.follows && source.is_sliced(),
+            _ => false,
+        };
+        for piece in pieces {
+            let rows = self.follows.of(piece.build, piece.probe);
+            let rows = self.located(self.follows, rows, of_build);
+            for (nth, (&from, source)) in self.froms.iter().zip(&self.sources).enumerate() {
+                if let Some(source) = source.as_ref().filter(|_| sliced(from, source)) {
+                    let of_piece = source.gather(rows, reservation);
+                    columns[nth].push(of_piece.map_err(|refusal| (from, refusal))?);
+                }
+            }
+        }
+        let build = self.located(Side::Build, part.build, of_build);
+        let probe = self.located(Side::Probe, part.probe, of_probe);
+        for (nth, (&from, source)) in self.froms.iter().zip(&self.sources).enumerate() {
+            if sliced(from, source) {
+                continue;
+            }
+            let whole = self.column(from, source, part, [build, probe], reservation)?;
+            let mut first = 0;
+            columns[nth].extend(pieces.iter().map(|piece| {
+                let of_piece = whole.slice(first, piece.len());
+                first += piece.len();
+                of_piece
+            }));
+        }
+        let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+        let of_pieces = pieces.iter().map(|piece| {
+            let of_piece = columns.iter_mut().filter_map(Iterator::next);
+            (piece.len(), of_piece.collect())
+        });
+        Ok(of_pieces.collect())
     }
 
     /// The columns of a piece, of both halves of it where they are too long for one array.
@@ -489,16 +564,27 @@ impl Gathering<'_> {
         let build = self.located(Side::Build, part.build, of_build);
         let probe = self.located(Side::Probe, part.probe, of_probe);
         let sources = self.froms.iter().zip(&self.sources);
-        let columns = sources.map(|(&from, source)| {
-            let gathered = match (from, source) {
-                (From::Side(side, _), Some(source)) => {
-                    source.gather(side.of(build, probe), reservation)
-                }
-                _ => truths(self.marks(part)).map_err(Refusal::Invalid),
-            };
-            gathered.map_err(|refusal| (from, refusal))
-        });
+        let columns = sources
+            .map(|(&from, source)| self.column(from, source, part, [build, probe], reservation));
         columns.collect()
+    }
+
+    /// A column of pairs, whose rows of the build side and of the probe side are there.
+    fn column(
+        &self,
+        from: From,
+        source: &Option<Source>,
+        part: Part<'_>,
+        [build, probe]: [Rows<'_>; 2],
+        reservation: &mut Reservation,
+    ) -> Result<ArrayData, (From, Refusal)> {
+        let gathered = match (from, source) {
+            (From::Side(side, _), Some(source)) => {
+                source.gather(side.of(build, probe), reservation)
+            }
+            _ => truths(self.marks(part)).map_err(Refusal::Invalid),
+        };
+        gathered.map_err(|refusal| (from, refusal))
     }
 
     /// What stands in place of partners.

@@ -54,8 +54,7 @@ fn sides(
         (None, Some(left_on), Some(right_on)) => (left_on, right_on),
         _ => return Err(Error::value("give the keys as on, or as left_on and right_on").into()),
     };
-    let build = Frame::read("left", left)?;
-    let probe = Frame::read("right", right)?;
+    let [build, probe] = Frame::read_both(["left", "right"], [left, right])?;
     for frame in [&build, &probe] {
         if frame.is_column {
             let what = frame.what;

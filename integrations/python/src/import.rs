@@ -2,7 +2,9 @@
 //! as far as it can be.
 
 use std::ffi::{CStr, c_int};
+use std::mem;
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -10,12 +12,13 @@ use arrow_data::ArrayData;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use join_core::table::PageOffsets;
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
 use crate::check;
 use crate::error::Error;
-use crate::work::caught;
+use crate::work::{GLANCE, caught};
 
 /// The rows of one column, in chunks.
 #[derive(Debug, Clone)]
@@ -49,26 +52,59 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Reads both sides of a join, once where they are the same object: a second time there might be nothing left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Frame::read`].
+    pub(crate) fn read_both(
+        [build, probe]: [&'static str; 2],
+        [of_build, of_probe]: [&Bound<'_, PyAny>; 2],
+    ) -> PyResult<[Self; 2]> {
+        let own = Self::read(build, of_build)?;
+        let other = match of_build.is(of_probe) {
+            true => Self {
+                what: probe,
+                ..own.clone()
+            },
+            false => Self::read(probe, of_probe)?,
+        };
+        Ok([own, other])
+    }
+
     /// Reads what has `__arrow_c_stream__` or `__arrow_c_array__`.
     ///
     /// # Errors
     ///
     /// It has neither, or what it hands over makes no sense, or it is too long.
-    pub(crate) fn read(what: &'static str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let exported = Exported::of(what, object)?;
-        let read = || {
-            caught(|| {
-                exported
-                    .read()
-                    .and_then(|(field, chunks)| Self::of(what, &field, chunks))
-            })
-        };
-        Ok(object.py().detach(read).map_err(|error| match error {
-            // Whatever goes wrong here does so by what was handed over.
-            Error::Value(text) | Error::Fault(text) => Error::Value(format!("{what}: {text}")),
-            Error::Type(text) => Error::Type(format!("{what}: {text}")),
-            Error::Memory(_) => error,
-        })?)
+    fn read(what: &'static str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let mut exported = Exported::of(what, object)?;
+        loop {
+            let read = py.detach(|| {
+                caught(|| match exported.read(GLANCE)? {
+                    Some((field, chunks)) => Self::of(what, &field, chunks).map(Some),
+                    None => Ok(None),
+                })
+            });
+            // Whoever makes the rows may take long, and knows nothing of Ctrl-C.
+            py.check_signals()?;
+            let read = read.map_err(|error| match error {
+                // Python's own exception has become a text by then, with what it was at the end.
+                Error::Value(text) if text.trim_end().ends_with("KeyboardInterrupt") => {
+                    PyErr::from(PyKeyboardInterrupt::new_err(()))
+                }
+                // Whatever goes wrong here does so by what was handed over.
+                Error::Value(text) | Error::Fault(text) => {
+                    Error::Value(format!("{what}: {text}")).into()
+                }
+                Error::Type(text) => Error::Type(format!("{what}: {text}")).into(),
+                Error::Memory(_) => error.into(),
+            })?;
+            if let Some(frame) = read {
+                return Ok(frame);
+            }
+        }
     }
 
     fn of(what: &'static str, field: &Field, mut chunks: Vec<ArrayData>) -> Result<Self, Error> {
@@ -94,7 +130,7 @@ impl Frame {
             .map(|(number, field)| Column {
                 field,
                 chunks: match is_column {
-                    true => std::mem::take(&mut chunks),
+                    true => mem::take(&mut chunks),
                     false => chunks.iter().map(|chunk| child(chunk, number)).collect(),
                 },
             });
@@ -123,7 +159,8 @@ pub(crate) fn child(parent: &ArrayData, number: usize) -> ArrayData {
 
 /// What was in the capsules.
 enum Exported {
-    Stream(FFI_ArrowArrayStream),
+    /// A stream, its type once that is known, and the chunks that have been read.
+    Stream(FFI_ArrowArrayStream, Option<Field>, Vec<ArrayData>),
     Array(FFI_ArrowSchema, FFI_ArrowArray),
 }
 
@@ -133,9 +170,8 @@ impl Exported {
             let stream = object.call_method0("__arrow_c_stream__")?;
             let stream = pointer::<FFI_ArrowArrayStream>(what, &stream, c"arrow_array_stream")?;
             // SAFETY: a capsule of this name holds such a stream, by the protocol, and leaves moving it out to who asked for it.
-            return Ok(Self::Stream(unsafe {
-                FFI_ArrowArrayStream::from_raw(stream.as_ptr())
-            }));
+            let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
+            return Ok(Self::Stream(stream, None, Vec::new()));
         }
         if object.hasattr("__arrow_c_array__")? {
             let pair = object.call_method0("__arrow_c_array__")?;
@@ -164,15 +200,17 @@ impl Exported {
         .into())
     }
 
-    /// The type, and the chunks.
-    fn read(self) -> Result<(Field, Vec<ArrayData>), Error> {
+    /// The type and the chunks; none where a stream has not ended after this time, which is to be read on then.
+    fn read(&mut self, time: Duration) -> Result<Option<(Field, Vec<ArrayData>)>, Error> {
+        let start = Instant::now();
         match self {
             Self::Array(schema, array) => {
-                let field = field(&schema)?;
+                let field = field(schema)?;
+                let array = mem::replace(array, FFI_ArrowArray::empty());
                 let chunk = adopt(array, field.data_type())?;
-                Ok((field, vec![chunk]))
+                Ok(Some((field, vec![chunk])))
             }
-            Self::Stream(mut stream) => {
+            Self::Stream(stream, of_type, chunks) => {
                 let missing = || {
                     Error::value(
                         "its stream has been read already, or lacks a function; ask for a new one",
@@ -182,21 +220,29 @@ impl Exported {
                     .get_schema()
                     .zip(stream.get_next())
                     .ok_or_else(missing)?;
-                let mut schema = FFI_ArrowSchema::empty();
-                // SAFETY: the stream has not been released, since its functions are there.
-                let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
-                succeeded(&mut stream, code)?;
-                let field = field(&schema)?;
-                let mut chunks = Vec::new();
+                let field = match of_type.take() {
+                    Some(field) => field,
+                    None => {
+                        let mut schema = FFI_ArrowSchema::empty();
+                        // SAFETY: the stream has not been released, since its functions are there.
+                        let code = unsafe { get_schema(&raw mut *stream, &raw mut schema) };
+                        succeeded(stream, code)?;
+                        field(&schema)?
+                    }
+                };
                 loop {
                     let mut array = FFI_ArrowArray::empty();
                     // SAFETY: as of the schema.
-                    let code = unsafe { get_next(&raw mut stream, &raw mut array) };
-                    succeeded(&mut stream, code)?;
+                    let code = unsafe { get_next(&raw mut *stream, &raw mut array) };
+                    succeeded(stream, code)?;
                     if array.is_released() {
-                        return Ok((field, chunks));
+                        return Ok(Some((field, mem::take(chunks))));
                     }
                     chunks.push(adopt(array, field.data_type())?);
+                    if start.elapsed() > time {
+                        *of_type = Some(field);
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -278,13 +324,13 @@ fn succeeded(stream: &mut FFI_ArrowArrayStream, code: c_int) -> Result<(), Error
 }
 
 /// An array of a type, whose shape was checked.
-fn adopt(array: FFI_ArrowArray, data_type: &DataType) -> Result<ArrayData, Error> {
+fn adopt(mut array: FFI_ArrowArray, data_type: &DataType) -> Result<ArrayData, Error> {
     if array.is_released() {
         return Err(Error::value(
             "its array has been read already; ask for a new one",
         ));
     }
-    check::array(&array, data_type).map_err(Error::Value)?;
+    check::array(&mut array, data_type).map_err(Error::Value)?;
     // Buffers of nothing may be null.
     if array.is_empty() {
         return Ok(ArrayData::new_empty(data_type));

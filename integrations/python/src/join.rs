@@ -54,8 +54,7 @@ impl Sides {
     ///
     /// One of them cannot be read.
     pub(crate) fn of_keys(build: &Bound<'_, PyAny>, probe: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let build = Frame::read("build", build)?;
-        let probe = Frame::read("probe", probe)?;
+        let [build, probe] = Frame::read_both(["build", "probe"], [build, probe])?;
         Ok(Self {
             build_keys: (0..build.columns.len()).collect(),
             probe_keys: (0..probe.columns.len()).collect(),
@@ -118,9 +117,7 @@ impl Sides {
             caches: means.caches,
             ..Context::new(&means.team, &means.memory).with_consumer(consumer)
         };
-        keys.with_keys(means, |keys| {
-            Ok(semantics.join_keys(&*join, keys, &context)?)
-        })
+        keys.with_keys(means, |keys| semantics.join_keys(&*join, keys, &context))
     }
 
     /// Joins, and keeps the pairs as they are found, with the sides exchanged if that is wished.

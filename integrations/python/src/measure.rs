@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use harness::experiment::folder::Asked;
 use harness::experiment::joins::Joins;
@@ -16,6 +15,7 @@ use join_core::compound::{KeyPart, Keys};
 use join_core::kind::Kind;
 use join_core::oracle;
 use join_core::page::{DataType, PAGE_BYTES};
+use join_core::parallel::Cancel;
 use join_core::table::Column;
 use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyTuple};
@@ -207,8 +207,9 @@ impl Request {
         out: &Path,
         limits: Limits,
         progress: impl FnOnce(usize) -> Progress,
-        interrupted: &AtomicBool,
+        cancel: &Cancel,
     ) -> Result<report::record::Run, Error> {
+        let interrupted = cancel.flag();
         let environment = machine::environment(ALLOCATOR);
         let asked = Asked {
             out: Some(out),
@@ -229,7 +230,8 @@ impl Request {
         // What is wrong with a case, which a run knows the sentence of alone.
         let mut refused = None;
         let finished = session::run(&asked, budget, progress, interrupted, |runner| {
-            self.measure(runner, &mut joins, limits, &mut refused)
+            let measure = || self.measure(runner, &mut joins, limits, &mut refused);
+            cancel.run(measure).unwrap_or(Err(Stop::Interrupted))
         });
         let finished = finished.map_err(|text| match refused {
             Some(error) => error.saying(text),
@@ -315,11 +317,11 @@ pub(crate) fn measure(
     let mut bar = Bar::default();
     let listener = progress.then(|| bar.listener());
     let progress = |cases| listener.map_or_else(Progress::silent, |to| Progress::told(cases, to));
-    let work = move |interrupted: &AtomicBool| match out {
-        Some(out) => request.run(&out, limits, progress, interrupted),
+    let work = move |cancel: &Cancel| match out {
+        Some(out) => request.run(&out, limits, progress, cancel),
         None => {
             let folder = tempfile::tempdir().map_err(Error::value)?;
-            request.run(&folder.path().join("run"), limits, progress, interrupted)
+            request.run(&folder.path().join("run"), limits, progress, cancel)
         }
     };
     let run = apart_to_the_end(py, || bar.write(py), work);

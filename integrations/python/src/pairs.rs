@@ -166,8 +166,8 @@ fn columns(call: &Call, order: Order) -> Result<Columns, Error> {
 /// Parameters
 /// ----------
 /// build, probe : anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``
-///     A column of keys, or a frame of nothing but key columns. Nothing is copied unless keys are strings, several columns,
-///     or narrower than 4 bytes.
+///     A column of keys, or a frame of nothing but key columns. They are read where they lie; converted are booleans,
+///     integers of less than 4 bytes, floating-point numbers and dictionaries.
 /// how : str
 ///     ``"inner"``, ``"left"``, ``"right"``, ``"full"``, ``"semi"``, ``"anti"``, ``"mark"``, ``"right_semi"``,
 ///     ``"right_anti"`` or ``"anti_null_aware"`` (``NOT IN``). The build side is the left one.

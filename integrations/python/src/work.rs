@@ -2,9 +2,8 @@
 
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use crate::arguments;
 use crate::error::Error;
 
 /// How long Ctrl-C may go unnoticed.
-const GLANCE: Duration = Duration::from_millis(50);
+pub(crate) const GLANCE: Duration = Duration::from_millis(50);
 
 /// Does `work` on a thread of its own, while this one lets go of the interpreter and looks for signals. After Ctrl-C the
 /// call ends at once, and the work at its next block of rows or pairs.
@@ -41,15 +40,15 @@ pub(crate) fn apart<T: Send + 'static>(
     }
 }
 
-/// As [`apart`], but after Ctrl-C the call waits for the work, which is told by its flag, to end by itself. Until then
-/// `meanwhile` is called with the interpreter from time to time.
+/// As [`apart`], but after Ctrl-C the call waits for the work to end, which is told what cancels it and says what of it that ends.
+/// Until then `meanwhile` is called with the interpreter from time to time.
 pub(crate) fn apart_to_the_end<T: Send + 'static>(
     py: Python<'_>,
     mut meanwhile: impl FnMut() -> PyResult<()>,
-    work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
+    work: impl FnOnce(&Cancel) -> Result<T, Error> + Send + 'static,
 ) -> PyResult<T> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let own = interrupted.clone();
+    let cancel = Cancel::default();
+    let own = cancel.clone();
     let mut waiting = Waiting::start(move || work(&own))?;
     let mut signal = Ok(());
     loop {
@@ -59,7 +58,9 @@ pub(crate) fn apart_to_the_end<T: Send + 'static>(
             (None, Err(_)) => {}
             (None, Ok(())) => {
                 signal = meanwhile().and_then(|()| py.check_signals());
-                interrupted.store(signal.is_err(), Ordering::Relaxed);
+                if signal.is_err() {
+                    cancel.cancel();
+                }
             }
         }
     }

@@ -125,6 +125,22 @@ def test_types_of_polars_stay():
     assert found.equals(expected)
 
 
+def test_columns_of_nothing_stay():
+    nothing = pl.DataFrame({
+        "k": [1, 2, 3],
+        "null": pl.Series([None] * 3, dtype=pl.Null),
+        "lists": pl.Series([[], [None], None], dtype=pl.List(pl.Null)),
+        "struct": pl.Series([{"x": None}, None, {"x": None}], dtype=pl.Struct({"x": pl.Null})),
+    })
+    keys = pl.DataFrame({"k": [3, 2, 2, 4]})
+    for how in ("inner", "left", "full"):
+        found = pl.DataFrame(joinery.join(keys, nothing[1:], on="k", how=how))
+        expected = keys.join(nothing[1:], on="k", how=how)
+        assert found.schema == expected.schema
+        rows = lambda frame: sorted(map(str, frame.rows()))
+        assert rows(found) == rows(expected)
+
+
 def test_extension_types_stay():
     ids = pa.array([b"0" * 16, None], pa.uuid())
     table = pa.table(joinery.join(pa.table({"k": [1, 2], "id": ids}), pa.table({"k": [2, 1]}), on="k", order="probe"))
@@ -168,6 +184,8 @@ def test_integers_of_different_widths_meet():
         (ValueError, "key columns", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on=[])),
         (ValueError, "key columns", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on=["k", "a"], right_on="k")),
         (ValueError, '"c"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", columns="c")),
+        (ValueError, 'columns: "k" is named twice', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", columns=["k", "k"])),
+        (UnicodeEncodeError, "surrogates", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="\ud800")),
         (TypeError, "columns is of type int", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", columns=1)),
         (TypeError, "instance", lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), on="k", how=1)),
         (TypeError, '"b"', lambda: joinery.join(pa.table(LEFT), pa.table(RIGHT), left_on="a", right_on="b")),
@@ -175,7 +193,7 @@ def test_integers_of_different_widths_meet():
         (TypeError, '"u"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "u": union()}), on="k")),
         (TypeError, '"i"', lambda: joinery.join(pa.table(LEFT), pl.DataFrame({"k": [2], "i": pl.Series([1], dtype=pl.Int128)}), on="k")),
         (ValueError, "several columns", lambda: joinery.join(pa.table({"k": [1, None], "j": [1, 1]}), pa.table({"k": [1, 2], "j": [2, None]}), on=["k", "j"], how="mark")),
-        (ValueError, '"n"', lambda: joinery.join(pa.table(LEFT), pl.DataFrame({"k": [2], "n": [None]}), on="k")),
+        (TypeError, '"n"', lambda: joinery.join(pl.DataFrame({"n": [None]}), pl.DataFrame({"n": [None]}), on="n")),
         (ValueError, '"a_right"', lambda: joinery.join(pa.table(LEFT), pa.table({"k": [2], "a": [1], "a_right": [1]}), on="k")),
         (ValueError, "mark", lambda: joinery.count(pa.table(LEFT), pa.table(LEFT), how="mark")),
         (ValueError, "no workload", lambda: joinery.workload("pk-fk-2m")),
@@ -382,6 +400,39 @@ def test_a_stream_is_read_once():
     joinery.join(Once(), pa.table(RIGHT), on="k")
     with pytest.raises(ValueError, match="left"):
         joinery.join(Once(), pa.table(RIGHT), on="k")
+
+
+def test_a_reader_is_joined_with_itself():
+    reader = pa.table(LEFT).to_reader()
+    assert pa.table(joinery.join(reader, reader, on="k", order="probe"))["k"].to_pylist() == [1, 2, 3]
+    numbers = pa.RecordBatchReader.from_batches(pa.schema([("k", pa.int64())]), [pa.record_batch({"k": [7, 7]})])
+    assert joinery.count(numbers, numbers).rows == 4
+
+
+def test_ctrl_c_ends_what_a_producer_makes():
+    def batches():
+        while True:
+            time.sleep(0.01)
+            yield pa.record_batch(LEFT)
+
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        joinery.join(pa.RecordBatchReader.from_batches(pa.table(LEFT).schema, batches()), pa.table(RIGHT), on="k")
+
+
+def test_ctrl_c_ends_a_long_stream():
+    class Endless:
+        """Hands over a stream of the C interface that knows nothing of Python."""
+
+        def __arrow_c_stream__(self, requested_schema=None):
+            rows = duckdb.sql("SELECT md5(range::VARCHAR) AS k FROM range(1000000000)")
+            return rows.__arrow_c_stream__()
+
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        joinery.join(Endless(), pa.table({"k": ["a"]}), on="k")
 
 
 def test_what_a_producer_says_is_told():

@@ -156,6 +156,15 @@ def test_ctrl_c_ends_a_measurement_and_keeps_what_there_is(own, tmp_path):
     assert len(run) > 0
 
 
+def test_ctrl_c_ends_the_join_that_is_measured():
+    keys = pa.array(np.zeros(2_000_000, np.int32))
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        # 4 * 10**12 pairs.
+        joinery.measure({"long": (keys, keys)}, variants="adaptive", threads=1, rounds=1, progress=False, allow_unoptimised=True)
+
+
 KEYS = {"x": (pa.array([1]), pa.array([1]))}
 
 

@@ -242,7 +242,7 @@ impl Source {
 
     /// Whether rows that follow one another are a slice. Those of offsets and dictionaries are gathered: offsets are read once
     /// either way, and dictionaries of chunks become one.
-    fn is_sliced(&self) -> bool {
+    pub(crate) fn is_sliced(&self) -> bool {
         match &self.data_type {
             DataType::Struct(_) => self.children.iter().all(Self::is_sliced),
             DataType::Boolean

@@ -72,14 +72,20 @@ impl KeyColumns {
     ///
     /// # Errors
     ///
-    /// Memory runs out, strings make no sense, or those of `join`.
+    /// Memory runs out, or those of `join`, in the names of the columns.
     pub(crate) fn with_keys<R>(
         &self,
         means: &Means,
-        join: impl FnOnce(&Keys<'_>) -> Result<R, Error>,
+        join: impl FnOnce(&Keys<'_>) -> Result<R, JoinError>,
     ) -> Result<R, Error> {
         let (build, probe) = self.values(means)?;
-        join(&keys(&build, &probe)?)
+        join(&keys(&build, &probe)?).map_err(|error| match error {
+            JoinError::OutsideStrings { side, column } => {
+                let parts: &[Part] = side.of(&self.build, &self.probe);
+                outside(&parts[column].called)
+            }
+            other => other.into(),
+        })
     }
 
     /// Calls `each` with the columns of both sides, those that are compared together.
@@ -96,7 +102,7 @@ impl KeyColumns {
         let parts = build
             .iter()
             .zip(&probe)
-            .map(|(build, probe)| Ok((build.part()?, probe.part()?)));
+            .map(|(build, probe)| Ok((build.part_inside()?, probe.part_inside()?)));
         Ok(each(&parts.collect::<Result<Vec<_>, Error>>()?))
     }
 
@@ -188,7 +194,7 @@ impl Part {
         Ok(match self.plain {
             Plain::Words32 => Values::Words32(Words::of(&self.chunks, means)?),
             Plain::Words64 => Values::Words64(Words::of(&self.chunks, means)?),
-            Plain::Bytes => Values::Bytes(Strings::of(&self.chunks, &self.called, means)?),
+            Plain::Bytes => Values::Bytes(Strings::of(&self.chunks, &self.called)),
         })
     }
 }
@@ -201,6 +207,23 @@ impl<'a> Values<'a> {
             Self::Bytes(strings) => KeyPart::Varchar(strings.column()?),
         })
     }
+
+    /// The same for whoever reads strings and does not look where they lie.
+    fn part_inside(&'a self) -> Result<KeyPart<'a>, Error> {
+        match (self.part()?, self) {
+            (KeyPart::Varchar(column), Self::Bytes(strings)) if !column.are_inside() => {
+                Err(outside(strings.called))
+            }
+            (part, _) => Ok(part),
+        }
+    }
+}
+
+/// The refusal of strings that break the format.
+fn outside(called: &str) -> Error {
+    Error::Value(format!(
+        "{called}: its strings lie outside of their bytes, or in no order"
+    ))
 }
 
 /// A side's keys for the core, from values and the bitmaps beside them.
