@@ -15,6 +15,9 @@ pub trait Key: Fixed + Eq + Ord + Hash {
     /// The key's bits, zero-extended: what hashes read.
     fn bits(self) -> u64;
 
+    /// The key that has these bits; of an INT32 key, the lower half of them.
+    fn from_bits(bits: u64) -> Self;
+
     /// How far above `least` the key is. Of a key below it, more than of any key above it.
     fn offset_from(self, least: Self) -> u64;
 
@@ -43,6 +46,11 @@ impl Key for i32 {
     }
 
     #[inline(always)]
+    fn from_bits(bits: u64) -> i32 {
+        bits as i32
+    }
+
+    #[inline(always)]
     fn offset_from(self, least: i32) -> u64 {
         u64::from((self as u32).wrapping_sub(least as u32))
     }
@@ -68,6 +76,11 @@ impl Key for i64 {
     #[inline(always)]
     fn bits(self) -> u64 {
         self as u64
+    }
+
+    #[inline(always)]
+    fn from_bits(bits: u64) -> i64 {
+        bits as i64
     }
 
     #[inline(always)]

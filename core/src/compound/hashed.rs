@@ -18,8 +18,6 @@ const ROWS: usize = 1 << 11;
 /// How a key becomes 64 bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
-    /// Whether they are the key itself, two INT32 side by side.
-    pub is_exact: bool,
     /// Whether a NULL is a value like others. Else a key with a NULL in it is one.
     pub nulls_match: bool,
     /// The bits of a hash that count.
@@ -162,25 +160,17 @@ where
 {
     let rows = first..first + hashes.len();
     for ((nth, part), mut notes) in parts.iter().enumerate().zip(notes) {
-        let are_inside = if how.is_exact {
-            let shift = 32 * nth as u32;
-            part.combine(rows.clone(), hashes, held, &mut notes, |hash, bits| {
-                hash | bits << shift
-            })
-        } else {
-            if how.nulls_match {
-                // All that becomes of a NULL. Another number than any value's is not needed: what is equal is compared.
-                hashes
-                    .iter_mut()
-                    .for_each(|hash| *hash = mix(*hash, nth as u64));
-            }
-            part.combine(rows.clone(), hashes, held, &mut notes, mix)
-        };
-        if !are_inside {
+        if how.nulls_match {
+            // All that becomes of a NULL. Another number than any value's is not needed: what is equal is compared.
+            hashes
+                .iter_mut()
+                .for_each(|hash| *hash = mix(*hash, nth as u64));
+        }
+        if !part.combine(rows.clone(), hashes, held, &mut notes) {
             return Err(nth);
         }
     }
-    if !how.is_exact && how.mask != u64::MAX {
+    if how.mask != u64::MAX {
         hashes.iter_mut().for_each(|hash| *hash &= how.mask);
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Keys of several columns, and of strings.
 //!
-//! Variants join integers. Two INT32 columns are one integer of 64 bits, exactly. Of every other key they get a 64-bit hash,
+//! Variants join integers. Two INT32 columns are one integer of 64 bits, exactly, composed as it is read. Of every other key they
+//! get a 64-bit hash,
 //! and each pair that they find is compared, in blocks, on its way to the consumer: before it counts, before a condition is
 //! asked and before a row is marked, so that every [kind](crate::kind) of join is right whatever collides. This is done
 //! around any variant, once, and compiles none of them again.
@@ -9,6 +10,7 @@ mod hashed;
 mod part;
 mod strings;
 
+use crate::input::KeyColumn;
 pub use crate::input::{StringColumn, StringSlice};
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, Verify};
 use crate::kind::Semantics;
@@ -83,9 +85,13 @@ impl<'a> CompoundInput<'a> {
         are_short.peek().is_some() && are_short.all(|are_short| are_short)
     }
 
-    /// Whether two keys are equal where their 64 bits are.
-    fn is_exact(&self) -> bool {
-        matches!(*self.build, [KeyPart::Int32(_), KeyPart::Int32(_)])
+    /// The keys as integers, where their 64 bits are all of them. Then a key with a NULL in it is one.
+    fn as_integers(&self) -> Option<JoinInput<'_>> {
+        let [build, probe] = [&self.build, &self.probe].map(|parts| match &**parts {
+            [KeyPart::Int32(low), KeyPart::Int32(high)] => Some(KeyColumn::of_two([low, high])),
+            _ => None,
+        });
+        Some(JoinInput::Int64(build?, probe?))
     }
 }
 
@@ -145,7 +151,7 @@ impl Semantics<'_> {
         }
     }
 
-    /// Joins by any variant, as [`Semantics::join`] does. The phases are those of the variant, and `hash keys` before them.
+    /// Joins by any variant, as [`Semantics::join`] does. The phases are those of the variant, and where keys are hashed `hash keys` before them.
     ///
     /// # Errors
     ///
@@ -166,11 +172,12 @@ impl Semantics<'_> {
         {
             return Err(JoinError::PartlyNull(self.kind.name()));
         }
+        if !nulls_match && let Some(keys) = input.as_integers() {
+            return self.join(join, &keys, context);
+        }
         let mut phases = Phases::start();
-        let is_exact = input.is_exact() && !nulls_match;
-        let is_verified = !is_exact && context.verify != Verify::Hashes;
+        let is_verified = context.verify != Verify::Hashes;
         let how = hashed::How {
-            is_exact,
             nulls_match,
             mask: input.mask,
             is_verified,

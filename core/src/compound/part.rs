@@ -71,7 +71,7 @@ impl<'a> KeyPart<'a> {
         }
     }
 
-    /// Combines what is in `places`, one for each of these rows, with the bits of its value: those of a string are a hash. The
+    /// Mixes what is in `places`, one for each of these rows, with the bits of its value: those of a string are a hash. The
     /// places of NULLs stay as they are; `held`, where there is any, counts the others. Of strings is noted what has places.
     /// Whether all strings lie inside of what is said to hold them.
     pub(super) fn combine(
@@ -80,15 +80,14 @@ impl<'a> KeyPart<'a> {
         places: &mut [u64],
         held: &mut [u8],
         notes: &mut Notes<&mut [StringRef<'a>], &mut [Head]>,
-        with: impl Fn(u64, u64) -> u64,
     ) -> bool {
         match self {
             Self::Int32(keys) => {
-                combine_keys(keys, rows, places, held, with);
+                combine_keys(keys, rows, places, held);
                 true
             }
             Self::Int64(keys) => {
-                combine_keys(keys, rows, places, held, with);
+                combine_keys(keys, rows, places, held);
                 true
             }
             Self::Varchar(strings) => {
@@ -104,14 +103,14 @@ impl<'a> KeyPart<'a> {
                             }
                             let hash = [hash_string(string)].into_iter();
                             let rows = BlockRows::From(row);
-                            return combine_block(hash, rows, first, places, held, &with);
+                            return combine_block(hash, rows, first, places, held);
                         }
                     };
                     for (hash, &string) in hashes.iter_mut().zip(strings) {
                         *hash = hash_string(string);
                     }
                     let hashes = hashes[..strings.len()].iter().copied();
-                    combine_block(hashes, rows, first, places, held, &with);
+                    combine_block(hashes, rows, first, places, held);
                     if !notes.refs.is_empty() {
                         let refs = strings.iter().map(|&string| StringRef::new(string));
                         scatter(refs, rows, first, notes.refs);
@@ -177,14 +176,13 @@ fn combine_keys<K: Key>(
     rows: Range<usize>,
     places: &mut [u64],
     held: &mut [u8],
-    with: impl Fn(u64, u64) -> u64,
 ) {
     let first = rows.start as u32;
     let rows = keys.slice(rows);
     let mut cursor = rows.whole();
     while let Some(block) = cursor.next_block() {
         let bits = block.keys.iter().map(|key| key.bits());
-        combine_block(bits, block.rows, first, places, held, &with);
+        combine_block(bits, block.rows, first, places, held);
     }
 }
 
@@ -219,7 +217,6 @@ fn combine_block(
     first: u32,
     places: &mut [u64],
     held: &mut [u8],
-    with: impl Fn(u64, u64) -> u64,
 ) {
     match rows {
         // Side by side, so that several are combined at a time.
@@ -231,13 +228,13 @@ fn combine_block(
                 held.iter_mut().for_each(|held| *held += 1);
             }
             for (place, bits) in places.iter_mut().zip(bits) {
-                *place = with(*place, bits);
+                *place = mix(*place, bits);
             }
         }
         BlockRows::List(rows) => {
             for (&row, bits) in rows.iter().zip(bits) {
                 let at = (row - first) as usize;
-                places[at] = with(places[at], bits);
+                places[at] = mix(places[at], bits);
                 if !held.is_empty() {
                     held[at] += 1;
                 }

@@ -17,27 +17,16 @@ pub(super) fn odd_fills() -> &'static [usize] {
 pub(super) trait CaseKey: Key {
     const MIN: Self;
     const MAX: Self;
-
-    /// The low bits.
-    fn from_bits(bits: u64) -> Self;
 }
 
 impl CaseKey for i32 {
     const MIN: Self = Self::MIN;
     const MAX: Self = Self::MAX;
-
-    fn from_bits(bits: u64) -> Self {
-        bits as Self
-    }
 }
 
 impl CaseKey for i64 {
     const MIN: Self = Self::MIN;
     const MAX: Self = Self::MAX;
-
-    fn from_bits(bits: u64) -> Self {
-        bits as Self
-    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood): a seed means the same numbers for ever.

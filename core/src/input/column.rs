@@ -1,7 +1,8 @@
-//! Keys read where they lie: in the pages of a column, or in slices.
+//! Keys read where they lie: in the pages of a column, in slices, or in two columns of their halves.
 
 use std::ops::Range;
 
+use super::composed::Composed;
 use super::slices::{KeySlice, Slices};
 use super::{BlockRows, KeyBlock, KeyCursor, KeySource};
 use crate::key::Key;
@@ -15,7 +16,7 @@ const PAGES: usize = 64;
 /// Rows of slices that are.
 const ROWS: usize = 1 << 17;
 
-/// A key column, read by its pages (R1.1) or slices.
+/// A key column, read by its pages (R1.1) or slices, or composed of two of these.
 #[derive(Debug, Clone)]
 pub struct KeyColumn<'a, K> {
     chunks: Chunks<'a, K>,
@@ -25,6 +26,7 @@ pub struct KeyColumn<'a, K> {
 enum Chunks<'a, K> {
     Pages(PagedColumn<'a>),
     Slices(Slices<'a, K>),
+    Composed(Composed<'a>),
 }
 
 /// A page or a slice of a key column.
@@ -71,15 +73,17 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         match &self.chunks {
             Chunks::Pages(paged) => paged.offsets().row_count() as usize,
             Chunks::Slices(slices) => slices.len(),
+            Chunks::Composed(composed) => composed.len(),
         }
     }
 
-    /// The way from rows to chunks, that is pages or slices.
+    /// The way from rows to chunks, that is pages or slices; of keys that are composed, to those of their lower halves.
     #[inline]
     pub fn offsets(&self) -> &PageOffsets {
         match &self.chunks {
             Chunks::Pages(paged) => paged.offsets(),
             Chunks::Slices(slices) => slices.offsets(),
+            Chunks::Composed(composed) => composed.columns()[0].offsets(),
         }
     }
 
@@ -93,7 +97,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
     ///
     /// # Panics
     ///
-    /// If there is no such chunk.
+    /// If there is no such chunk, or keys are composed: they lie nowhere.
     #[inline]
     pub fn chunk(&self, number: usize) -> KeyChunk<'_, K> {
         match &self.chunks {
@@ -106,6 +110,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
                 }
             }
             Chunks::Slices(slices) => slices.chunk(number),
+            Chunks::Composed(_) => panic!("composed keys have no chunk {number}"),
         }
     }
 
@@ -119,6 +124,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         match &self.chunks {
             Chunks::Pages(paged) => paged.has_nulls(),
             Chunks::Slices(slices) => slices.has_nulls(),
+            Chunks::Composed(composed) => composed.has_nulls(),
         }
     }
 
@@ -127,6 +133,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         match &self.chunks {
             Chunks::Pages(paged) => Box::new(paged.nulls()),
             Chunks::Slices(slices) => Box::new(slices.nulls()),
+            Chunks::Composed(composed) => Box::new(composed.nulls()),
         }
     }
 
@@ -150,10 +157,17 @@ impl<'a, K: Key> KeyColumn<'a, K> {
                     )
                 }))
             }
-            Chunks::Slices(slices) => Box::new((0..slices.len()).step_by(ROWS).map(|first| {
-                let rows = first..slices.len().min(first + ROWS);
-                (rows.clone(), slices.keys(rows))
-            })),
+            Chunks::Slices(_) | Chunks::Composed(_) => {
+                Box::new((0..self.len()).step_by(ROWS).map(|first| {
+                    let rows = first..self.len().min(first + ROWS);
+                    let keys = match &self.chunks {
+                        Chunks::Pages(_) => unreachable!("pages are the other arm's"),
+                        Chunks::Slices(slices) => slices.keys(rows.clone()),
+                        Chunks::Composed(composed) => composed.keys(rows.clone()),
+                    };
+                    (rows, keys)
+                }))
+            }
         }
     }
 
@@ -166,6 +180,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         match &self.chunks {
             Chunks::Pages(paged) => paged.fixed(row),
             Chunks::Slices(slices) => slices.key(row),
+            Chunks::Composed(composed) => composed.key(row),
         }
     }
 
@@ -175,6 +190,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
         match &self.chunks {
             Chunks::Pages(paged) => paged.prefetch::<K>(row),
             Chunks::Slices(slices) => slices.prefetch(row),
+            Chunks::Composed(composed) => composed.prefetch(row),
         }
     }
 
@@ -184,7 +200,47 @@ impl<'a, K: Key> KeyColumn<'a, K> {
             Chunks::Pages(paged) => {
                 Box::new(paged.pages().iter().flat_map(|page| page.fixed_rows::<K>()))
             }
-            Chunks::Slices(slices) => Box::new((0..slices.len() as u32).map(|row| slices.key(row))),
+            Chunks::Slices(_) | Chunks::Composed(_) => {
+                Box::new((0..self.len() as u32).map(|row| self.key(row)))
+            }
+        }
+    }
+
+    /// Calls `each` with the keys of these rows, in order, a run of rows without a NULL at a time: its first row and its keys.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows, or keys are composed.
+    pub(super) fn for_each_run(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[K])) {
+        let starts = self.offsets().starts();
+        let mut start = rows.start;
+        let mut number = match rows.is_empty() {
+            true => 0,
+            false => self.offsets().locate(start as u32).0,
+        };
+        while start < rows.end {
+            let first = starts[number] as usize;
+            let slots = start - first..rows.end.min(starts[number + 1] as usize) - first;
+            let chunk = self.chunk(number);
+            number += 1;
+            match chunk.validity {
+                None => each(start, &chunk.keys[slots.clone()]),
+                Some(validity) => {
+                    let mut skipped = match chunk.of_each_row {
+                        true => 0,
+                        false => validity.rank(slots.start),
+                    };
+                    validity.slice(slots.clone()).runs().for_each(|run| {
+                        let at = match chunk.of_each_row {
+                            true => slots.start + run.start,
+                            false => skipped,
+                        };
+                        skipped += run.len();
+                        each(start + run.start, &chunk.keys[at..at + run.len()]);
+                    });
+                }
+            }
+            start = first + slots.end;
         }
     }
 
@@ -218,6 +274,7 @@ impl<'a, K: Key> KeyColumn<'a, K> {
                 rows: Vec::new(),
             }),
             Chunks::Slices(slices) => Box::new(slices.cursor_from(first, morsels)),
+            Chunks::Composed(composed) => Box::new(composed.cursor_from(first, morsels)),
         }
     }
 }
@@ -234,6 +291,19 @@ unsafe impl<K: Key> KeySource<K> for KeyColumn<'_, K> {
 
     fn cursor<'s>(&'s self, morsels: Morsels) -> Box<dyn KeyCursor<K> + 's> {
         self.cursor_from(0, morsels)
+    }
+}
+
+impl<'a> KeyColumn<'a, i64> {
+    /// Keys of two columns of pages or slices, the lower half of each key from the first one. NULL where either is.
+    ///
+    /// # Panics
+    ///
+    /// If the columns have different numbers of rows.
+    pub(crate) fn of_two(columns: [&'a KeyColumn<'a, i32>; 2]) -> Self {
+        Self {
+            chunks: Chunks::Composed(Composed::new(columns)),
+        }
     }
 }
 

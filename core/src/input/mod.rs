@@ -6,6 +6,7 @@
 //! where they lie, for keys of [several columns](crate::compound) and for the [rows](crate::output::RowsConsumer) of results.
 
 mod column;
+mod composed;
 mod hashed;
 mod materialised;
 mod slices;
