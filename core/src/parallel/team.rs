@@ -207,7 +207,7 @@ impl Team {
         let mut returned = Vec::with_capacity(count);
         if count <= 1 {
             for state in states {
-                returned.push(work(0, state));
+                returned.push(call(&work, 0, state));
             }
             return returned;
         }
@@ -218,7 +218,7 @@ impl Team {
         self.start(count, &|| {
             cancel::within(cancel.clone(), || {
                 if let Some((worker, (state, result))) = tasks.take() {
-                    *result = Some(work(worker, state));
+                    *result = Some(call(&work, worker, state));
                 }
             });
         });
@@ -242,6 +242,12 @@ impl Team {
             Starter::Fresh => afresh(workers, work),
         }
     }
+}
+
+/// Calls `work`. Compiled once for one worker and for many, and with the registers of nothing else around its loops.
+#[inline(never)]
+fn call<S, R>(work: &impl Fn(usize, S) -> R, worker: usize, state: S) -> R {
+    work(worker, state)
 }
 
 /// Rows from which on a phase is worth handing over to a thread that takes so long to wake: those that take twice as long at
