@@ -50,12 +50,21 @@ pub struct JoineryExec {
 }
 
 enum Way {
-    /// It collects both sides, and needs nothing of them.
-    Collecting(Own),
+    /// It collects the left side, or both, and needs nothing of them.
+    Collecting(Own, RightSide),
     /// It is to all who look for one the join that it is in the place of.
     Streaming(Streaming),
     /// It is DataFusion's.
     Left(Reason),
+}
+
+/// What becomes of the right side of a join that has collected its left one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RightSide {
+    /// It is collected as well, and the table is made of whichever side is smaller.
+    Collected,
+    /// It streams by where the left one is small, and is otherwise collected.
+    Either,
 }
 
 impl JoineryExec {
@@ -64,18 +73,16 @@ impl JoineryExec {
     /// # Errors
     ///
     /// If DataFusion cannot say what the join's output is.
-    pub fn in_place_of(join: &HashJoinExec, partitions: usize) -> Result<Self> {
+    pub fn in_place_of(join: &HashJoinExec, partitions: usize, right: RightSide) -> Result<Self> {
         // A join that asks for nothing of its inputs.
         let join = join.builder().with_partition_mode(PartitionMode::Auto);
-        Ok(Self::own(join.build()?, partitions))
+        Ok(Self::own(join.build()?, partitions, right))
     }
 
-    fn own(join: HashJoinExec, partitions: usize) -> Self {
+    fn own(join: HashJoinExec, partitions: usize, right: RightSide) -> Self {
+        let own = Own::new(join.properties().eq_properties.clone(), partitions);
         Self {
-            way: Way::Collecting(Own::new(
-                join.properties().eq_properties.clone(),
-                partitions,
-            )),
+            way: Way::Collecting(own, right),
             join: Arc::new(join),
         }
     }
@@ -108,7 +115,7 @@ impl JoineryExec {
     /// Why the join was left, if it was.
     pub fn reason(&self) -> Option<&Reason> {
         match &self.way {
-            Way::Collecting(_) | Way::Streaming(_) => None,
+            Way::Collecting(..) | Way::Streaming(_) => None,
             Way::Left(reason) => Some(reason),
         }
     }
@@ -118,7 +125,9 @@ impl JoineryExec {
         if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
             let join = join.builder().build()?;
             let way = match &self.way {
-                Way::Collecting(own) => return Ok(Arc::new(Self::own(join, own.partitions()))),
+                Way::Collecting(own, right) => {
+                    return Ok(Arc::new(Self::own(join, own.partitions(), *right)));
+                }
                 Way::Streaming(_) => Way::Streaming(Streaming::default()),
                 Way::Left(reason) => Way::Left(reason.clone()),
             };
@@ -202,8 +211,9 @@ impl JoineryExec {
     }
 
     /// What a run does.
-    fn work(&self, equipment: Equipment) -> Result<Work> {
+    fn work(&self, equipment: Equipment, side: RightSide) -> Result<Work> {
         let job = Job {
+            streams: side == RightSide::Either,
             question: Arc::new(self.question()),
             left: source(self.join.left(), &equipment.context)?,
             right: source(self.join.right(), &equipment.context)?,
@@ -253,7 +263,8 @@ impl DisplayAs for JoineryExec {
                     false => write!(f, ", left by joinery: {reason}"),
                 };
             }
-            Way::Collecting(own) => ("join", own.notes.get()),
+            Way::Collecting(own, RightSide::Collected) => ("join", own.notes.get()),
+            Way::Collecting(own, RightSide::Either) => ("either", own.notes.get()),
             Way::Streaming(own) => ("streaming", own.notes.get()),
         };
         if tree {
@@ -280,7 +291,7 @@ impl DisplayAs for JoineryExec {
 impl ExecutionPlan for JoineryExec {
     fn name(&self) -> &str {
         match &self.way {
-            Way::Collecting(_) | Way::Streaming(_) => "JoineryExec",
+            Way::Collecting(..) | Way::Streaming(_) => "JoineryExec",
             Way::Left(_) => self.join.name(),
         }
     }
@@ -288,14 +299,14 @@ impl ExecutionPlan for JoineryExec {
     /// A join that was left, or whose place was taken in a finished plan, is what it is to all who look for one.
     fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
         match &self.way {
-            Way::Collecting(_) => None,
+            Way::Collecting(..) => None,
             Way::Streaming(_) | Way::Left(_) => Some(self.join.as_ref()),
         }
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
         match &self.way {
-            Way::Collecting(own) => &own.properties,
+            Way::Collecting(own, _) => &own.properties,
             Way::Streaming(_) | Way::Left(_) => self.join.properties(),
         }
     }
@@ -310,7 +321,7 @@ impl ExecutionPlan for JoineryExec {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         match &self.way {
-            Way::Collecting(_) => vec![false, false],
+            Way::Collecting(..) => vec![false, false],
             Way::Streaming(_) | Way::Left(_) => self.join.maintains_input_order(),
         }
     }
@@ -318,7 +329,7 @@ impl ExecutionPlan for JoineryExec {
     /// Sides are read as they come: with more partitions, what is above a side would only be read by more tasks.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         match &self.way {
-            Way::Collecting(_) => vec![false, false],
+            Way::Collecting(..) => vec![false, false],
             Way::Streaming(_) | Way::Left(_) => self.join.benefits_from_input_partitioning(),
         }
     }
@@ -363,15 +374,16 @@ impl ExecutionPlan for JoineryExec {
             Way::Streaming(own) => own.execute(&self.join, partition, &context, || {
                 Ok((self.question(), self.pruning()?))
             }),
-            Way::Collecting(own) => own.execute(partition, self.schema(), &context, |equipment| {
-                self.work(equipment)
-            }),
+            Way::Collecting(own, right) => {
+                let work = |equipment| self.work(equipment, *right);
+                own.execute(partition, self.schema(), &context, work)
+            }
         }
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         match &self.way {
-            Way::Collecting(own) => Some(own.metrics.clone_inner()),
+            Way::Collecting(own, _) => Some(own.metrics.clone_inner()),
             Way::Streaming(own) => Some(own.metrics.clone_inner()),
             Way::Left(_) => self.join.metrics(),
         }

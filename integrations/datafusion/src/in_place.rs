@@ -13,7 +13,7 @@ use datafusion::physical_optimizer::sanity_checker::check_plan_sanity;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
 
-use crate::exec::JoineryExec;
+use crate::exec::{JoineryExec, RightSide};
 use crate::left::Reason;
 use crate::options::Mode;
 use crate::rules::in_place;
@@ -51,7 +51,8 @@ pub fn take_over_in_place(
         let collecting = stage.with(&plan, number, |join| match Reason::not_to_collect(join) {
             Some(_) => in_place(join),
             None => {
-                JoineryExec::in_place_of(join, join.properties().partitioning.partition_count())
+                let partitions = join.properties().partitioning.partition_count();
+                JoineryExec::in_place_of(join, partitions, RightSide::Collected)
             }
         })?;
         plan = match stage.is_whole(&collecting) && stage.is_alike(&plan, &collecting)? {

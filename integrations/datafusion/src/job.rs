@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::runtime::{JoinSet, SpawnedTask};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 use join_core::join::{Context as Work, JoinError, Side as Table};
 use join_core::kind::{Kind, Semantics};
@@ -24,17 +25,22 @@ use crate::columns::{Columns, Sides};
 use crate::exchange::{Exchange, lock};
 use crate::fallback::{Half, Stock};
 use crate::filter::{Condition, Sieve};
-use crate::keys::{Keys, Nulls};
+use crate::keys::{Form, Keys, Nulls};
 use crate::memory::{Pool, Refusal};
 use crate::metrics::{Input, JoinMetrics};
 use crate::pruning::Pruning;
 use crate::side::{Collected, Collector, Partition, Request};
+use crate::streaming;
 
 /// Bytes that a table takes for a row, DataFusion's when it has just grown included.
 pub(crate) const TABLE_ROW: usize = 48;
 
 /// Bytes that joins of few rows take.
 pub(crate) const SMALL: usize = 64 << 10;
+
+/// Rows of a left side of which a table is made before the right side has been read. To find out whether that one is smaller
+/// would save a few milliseconds at most, and costs that all of it is kept.
+const STREAMED_BELOW: usize = 1 << 18;
 
 /// What is asked of a join.
 pub(crate) struct Question {
@@ -51,6 +57,12 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// How keys are looked up, of which these are the left ones.
+    pub(crate) fn form(&self, left: &SchemaRef) -> Result<Form> {
+        let keys = self.left.keys.iter().map(|key| key.data_type(left));
+        Ok(Form::of(&keys.collect::<Result<Vec<_>>>()?, self.nulls))
+    }
+
     /// Whether rows of the left side are results after all pairs.
     pub(crate) fn has_left_rest(&self) -> bool {
         self.kind.has_rest(Table::Build)
@@ -85,6 +97,8 @@ pub(crate) struct Job {
     pub(crate) question: Arc<Question>,
     pub(crate) left: Source,
     pub(crate) right: Source,
+    /// Whether the right side is to stream by where the left one is small.
+    pub(crate) streams: bool,
     pub(crate) pruning: Option<Pruning>,
     pub(crate) equipment: Equipment,
 }
@@ -137,13 +151,14 @@ impl Equipment {
 }
 
 impl Job {
-    /// Reads both sides, and has threads find the pairs. Where the pool has no room for the right side beside the left one
-    /// and a table, DataFusion's join takes over, which needs no more of the right one than a batch.
+    /// Reads the left side, and the right one as well, unless that is to stream by, and has threads find the pairs. Where the pool has no room for the right side beside the left one and a table,
+    /// DataFusion's join takes over, which needs no more of the right one than a batch.
     pub(crate) async fn run(self, exchange: Arc<Exchange<Block>>) -> Result<()> {
         let Self {
             question,
             left,
             right,
+            streams,
             pruning,
             equipment,
         } = self;
@@ -164,8 +179,24 @@ impl Job {
         let right_bytes = collector.reservation.clone();
         // The right side must leave room for a table of the left one.
         let table = equipment.reserve("JoineryTable");
-        if let Err(refusal) = table.try_grow(rows.rows() * TABLE_ROW + SMALL) {
-            let _ = collector.refusal.set(refusal);
+        match table.try_grow(rows.rows() * TABLE_ROW + SMALL) {
+            // With fewer streams than threads some of these would have nothing to do.
+            Ok(())
+                if streams
+                    && rows.rows() < STREAMED_BELOW
+                    && right.streams.len() >= equipment.threads =>
+            {
+                drop(table);
+                let form = question.form(&left.schema)?;
+                let left = (rows, left_bytes);
+                let streams = streaming::streams(question, form, left, right, &equipment);
+                for stream in streams.await? {
+                    exchange.send(Block::Stream(stream)).await;
+                }
+                return Ok(());
+            }
+            Ok(()) => {}
+            Err(refusal) => _ = collector.refusal.set(refusal),
         }
         let collected = collector.collect(right.streams).await?;
         drop(table);
@@ -211,34 +242,25 @@ impl Job {
     }
 }
 
-/// Executes a plan of DataFusion's own joins, a task for each partition of it. Its columns are called as `schema` says.
+/// Hands over the partitions of a plan of DataFusion's own joins. Its columns are called as `schema` says.
 pub(crate) async fn stock(
     plan: Arc<dyn ExecutionPlan>,
     schema: &SchemaRef,
     context: &Arc<TaskContext>,
-    exchange: &Arc<Exchange<Block>>,
+    exchange: &Exchange<Block>,
 ) -> Result<()> {
-    let mut tasks = JoinSet::new();
-    for partition in 0..plan.properties().partitioning.partition_count() {
-        let mut stream = plan.execute(partition, context.clone())?;
-        let (schema, exchange) = (schema.clone(), exchange.clone());
-        tasks.spawn(async move {
-            while let Some(batch) = stream.next().await {
-                let batch = batch?;
-                let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-                let columns = batch.columns().to_vec();
-                let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
-                exchange.send(Block::Batch(batch)).await;
-                // Nothing waits any more then, and a task that never waits is not ended from outside.
-                if exchange.is_over() {
-                    break;
-                }
-            }
-            Ok::<_, DataFusionError>(())
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let stream = plan.execute(partition, context.clone())?;
+        let of = schema.clone();
+        let renamed = stream.map(move |batch| {
+            let batch = batch?;
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let columns = batch.columns().to_vec();
+            let batch = RecordBatch::try_new_with_options(of.clone(), columns, &options)?;
+            Ok(batch)
         });
-    }
-    while let Some(ended) = tasks.join_next().await {
-        ended.map_err(unjoined)??;
+        let stream = Box::pin(RecordBatchStreamAdapter::new(schema.clone(), renamed));
+        exchange.send(Block::Stream(stream)).await;
     }
     Ok(())
 }

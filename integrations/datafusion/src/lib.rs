@@ -61,7 +61,7 @@ use std::sync::Arc;
 
 use datafusion::execution::SessionStateBuilder;
 
-pub use exec::JoineryExec;
+pub use exec::{JoineryExec, RightSide};
 pub use in_place::take_over_in_place;
 pub use left::Reason;
 pub use options::{JoineryOptions, Mode, UnknownMode, UnknownTechnique, Without};

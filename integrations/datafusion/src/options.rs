@@ -11,7 +11,8 @@ use plan_executor::Options;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Inner and semi joins that stand in a tree of two or more are one operator, which collects all that they read, finds
-    /// an order by what it has read, and gathers columns once. Other joins are as in `Join`.
+    /// an order by what it has read, and gathers columns once. Other joins stream where partitions of their output are asked
+    /// for, or their left side is small, and are otherwise as in `Join`.
     #[default]
     Tree,
     /// Each join is one operator that collects both sides, makes a table of the smaller one, divides only keys and row ids

@@ -7,13 +7,17 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::{
+    ChildSatisfactionOptions, Distribution, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    replace_children_if_necessary,
+};
 
-use crate::exec::JoineryExec;
+use crate::exec::{JoineryExec, RightSide};
 use crate::left::Reason;
 use crate::options::Mode;
-use crate::tree::JoineryTreeExec;
+use crate::tree::{JoineryTreeExec, join_in};
 
 /// Puts a [`JoineryTreeExec`] in the place of each tree of joins, where the session's mode says so, and a [`JoineryExec`] in
 /// the place of each hash join that it can take over. Its own place is before `EnsureRequirements`.
@@ -27,15 +31,20 @@ impl PhysicalOptimizerRule for TakeOver {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partitions = config.execution.target_partitions;
-        let plan = match Mode::of(config) {
-            Mode::Tree => trees(plan, partitions)?,
-            Mode::Join => plan,
-            Mode::Streaming | Mode::Off => return Ok(plan),
-        };
-        of_joins(plan, config, |join| match Reason::not_to_collect(join) {
+        let collecting = |join: &HashJoinExec, right| match Reason::not_to_collect(join) {
             Some(_) => Ok(None),
-            None => JoineryExec::in_place_of(join, partitions).map(Some),
-        })
+            None => JoineryExec::in_place_of(join, partitions, right).map(Some),
+        };
+        match Mode::of(config) {
+            Mode::Tree => {
+                let change = |join: &HashJoinExec| collecting(join, RightSide::Either);
+                let plan = trees(plan, partitions)?;
+                let as_partitioned = partitioned(plan.clone(), partitions)?;
+                joins(plan, &as_partitioned, false, &change)
+            }
+            Mode::Join => of_joins(plan, config, |join| collecting(join, RightSide::Collected)),
+            Mode::Streaming | Mode::Off => Ok(plan),
+        }
     }
 
     fn name(&self) -> &str {
@@ -93,6 +102,73 @@ fn trees(plan: Arc<dyn ExecutionPlan>, partitions: usize) -> Result<Arc<dyn Exec
     .data()
 }
 
+/// The plan with both sides of its joins partitioned that are to be, as `EnsureRequirements` will have them.
+fn partitioned(plan: Arc<dyn ExecutionPlan>, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let Some(join) = join_in(&node) else {
+            return Ok(Transformed::no(node));
+        };
+        if *join.partition_mode() != PartitionMode::Partitioned {
+            return Ok(Transformed::no(node));
+        }
+        let (left, right) = join.on().iter().cloned().unzip();
+        let side = |plan: &Arc<dyn ExecutionPlan>, keys| {
+            let partitioning = Partitioning::Hash(keys, partitions);
+            RepartitionExec::try_new(plan.clone(), partitioning)
+        };
+        let sides: Vec<Arc<dyn ExecutionPlan>> = vec![
+            Arc::new(side(join.left(), left)?),
+            Arc::new(side(join.right(), right)?),
+        ];
+        replace_children_if_necessary(node, sides).map(Transformed::yes)
+    })
+    .data()
+}
+
+/// The plan with what `collecting` makes of its hash joins, but for those whose rows are partitioned as whoever reads them asks:
+/// if such a join collected its sides, which saves their repartitioning, its output would be repartitioned instead.
+///
+/// `partitioned` is the plan with both sides of joins [`partitioned`]; `is_asked_for` says whether the partitions of its output
+/// are.
+fn joins(
+    plan: Arc<dyn ExecutionPlan>,
+    partitioned: &Arc<dyn ExecutionPlan>,
+    is_asked_for: bool,
+    collecting: &impl Fn(&HashJoinExec) -> Result<Option<JoineryExec>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let join = join_in(&plan);
+    let collects = join.is_some() && !is_asked_for;
+    let requirements = partitioned.input_distribution_requirements();
+    let children = plan.children().into_iter().zip(partitioned.children());
+    let children = children.enumerate().map(|(number, (child, partitioned))| {
+        let is_asked_for = matches!(partitioned.output_partitioning(), Partitioning::Hash(..))
+            && match requirements.child_distribution(number) {
+                _ if collects => false,
+                None | Some(Distribution::UnspecifiedDistribution) => {
+                    is_asked_for && (join.is_some() || plan.children().len() == 1)
+                }
+                Some(_) => {
+                    let options = ChildSatisfactionOptions::new();
+                    let child = partitioned.as_ref();
+                    let found = requirements.child_satisfaction(number, child, options)?;
+                    found.is_satisfied()
+                }
+            };
+        // Not what was put between a join and its sides.
+        let below = match partitioned.downcast_ref::<RepartitionExec>() {
+            Some(side) if join.is_some() => side.input(),
+            _ => partitioned,
+        };
+        joins(child.clone(), below, is_asked_for, collecting)
+    });
+    let children = children.collect::<Result<Vec<_>>>()?;
+    let plan = replace_children_if_necessary(plan, children)?;
+    match join_in(&plan).filter(|_| collects) {
+        Some(join) => Ok(collecting(join)?.map_or(plan.clone(), |join| Arc::new(join))),
+        None => Ok(plan),
+    }
+}
+
 /// How many hash joins of a plan Joinery has taken over, and how many are DataFusion's own.
 pub fn hash_joins(plan: &Arc<dyn ExecutionPlan>) -> (usize, usize) {
     let below = plan.children().into_iter().map(hash_joins);
@@ -119,9 +195,7 @@ fn of_joins(
         return Ok(plan);
     }
     plan.transform_up(|node| {
-        // Asked of the node itself and not of its delegate, as `node.is` would be.
-        let node_itself: &dyn Any = node.as_ref();
-        let Some(join) = node_itself.downcast_ref::<HashJoinExec>() else {
+        let Some(join) = join_in(&node) else {
             return Ok(Transformed::no(node));
         };
         Ok(match change(join)? {

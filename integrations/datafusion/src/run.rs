@@ -3,7 +3,7 @@
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -11,8 +11,8 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Time};
-use futures::Stream;
 use futures::future::BoxFuture;
+use futures::{Stream, StreamExt};
 
 use crate::block::Block;
 use crate::exchange::{Exchange, lock};
@@ -46,7 +46,7 @@ impl Run {
     /// A run whose output has so many partitions.
     pub(crate) fn new(work: Work, partitions: usize) -> Arc<Self> {
         Arc::new(Self {
-            // Blocks are mostly pairs of row ids, which take little.
+            // Blocks are pairs of row ids, which take little, and streams of which nothing has been read.
             exchange: Arc::new(Exchange::new(2 * partitions)),
             stage: Mutex::new(Stage::Waiting(work)),
             taken: Mutex::new(Taken {
@@ -74,6 +74,7 @@ impl Run {
             schema,
             baseline,
             join_time,
+            stream: None,
         }))
     }
 
@@ -119,20 +120,42 @@ struct Output {
     schema: SchemaRef,
     baseline: BaselineMetrics,
     join_time: Time,
+    /// One that was taken and has not been read to its end.
+    stream: Option<SendableRecordBatchStream>,
+}
+
+impl Output {
+    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
+        loop {
+            if let Some(stream) = &mut self.stream {
+                if let Some(batch) = ready!(stream.poll_next_unpin(context)) {
+                    return Poll::Ready(Some(batch));
+                }
+                self.stream = None;
+            }
+            let Some(block) = ready!(self.run.exchange.poll_next(context)?) else {
+                return Poll::Ready(None);
+            };
+            let _timer = self.join_time.timer();
+            let _compute = self.baseline.elapsed_compute().timer();
+            return Poll::Ready(Some(match block {
+                Block::Pairs(pairs, sides, question) => question.output.of(sides.both(), &pairs),
+                Block::Rows(rows, forest) => forest.output(&rows),
+                Block::Stream(stream) => {
+                    self.stream = Some(stream);
+                    continue;
+                }
+            }));
+        }
+    }
 }
 
 impl Stream for Output {
     type Item = Result<RecordBatch>;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.run.start();
-        let poll = self.run.exchange.poll_next(context).map(|block| {
-            block.map(|block| {
-                let _timer = self.join_time.timer();
-                let _compute = self.baseline.elapsed_compute().timer();
-                block?.gather()
-            })
-        });
+        let poll = self.poll_batch(context);
         self.baseline.record_poll(poll)
     }
 }

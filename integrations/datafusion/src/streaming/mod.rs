@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::coalesce::LimitedBatchCoalescer;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use futures::future::{BoxFuture, Shared};
-use futures::{FutureExt, Stream, TryFutureExt, stream};
+use futures::future::{self, BoxFuture, Shared};
+use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use join_core::parallel::Team;
 
 use crate::exchange::lock;
@@ -29,7 +29,7 @@ use crate::metrics::JoinMetrics;
 use crate::own::source;
 use crate::pruning::{InParts, Pruning};
 use crate::side::{Collected, Side};
-use probe::{Figures, Probe, Stage};
+use probe::Probe;
 use table::{LeftTable, Order};
 
 /// The state of an operator.
@@ -100,33 +100,13 @@ impl Streaming {
             }
         };
         let baseline = BaselineMetrics::new(&self.metrics, partition);
-        let ratio =
-            |name: &'static str| MetricBuilder::new(&self.metrics).ratio_metrics(name, partition);
+        let right = join.right().execute(partition, context.clone())?;
+        let figures = equipment.metrics.clone().of_stream(partition);
+        let probe = Probe::new(question, parts.form, right, table, figures, &equipment)?;
+        let mut batches = probe.limited(join.fetch()).batches();
+        let recorded =
+            stream::poll_fn(move |context| baseline.record_poll(batches.poll_next_unpin(context)));
         let schema = join.schema();
-        let batch_size = context.session_config().batch_size();
-        let probe = Probe {
-            form: parts.form,
-            right: Some(join.right().execute(partition, context.clone())?),
-            no_rows: Side::empty(&question.right, &join.right().schema())?,
-            output: LimitedBatchCoalescer::new(schema.clone(), batch_size, join.fetch()),
-            batch_size,
-            figures: Figures {
-                join: equipment.metrics,
-                compute: baseline.elapsed_compute().clone(),
-                probe_hit_rate: ratio("probe_hit_rate"),
-                avg_fanout: ratio("avg_fanout"),
-            },
-            stage: Stage::Building(table),
-            question,
-        };
-        let batches = stream::try_unfold(probe, |mut probe| async move {
-            let batch = probe.next().await?;
-            Ok::<_, DataFusionError>(batch.map(|batch| (batch, probe)))
-        });
-        let mut batches = Box::pin(batches);
-        let recorded = stream::poll_fn(move |context| {
-            baseline.record_poll(batches.as_mut().poll_next(context))
-        });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, recorded)))
     }
 
@@ -168,9 +148,7 @@ impl Parts {
         partitions: usize,
         (question, pruning): (Question, Option<Pruning>),
     ) -> Result<Self> {
-        let schema = join.left().schema();
-        let keys = join.on().iter().map(|(key, _)| key.data_type(&schema));
-        let form = Form::of(&keys.collect::<Result<Vec<_>>>()?, question.nulls);
+        let form = question.form(&join.left().schema())?;
         let question = Arc::new(question);
         let in_parts = |parts| pruning.map(|pruning| Arc::new(InParts::new(pruning, parts)));
         let left = match join.partition_mode() {
@@ -207,6 +185,38 @@ impl Parts {
     }
 }
 
+/// The output of a join, a stream for each of the right side's, whose left side has been collected. For its rows so many bytes
+/// are reserved.
+///
+/// # Errors
+///
+/// If the pool has no room for a table.
+pub(crate) async fn streams(
+    question: Arc<Question>,
+    form: Form,
+    (left, bytes): (Side, Arc<MemoryReservation>),
+    right: Source,
+    equipment: &Equipment,
+) -> Result<Vec<SendableRecordBatchStream>> {
+    let order = Order {
+        question: question.clone(),
+        form,
+        equipment: equipment.clone(),
+        partitions: right.streams.len(),
+    };
+    let table = Arc::new(table_of(left, bytes, order, equipment.threads).await?);
+    let streams = right.streams.into_iter().enumerate();
+    let streams = streams.map(|(partition, stream)| {
+        let figures = equipment.metrics.clone().of_stream(partition);
+        let table = future::ready(Ok(table.clone())).boxed();
+        let probe = Probe::new(question.clone(), form, stream, table, figures, equipment)?;
+        let schema = question.output.schema().clone();
+        let stream = RecordBatchStreamAdapter::new(schema, probe.batches());
+        Ok(Box::pin(stream) as SendableRecordBatchStream)
+    });
+    streams.collect()
+}
+
 /// Collects a left side, or a partition of one, and makes a table of it by so many threads.
 async fn table(
     order: Order,
@@ -227,6 +237,16 @@ async fn table(
         pruning.tell(&left)?;
     }
     drop(pruning);
+    table_of(left, bytes, order, threads).await
+}
+
+/// Makes a table of a left side, for which so many bytes are reserved, by so many threads.
+async fn table_of(
+    left: Side,
+    bytes: Arc<MemoryReservation>,
+    order: Order,
+    threads: usize,
+) -> Result<LeftTable> {
     if threads == 1 || left.rows() < Team::PARALLEL_FROM {
         return LeftTable::new(left, bytes, &order, &Team::single());
     }

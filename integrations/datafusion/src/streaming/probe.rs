@@ -8,17 +8,17 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::coalesce::{LimitedBatchCoalescer, PushBatchStatus};
-use datafusion::physical_plan::metrics::{RatioMetrics, ScopedTimerGuard, Time};
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
 use join_core::kind::{Kind, Truth};
 use join_core::output::Pair;
 
 use super::table::{Found, LeftTable};
 use crate::filter::retain_true;
-use crate::job::Question;
+use crate::job::{Equipment, Question};
 use crate::keys::{Form, equal_in_pairs};
-use crate::metrics::JoinMetrics;
+use crate::metrics::StreamMetrics;
 use crate::side::{Chunks, Side};
 
 /// Rows that are looked up at a time, unless they have many partners.
@@ -29,29 +29,19 @@ const PIECE: usize = 1 << 11;
 
 /// What a partition of the output is made of.
 pub(crate) struct Probe {
-    pub(crate) question: Arc<Question>,
-    pub(crate) form: Form,
-    pub(crate) right: Option<SendableRecordBatchStream>,
+    question: Arc<Question>,
+    form: Form,
+    right: Option<SendableRecordBatchStream>,
     /// A right side without rows.
-    pub(crate) no_rows: Side,
-    pub(crate) output: LimitedBatchCoalescer,
-    pub(crate) batch_size: usize,
-    pub(crate) figures: Figures,
-    pub(crate) stage: Stage,
-}
-
-/// What is counted.
-pub(crate) struct Figures {
-    pub(crate) join: Arc<JoinMetrics>,
-    pub(crate) compute: Time,
-    /// Rows of the right side that have partners, of all.
-    pub(crate) probe_hit_rate: RatioMetrics,
-    /// Partners of those that have any.
-    pub(crate) avg_fanout: RatioMetrics,
+    no_rows: Side,
+    output: LimitedBatchCoalescer,
+    batch_size: usize,
+    figures: StreamMetrics,
+    stage: Stage,
 }
 
 /// How far a partition is.
-pub(crate) enum Stage {
+enum Stage {
     /// It waits for the table.
     Building(BoxFuture<'static, Result<Arc<LeftTable>>>),
     /// It reads the right side.
@@ -67,7 +57,7 @@ pub(crate) enum Stage {
 }
 
 /// A batch of the right side.
-pub(crate) struct Batch {
+struct Batch {
     right: Side,
     /// As what its rows are looked up.
     keys: Chunks,
@@ -80,12 +70,55 @@ pub(crate) struct Batch {
 }
 
 impl Probe {
+    /// The output of a partition of the right side and of the table that it is looked up in, once that is there.
+    ///
+    /// # Errors
+    ///
+    /// None: no side without rows has too many.
+    pub(crate) fn new(
+        question: Arc<Question>,
+        form: Form,
+        right: SendableRecordBatchStream,
+        table: BoxFuture<'static, Result<Arc<LeftTable>>>,
+        figures: StreamMetrics,
+        equipment: &Equipment,
+    ) -> Result<Self> {
+        let batch_size = equipment.context.session_config().batch_size();
+        let schema = question.output.schema().clone();
+        Ok(Self {
+            form,
+            no_rows: Side::empty(&question.right, &right.schema())?,
+            right: Some(right),
+            output: LimitedBatchCoalescer::new(schema, batch_size, None),
+            batch_size,
+            figures,
+            stage: Stage::Building(table),
+            question,
+        })
+    }
+
+    /// The same, which ends after so many rows.
+    pub(crate) fn limited(mut self, rows: Option<usize>) -> Self {
+        let schema = self.question.output.schema().clone();
+        self.output = LimitedBatchCoalescer::new(schema, self.batch_size, rows);
+        self
+    }
+
+    /// The batches of the output.
+    pub(crate) fn batches(self) -> BoxStream<'static, Result<RecordBatch>> {
+        let batches = stream::try_unfold(self, |mut probe| async move {
+            let batch = probe.next().await?;
+            Ok(batch.map(|batch| (batch, probe)))
+        });
+        batches.boxed()
+    }
+
     /// The next batch of the output.
     ///
     /// # Errors
     ///
     /// Those of the inputs and of the condition, and memory that the pool does not give.
-    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.output.next_completed_batch() {
                 return Ok(Some(batch));
@@ -271,20 +304,6 @@ impl Probe {
             true => Stage::Emptying,
             false => Stage::Rest(table, next),
         })
-    }
-}
-
-impl Figures {
-    /// Time that is spent here.
-    fn timers(&self) -> [ScopedTimerGuard<'_>; 2] {
-        [self.join.join_time.timer(), self.compute.timer()]
-    }
-
-    fn count(&self, pairs: &[Pair]) {
-        let rows = pairs.chunk_by(|a, b| a.probe == b.probe).count();
-        self.probe_hit_rate.add_part(rows);
-        self.avg_fanout.add_part(pairs.len());
-        self.avg_fanout.add_total(rows);
     }
 }
 

@@ -10,4 +10,5 @@ mod sieve;
 
 pub use exec::JoineryTreeExec;
 pub(crate) use forest::{Forest, Rows};
+pub(crate) use shape::join_in;
 pub(crate) use sieve::Sieve;

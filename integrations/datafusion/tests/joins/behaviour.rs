@@ -13,10 +13,11 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use joinery_datafusion::{JoineryOptions, Mode, SessionStateBuilderExt, Without};
 
 use crate::answers::{in_mode, joinery, joins, plan, rows, sorted, stock};
@@ -312,6 +313,44 @@ const TREE: &str = "select s.v, l.v, m.v from small s join large l on s.k = l.k 
                     join small m on m.k = l.k and m.v = s.v and s.v + l.v > 10";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_side_that_fails_is_an_error_where_it_is_read() {
+    // The right side, which divides by zero in its last rows.
+    let right = "(select * from large where 1 / (v - 99999) < 2)";
+    for mode in [Mode::Join, Mode::Streaming, Mode::Tree] {
+        let context = in_mode(two_partitions(), mode);
+        fill(&context, 100_000, 10_000);
+        let of = async |least: i64, kind: &str| {
+            let left = format!("(select * from small where v >= {least})");
+            let query = format!("select * from {left} s {kind} {right} l on s.k = l.k");
+            sorted(&context, &query).await
+        };
+        for kind in [
+            "join",
+            "left join",
+            "right join",
+            "full join",
+            "left semi join",
+            "left anti join",
+            "right semi join",
+            "right anti join",
+        ] {
+            let Err(error) = of(0, kind).await else {
+                panic!("{mode}, {kind}: no error");
+            };
+            let error = error.to_string();
+            assert!(
+                error.to_lowercase().contains("divide by zero"),
+                "{mode}, {kind}: {error}"
+            );
+            // Without rows on the left these kinds have no result, whatever is on the right.
+            let has_none = !["right join", "full join", "right anti join"].contains(&kind);
+            let rows = of(1 << 40, kind).await.map(|rows| rows.len());
+            assert_eq!(matches!(rows, Ok(0)), has_none, "{mode}, {kind}: {rows:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tree_is_one_operator_that_says_what_it_did() {
     let context = in_mode(two_partitions(), Mode::Tree);
     fill(&context, 100_000, 10_000);
@@ -452,6 +491,74 @@ fn both_ways() -> [SessionConfig; 2] {
     optimizer.hash_join_single_partition_threshold = 0;
     optimizer.hash_join_single_partition_threshold_rows = 0;
     [two_partitions(), partitioned]
+}
+
+/// A query as executed in the default mode: its rows, sorted, and the plan with what was chosen.
+async fn analysed(context: &SessionContext, query: &str) -> (Vec<String>, String) {
+    let plan = plan(context, query).await.unwrap();
+    let mut found = rows(&collect(plan.clone(), context.task_ctx()).await.unwrap());
+    found.sort_unstable();
+    let text = displayable(plan.as_ref()).indent(false).to_string();
+    (found, text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_right_side_of_a_single_join_streams_by_a_small_left_one() {
+    // Rows of the left side, and what becomes of a right side of 1,000.
+    for (rows, chosen) in [
+        (10_000, "chosen=[array of 10000 keys]"),
+        (300_000, "table of the probe side, which is the smaller one"),
+    ] {
+        for config in both_ways() {
+            let stock = stock(config.clone());
+            let joinery = in_mode(config, Mode::Tree);
+            for context in [&stock, &joinery] {
+                context.register_table("a", numbers(rows, rows)).unwrap();
+                context.register_table("b", numbers(1_000, 500)).unwrap();
+                // The left side is the one that stands there in the query.
+                let order = "set datafusion.optimizer.join_reordering = false";
+                context.sql(order).await.unwrap();
+            }
+            for kind in ["join", "left join", "right join", "full join"] {
+                let query = format!("select a.v, b.v from a {kind} b on a.k = b.k");
+                let planned = explained(&joinery, &query).await;
+                assert!(
+                    planned.contains("JoineryExec: mode=either, join_type="),
+                    "{planned}"
+                );
+                let (found, text) = analysed(&joinery, &query).await;
+                assert!(found == sorted(&stock, &query).await.unwrap(), "{query}");
+                assert!(text.contains(chosen), "{query}: {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_join_keeps_partitions_that_are_asked_for() {
+    let [_, partitioned] = both_ways();
+    let context = in_mode(partitioned.clone(), Mode::Tree);
+    fill(&context, 100_000, 10_000);
+    let stock = stock(partitioned);
+    fill(&stock, 100_000, 10_000);
+    let of = |key: &str| {
+        format!("select {key}, count(*) from small s left join large l on s.k = l.k group by {key}")
+    };
+    // By the key of the join, of which nothing is repartitioned twice.
+    let planned = explained(&context, &of("s.k")).await;
+    assert!(
+        planned.contains("JoineryExec: mode=streaming, partition_mode=Partitioned"),
+        "{planned}"
+    );
+    assert_eq!(planned.matches("RepartitionExec").count(), 2, "{planned}");
+    // By another column.
+    let planned = explained(&context, &of("l.v")).await;
+    assert!(planned.contains("JoineryExec: mode=either"), "{planned}");
+    assert_eq!(planned.matches("RepartitionExec").count(), 1, "{planned}");
+    for key in ["s.k", "l.v"] {
+        let found = sorted(&context, &of(key)).await.unwrap();
+        assert!(found == sorted(&stock, &of(key)).await.unwrap(), "{key}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -747,7 +854,7 @@ async fn what_the_left_side_has_prunes_the_scan_of_the_right_one() {
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(groups)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    for mode in [Mode::Join, Mode::Streaming] {
+    for mode in [Mode::Join, Mode::Streaming, Mode::Tree] {
         let context = in_mode(two_partitions(), mode);
         context.register_table("small", numbers(100, 100)).unwrap();
         let location = path.to_string_lossy().into_owned();
@@ -755,16 +862,29 @@ async fn what_the_left_side_has_prunes_the_scan_of_the_right_one() {
             .register_parquet("sorted", location, Default::default())
             .await
             .unwrap();
-        let query = "select s.v from small s join sorted r on s.k = r.k";
-        let plan = plan(&context, query).await.unwrap();
-        let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
-        assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
-        let metrics = find(&plan).expect("a join").metrics().unwrap();
-        let read = metrics.sum_by_name("input_rows").unwrap().as_usize();
-        assert!(
-            (100..=1_000).contains(&read),
-            "{mode}: {read} rows of the right side"
-        );
+        // A hundred rows on the left, and none.
+        for (least, rows, most) in [(0, 100, 1_000), (100, 0, 0)] {
+            let query = format!(
+                "select s.v from (select * from small where v >= {least}) s join sorted r on s.k = r.k"
+            );
+            let plan = plan(&context, &query).await.unwrap();
+            let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+            assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), rows);
+            let join = find(&plan).expect("a join");
+            let read = join.metrics().unwrap().sum_by_name("input_rows");
+            let read = read.map_or(0, |read| read.as_usize());
+            assert!(
+                (rows..=most).contains(&read),
+                "{mode}: {read} rows of the right side"
+            );
+            let filter = join.dynamic_expressions_produced().pop().expect("a filter");
+            let filter = Arc::downcast::<DynamicFilterPhysicalExpr>(filter).unwrap();
+            let completed = filter.wait_complete().now_or_never();
+            assert!(
+                completed.is_some(),
+                "{mode}: nobody says that the filter is full"
+            );
+        }
     }
     // A tree counts all of its leaves alike.
     let query = "select s.v from small s join other o on s.k = o.k join sorted r on r.k = o.k";

@@ -469,11 +469,17 @@ async fn random_joins_are_answered_alike() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_joins_that_stream_are_answered_alike() {
-    let all = queries() / 5;
-    // The queries of joins that collect, and others.
-    let first = queries() * 2 / 5 - all / 2;
-    let (taken, _) = compare(Mode::Streaming, first..first + all, any_joins).await;
-    assert!(taken as u64 > all / 2, "{taken} joins of {all} queries");
+    // As they stand in the plan, and where the left side turns out to be small.
+    for mode in [Mode::Streaming, Mode::Tree] {
+        let all = queries() / 10;
+        // The queries of joins that collect, and others.
+        let first = queries() * 2 / 5 - all / 2;
+        let (taken, _) = compare(mode, first..first + all, any_joins).await;
+        assert!(
+            taken as u64 > all / 2,
+            "{taken} joins of {all} queries, {mode}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
