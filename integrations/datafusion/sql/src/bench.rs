@@ -21,7 +21,7 @@ use crate::suite::{Files, Query};
 const WARM_SECONDS: f64 = 0.05;
 
 /// What loading all tables may take, or answering a query.
-const LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 
 /// DataFusion with one's own joins and with others, and peers, which take turns on one query.
 pub(crate) struct Queries<'a> {

@@ -3,6 +3,7 @@
 mod answer;
 mod bench;
 mod orders;
+mod profile;
 mod query;
 mod run;
 mod server;

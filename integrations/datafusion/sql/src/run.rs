@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use datafusion::common::DataFusionError;
@@ -20,8 +22,10 @@ use report::plans::{PlanRun, ordered_name};
 use report::record::{Run, SQL, Size, VariantRecord, WorkloadRecord, read_run};
 use report::stats::median;
 
+use crate::bench::LIMIT;
 use crate::bench::Queries;
 use crate::orders::permuted;
+use crate::profile::{self, Executions};
 use crate::query::cores;
 use crate::session::{Joins, Setting, runtime};
 use crate::suite::{Files, Query, Suite};
@@ -89,6 +93,13 @@ pub struct Args {
     /// [default: 600, or what a peer's description says]
     #[arg(long, value_name = "SECONDS")]
     pub limit: Option<NonZeroU32>,
+    /// Instead of rounds, measure each query in processes of its own: processor time, by operators as well, and peak memory. With
+    /// --out, profile.csv is written there
+    #[arg(
+        long,
+        conflicts_with_all = ["peers", "orders", "workers", "resume", "seed"]
+    )]
+    pub profile: bool,
     /// Samples a query, after a first cold run
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub samples: u32,
@@ -305,12 +316,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         let greeted = runtime.block_on(cluster.greet());
         greeted.map_err(|error| Ending::Usage(said(&error)))?;
     }
-    let environment = machine::environment(harness::verbs::ALLOCATOR);
-    let peers = Found::of_queries(&args.peers, &environment).map_err(Ending::Usage)?;
-    let files = args.files(&suite).map_err(refused)?;
-    if let Some(path) = files.tables.values().next().and_then(|path| path.parent()) {
-        println!("tables: {}", path.display());
-    }
     let threads = args.threads().get() as u32;
     let interrupted = interrupt_flag();
     let program = std::env::current_exe().map_err(Ending::usage)?;
@@ -320,6 +325,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
         command.arg(SERVE).args(&words);
         command
     };
+    if args.profile {
+        return profiled(args, &suite, &queries, &settings, server, &interrupted);
+    }
+    let environment = machine::environment(harness::verbs::ALLOCATOR);
+    let peers = Found::of_queries(&args.peers, &environment).map_err(Ending::Usage)?;
+    let files = args.files(&suite).map_err(refused)?;
+    if let Some(path) = files.tables.values().next().and_then(|path| path.parent()) {
+        println!("tables: {}", path.display());
+    }
     let bench = Queries::new(
         &settings,
         server,
@@ -365,6 +379,34 @@ pub(crate) fn run(args: &Args) -> Result<(), Ending> {
     let finished = finished.map_err(Ending::Usage)?;
     finished.say_page()?;
     finished.failures()
+}
+
+/// Measures queries in processes of their own, and writes what came out.
+fn profiled(
+    args: &Args,
+    suite: &Suite,
+    queries: &[Query],
+    settings: &[Setting],
+    server: impl Fn() -> Command,
+    interrupted: &AtomicBool,
+) -> Result<(), Ending> {
+    // Files are written before the first process looks for them.
+    let refused = |error: DataFusionError| Ending::usage(error.strip_backtrace());
+    args.files(suite).map_err(refused)?;
+    let executions = Executions {
+        samples: args.samples,
+        threads: args.threads().get() as u32,
+        limit: args.limit().unwrap_or(LIMIT),
+    };
+    let csv = profile::run(queries, settings, executions, server, interrupted)?;
+    let Some(folder) = &args.out else {
+        return Ok(());
+    };
+    let path = folder.join("profile.csv");
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, csv));
+    written.map_err(|error| Ending::Usage(format!("{}: {error}", path.display())))?;
+    println!("{}", path.display());
+    Ok(())
 }
 
 /// Those whose medians are told: everyone with all of their techniques.

@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::answer;
+use crate::profile::Meter;
 use crate::run::Args;
 use crate::session::{Engine, Joins, Setting};
 use crate::suite::Files;
@@ -68,6 +69,8 @@ struct Server {
     /// One for each setting; the last one answers for the first where that cannot: it reads files, and knows what they say of
     /// their columns.
     sessions: Vec<SessionContext>,
+    /// Whether answers come with profiles.
+    profiles: bool,
 }
 
 impl Server {
@@ -118,7 +121,11 @@ impl Server {
         };
         tables.register(&careful).map_err(plain)?;
         sessions.push(careful);
-        Ok(Self { engine, sessions })
+        Ok(Self {
+            engine,
+            sessions,
+            profiles: args.profile,
+        })
     }
 
     /// The time is from the text to the last row.
@@ -126,6 +133,7 @@ impl Server {
         let Some(context) = self.sessions.get(query.session) else {
             return Err(DataFusionError::External("no such session".into()));
         };
+        let meter = self.profiles.then(Meter::start);
         let (plan, batches, seconds) = self.engine.runtime.block_on(async {
             let began = Instant::now();
             let plan = context
@@ -136,6 +144,7 @@ impl Server {
             let found = collect(plan.clone(), context.task_ctx()).await?;
             Ok::<_, DataFusionError>((plan, found, began.elapsed().as_secs_f64()))
         })?;
+        let profile = meter.map(|meter| meter.stop(&plan));
         if let Some(path) = &query.result {
             let mut file = BufWriter::new(std::fs::File::create(path)?);
             answer::write(&batches, &mut file)?;
@@ -156,6 +165,10 @@ impl Server {
                 gathered: moved.gathered as f64,
             };
             notes.push(note.to_string());
+        }
+        if let Some(profile) = profile {
+            let profile = serde_json::to_string(&profile);
+            notes = vec![profile.map_err(|error| DataFusionError::External(Box::new(error)))?];
         }
         Ok(json!({
             "seconds": seconds,

@@ -64,6 +64,15 @@ impl Setting {
         }
         name
     }
+
+    /// The techniques that the joins are without.
+    pub fn without(&self) -> impl Iterator<Item = &'static str> {
+        let without = match &self.joins {
+            Joins::Stock => None,
+            Joins::Joinery(_, without) => Some(without.names()),
+        };
+        without.into_iter().flatten()
+    }
 }
 
 /// A runtime of so many threads.
