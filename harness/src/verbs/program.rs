@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -71,7 +72,8 @@ impl Program {
         // What Cargo says of this program, where it runs it: build scripts that look there would do all again.
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            let is_ours = text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_");
+            if is_ours || text == "OUT_DIR" {
                 command.env_remove(name);
             }
         }
@@ -92,27 +94,19 @@ pub(super) const GPU: Program = Program {
     ..Program::of("joinery-gpu")
 };
 
-/// Runs a program with these arguments in the current folder. Whatever it says of itself comes through; `verb` is what it is
-/// run for.
+/// Builds a program and becomes it, with these arguments in the current folder: a signal that is meant for one is meant for the
+/// other, and there is no other. `verb` is what it is run for.
 pub(super) fn run<'a>(
     program: Program,
     verb: &str,
     arguments: impl IntoIterator<Item = &'a OsString>,
 ) -> Result<(), Ending> {
     let built = build(program, verb)?;
-    let status = Command::new(&built).args(arguments).status();
-    let status = status.map_err(|error| {
-        Ending::Usage(format!(
-            "{verb}: {} cannot be started: {error}; remove it, and it is built again",
-            built.display()
-        ))
-    })?;
-    match status.code() {
-        Some(0) => Ok(()),
-        // A wrong answer; all else is a wrong call or input.
-        Some(1) => Err(Ending::Said(1)),
-        _ => Err(Ending::Said(2)),
-    }
+    let error = Command::new(&built).args(arguments).exec();
+    Err(Ending::Usage(format!(
+        "{verb}: {} cannot be started: {error}; remove it, and it is built again",
+        built.display()
+    )))
 }
 
 /// Builds the program, and returns where it is. What is being compiled is told; where nothing has to be, nothing is.
