@@ -1,6 +1,7 @@
 //! Faults of workers, each of which names the worker.
 
 use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,6 +17,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use http::HeaderMap;
 use url::Url;
+
+use crate::loss::Loss;
 
 /// A connection whose errors say who is at its other end.
 pub(crate) struct Named {
@@ -40,7 +43,12 @@ impl Named {
             false => format!("{MARK}{}: {said}", authority(url)),
         };
         match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => DataFusionError::ResourcesExhausted(told),
+            DataFusionError::ResourcesExhausted(_) => {
+                DataFusionError::ResourcesExhausted(match told.contains(MORE) {
+                    true => told,
+                    false => format!("{told}; {MORE}"),
+                })
+            }
             _ => DataFusionError::Execution(told),
         }
     }
@@ -53,6 +61,9 @@ impl Named {
 
 /// What an error that has a worker's name begins with.
 const MARK: &str = "worker ";
+
+/// What helps a worker that has no memory left.
+const MORE: &str = "start it with more --memory, or without";
 
 /// Host and port, as a user gave them.
 pub(crate) fn authority(url: &Url) -> String {
@@ -81,24 +92,33 @@ fn first_line(text: &str) -> String {
 
 /// What happened to a connection, and the cause below what its libraries say of it.
 fn broken(error: &(dyn Error + 'static)) -> String {
-    let (mut last, mut what) = (error, "the connection to it broke");
-    loop {
-        let text = last.to_string();
+    let mut what = "the connection to it broke";
+    for error in causes(error) {
+        let text = error.to_string();
         if text.contains("tcp connect error") || text.contains("dns error") {
             what = "it cannot be reached";
         } else if text.contains("keep-alive timed out") {
             what = "it gave no sign of life";
         }
-        match last.source() {
-            Some(source) => last = source,
-            None => break,
-        }
     }
-    let cause = match last.downcast_ref::<tonic::Status>() {
+    format!("{what}: {}", cause(error))
+}
+
+/// An error, what it was caused by, and so on.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
+        error.source()
+    })
+}
+
+/// The first cause, in one line.
+pub(crate) fn cause(error: &(dyn Error + 'static)) -> String {
+    let last = causes(error).last().unwrap_or(error);
+    let said = match last.downcast_ref::<tonic::Status>() {
         Some(status) => status.message().to_owned(),
         None => last.to_string(),
     };
-    format!("{what}: {}", first_line(&cause))
+    first_line(&said)
 }
 
 #[async_trait]
@@ -111,14 +131,19 @@ impl WorkerChannel for Named {
         metrics: ExecutionPlanMetricsSet,
         context: &Arc<TaskContext>,
     ) -> Result<BoxStream<'static, Result<WorkerToCoordinatorMsg>>> {
-        let naming = self.naming();
+        let (naming, query) = (self.naming(), context.clone());
+        let told = move |error| {
+            let error = Arc::new(naming(error));
+            Loss::tell(&query, DataFusionError::Shared(error.clone()));
+            DataFusionError::Shared(error)
+        };
         let answer = self
             .channel
             .coordinator_channel(headers, request, messages, metrics, context)
             .await;
         match answer {
-            Ok(answer) => Ok(answer.map_err(naming).boxed()),
-            Err(error) => Err(naming(error)),
+            Ok(answer) => Ok(answer.map_err(told).boxed()),
+            Err(error) => Err(told(error)),
         }
     }
 

@@ -15,13 +15,14 @@
 mod cluster;
 mod fault;
 mod filters;
+mod loss;
 mod session;
 mod store;
 mod wire;
 mod worker;
 
 pub use cluster::Cluster;
-pub use session::{Moved, SessionStateBuilderExt, explained, moved, on_workers};
+pub use session::{Sent, SessionStateBuilderExt, Way, explained, on_workers, sent};
 pub use store::ReadOnly;
 pub use wire::{Connections, Tls, Wire};
 pub use worker::{VERSION, Watch, environment, listen, serve, worker};

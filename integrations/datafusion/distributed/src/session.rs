@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::display::{PlanType, StringifiedPlan};
+use datafusion::common::format::ExplainFormat;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::logical_expr::{Explain, LogicalPlan};
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::explain::ExplainExec;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion_distributed::{
     DistributedExec, DistributedExt, DistributedMetricsFormat, NetworkBoundaryExt,
     NetworkBroadcastExec, NetworkCoalesceExec, NetworkShuffleExec, SessionStateBuilderExt as _,
@@ -22,6 +26,7 @@ use joinery_datafusion::{JoineryOptions, take_over_in_place};
 
 use crate::cluster::Cluster;
 use crate::filters::FiltersBeforeShuffle;
+use crate::loss::EndsByLoss;
 
 /// Makes sessions use workers.
 pub trait SessionStateBuilderExt: Sized {
@@ -77,7 +82,46 @@ impl QueryPlanner for Planner {
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = self.divide.create_physical_plan(query, session).await?;
-        head(plan, session.config_options())
+        match query {
+            LogicalPlan::Explain(explain) => self.explain(explain, plan, session).await,
+            _ => head(plan, session.config_options()),
+        }
+    }
+}
+
+impl Planner {
+    /// What shows a plan, with the plan stage by stage if it is divided: the engine divides only what is executed.
+    async fn explain(
+        &self,
+        explain: &Explain,
+        shown: Arc<dyn ExecutionPlan>,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(shows) = shown.downcast_ref::<ExplainExec>() else {
+            return Ok(shown);
+        };
+        let is_text = |plan: &StringifiedPlan| plan.plan_type == PlanType::FinalPhysicalPlan;
+        if explain.explain_format != ExplainFormat::Indent
+            || !shows.stringified_plans().iter().any(is_text)
+        {
+            return Ok(shown);
+        }
+        let plan = self.create_physical_plan(&explain.plan, session).await?;
+        let text = match plan.is::<DistributedExec>() {
+            true => explained(plan, session.config_options())?,
+            false => displayable(plan.as_ref())
+                .indent(explain.verbose)
+                .to_string(),
+        };
+        let plans = shows
+            .stringified_plans()
+            .iter()
+            .map(|plan| match is_text(plan) {
+                true => StringifiedPlan::new(PlanType::FinalPhysicalPlan, text.clone()),
+                false => plan.clone(),
+            });
+        let shows = ExplainExec::new(shows.schema(), plans.collect(), shows.verbose());
+        Ok(Arc::new(shows))
     }
 }
 
@@ -99,8 +143,12 @@ fn head(plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn 
         let stages = stages.map(|stage| take_over_in_place(stage, config, is_border));
         let stages = stages.collect::<Result<_>>()?;
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        let node = node.replace_children(stages, options)?;
-        Ok(Transformed::new(node, true, TreeNodeRecursion::Jump))
+        let node = EndsByLoss::new(node.replace_children(stages, options)?);
+        Ok(Transformed::new(
+            Arc::new(node) as _,
+            true,
+            TreeNodeRecursion::Jump,
+        ))
     })
     .data()
 }
@@ -151,45 +199,82 @@ pub fn explained(plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result
     Ok(display_plan_ascii(plan.as_ref(), false))
 }
 
-/// Bytes that went between processes, as they were encoded, by the way that they went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Rows, each to the one process that has its key.
-    pub shuffled: usize,
-    /// Rows, each to all processes.
-    pub broadcast: usize,
-    /// Rows to one process that all send to.
-    pub gathered: usize,
+/// How rows go from a stage to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Each to the one process that has its key.
+    Shuffled,
+    /// Each to all processes.
+    Broadcast,
+    /// All to one process.
+    Gathered,
 }
 
-/// What went between processes in a plan that was executed to its end; `None` where it was not divided.
+impl Way {
+    /// What figures call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shuffled => "shuffled",
+            Self::Broadcast => "broadcast",
+            Self::Gathered => "gathered",
+        }
+    }
+}
+
+/// What a stage sent to processes other than its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Its number, as plans show it.
+    pub stage: usize,
+    /// How many tasks it was divided into.
+    pub tasks: usize,
+    /// Where its rows went.
+    pub way: Way,
+    /// Bytes, as they were encoded.
+    pub bytes: usize,
+    /// What all processes together took to receive and decode them.
+    pub received: Duration,
+}
+
+/// What each stage of a plan that was executed to its end sent, by number; `None` where the plan was not divided.
 ///
 /// Figures come after the last row. Those of a worker that is lost do not come, and are waited for.
 ///
 /// # Errors
 ///
 /// If the plan was not executed.
-pub async fn moved(plan: Arc<dyn ExecutionPlan>) -> Result<Option<Moved>> {
+pub async fn sent(plan: Arc<dyn ExecutionPlan>) -> Result<Option<Vec<Sent>>> {
     if !plan.is::<DistributedExec>() {
         return Ok(None);
     }
     let plan = rewrite_distributed_plan_with_metrics(plan, DistributedMetricsFormat::Aggregated);
-    let mut moved = Moved::default();
+    let mut sent = Vec::new();
     plan.await?.apply(|node| {
         let way = if node.is::<NetworkShuffleExec>() {
-            &mut moved.shuffled
+            Way::Shuffled
         } else if node.is::<NetworkBroadcastExec>() {
-            &mut moved.broadcast
+            Way::Broadcast
         } else if node.is::<NetworkCoalesceExec>() {
-            &mut moved.gathered
+            Way::Gathered
         } else {
             return Ok(TreeNodeRecursion::Continue);
         };
+        let Some(boundary) = node.as_network_boundary() else {
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        let stage = boundary.input_stage();
         let metrics = node.metrics().unwrap_or_default();
         let values = metrics.iter().map(|metric| metric.value());
         let bytes = values.filter(|value| value.name() == "bytes_transferred");
-        *way += bytes.map(|bytes| bytes.as_usize()).sum::<usize>();
+        sent.push(Sent {
+            stage: stage.num(),
+            tasks: stage.task_count(),
+            way,
+            bytes: bytes.map(|bytes| bytes.as_usize()).sum(),
+            received: Duration::from_nanos(metrics.elapsed_compute().unwrap_or(0) as u64),
+        });
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok(Some(moved))
+    sent.sort_unstable_by_key(|sent| sent.stage);
+    Ok(Some(sent))
 }

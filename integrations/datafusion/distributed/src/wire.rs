@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datafusion::common::{DataFusionError, Result, config_datafusion_err};
+use datafusion::common::{DataFusionError, Result, config_datafusion_err, config_err};
 use datafusion_distributed::{ChannelResolver, WorkerChannel, grpc};
 use tokio::runtime::Runtime;
 use tonic::transport::{
-    Certificate, Channel, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig,
+    Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig,
 };
 use url::Url;
 
-use crate::fault::Named;
+use crate::fault::{Named, cause};
 
 /// What all connections of a process have in common.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// If one of them cannot be read or is no PEM file.
+    /// If one of them cannot be read or is no PEM file, or the key is not the certificate's.
     pub fn read(certificate: &Path, key: &Path, authority: &Path) -> Result<Self> {
         let read = |path: &Path| {
             let bytes = std::fs::read(path)
@@ -74,11 +74,21 @@ impl Tls {
                 )),
             }
         };
-        Ok(Self {
+        let tls = Self {
             certificate: read(certificate)?,
             key: read(key)?,
             authority: read(authority)?,
-        })
+        };
+        // Found out here, not by whoever connects first.
+        let usable = Server::builder().tls_config(tls.server());
+        let [certificate, key] = [certificate, key].map(|path| path.display());
+        match usable {
+            Ok(_) => Ok(tls),
+            Err(error) => config_err!(
+                "{certificate} and {key} cannot be used together: {}; give a certificate and its key",
+                cause(&error)
+            ),
+        }
     }
 
     fn identity(&self) -> Identity {

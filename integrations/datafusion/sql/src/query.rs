@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, config_datafusion_err};
 use datafusion::execution::context::SQLOptions;
 use harness::verbs::Ending;
 use joinery_datafusion::Mode;
@@ -30,6 +30,9 @@ pub struct Args {
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// A setting of the session, such as joinery.filters_before_shuffle=true; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub set: Vec<(String, String)>,
     #[command(flatten)]
     pub workers: Workers,
     /// Send keys of left sides to all workers before right sides are shuffled
@@ -42,6 +45,13 @@ fn table(text: &str) -> Result<(String, PathBuf), String> {
         .split_once('=')
         .ok_or("give a name and a file, such as orders=orders.parquet")?;
     Ok((name.to_owned(), file.into()))
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("give a name and a value, such as joinery.mode=off")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Ending> {
@@ -62,6 +72,12 @@ fn answer(args: &Args, cluster: Option<&Cluster>) -> Result<(), DataFusionError>
         None => engine.session(&joins),
         Some(cluster) => engine.session_on(&joins, cluster, args.filters)?,
     };
+    let state = context.state_ref();
+    for (name, value) in &args.set {
+        let mut state = state.write();
+        let set = state.config_mut().options_mut().set(name, value);
+        set.map_err(|error| config_datafusion_err!("--set {name}={value}: {}", said(&error)))?;
+    }
     engine.runtime.block_on(async {
         if let Some(cluster) = cluster {
             cluster.greet().await?;

@@ -10,7 +10,7 @@ use datafusion::prelude::SessionContext;
 use harness::verbs::Ending;
 use join_core::checksum::Checksum;
 use joinery_datafusion::hash_joins;
-use joinery_distributed::{moved, on_workers};
+use joinery_distributed::{Sent, Way, on_workers, sent};
 use report::cluster_model::Moved;
 use serde::Deserialize;
 use serde_json::json;
@@ -155,16 +155,12 @@ impl Server {
         let (taken, left) = hash_joins(&stages);
         let mut notes = vec![format!("{taken} of {} hash joins taken over", taken + left)];
         // Those of a worker that is lost do not come.
-        let moved = async { timeout(FIGURES, moved(plan)).await };
-        if let Ok(moved) = self.engine.runtime.block_on(moved)
-            && let Some(moved) = moved?
+        let sent = async { timeout(FIGURES, sent(plan)).await };
+        if let Ok(sent) = self.engine.runtime.block_on(sent)
+            && let Some(sent) = sent?
         {
-            let note = Moved {
-                shuffled: moved.shuffled as f64,
-                broadcast: moved.broadcast as f64,
-                gathered: moved.gathered as f64,
-            };
-            notes.push(note.to_string());
+            notes.push(moved(&sent).to_string());
+            notes.extend(sent.iter().map(told));
         }
         if let Some(profile) = profile {
             let profile = serde_json::to_string(&profile);
@@ -177,4 +173,32 @@ impl Server {
             "notes": notes,
         }))
     }
+}
+
+/// Of all stages.
+fn moved(sent: &[Sent]) -> Moved {
+    let of = |way: Way| {
+        let sent = sent.iter().filter(|sent| sent.way == way);
+        sent.map(|sent| sent.bytes as f64).sum()
+    };
+    Moved {
+        shuffled: of(Way::Shuffled),
+        broadcast: of(Way::Broadcast),
+        gathered: of(Way::Gathered),
+    }
+}
+
+/// Of one stage.
+fn told(sent: &Sent) -> String {
+    let (
+        Sent {
+            stage,
+            tasks,
+            bytes,
+            ..
+        },
+        way,
+    ) = (sent, sent.way.name());
+    let ms = sent.received.as_secs_f64() * 1e3;
+    format!("stage {stage} of {tasks} tasks: {bytes} bytes {way}, received in {ms:.3} ms")
 }

@@ -102,9 +102,13 @@ fn others_reach_a_worker_only_if_it_is_said() {
     assert!(error.to_string().contains("--listen here: "), "{error}");
 }
 
-/// Certificates that are valid for a hundred years.
+/// Where certificates are that are valid for a hundred years.
+fn certificates() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates"))
+}
+
 fn tls(process: &str, authority: &str) -> Tls {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates"));
+    let folder = certificates();
     let file = |name: &str, kind: &str| folder.join(format!("{name}.{kind}"));
     let (certificate, key) = (file(process, "pem"), file(process, "key"));
     Tls::read(&certificate, &key, &file(authority, "pem")).unwrap()
@@ -128,6 +132,15 @@ async fn certificates_tell_processes_from_everybody() {
     let here = PathBuf::from(file!().rsplit('/').next().unwrap());
     let error = Tls::read(&here, &here, &here).unwrap_err();
     assert!(error.to_string().contains("loopback.rs: "), "{error}");
+    // Nor is a key of another one.
+    let folder = certificates();
+    let [process, stranger] = ["process.pem", "stranger.key"].map(|name| folder.join(name));
+    let error = Tls::read(&process, &stranger, &process).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("process.pem and ") && error.contains("stranger.key cannot"),
+        "{error}"
+    );
 }
 
 #[test]

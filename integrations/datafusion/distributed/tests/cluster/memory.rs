@@ -9,14 +9,19 @@ use async_trait::async_trait;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::object_store::path::Path as StorePath;
+use datafusion::object_store::{CopyOptions, GetOptions, ObjectStore, PutOptions};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use datafusion_distributed::{ChannelResolver, DistributedExt, WorkerChannel, grpc};
+use futures::StreamExt;
+use futures::stream;
 use hyper_util::rt::TokioIo;
 use joinery_datafusion::{JoineryOptions, Mode, Without, hash_joins};
 use joinery_distributed::{
-    Cluster, SessionStateBuilderExt, Watch, Wire, environment, explained, moved, on_workers, worker,
+    Cluster, ReadOnly, SessionStateBuilderExt, Watch, Way, Wire, environment, explained,
+    on_workers, sent, worker,
 };
 use joinery_tpch::{TABLES, queries, table};
 use tempfile::TempDir;
@@ -211,11 +216,16 @@ async fn a_plan_is_explained_as_workers_have_it() {
     collect(plan.clone(), two.context.task_ctx()).await.unwrap();
     // Each stage with a join is sent to both.
     assert_eq!(two.joins(), (2 * of_all.0, 2 * of_all.1));
-    let moved = moved(plan).await.unwrap().unwrap();
+    let sent = sent(plan).await.unwrap().unwrap();
+    let numbers: Vec<usize> = sent.iter().map(|sent| sent.stage).collect();
+    assert!(numbers.iter().copied().eq(1..=sent.len()), "{sent:?}");
     assert!(
-        moved.gathered > 0 && moved.shuffled + moved.broadcast > 0,
-        "{moved:?}"
+        sent.iter().all(|sent| sent.tasks == 2 && sent.bytes > 0),
+        "{sent:?}"
     );
+    let ways = [Way::Gathered, Way::Shuffled];
+    let is_there = |way: &Way| sent.iter().any(|sent| sent.way == *way);
+    assert!(ways.iter().all(is_there), "{sent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -240,6 +250,27 @@ async fn workers_read_nothing_outside_of_what_they_may() {
     refused(answer(&two.context, JOIN).await.unwrap_err());
     let missing = environment(None, Some(&["/nowhere".into()])).unwrap_err();
     assert!(missing.to_string().contains("/nowhere: "), "{missing}");
+}
+
+#[tokio::test]
+async fn workers_only_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "kept").unwrap();
+    let store = ReadOnly::new(None).unwrap();
+    let [here, folder] =
+        [&file, &folder.path().to_owned()].map(|path| StorePath::from_absolute_path(path).unwrap());
+    let read = store.get_opts(&here, GetOptions::default()).await.unwrap();
+    assert_eq!(&*read.bytes().await.unwrap(), b"kept");
+    let written = store.put_opts(&here, "other".into(), PutOptions::default());
+    assert!(written.await.is_err());
+    let copy = folder.clone().join("copy");
+    let copied = store.copy_opts(&here, &copy, CopyOptions::default());
+    assert!(copied.await.is_err());
+    let these = stream::iter([Ok(here.clone())]).boxed();
+    assert!(store.delete_stream(these).next().await.unwrap().is_err());
+    assert!(store.list(Some(&folder)).next().await.unwrap().is_err());
+    assert_eq!(std::fs::read(&file).unwrap(), b"kept");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -272,8 +303,9 @@ async fn what_has_no_partner_is_not_shuffled_where_filters_are_asked_for() {
         let plan = two.plan(query).await.unwrap();
         let rows = collect(plan.clone(), two.context.task_ctx()).await.unwrap();
         let rows: usize = rows.iter().map(|batch| batch.num_rows()).sum();
-        let moved = moved(plan).await.unwrap().unwrap();
-        found.push((rows, moved.shuffled + moved.broadcast));
+        let sent = sent(plan).await.unwrap().unwrap();
+        let sent = sent.iter().filter(|sent| sent.way != Way::Gathered);
+        found.push((rows, sent.map(|sent| sent.bytes).sum::<usize>()));
     }
     let [(rows, without), (again, with)] = found[..] else {
         panic!("{found:?}");
