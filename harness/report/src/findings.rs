@@ -3,6 +3,7 @@
 //! A page has a pair of markers, `<!-- findings: KIND RUN -->` and `<!-- /findings -->`, with RUN the run's folder as seen from
 //! the repository; what stands between them is written anew from the run's samples.
 
+use crate::cluster_model;
 use crate::page::{plans, tables};
 use crate::plans::PlanRun;
 use crate::record::{JOIN, Run};
@@ -63,8 +64,10 @@ fn table(kind: &str, run: &Run) -> Result<Table, String> {
         "once" => PlanRun::once(run)
             .map(|once| plans::once_arms(&once, PlanRun::from_run(run).as_ref()))
             .ok_or_else(|| format!("{} has executed no plans once", run.run.id)),
+        "cluster" => cluster_model::table(run)
+            .ok_or_else(|| format!("{} has measured no workers", run.run.id)),
         _ => Err(format!(
-            "there is no table {kind:?}; there are engines, ablation, controls, plans and once"
+            "there is no table {kind:?}; there are engines, ablation, controls, plans, once and cluster"
         )),
     }
 }
@@ -110,6 +113,10 @@ mod tests {
                 "no table \"what\"",
             ),
             ("<!-- findings: plans a -->\n<!-- /findings -->", "no plans"),
+            (
+                "<!-- findings: cluster a -->\n<!-- /findings -->",
+                "no workers",
+            ),
             ("<!-- findings: controls", "does not end"),
         ] {
             let error = rewrite(page, &run(), |_| true).unwrap_err();

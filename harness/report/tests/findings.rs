@@ -14,6 +14,7 @@ fn the_findings_say_what_the_committed_runs_say() {
         "reference-full",
         "plans-reference",
         "joins-reference",
+        "cluster",
     ] {
         let name = format!("reports/{run}");
         let run = read_run(&root.join(&name)).unwrap();

@@ -6,11 +6,13 @@
 
 mod chart;
 mod machine;
+mod measured;
 
 use std::fmt;
 
 pub use chart::{Panels, csv, draw};
 pub use machine::{ASSUMED, Machine};
+pub use measured::table;
 
 use crate::record::Run;
 use crate::threads_model::Rates;
