@@ -66,8 +66,10 @@ fn table(kind: &str, run: &Run) -> Result<Table, String> {
             .ok_or_else(|| format!("{} has executed no plans once", run.run.id)),
         "cluster" => cluster_model::table(run)
             .ok_or_else(|| format!("{} has measured no workers", run.run.id)),
+        "stages" => cluster_model::stages(run)
+            .ok_or_else(|| format!("{} has measured no workers", run.run.id)),
         _ => Err(format!(
-            "there is no table {kind:?}; there are engines, ablation, controls, plans, once and cluster"
+            "there is no table {kind:?}; there are engines, ablation, controls, plans, once, cluster and stages"
         )),
     }
 }

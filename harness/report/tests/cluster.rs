@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use report::cluster_model::{
-    Filter, Machine, Moved, Panels, Part, Sides, Spent, Way, csv, draw, predict,
+    Filter, Machine, Moved, Panels, Part, Sides, Spent, StageSent, Way, csv, draw, predict,
 };
 use report::record::{Run, read_run};
 use report::threads_model::Rates;
@@ -89,6 +89,15 @@ fn a_note_is_read_as_it_is_written() {
     };
     assert_eq!(Moved::of(&moved.to_string()), Some(moved));
     assert_eq!(Moved::of("3 of 3 hash joins taken over"), None);
+    let sent = StageSent {
+        stage: 3,
+        tasks: 2,
+        bytes: 1234,
+        way: "shuffled".to_owned(),
+        ms: 0.125,
+    };
+    assert_eq!(StageSent::of(&sent.to_string()), Some(sent));
+    assert_eq!(StageSent::of(&moved.to_string()), None);
 }
 
 #[test]

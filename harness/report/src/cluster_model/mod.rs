@@ -12,7 +12,7 @@ use std::fmt;
 
 pub use chart::{Panels, csv, draw};
 pub use machine::{ASSUMED, Machine};
-pub use measured::table;
+pub use measured::{Divided, Overhead, StageSent, stages, table};
 
 use crate::record::Run;
 use crate::threads_model::Rates;

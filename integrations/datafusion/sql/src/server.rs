@@ -11,7 +11,7 @@ use harness::verbs::Ending;
 use join_core::checksum::Checksum;
 use joinery_datafusion::hash_joins;
 use joinery_distributed::{Sent, Way, on_workers, sent};
-use report::cluster_model::Moved;
+use report::cluster_model::{Moved, StageSent};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::timeout;
@@ -179,7 +179,7 @@ impl Server {
 fn moved(sent: &[Sent]) -> Moved {
     let of = |way: Way| {
         let sent = sent.iter().filter(|sent| sent.way == way);
-        sent.map(|sent| sent.bytes as f64).sum()
+        sent.map(|sent| sent.bytes).sum::<usize>() as f64
     };
     Moved {
         shuffled: of(Way::Shuffled),
@@ -188,17 +188,14 @@ fn moved(sent: &[Sent]) -> Moved {
     }
 }
 
-/// Of one stage.
+/// Of one stage, as a record has it.
 fn told(sent: &Sent) -> String {
-    let (
-        Sent {
-            stage,
-            tasks,
-            bytes,
-            ..
-        },
-        way,
-    ) = (sent, sent.way.name());
-    let ms = sent.received.as_secs_f64() * 1e3;
-    format!("stage {stage} of {tasks} tasks: {bytes} bytes {way}, received in {ms:.3} ms")
+    let sent = StageSent {
+        stage: sent.stage,
+        tasks: sent.tasks,
+        bytes: sent.bytes,
+        way: sent.way.name().to_owned(),
+        ms: sent.received.as_secs_f64() * 1e3,
+    };
+    sent.to_string()
 }

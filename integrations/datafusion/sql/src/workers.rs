@@ -37,7 +37,7 @@ impl Workers {
     }
 }
 
-/// What an error says: of one that names a worker, or an argument, that alone.
+/// What an error says, in one line: of one that names a worker, or an argument, that alone.
 pub(crate) fn said(error: &DataFusionError) -> String {
     match error.find_root() {
         DataFusionError::Configuration(said) => said.clone(),
@@ -46,7 +46,7 @@ pub(crate) fn said(error: &DataFusionError) -> String {
         {
             said.clone()
         }
-        _ => error.strip_backtrace(),
+        _ => error.strip_backtrace().replace("\ncaused by\n", ": "),
     }
 }
 
