@@ -311,8 +311,11 @@ fn table(rows: &[Row], settings: &[Setting]) -> Table {
             own.map(|row| of(row)).sum::<f64>()
         };
         line(name, &|session| {
-            let ratio = total(session) / total(0);
-            format!("{:.3} s (×{ratio:.2})", total(session))
+            let (own, stock) = (total(session), total(0));
+            match stock == 0.0 {
+                true => format!("{own:.3} s"),
+                false => format!("{own:.3} s (×{:.2})", own / stock),
+            }
         });
     };
     seconds("time", &|row| row.seconds);

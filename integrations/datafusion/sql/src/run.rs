@@ -22,8 +22,7 @@ use report::plans::{PlanRun, ordered_name};
 use report::record::{Run, SQL, Size, VariantRecord, WorkloadRecord, read_run};
 use report::stats::median;
 
-use crate::bench::LIMIT;
-use crate::bench::Queries;
+use crate::bench::{LIMIT, Queries};
 use crate::orders::permuted;
 use crate::profile::{self, Executions};
 use crate::query::cores;
