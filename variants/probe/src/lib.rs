@@ -58,7 +58,9 @@ impl Probe for PipelinedProbe {
             return find_ranges(cursors, ranges, kernel, context, phases);
         }
         consume(cursors, context, phases, "probe", |mut cursor, mut sink| {
-            while let Some(block) = cursor.next_block() {
+            while !sink.is_exhausted()
+                && let Some(block) = cursor.next_block()
+            {
                 table.probe(block, kernel, sink.reborrow());
             }
         })
