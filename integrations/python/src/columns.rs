@@ -223,20 +223,12 @@ impl Outputs {
             Side::Probe => &sides.probe,
         };
         let mut shared = means.memory.reserve(0)?;
-        let mut source = |from: From| -> Result<Option<Source>, Error> {
-            let From::Side(side, number) = from else {
-                return Ok(None);
-            };
-            let (frame, keys): (&Frame, &Vec<usize>) = match side {
-                Side::Build => (&sides.build, &sides.build_keys),
-                Side::Probe => (&sides.probe, &sides.probe_keys),
-            };
-            let source = Source::of(&frame.columns[number], frame.what, &mut shared)?;
-            // Strings that are keys are looked at by the join, which comes before.
-            Ok(Some(match keys.contains(&number) {
-                true => source.known_inside(),
-                false => source,
-            }))
+        let mut source = |from: From| match from {
+            From::Mark => Ok(None),
+            From::Side(side, number) => {
+                let frame: &Frame = of(side);
+                Source::of(&frame.columns[number], frame.what, &mut shared).map(Some)
+            }
         };
         let froms = self.columns.iter().map(|column| match self.kind {
             Kind::Inner => sides.same_key(column.from, follows),

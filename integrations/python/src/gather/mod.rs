@@ -71,8 +71,6 @@ pub(crate) struct Source {
     data_type: DataType,
     chunks: Vec<ArrayData>,
     nulls: bool,
-    /// Whether views are known to point inside of their buffers.
-    is_inside: bool,
     shared: Shared,
     children: Vec<Source>,
 }
@@ -146,19 +144,10 @@ impl Source {
         Ok(Self {
             data_type: data_type.clone(),
             nulls: chunks.iter().any(|chunk| chunk.null_count() > 0),
-            is_inside: false,
             chunks,
             shared,
             children,
         })
-    }
-
-    /// The same, of whose views it is known that they point inside of their buffers.
-    pub(crate) fn known_inside(self) -> Self {
-        Self {
-            is_inside: true,
-            ..self
-        }
     }
 
     /// The values of these rows, whose bytes `reservation` grows by.
@@ -269,7 +258,7 @@ impl Source {
         for (number, source) in self.children.iter().enumerate() {
             source.checked(child(&slice, number))?;
         }
-        if let (Shared::Buffers(..), false) = (&self.shared, self.is_inside) {
+        if let Shared::Buffers(..) = self.shared {
             let views = slice.buffer::<u128>(0)[..slice.len()].iter().enumerate();
             let buffers = &slice.buffers()[1..];
             let mut inside = views.map(|(row, &view)| {
