@@ -13,7 +13,9 @@ fn read(bytes: &[u8], limits: Limits, pieces: &[u8]) -> (Vec<u64>, Result<(), Fr
     let mut pieces = pieces.iter().cycle();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let length = pieces.next().map_or(rest.len(), |&n| usize::from(n).clamp(1, rest.len()));
+        let length = pieces
+            .next()
+            .map_or(rest.len(), |&n| usize::from(n).clamp(1, rest.len()));
         let (mut piece, after) = rest.split_at(length);
         rest = after;
         while !piece.is_empty() {
@@ -44,7 +46,10 @@ fuzz_target!(|input: &[u8]| {
     for bytes in [&stream[..], bytes] {
         let (ends, how) = read(bytes, limits, &[]);
         assert_eq!(read(bytes, limits, &[1]), (ends.clone(), how.clone()));
-        assert_eq!(read(bytes, limits, &[*pieces, 3]), (ends.clone(), how.clone()));
+        assert_eq!(
+            read(bytes, limits, &[*pieces, 3]),
+            (ends.clone(), how.clone())
+        );
         if let Err(error) = how {
             assert!(!error.to_string().contains('\n'));
         }

@@ -15,7 +15,11 @@ use tables::{CsvOptions, Decimals, Options, read};
 /// The file, in memory where the system has such a place.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let folder = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     folder.join(format!("joinery-fuzz-{}.csv", std::process::id()))
 });
 
@@ -46,7 +50,11 @@ fn quoted(bytes: &[u8], csv: &CsvOptions, out: &mut Vec<u8>) {
 fn written(table: &Table, csv: &CsvOptions) -> Vec<u8> {
     let mut out = Vec::new();
     let delimiter = csv.delimiter.unwrap_or(b',');
-    let mut columns: Vec<_> = table.columns().iter().map(|named| named.column.values()).collect();
+    let mut columns: Vec<_> = table
+        .columns()
+        .iter()
+        .map(|named| named.column.values())
+        .collect();
     let end = |out: &mut Vec<u8>| *out.last_mut().expect("a column") = b'\n';
     for named in table.columns() {
         quoted(named.name.as_bytes(), csv, &mut out);
@@ -54,7 +62,10 @@ fn written(table: &Table, csv: &CsvOptions) -> Vec<u8> {
     }
     end(&mut out);
     for _ in 0..table.num_rows() {
-        for value in columns.iter_mut().map(|values| values.next().expect("a row")) {
+        for value in columns
+            .iter_mut()
+            .map(|values| values.next().expect("a row"))
+        {
             match value {
                 Value::Varchar(bytes) => quoted(&bytes, csv, &mut out),
                 _ => quoted(b"", csv, &mut out),
@@ -79,7 +90,11 @@ fuzz_target!(|input: &[u8]| {
         ..CsvOptions::default()
     };
     let mut options = Options {
-        decimals: if bit(3) { Decimals::Rounded } else { Decimals::Fp64 },
+        decimals: if bit(3) {
+            Decimals::Rounded
+        } else {
+            Decimals::Fp64
+        },
         csv,
         ..Options::default()
     };

@@ -55,7 +55,12 @@ fuzz_target!(|text: &str| {
         let scans = query.scans.iter();
         let tables = scans.map(|scan| (scan.alias.clone(), table(query, &scan.alias)));
         let tables = tables.collect();
-        one_line(shape::bundle(&query.name, &query.tree, &query.select, tables));
+        one_line(shape::bundle(
+            &query.name,
+            &query.tree,
+            &query.select,
+            tables,
+        ));
         one_line(kept(query, SCHEMA, b"1,2,3\n", b'\\'));
     }
 });

@@ -61,7 +61,10 @@ fn try_import(query: &Planned, schema: &str) {
 
 fuzz_target!(|text: &str| {
     let title = || scan("t", "title");
-    try_import(&planned(text, vec![title()], Tree::Scan("t".to_owned())), SCHEMA);
+    try_import(
+        &planned(text, vec![title()], Tree::Scan("t".to_owned())),
+        SCHEMA,
+    );
     let join = Tree::Join(Box::new(JoinTree {
         build_left: false,
         left: Tree::Scan("mk".to_owned()),
@@ -72,5 +75,8 @@ fuzz_target!(|text: &str| {
     let scans = vec![scan("mk", "movie_keyword"), title()];
     try_import(&planned(text, scans, join), SCHEMA);
     let all = "SELECT t.id FROM title AS t WHERE t.id > 1";
-    try_import(&planned(all, vec![title()], Tree::Scan("t".to_owned())), text);
+    try_import(
+        &planned(all, vec![title()], Tree::Scan("t".to_owned())),
+        text,
+    );
 });

@@ -37,7 +37,9 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 fn write_chunks(lengths: &[u64], bytes: &[u8]) {
     let mut bytes = bytes.iter().copied().chain([0]).cycle();
     for chunk in 0..FILES {
-        let length = lengths.get(chunk).map_or(0, |&length| length.min(MOST_BYTES));
+        let length = lengths
+            .get(chunk)
+            .map_or(0, |&length| length.min(MOST_BYTES));
         let bytes: Vec<u8> = bytes.by_ref().take(length as usize).collect();
         fs::write(FOLDER.join(chunk_file(chunk)), bytes).expect("chunks can be written");
     }
@@ -91,10 +93,15 @@ fuzz_target!(|input: &[u8]| {
     let zero = input.iter().position(|&byte| byte == 0);
     let (text, bytes) = input.split_at(zero.unwrap_or(input.len()));
     let parsed = serde_json::from_slice::<Manifest>(text).ok();
-    write_chunks(&parsed.map_or(Vec::new(), |m| m.chunk_lengths), bytes.get(1..).unwrap_or(&[]));
+    write_chunks(
+        &parsed.map_or(Vec::new(), |m| m.chunk_lengths),
+        bytes.get(1..).unwrap_or(&[]),
+    );
     fs::write(FOLDER.join(MANIFEST_FILE), text).expect("a manifest can be written");
     let Some(chunks) = open() else { return };
-    correct(&chunks).write(&FOLDER).expect("a manifest can be written");
+    correct(&chunks)
+        .write(&FOLDER)
+        .expect("a manifest can be written");
     let chunks = open().expect("checksums are not looked at before sections are");
     match chunks.verify(&Team::single()) {
         Ok(rows) => read(&chunks, rows),

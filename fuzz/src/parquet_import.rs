@@ -14,7 +14,11 @@ use tables::{Decimals, Options, read};
 /// The file, in memory where the system has such a place.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let folder = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     folder.join(format!("joinery-fuzz-{}.parquet", std::process::id()))
 });
 

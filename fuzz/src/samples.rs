@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
+use libfuzzer_sys::fuzz_target;
 use report::compare;
 use report::page::Drawn;
 use report::record::parse_run;
-use libfuzzer_sys::fuzz_target;
 
 /// What XML and HTML may hold.
 fn is_legal(c: char) -> bool {

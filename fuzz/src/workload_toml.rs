@@ -6,9 +6,9 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use report::record::Size;
 use harness::workload::Definition;
 use libfuzzer_sys::fuzz_target;
+use report::record::Size;
 
 /// Rows beyond which making them only takes time.
 const MOST_ROWS: u64 = 2000;
