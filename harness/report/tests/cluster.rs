@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use report::cluster_model::{
-    Filter, Machine, Moved, Panels, Part, Sides, Spent, StageSent, Way, csv, draw, predict,
+    Divided, Filter, Machine, Moved, Overhead, Panels, Part, Sides, Spent, StageSent, Way, csv,
+    draw, predict,
 };
 use report::record::{Run, read_run};
 use report::threads_model::Rates;
@@ -42,7 +43,7 @@ fn sent(run: &Run, workers: u32) -> Moved {
 #[test]
 fn four_workers_send_what_two_of_them_let_expect() {
     let run = read_run(&reports("cluster")).unwrap();
-    assert!(run.workloads.len() >= 14);
+    assert!(run.run.environment.optimised && run.workloads.len() == 22);
     let [two, four] = [2, 4].map(|workers| sent(&run, workers));
     let predicted = two.on(4, 2);
     println!("{two}\n{four}\npredicted: {predicted}");
@@ -63,6 +64,29 @@ fn four_workers_send_what_two_of_them_let_expect() {
             "{part}: {predicted} predicted, {measured} measured"
         );
     }
+}
+
+/// Of time, as a factor.
+const TIMES_AGREE: f64 = 1.3;
+
+#[test]
+fn four_workers_take_what_two_of_them_let_expect() {
+    let run = read_run(&reports("cluster")).unwrap();
+    let overhead = Overhead::of(&run, 2).unwrap();
+    let (mut predicted, mut measured) = (0.0, 0.0);
+    for query in &run.workloads {
+        let two = Divided::of(&run, &query.name, 2).unwrap();
+        let moved = Moved::measured(&run, &query.name, "datafusion/2-workers").unwrap();
+        // Each stage has a task for each worker.
+        predicted += overhead.seconds(2.0 * two.tasks, moved.on(4, 2).all());
+        measured += Divided::of(&run, &query.name, 4).unwrap().beyond;
+    }
+    println!("{overhead:?}: {predicted} s beyond one process predicted, {measured} s measured");
+    let ratio = predicted / measured;
+    assert!(
+        (1.0 / TIMES_AGREE..TIMES_AGREE).contains(&ratio),
+        "{predicted} s predicted, {measured} s measured"
+    );
 }
 
 #[test]
