@@ -104,7 +104,7 @@ impl Server {
         for session in &sessions {
             tables.register(session).map_err(plain)?;
         }
-        let unlimited = Engine::new(args.threads(), None).map_err(plain)?;
+        let unlimited = engine.unlimited().map_err(plain)?;
         let careful = unlimited.session(&Joins::Stock);
         let tables = match files.tables.is_empty() {
             true => tables,

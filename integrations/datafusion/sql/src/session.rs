@@ -85,8 +85,9 @@ pub(crate) fn runtime(threads: NonZeroUsize) -> std::io::Result<Runtime> {
 
 /// What sessions share.
 pub struct Engine {
-    /// Its threads.
-    pub runtime: Runtime,
+    /// Its threads, which are there as long as the process: ending them cancels tasks one by one, and DataFusion Distributed's panic
+    /// where one waits for another that was.
+    pub runtime: &'static Runtime,
     threads: usize,
     environment: Arc<RuntimeEnv>,
     statistics: bool,
@@ -99,7 +100,7 @@ impl Engine {
     ///
     /// If the system starts no threads, or the engine refuses.
     pub fn new(threads: NonZeroUsize, memory: Option<usize>) -> Result<Self> {
-        let runtime = runtime(threads)?;
+        let runtime = Box::leak(Box::new(runtime(threads)?));
         let mut environment = RuntimeEnvBuilder::new();
         if let Some(bytes) = memory {
             let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(bytes));
@@ -120,6 +121,19 @@ impl Engine {
             statistics: false,
             ..self
         }
+    }
+
+    /// The same without a limit, which knows of tables all that there is to know.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses.
+    pub fn unlimited(&self) -> Result<Self> {
+        Ok(Self {
+            environment: Arc::new(RuntimeEnvBuilder::new().build()?),
+            statistics: true,
+            ..*self
+        })
     }
 
     /// A session without tables.
