@@ -92,7 +92,7 @@ impl Frame {
             let read = read.map_err(|error| match error {
                 // Python's own exception has become a text by then, with what it was at the end.
                 Error::Value(text) if text.trim_end().ends_with("KeyboardInterrupt") => {
-                    PyErr::from(PyKeyboardInterrupt::new_err(()))
+                    PyKeyboardInterrupt::new_err(())
                 }
                 // Whatever goes wrong here does so by what was handed over.
                 Error::Value(text) | Error::Fault(text) => {
