@@ -45,6 +45,12 @@ impl Marks {
         }
     }
 
+    /// Whether a row is known to have a partner.
+    #[inline(always)]
+    pub fn has_partner(&self, row: u32) -> bool {
+        self.0[row as usize].load(Ordering::Relaxed) == Truth::True as u8
+    }
+
     /// What is known of all rows, a [`Truth`] each, once nobody marks any.
     pub(super) fn all(&mut self) -> &[u8] {
         self.0.values()

@@ -10,6 +10,7 @@
 //!
 //! Every result is a [`Pair`]; [`Kind`] says what stands on either side.
 
+mod marking;
 mod marks;
 mod rest;
 
@@ -17,7 +18,9 @@ use std::fmt;
 
 use crate::join::{Context, DynJoin, JoinError, JoinInput, Outcome, Phases, Side, place};
 pub use crate::output::NO_ROW;
-use crate::output::{Consumer, Enough, FilterBoth, Pair, PairFilter, Results};
+use crate::output::{Consumer, FilterBoth, PairFilter, Results};
+use marking::Marking;
+pub use marking::settle;
 pub use marks::Marks;
 
 /// What a join returns, beside or instead of pairs of rows with equal keys. "Left" and "right" of SQL are the sides of a
@@ -266,60 +269,6 @@ impl Semantics<'_> {
                 asks_nothing_else && input.has_nulls(side.other())
             }
             _ => false,
-        }
-    }
-}
-
-/// Marks the rows of the pairs that a filter keeps.
-struct Marking<'a> {
-    filter: Option<&'a dyn PairFilter>,
-    build: Option<&'a Marks>,
-    probe: Option<&'a Marks>,
-    /// Whether the pairs are results, too.
-    keeps: bool,
-}
-
-impl PairFilter for Marking<'_> {
-    fn keep(&self, pairs: &mut [Pair]) -> usize {
-        let kept = self
-            .filter
-            .map_or(pairs.len(), |filter| filter.keep(pairs).min(pairs.len()));
-        let pairs = &pairs[..kept];
-        if let Some(build) = self.build {
-            pairs
-                .iter()
-                .for_each(|pair| build.set(pair.build, Truth::True));
-        }
-        if let Some(probe) = self.probe {
-            pairs
-                .iter()
-                .for_each(|pair| probe.set(pair.probe, Truth::True));
-        }
-        match self.keeps {
-            true => kept,
-            false => 0,
-        }
-    }
-
-    fn take_rows(&self, rows: &[u32]) -> bool {
-        let marks = match self.enough() {
-            Enough::OnePerBuildRow => self.build,
-            Enough::OnePerProbeRow => self.probe,
-            Enough::All | Enough::None => None,
-        };
-        if let Some(marks) = marks {
-            rows.iter().for_each(|&row| marks.set(row, Truth::True));
-        }
-        marks.is_some()
-    }
-
-    /// A row is marked by one pair as well as by all, unless pairs are results, or a filter may drop the one.
-    fn enough(&self) -> Enough {
-        match (self.keeps, self.filter, self.build, self.probe) {
-            (_, Some(filter), ..) if filter.enough() == Enough::None => Enough::None,
-            (false, None, Some(_), None) => Enough::OnePerBuildRow,
-            (false, None, None, Some(_)) => Enough::OnePerProbeRow,
-            _ => Enough::All,
         }
     }
 }

@@ -1,9 +1,12 @@
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::conformance::{SimpleProbe, SortedBuild};
 use crate::input::InputMode;
 use crate::join::{BuildProbe, Kernel};
 use crate::memory::Memory;
-use crate::output::PairPlacement;
+use crate::output::{Pair, PairFilter, PairPlacement};
 use crate::page::{FixedWriter, Page};
 use crate::parallel::Team;
 use crate::table::Column;
@@ -141,6 +144,69 @@ fn a_condition_is_asked_before_a_row_counts_as_matched() {
     // Row 2 of the list is not NULL, so only the NULL of the probe side might be in it.
     assert_eq!(of(Kind::NullAwareAnti(Side::Probe), 2), [(NO, 0), (NO, 1)]);
     assert_eq!(of(Kind::NullAwareAnti(Side::Probe), 3), []);
+}
+
+/// Counts the pairs that it is asked about, and keeps those of an odd build row.
+#[derive(Default)]
+struct Odd(AtomicUsize);
+
+impl PairFilter for Odd {
+    fn keep(&self, pairs: &mut [Pair]) -> usize {
+        self.0.fetch_add(pairs.len(), Ordering::Relaxed);
+        let mut kept = 0;
+        for at in 0..pairs.len() {
+            pairs[kept] = pairs[at];
+            kept += usize::from(pairs[at].build % 2 == 1);
+        }
+        kept
+    }
+}
+
+#[test]
+fn of_a_row_that_has_a_partner_not_all_pairs_are_asked_about() {
+    // Each row has 60 pairs with rows of the other side, and each other one of these is odd.
+    let (many, keys) = (vec![Some(1); 60], vec![Some(1); 60]);
+    for (kind, rows) in [
+        (Kind::Semi(Side::Probe), 60),
+        (Kind::Semi(Side::Build), 30),
+        (Kind::Anti(Side::Probe), 0),
+        (Kind::Anti(Side::Build), 30),
+    ] {
+        let condition = Odd::default();
+        let semantics = Semantics {
+            condition: Some(&condition),
+            ..Semantics::from(kind)
+        };
+        assert_eq!(results(&many, &keys, semantics).len(), rows, "{kind}");
+        // Asked twice: for the pairs, and for their sums.
+        let asked = condition.0.into_inner() / 2;
+        let most = match kind {
+            Kind::Semi(Side::Probe) | Kind::Anti(Side::Probe) => 3_600 / 4,
+            // Rows of no partner cannot be known before all of their pairs are.
+            _ => 3_600 * 3 / 4,
+        };
+        assert!(asked < most, "{kind}: {asked} of 3600 pairs");
+    }
+}
+
+#[test]
+fn rounds_ask_about_each_pair_of_a_row_that_nothing_settles() {
+    for count in [0, 1, 2, 7, 8, 9, 100, 2_048, 20_000] {
+        let mut pairs: Vec<Pair> = (0..count)
+            .map(|row| Pair {
+                build: row,
+                probe: 1,
+            })
+            .collect();
+        let mut asked = Vec::new();
+        let ask = |pairs: &mut [Pair]| {
+            asked.extend(pairs.iter().map(|pair| pair.build));
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = settle(&mut pairs, |_| false, ask);
+        asked.sort_unstable();
+        assert_eq!(asked, (0..count).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One execution of a join: both sides are read, then threads find pairs of their rows.
 
 use std::mem;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -39,8 +40,8 @@ pub(crate) const TABLE_ROW: usize = 48;
 pub(crate) const SMALL: usize = 64 << 10;
 
 /// Rows of a left side of which a table is made before the right side has been read. To find out whether that one is smaller
-/// would save a few milliseconds at most, and costs that all of it is kept.
-const STREAMED_BELOW: usize = 1 << 18;
+/// would save some milliseconds at most, and costs that all of it is kept.
+const STREAMED_BELOW: usize = 1 << 20;
 
 /// What is asked of a join.
 pub(crate) struct Question {
@@ -131,6 +132,8 @@ impl Equipment {
             input: input.clone(),
             time: self.metrics.build_time.clone(),
             sieve: None,
+            most: usize::MAX,
+            kept: AtomicUsize::new(0),
             refusal: OnceLock::new(),
         }
     }
@@ -165,10 +168,7 @@ impl Job {
         let metrics = &equipment.metrics;
         let collector = equipment.collector(&question.left, &left.schema, &metrics.left);
         let left_bytes = collector.reservation.clone();
-        let rows = match collector.collect(left.streams).await? {
-            Collected::All(rows) => rows,
-            Collected::Part(_, refusal) => return Err(refusal),
-        };
+        let rows = collector.collect_all(left.streams).await?;
         if rows.rows() == 0 && question.needs_left() {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl Job {
         let collected = collector.collect(right.streams).await?;
         drop(table);
         let (rows, partitions) = match collected {
-            Collected::Part(partitions, _) => (rows, partitions),
+            Collected::Part(partitions, _) | Collected::Enough(partitions) => (rows, partitions),
             Collected::All(right) => {
                 let sides = Arc::new(Sides {
                     left: rows,

@@ -117,14 +117,14 @@ impl Form {
         }
     }
 
-    /// The keys of a side in this form. NULL where one of them is that equals nothing.
-    pub(crate) fn of_side(self, side: &Side, nulls: Nulls) -> Result<Chunks> {
+    /// Keys in this form. NULL where one of them is that equals nothing.
+    pub(crate) fn of_keys(self, keys: &[Chunks], nulls: Nulls) -> Result<Chunks> {
         match self {
             Self::Hashed => {
                 let fold = |hash: u64| (hash >> 32) as i32;
-                hashes::<Int32Type>(&side.keys, nulls.shown(), &HASH, fold)
+                hashes::<Int32Type>(keys, nulls.shown(), &HASH, fold)
             }
-            Self::Int32 | Self::Int64 => Ok(side.keys[0].clone()),
+            Self::Int32 | Self::Int64 => Ok(keys[0].clone()),
         }
     }
 

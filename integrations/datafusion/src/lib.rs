@@ -46,6 +46,7 @@ mod in_place;
 mod job;
 mod keys;
 mod left;
+mod lookup;
 mod memory;
 mod metrics;
 mod options;

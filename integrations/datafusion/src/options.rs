@@ -78,8 +78,21 @@ impl FromStr for Mode {
 
 config_field!(Mode);
 
-/// The technique of trees that is not one of finding rows.
+/// The techniques of trees that are not of finding rows, each with a sentence.
+const OF_LEAVES: [(&str, &str); 2] = [
+    (
+        SCAN_FILTERS,
+        "what was read of leaves prunes the scans below others",
+    ),
+    (
+        STREAMED_LEAF,
+        "a last leaf of many rows streams through tables of the others",
+    ),
+];
+
 const SCAN_FILTERS: &str = "scan-filters";
+
+const STREAMED_LEAF: &str = "streamed-leaf";
 
 /// Techniques of trees that are left out, to find out what they are worth.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,10 +104,7 @@ impl Without {
     pub fn techniques() -> impl Iterator<Item = (&'static str, &'static str)> {
         let all = Options::NAMES.into_iter();
         let all = all.filter(|&(name, _)| name != "references");
-        all.chain([(
-            SCAN_FILTERS,
-            "what was read of leaves prunes the scans below others",
-        )])
+        all.chain(OF_LEAVES)
     }
 
     /// All but this technique; `None` where there is no such one.
@@ -162,6 +172,9 @@ extensions_options! {
         pub mode: Mode, default = Mode::default()
         /// Techniques of trees that are left out, such as `filters, own-order`.
         pub without: Without, default = Without::default()
+        /// Rows of the last leaf of a tree that are collected at least, where it is read from files, before it streams through tables
+        /// of the others; 0 to let it stream wherever it is read from and however many rows it has.
+        pub stream_from: usize, default = 1 << 16
         /// On several machines: whether the keys of a join's left side go to all of them before its right side is shuffled, so
         /// that only rows with a partner are.
         pub filters_before_shuffle: bool, default = false
@@ -187,8 +200,19 @@ impl JoineryOptions {
 impl JoineryOptions {
     /// Whether scans below trees get filters.
     pub(crate) fn filters_scans(config: &ConfigOptions) -> bool {
+        Self::has(config, SCAN_FILTERS)
+    }
+
+    /// How many rows of the last leaf of a tree are collected before it streams; none where it never does.
+    pub(crate) fn streams_from(config: &ConfigOptions) -> Option<usize> {
         let options = config.extensions.get::<Self>();
-        options.is_none_or(|options| options.without.names().all(|name| name != SCAN_FILTERS))
+        let rows = options.map_or_else(|| Self::default().stream_from, |own| own.stream_from);
+        Self::has(config, STREAMED_LEAF).then_some(rows)
+    }
+
+    fn has(config: &ConfigOptions, technique: &str) -> bool {
+        let options = config.extensions.get::<Self>();
+        options.is_none_or(|options| options.without.names().all(|name| name != technique))
     }
 }
 

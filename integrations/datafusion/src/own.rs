@@ -12,6 +12,8 @@ use datafusion::physical_plan::{
     ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 
+use tokio::runtime::Handle;
+
 use crate::exchange::lock;
 use crate::job::{Equipment, Source};
 use crate::metrics::JoinMetrics;
@@ -77,7 +79,14 @@ impl Own {
         };
         let new = run.insert(Run::new(work(equipment)?, self.partitions()));
         match take(new) {
-            Some(stream) => Ok(stream),
+            Some(stream) => {
+                // Inputs are read from now on, as `CoalescePartitionsExec` does below a join of DataFusion's: what stands above
+                // may wait for another input first, and leave threads idle.
+                if Handle::try_current().is_ok() {
+                    new.start();
+                }
+                Ok(stream)
+            }
             None => internal_err!("a partition of a new run was taken"),
         }
     }

@@ -3,11 +3,15 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{JoinType, Result};
+use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{
     ChildSatisfactionOptions, Distribution, ExecutionPlan, ExecutionPlanProperties, Partitioning,
@@ -17,7 +21,7 @@ use datafusion::physical_plan::{
 use crate::exec::{JoineryExec, RightSide};
 use crate::left::Reason;
 use crate::options::Mode;
-use crate::tree::{JoineryTreeExec, join_in};
+use crate::tree::{JoineryTreeExec, column_of, join_in};
 
 /// Puts a [`JoineryTreeExec`] in the place of each tree of joins, where the session's mode says so, and a [`JoineryExec`] in
 /// the place of each hash join that it can take over. Its own place is before `EnsureRequirements`.
@@ -137,7 +141,7 @@ fn joins(
     collecting: &impl Fn(&HashJoinExec) -> Result<Option<JoineryExec>>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let join = join_in(&plan);
-    let collects = join.is_some() && !is_asked_for;
+    let collects = join.is_some_and(|join| !is_asked_for && !has_partitioned_sides(join));
     let requirements = partitioned.input_distribution_requirements();
     let children = plan.children().into_iter().zip(partitioned.children());
     let children = children.enumerate().map(|(number, (child, partitioned))| {
@@ -167,6 +171,74 @@ fn joins(
         Some(join) => Ok(collecting(join)?.map_or(plan.clone(), |join| Arc::new(join))),
         None => Ok(plan),
     }
+}
+
+/// Whether rows of both sides come partitioned by the keys of the join without being repartitioned for it.
+fn has_partitioned_sides(join: &HashJoinExec) -> bool {
+    let (left, right): (Vec<_>, Vec<_>) = join.on().iter().cloned().unzip();
+    let is_partitioned = |side, keys: Vec<PhysicalExprRef>| {
+        let keys: Option<Vec<usize>> = keys.iter().map(column_of).collect();
+        keys.is_some_and(|keys| is_partitioned_by(side, &keys))
+    };
+    *join.partition_mode() == PartitionMode::Partitioned
+        && is_partitioned(join.left(), left)
+        && is_partitioned(join.right(), right)
+}
+
+/// Whether rows of a plan will be partitioned by these of its columns, since an aggregate below needs that.
+fn is_partitioned_by(plan: &Arc<dyn ExecutionPlan>, columns: &[usize]) -> bool {
+    let itself: &dyn Any = plan.as_ref();
+    if let Some(aggregate) = itself.downcast_ref::<AggregateExec>() {
+        let groups = aggregate.group_expr();
+        let are_all = (0..groups.expr().len()).all(|group| columns.contains(&group));
+        return *aggregate.mode() == AggregateMode::FinalPartitioned
+            && groups.is_single()
+            && are_all
+            && columns.len() == groups.expr().len();
+    }
+    let (below, places) = if let Some(projection) = itself.downcast_ref::<ProjectionExec>() {
+        let places = projection.expr().iter();
+        let places = places.map(|column| column_of(&column.expr));
+        (projection.input(), places.collect())
+    } else if let Some(filter) = itself.downcast_ref::<FilterExec>() {
+        let all = 0..filter.input().schema().fields().len();
+        let places: Vec<usize> = match filter.projection() {
+            Some(places) => places.to_vec(),
+            None => all.collect(),
+        };
+        (filter.input(), places.into_iter().map(Some).collect())
+    } else if let Some(join) = join_in(plan).filter(|join| has_partitioned_sides(join)) {
+        let left = join.left().schema().fields().len();
+        let all: Vec<usize> = (0..join.join_schema().fields().len()).collect();
+        let kept = join.projection.as_deref().unwrap_or(&all);
+        let places = columns.iter().map(|&column| kept[column]);
+        let places: Vec<usize> = places.collect();
+        let keys = |nth: fn(&(PhysicalExprRef, PhysicalExprRef)) -> &PhysicalExprRef| {
+            join.on()
+                .iter()
+                .filter_map(move |pair| column_of(nth(pair)))
+        };
+        let are = |keys: Vec<usize>| {
+            keys.len() == places.len() && keys.iter().all(|key| places.contains(key))
+        };
+        return match join.join_type() {
+            JoinType::Inner => {
+                let right = keys(|(_, right)| right).map(|key| left + key);
+                are(keys(|(left, _)| left).collect()) || are(right.collect())
+            }
+            JoinType::LeftSemi | JoinType::LeftAnti | JoinType::Left => {
+                are(keys(|(left, _)| left).collect())
+            }
+            JoinType::RightSemi | JoinType::RightAnti => are(keys(|(_, right)| right).collect()),
+            JoinType::Right => are(keys(|(_, right)| right).map(|key| left + key).collect()),
+            _ => false,
+        };
+    } else {
+        return false;
+    };
+    let places: Vec<Option<usize>> = places;
+    let columns: Option<Vec<usize>> = columns.iter().map(|&column| places[column]).collect();
+    columns.is_some_and(|columns| is_partitioned_by(below, &columns))
 }
 
 /// How many hash joins of a plan Joinery has taken over, and how many are DataFusion's own.

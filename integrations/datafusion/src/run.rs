@@ -78,8 +78,8 @@ impl Run {
         }))
     }
 
-    /// Starts what is to be started; a task of the runtime that polls.
-    fn start(&self) {
+    /// Starts what is to be started; a task of the runtime that this is called on.
+    pub(crate) fn start(&self) {
         let mut stage = lock(&self.stage);
         match mem::replace(&mut *stage, Stage::Over) {
             Stage::Waiting(work) => {

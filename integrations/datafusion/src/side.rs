@@ -1,15 +1,16 @@
 //! A side of a join, collected.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::compute::{interleave, take};
+use datafusion::arrow::compute::{concat, interleave, take};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::runtime::JoinSet;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExprRef;
@@ -61,6 +62,7 @@ impl Request {
 }
 
 /// What is kept of a batch.
+#[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) rows: usize,
     /// Reserved for it.
@@ -100,6 +102,8 @@ pub(crate) enum Collected {
     All(Side),
     /// What there is of it, and why it is not all.
     Part(Vec<Partition>, DataFusionError),
+    /// More rows than were asked for at most, and what has not been read yet.
+    Enough(Vec<Partition>),
 }
 
 /// Arrays that are one column.
@@ -123,6 +127,10 @@ pub(crate) struct Collector {
     pub(crate) time: Time,
     /// What rows must pass that are kept, if anything.
     pub(crate) sieve: Option<Arc<Sieve>>,
+    /// Rows that are kept at most, but for those of the batches that make them more.
+    pub(crate) most: usize,
+    /// Rows that are kept.
+    pub(crate) kept: AtomicUsize,
     /// Set once the pool has refused, and why: all tasks stop then.
     pub(crate) refusal: OnceLock<DataFusionError>,
 }
@@ -150,8 +158,10 @@ impl Collector {
         partitions.sort_by_key(|&(number, _)| number);
         let partitions = partitions.into_iter().map(|(_, partition)| partition);
         let collector = Arc::into_inner(collector).expect("all tasks have ended");
+        let is_enough = collector.has_enough();
         match collector.refusal.into_inner() {
             Some(refusal) => Ok(Collected::Part(partitions.collect(), refusal)),
+            None if is_enough => Ok(Collected::Enough(partitions.collect())),
             None => {
                 let parts = partitions.flat_map(|partition| partition.parts).collect();
                 Side::new(parts, &collector.request, &collector.schema).map(Collected::All)
@@ -159,21 +169,34 @@ impl Collector {
         }
     }
 
+    /// Reads streams to their ends.
+    ///
+    /// # Errors
+    ///
+    /// If the pool refuses.
+    pub(crate) async fn collect_all(self, streams: Vec<SendableRecordBatchStream>) -> Result<Side> {
+        match self.collect(streams).await? {
+            Collected::All(side) => Ok(side),
+            Collected::Part(_, refusal) => Err(refusal),
+            Collected::Enough(_) => internal_err!("there is no most of what is collected whole"),
+        }
+    }
+
     async fn read(&self, mut stream: SendableRecordBatchStream) -> Result<Partition> {
         let mut counter = RecordBatchMemoryCounter::new();
         let mut parts = Vec::new();
-        while let Some(batch) = stream.next().await {
-            let batch = batch?;
-            if batch.num_rows() == 0 {
-                continue;
+        loop {
+            if self.has_enough() {
+                return Ok(Partition {
+                    parts,
+                    rest: Some(stream),
+                });
             }
-            let _timer = self.time.timer();
-            self.input.batches.add(1);
-            self.input.rows.add(batch.num_rows());
-            let batch = match &self.sieve {
-                Some(sieve) => sieve.keep(batch)?,
-                None => batch,
+            let Some(batch) = stream.next().await.transpose()? else {
+                break;
             };
+            let _timer = self.time.timer();
+            let batch = self.input.sieved(batch, self.sieve.as_deref())?;
             if batch.num_rows() == 0 {
                 continue;
             }
@@ -188,8 +211,14 @@ impl Collector {
                 });
             }
             parts.push(self.request.of(&batch, bytes)?);
+            self.kept.fetch_add(batch.num_rows(), Ordering::Relaxed);
         }
         Ok(Partition { parts, rest: None })
+    }
+
+    fn has_enough(&self) -> bool {
+        // Relaxed: a batch more or less does not matter.
+        self.kept.load(Ordering::Relaxed) > self.most
     }
 
     fn reserve(&self, bytes: usize) -> bool {
@@ -204,7 +233,11 @@ impl Collector {
 
 impl Side {
     /// A side of these parts.
-    fn new(parts: Vec<Part>, request: &Request, schema: &SchemaRef) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If they have too many rows.
+    pub(crate) fn new(parts: Vec<Part>, request: &Request, schema: &SchemaRef) -> Result<Self> {
         let offsets = offsets(parts.iter().map(|part| part.rows))?;
         let mut keys = vec![Vec::with_capacity(parts.len()); request.keys.len()];
         let mut columns = vec![Vec::with_capacity(parts.len() + 1); request.columns.len()];
@@ -245,6 +278,47 @@ impl Side {
                 })
                 .collect(),
         })
+    }
+
+    /// The same rows in one batch.
+    ///
+    /// # Errors
+    ///
+    /// If arrays cannot be put together.
+    pub(crate) fn in_one_batch(self) -> Result<Self> {
+        if self.offsets.starts().len() <= 2 {
+            return Ok(self);
+        }
+        let one = |chunks: &[ArrayRef]| {
+            let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+            concat(&chunks)
+        };
+        let columns = self.columns.iter().map(|chunks| match chunks.split_last() {
+            Some((null, chunks)) => Ok(vec![one(chunks)?, null.clone()]),
+            None => Ok(Vec::new()),
+        });
+        let columns: Vec<Chunks> = columns.collect::<Result<_>>()?;
+        let keys = self.keys.iter().map(|chunks| {
+            let mut all = self.columns.iter();
+            let column = all.position(|column| Arc::ptr_eq(&column[0], &chunks[0]));
+            Ok(vec![match column {
+                Some(column) => columns[column][0].clone(),
+                None => one(chunks)?,
+            }])
+        });
+        Ok(Self {
+            offsets: offsets([self.rows()].into_iter())?,
+            keys: keys.collect::<Result<_>>()?,
+            columns,
+        })
+    }
+
+    /// A part of some of the rows, spread evenly over all.
+    pub(crate) fn sampled(&self, rows: usize) -> Vec<u32> {
+        let sampled = rows.min(self.rows());
+        (0..sampled)
+            .map(|number| (number * self.rows() / sampled) as u32)
+            .collect()
     }
 
     /// A side without rows.

@@ -28,7 +28,7 @@ use crate::keys::Form;
 use crate::metrics::JoinMetrics;
 use crate::own::source;
 use crate::pruning::{InParts, Pruning};
-use crate::side::{Collected, Side};
+use crate::side::Side;
 use probe::Probe;
 use table::{LeftTable, Order};
 
@@ -228,10 +228,7 @@ async fn table(
     let metrics = &equipment.metrics;
     let collector = equipment.collector(&order.question.left, &left.schema, &metrics.left);
     let bytes = collector.reservation.clone();
-    let left = match collector.collect(left.streams).await? {
-        Collected::All(left) => left,
-        Collected::Part(_, refusal) => return Err(refusal),
-    };
+    let left = collector.collect_all(left.streams).await?;
     // Before the table is there: what this partition says may be the last that the others wait for.
     if let Some(pruning) = &pruning {
         pruning.tell(&left)?;

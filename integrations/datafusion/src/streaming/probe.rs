@@ -1,23 +1,25 @@
 //! A partition of the output of a join that streams.
 
+use std::cell::Cell;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::coalesce::{LimitedBatchCoalescer, PushBatchStatus};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
-use join_core::kind::{Kind, Truth};
+use join_core::kind::{Kind, NO_ROW, Truth, settle};
 use join_core::output::Pair;
 
-use super::table::{Found, LeftTable};
+use super::table::LeftTable;
 use crate::filter::retain_true;
 use crate::job::{Equipment, Question};
 use crate::keys::{Form, equal_in_pairs};
+use crate::lookup::Found;
 use crate::metrics::StreamMetrics;
 use crate::side::{Chunks, Side};
 
@@ -177,11 +179,11 @@ impl Probe {
         }
         let step = match self.one_is_enough() {
             true => ROWS,
-            false => ROWS.min(table.rows_of(self.most_pairs())),
+            false => ROWS.min(table.lookup.rows_of(self.most_pairs())),
         };
         let starts = (0..rows).step_by(step).rev();
         let batch = Batch {
-            keys: self.form.of_side(&right, question.nulls)?,
+            keys: self.form.of_keys(&right.keys, question.nulls)?,
             rows: starts.map(|start| start..rows.min(start + step)).collect(),
             right,
             found: None,
@@ -236,16 +238,22 @@ impl Probe {
         };
         let question = &*self.question;
         let one_is_enough = self.one_is_enough();
-        if !one_is_enough && table.has_many() && rows.len() > 1 {
-            let pairs = table.count(&batch.keys, rows.clone())?;
+        if !one_is_enough && table.lookup.has_many() && rows.len() > 1 {
+            let pairs = table.lookup.count(&batch.keys, rows.clone())?;
             if pairs > self.most_pairs() as u64 {
                 let middle = rows.start + rows.len() / 2;
                 batch.rows.extend([middle..rows.end, rows.start..middle]);
                 return Ok((Stage::LookingUp(table, batch), true));
             }
         }
-        let mut found = table.pairs(&batch.keys, rows.clone(), one_is_enough)?;
-        self.sift(&table, &batch, &mut found.pairs)?;
+        let mut found = table
+            .lookup
+            .pairs(&batch.keys, rows.clone(), one_is_enough)?;
+        if !question.kind.has_pairs() && self.sifts() {
+            self.settle(&table, &batch, &mut found.pairs)?;
+        } else {
+            self.sift(&table, &batch, &mut found.pairs)?;
+        }
         self.figures.count(&found.pairs);
         if let Some(marks) = &table.marks {
             let pairs = found.pairs.iter();
@@ -259,36 +267,77 @@ impl Probe {
         let has_none = found.pairs.is_empty();
         batch.found = (!has_none).then_some(found);
         batch.handed_over = 0;
-        let is_worth_a_pause = has_none && table.has_many();
+        let is_worth_a_pause = has_none && table.lookup.has_many();
         Ok((Stage::LookingUp(table, batch), is_worth_a_pause))
+    }
+
+    /// Whether pairs may be dropped.
+    fn sifts(&self) -> bool {
+        self.form == Form::Hashed || self.question.condition.is_some()
+    }
+
+    /// Marks the rows of the left side that have a pair which is not dropped, or leaves a pair of each row of the right one that
+    /// has; and asks of no more pairs than that takes.
+    fn settle(&self, table: &LeftTable, batch: &Batch, pairs: &mut Vec<Pair>) -> Result<()> {
+        let ask = |pairs: &mut [Pair], settle: &dyn Fn(&Pair)| {
+            let kept = self.keep(table, batch, pairs)?;
+            pairs[..kept].iter().for_each(settle);
+            Ok::<(), DataFusionError>(())
+        };
+        if let Some(marks) = &table.marks {
+            let mark = |pair: &Pair| marks.set(pair.build, Truth::True);
+            settle(
+                pairs,
+                |pair| marks.has_partner(pair.build),
+                |pairs| ask(pairs, &mark),
+            )?;
+            pairs.clear();
+            return Ok(());
+        }
+        let has_partner = vec![Cell::new(false); batch.right.rows()];
+        let of = |pair: &Pair| &has_partner[pair.probe as usize];
+        let mark = |pair: &Pair| of(pair).set(true);
+        settle(pairs, |pair| of(pair).get(), |pairs| ask(pairs, &mark))?;
+        let rows = has_partner.iter().zip(0..);
+        let rows = rows.filter(|(has_partner, _)| has_partner.get());
+        *pairs = rows
+            .map(|(_, probe)| Pair {
+                build: NO_ROW,
+                probe,
+            })
+            .collect();
+        Ok(())
     }
 
     /// Drops pairs whose keys differ, then those that the condition rules out.
     fn sift(&self, table: &LeftTable, batch: &Batch, pairs: &mut Vec<Pair>) -> Result<()> {
-        let condition = self.question.condition.as_ref();
-        if self.form != Form::Hashed && condition.is_none() {
+        if !self.sifts() {
             return Ok(());
         }
-        let sides = [&table.left, &batch.right];
         let piece = self.batch_size.max(PIECE);
         let mut kept = 0;
         for start in (0..pairs.len()).step_by(piece) {
             let end = pairs.len().min(start + piece);
-            let mut piece = &mut pairs[start..end];
-            if self.form == Form::Hashed {
-                let equal = equal_in_pairs(sides, piece, self.question.nulls)?;
-                let stay = retain_true(piece, &equal);
-                piece = &mut piece[..stay];
-            }
-            let stay = match condition {
-                Some(condition) if !piece.is_empty() => condition.keep(sides, piece)?,
-                _ => piece.len(),
-            };
+            let stay = self.keep(table, batch, &mut pairs[start..end])?;
             pairs.copy_within(start..start + stay, kept);
             kept += stay;
         }
         pairs.truncate(kept);
         Ok(())
+    }
+
+    /// Moves the pairs that are not dropped to the front, and returns how many they are.
+    fn keep(&self, table: &LeftTable, batch: &Batch, mut pairs: &mut [Pair]) -> Result<usize> {
+        let sides = [&table.left, &batch.right];
+        if self.form == Form::Hashed {
+            let equal = equal_in_pairs(sides, pairs, self.question.nulls)?;
+            let stay = retain_true(pairs, &equal);
+            pairs = &mut pairs[..stay];
+        }
+        match &self.question.condition {
+            Some(condition) if !pairs.is_empty() => condition.keep(sides, pairs),
+            _ => Ok(pairs.len()),
+        }
     }
 
     /// Hands over some rows of the left side.
@@ -316,18 +365,25 @@ fn push(output: &mut LimitedBatchCoalescer, batch: RecordBatch) -> Result<bool> 
 /// rows instead of pairs, are results.
 fn with_rest(kind: Kind, rows: Range<usize>, pairs: &[Pair]) -> Vec<Pair> {
     let mut results = Vec::with_capacity(rows.len().max(pairs.len()));
-    let mut pairs = pairs.chunk_by(|a, b| a.probe == b.probe).peekable();
-    for probe in rows.start as u32..rows.end as u32 {
-        let own = pairs.next_if(|pairs| pairs[0].probe == probe);
-        let truth = match own {
-            Some(_) => Truth::True,
-            None => Truth::False,
-        };
-        if let Some(own) = own.filter(|_| kind.has_pairs()) {
-            results.extend_from_slice(own);
+    let instead = |truth| {
+        move |probe| {
+            Some(Pair {
+                build: kind.emits(truth)?,
+                probe,
+            })
         }
-        let build = kind.emits(truth);
-        results.extend(build.map(|build| Pair { build, probe }));
+    };
+    let mut next = rows.start as u32;
+    for pair in pairs {
+        results.extend((next..pair.probe).filter_map(instead(Truth::False)));
+        if kind.has_pairs() {
+            results.push(*pair);
+        }
+        if pair.probe >= next {
+            results.extend(instead(Truth::True)(pair.probe));
+            next = pair.probe + 1;
+        }
     }
+    results.extend((next..rows.end as u32).filter_map(instead(Truth::False)));
     results
 }

@@ -108,10 +108,12 @@ impl JoineryTreeExec {
     fn work(&self, equipment: Equipment) -> Result<Work> {
         let leaves = self.shape.leaves.iter();
         let sources = leaves.map(|leaf| source(&leaf.plan, &equipment.context));
+        let config = equipment.context.session_config().options();
         let job = Job {
             shape: self.shape.clone(),
             schema: self.shape.root.schema(),
-            options: JoineryOptions::techniques(equipment.context.session_config().options()),
+            options: JoineryOptions::techniques(config),
+            streams_from: JoineryOptions::streams_from(config),
             sources: sources.collect::<Result<_>>()?,
             pruning: self.pruning()?,
             equipment,

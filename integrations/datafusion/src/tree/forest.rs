@@ -39,6 +39,64 @@ impl Rows {
         self.count = keeps().filter(|&keeps| keeps).count();
     }
 
+    /// Drops those that do not fulfil what they must.
+    pub(super) fn sift(
+        &mut self,
+        leaves: &[&Side],
+        checks: &[Check],
+        conditions: &[Residual],
+    ) -> Result<()> {
+        for check in checks {
+            if self.count == 0 {
+                return Ok(());
+            }
+            let key = |key: &Key| {
+                let leaf = leaves[key.leaf];
+                leaf.gather_key(key.key, &leaf.locate(self.of[key.leaf].iter().copied()))
+            };
+            let [left, right] = check;
+            let equal = keys::equal(&key(left)?, &key(right)?, Nulls::MatchNothing)?;
+            self.retain(&equal);
+        }
+        for condition in conditions {
+            if self.count == 0 {
+                return Ok(());
+            }
+            let batch = self.gather(leaves, &condition.columns, &condition.schema)?;
+            let holds = condition
+                .expression
+                .evaluate(&batch)?
+                .into_array(self.count)?;
+            self.retain(holds.as_boolean());
+        }
+        Ok(())
+    }
+
+    /// Columns of the leaves, a row of each for each of these.
+    pub(super) fn gather(
+        &self,
+        leaves: &[&Side],
+        columns: &[Place],
+        schema: &SchemaRef,
+    ) -> Result<RecordBatch> {
+        // Where the rows of a leaf lie is found out once for all of its columns.
+        let mut places: Vec<Option<Places>> = Vec::new();
+        places.resize_with(leaves.len(), || None);
+        let gathered = columns.iter().map(|column| {
+            let leaf = leaves[column.leaf];
+            let places = places[column.leaf]
+                .get_or_insert_with(|| leaf.locate(self.of[column.leaf].iter().copied()));
+            leaf.gather(column.column, places)
+        });
+        let gathered = gathered.collect::<Result<Vec<ArrayRef>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.count));
+        Ok(RecordBatch::try_new_with_options(
+            schema.clone(),
+            gathered,
+            &options,
+        )?)
+    }
+
     /// Takes the first `count` rows out.
     pub(crate) fn take_first(&mut self, count: usize) -> Self {
         self.count -= count;
@@ -96,56 +154,13 @@ impl Forest {
 
     /// Drops the rows that do not fulfil what they must.
     pub(crate) fn sift(&self, rows: &mut Rows) -> Result<()> {
-        for check in &self.checks {
-            if rows.count == 0 {
-                return Ok(());
-            }
-            let key = |key: &Key| {
-                let leaf = &self.leaves[key.leaf];
-                leaf.gather_key(key.key, &leaf.locate(rows.of[key.leaf].iter().copied()))
-            };
-            let [left, right] = check;
-            rows.retain(&keys::equal(
-                &key(left)?,
-                &key(right)?,
-                Nulls::MatchNothing,
-            )?);
-        }
-        for condition in &self.conditions {
-            if rows.count == 0 {
-                return Ok(());
-            }
-            let batch = self.gather(&condition.columns, &condition.schema, rows)?;
-            let holds = condition
-                .expression
-                .evaluate(&batch)?
-                .into_array(rows.count)?;
-            rows.retain(holds.as_boolean());
-        }
-        Ok(())
+        let leaves: Vec<&Side> = self.leaves.iter().collect();
+        rows.sift(&leaves, &self.checks, &self.conditions)
     }
 
     /// The columns of the output.
     pub(crate) fn output(&self, rows: &Rows) -> Result<RecordBatch> {
-        self.gather(&self.columns, &self.schema, rows)
-    }
-
-    fn gather(&self, columns: &[Place], schema: &SchemaRef, rows: &Rows) -> Result<RecordBatch> {
-        // Where the rows of a leaf lie is found out once for all of its columns.
-        let mut places: Vec<Option<Places>> = Vec::new();
-        places.resize_with(self.leaves.len(), || None);
-        let gathered = columns.iter().map(|column| {
-            let leaf = &self.leaves[column.leaf];
-            let places = places[column.leaf]
-                .get_or_insert_with(|| leaf.locate(rows.of[column.leaf].iter().copied()));
-            leaf.gather(column.column, places)
-        });
-        let gathered = gathered.collect::<Result<Vec<ArrayRef>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.count));
-        Ok(RecordBatch::try_new_with_options(
-            schema.clone(),
-            gathered,
-            &options,
-        )?)
+        let leaves: Vec<&Side> = self.leaves.iter().collect();
+        rows.gather(&leaves, &self.columns, &self.schema)
     }
 }

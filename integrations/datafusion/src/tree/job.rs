@@ -1,11 +1,13 @@
 //! One execution of a tree: its leaves are read, then threads find the rows of the output.
 
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_expr::expressions::Column;
@@ -16,6 +18,7 @@ use plan_executor::{
     TreeInput,
 };
 
+use super::cascade::{Last, Order};
 use super::forest::{Forest, Key, Rows};
 use super::links::{Keys, Known, Link, Links};
 use super::shape::{Leaf, Shape, is_integer};
@@ -37,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) shape: Shape,
     pub(crate) schema: SchemaRef,
     pub(crate) options: Options,
+    /// Rows of the last leaf from which on it streams, if it ever does.
+    pub(crate) streams_from: Option<usize>,
     /// Of each leaf.
     pub(crate) sources: Vec<Source>,
     /// Of each leaf the filter that leaves before it fill.
@@ -44,36 +49,125 @@ pub(crate) struct Job {
     pub(crate) equipment: Equipment,
 }
 
-/// A leaf that was read, or as far as it was.
-struct Read {
+/// A leaf that is read.
+struct Reading {
     schema: SchemaRef,
     request: Arc<Request>,
     reservation: Arc<MemoryReservation>,
-    partitions: Vec<Partition>,
+    way: Way,
+}
+
+enum Way {
+    /// It is yet to be.
+    Waiting(Vec<SendableRecordBatchStream>),
+    /// Tasks are reading it.
+    Started(SpawnedTask<Result<Collected>>),
+    /// It has been, or as far as it was.
+    Read(Vec<Partition>),
+}
+
+impl Reading {
+    fn new(leaf: &Leaf, source: Source, equipment: &Equipment) -> Self {
+        Self {
+            request: request(leaf, &source.schema),
+            schema: source.schema,
+            reservation: Arc::new(equipment.reserve("JoineryInput")),
+            way: Way::Waiting(source.streams),
+        }
+    }
+
+    /// Streams that nobody reads yet.
+    fn waiting(&self) -> usize {
+        match &self.way {
+            Way::Waiting(streams) => streams.len(),
+            _ => 0,
+        }
+    }
+
+    /// Has tasks read it, at most so many rows, unless they do already.
+    fn start(&mut self, sieve: Option<Arc<Sieve>>, most: usize, equipment: &Equipment) {
+        let Way::Waiting(streams) = &mut self.way else {
+            return;
+        };
+        let streams = mem::take(streams);
+        let input = &equipment.metrics.left;
+        let mut collector = equipment.collector(&self.request, &self.schema, input);
+        collector.reservation = self.reservation.clone();
+        (collector.sieve, collector.most) = (sieve, most);
+        self.way = Way::Started(SpawnedTask::spawn(collector.collect(streams)));
+    }
+
+    /// What came of reading it, once.
+    async fn collected(&mut self) -> Result<Collected> {
+        match mem::replace(&mut self.way, Way::Read(Vec::new())) {
+            Way::Started(task) => task.join_unwind().await.map_err(unjoined)?,
+            Way::Waiting(streams) => {
+                let unread = streams.into_iter().map(Partition::unread);
+                Ok(Collected::Enough(unread.collect()))
+            }
+            Way::Read(partitions) => Ok(Collected::Enough(partitions)),
+        }
+    }
+
+    /// The leaf as a plan, with the columns that it has.
+    async fn replayed(mut self) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut partitions = match self.collected().await? {
+            Collected::All(side) => {
+                self.reservation.free();
+                vec![Partition::of(side)]
+            }
+            Collected::Part(partitions, _) | Collected::Enough(partitions) => partitions,
+        };
+        let parts = partitions.iter_mut().flat_map(|read| &mut read.parts);
+        parts.for_each(|part| part.keys.clear());
+        let half = Half {
+            schema: self.schema,
+            request: Arc::new(Request {
+                keys: Vec::new(),
+                columns: self.request.columns.clone(),
+            }),
+            partitions,
+            reservation: self.reservation,
+        };
+        Ok(Arc::new(half.replayed()?))
+    }
 }
 
 impl Job {
-    /// Reads the leaves, from the left to the right, and has threads find rows. Where the pool has no room for all of them
-    /// and for tables, DataFusion's joins take over with what was read.
+    /// Reads the leaves, and has threads find rows, or rows of the last leaf look for the others. Where the pool has no room for
+    /// all of them and for tables, DataFusion's joins take over with what was read.
     pub(crate) async fn run(self, exchange: Arc<Exchange<Block>>) -> Result<()> {
         let Self {
             shape,
             schema,
             options,
+            streams_from,
             sources,
             mut pruning,
             equipment,
         } = self;
+        let leaves = shape.leaves.iter().zip(sources);
+        let readings = leaves.map(|(leaf, source)| Reading::new(leaf, source, &equipment));
+        let mut readings: Vec<Reading> = readings.collect();
+        let last = readings.len() - 1;
+        // With fewer streams than threads some of these would have nothing to do.
+        let streams_from = streams_from.filter(|_| {
+            !shape.leaves[last].is_required && readings[last].waiting() >= equipment.threads
+        });
+        // Those that no other prunes are read at the same time: few of them keep all threads busy.
+        for (number, reading) in readings.iter_mut().enumerate() {
+            if pruning[number].is_none() && (number < last || streams_from != Some(0)) {
+                reading.start(None, usize::MAX, &equipment);
+            }
+        }
         let tables = equipment.reserve("JoineryTable");
-        let mut leaves: Vec<Side> = Vec::with_capacity(sources.len());
-        let mut read: Vec<Read> = Vec::with_capacity(sources.len());
+        let mut leaves: Vec<Side> = Vec::with_capacity(readings.len());
         // What is said of the leaves.
         let mut notes: Vec<String> = Vec::new();
-        let mut sources = shape.leaves.iter().zip(sources);
-        for (leaf, source) in sources.by_ref() {
+        for (number, reading) in readings.iter_mut().enumerate() {
             let mut sieve = None;
-            if let Some(pruning) = pruning[leaves.len()].take() {
-                let links = shape.links_back(leaves.len()).into_iter();
+            if let Some(pruning) = pruning[number].take() {
+                let links = shape.links_back(number).into_iter();
                 pruning.fill_by(links.map(|(_, place)| {
                     let key = shape.key_at(place);
                     &leaves[key.leaf].keys[key.key]
@@ -81,40 +175,60 @@ impl Job {
                 // A scan that asks for the filter reads files: what it drops here is held by nobody else.
                 sieve = Sieve::new(&shape, &leaves, &equipment).await?.map(Arc::new);
             }
-            let request = request(leaf, &source.schema);
-            let metrics = &equipment.metrics;
-            let mut collector = equipment.collector(&request, &source.schema, &metrics.left);
-            collector.sieve.clone_from(&sieve);
-            let reservation = collector.reservation.clone();
             // All leaves but the last must leave room for a table of them, so that another can be made if ours cannot.
             let rows = leaves.last().map_or(0, Side::rows);
-            if let Err(refusal) = tables.try_grow(rows * TABLE_ROW + SMALL) {
-                let _ = collector.refusal.set(refusal);
+            if tables.try_grow(rows * TABLE_ROW + SMALL).is_err() {
+                break;
             }
-            let collected = collector.collect(source.streams).await?;
-            if let Some(sieve) = sieve.filter(|sieve| sieve.dropped() > 0) {
-                let name = shape.name_of(leaves.len());
+            let most = match streams_from.filter(|_| number == last) {
+                Some(0) => 0,
+                // Tables of all other leaves cost less than to keep so many rows.
+                Some(rows) if sieve.is_some() => {
+                    let others: usize = leaves.iter().map(Side::rows).sum();
+                    others.max(rows)
+                }
+                _ => usize::MAX,
+            };
+            reading.start(sieve.clone(), most, &equipment);
+            let collected = reading.collected().await?;
+            if let Some(sieve) = sieve.as_ref().filter(|sieve| sieve.dropped() > 0) {
+                let name = shape.name_of(number);
                 let dropped = sieve.dropped();
                 notes.push(format!("read {name} without {dropped} rows"));
             }
-            let partitions = match collected {
+            match collected {
                 // There is nothing to be joined with.
                 Collected::All(side) if side.rows() == 0 => return Ok(()),
-                Collected::All(side) => {
-                    leaves.push(side);
-                    Vec::new()
+                Collected::All(side) => leaves.push(side),
+                Collected::Part(partitions, _) => {
+                    reading.way = Way::Read(partitions);
+                    break;
                 }
-                Collected::Part(partitions, _) => partitions,
-            };
-            let refused = !partitions.is_empty();
-            read.push(Read {
-                schema: source.schema,
-                request,
-                reservation,
-                partitions,
-            });
-            if refused {
-                break;
+                Collected::Enough(partitions) => {
+                    reading.way = Way::Read(partitions);
+                    tables.free();
+                    let passage = Last {
+                        schema: reading.schema.clone(),
+                        request: reading.request.clone(),
+                        sieve,
+                        reservation: reading.reservation.clone(),
+                    };
+                    let order = Order {
+                        shape: shape.clone(),
+                        schema: schema.clone(),
+                        equipment: equipment.clone(),
+                        own_order: options.own_order,
+                        reservations: reservations(&readings[..last]),
+                    };
+                    let Way::Read(partitions) = &mut readings[last].way else {
+                        return internal_err!("a leaf that was read");
+                    };
+                    match order.stream(leaves, partitions, passage, &exchange).await? {
+                        Some(refused) => leaves = refused,
+                        None => return Ok(()),
+                    }
+                    break;
+                }
             }
         }
         drop(tables);
@@ -125,7 +239,7 @@ impl Job {
                 options,
                 equipment: equipment.clone(),
                 exchange: exchange.clone(),
-                reservations: read.iter().map(|read| read.reservation.clone()).collect(),
+                reservations: reservations(&readings),
                 notes,
             };
             // Not a worker of the runtime: it blocks while nobody asks for what it found.
@@ -135,28 +249,24 @@ impl Job {
                 Searched::Refused(refused) => leaves = refused,
             }
         }
-        for (read, leaf) in read.iter_mut().zip(leaves) {
-            read.partitions = vec![Partition::of(leaf)];
-            read.reservation.free();
-        }
-        // What nobody has read yet.
-        for (leaf, source) in sources {
-            read.push(Read {
-                request: request(leaf, &source.schema),
-                schema: source.schema,
-                reservation: Arc::new(equipment.reserve("JoineryInput")),
-                partitions: source.streams.into_iter().map(Partition::unread).collect(),
-            });
+        for (reading, leaf) in readings.iter_mut().zip(leaves) {
+            reading.way = Way::Read(vec![Partition::of(leaf)]);
+            reading.reservation.free();
         }
         equipment
             .note("joined by DataFusion: the memory pool has no room for all leaves".to_owned());
-        let leaves = read
-            .into_iter()
-            .map(Read::replayed)
-            .collect::<Result<_>>()?;
+        let mut leaves = Vec::with_capacity(readings.len());
+        for reading in readings {
+            leaves.push(reading.replayed().await?);
+        }
         let plan = shape.stock(leaves)?;
         stock(plan, &schema, &equipment.context, &exchange).await
     }
+}
+
+fn reservations(readings: &[Reading]) -> Vec<Arc<MemoryReservation>> {
+    let reservations = readings.iter().map(|reading| reading.reservation.clone());
+    reservations.collect()
 }
 
 /// What is kept of a leaf: all, since whoever planned it has left out what nobody asks for.
@@ -168,24 +278,6 @@ fn request(leaf: &Leaf, schema: &SchemaRef) -> Arc<Request> {
         keys: leaf.keys.iter().map(key).collect(),
         columns: (0..schema.fields().len()).collect(),
     })
-}
-
-impl Read {
-    /// The leaf as a plan, with the columns that it has.
-    fn replayed(mut self) -> Result<Arc<dyn ExecutionPlan>> {
-        let parts = self.partitions.iter_mut().flat_map(|read| &mut read.parts);
-        parts.for_each(|part| part.keys.clear());
-        let half = Half {
-            schema: self.schema,
-            request: Arc::new(Request {
-                keys: Vec::new(),
-                columns: self.request.columns.clone(),
-            }),
-            partitions: self.partitions,
-            reservation: self.reservation,
-        };
-        Ok(Arc::new(half.replayed()?))
-    }
 }
 
 /// The search for rows.
@@ -214,7 +306,7 @@ impl Search {
             joins,
             filters,
             checks,
-        } = self.links(&leaves)?;
+        } = links(&self.shape, &leaves.iter().collect::<Vec<_>>())?;
         let forest = Arc::new(Forest {
             leaves,
             checks,
@@ -232,25 +324,6 @@ impl Search {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// How the leaves are joined.
-    fn links(&self, leaves: &[Side]) -> Result<Links> {
-        let classes = self.shape.classes().into_iter();
-        let key = |place| self.shape.key_at(place);
-        let classes: Vec<Vec<Key>> = classes
-            .map(|class| class.into_iter().map(key).collect())
-            .collect();
-        let known = self.shape.leaves.iter().zip(leaves).map(|(leaf, side)| {
-            let keys = side.keys.iter();
-            Known {
-                rows: side.rows(),
-                is_required: leaf.is_required,
-                integers: keys.map(|keys| is_integer(keys[0].data_type())).collect(),
-            }
-        });
-        let known: Vec<Known> = known.collect();
-        Links::of(&classes, &known, |keys| values(&leaves[keys.leaf], keys))
     }
 
     fn rows(&self, forest: &Arc<Forest>, joins: &[Link], filters: &[Link]) -> Result<()> {
@@ -342,13 +415,36 @@ impl Search {
     }
 }
 
+/// How leaves are joined.
+///
+/// # Errors
+///
+/// Those of arrays that are put together.
+pub(super) fn links(shape: &Shape, leaves: &[&Side]) -> Result<Links> {
+    let classes = shape.classes().into_iter();
+    let key = |place| shape.key_at(place);
+    let classes: Vec<Vec<Key>> = classes
+        .map(|class| class.into_iter().map(key).collect())
+        .collect();
+    let known = shape.leaves.iter().zip(leaves).map(|(leaf, side)| {
+        let keys = side.keys.iter();
+        Known {
+            rows: side.rows(),
+            is_required: leaf.is_required,
+            integers: keys.map(|keys| is_integer(keys[0].data_type())).collect(),
+        }
+    });
+    let known: Vec<Known> = known.collect();
+    Links::of(&classes, &known, |keys| values(leaves[keys.leaf], keys))
+}
+
 /// How many different keys a leaf has, as far as a sample tells: as many as would, if rows were drawn from them at random, leave
 /// so many different ones in the sample.
 fn values(leaf: &Side, keys: &Keys) -> Result<f64> {
     let rows = leaf.rows();
-    let sampled = rows.min(SAMPLE);
-    let row = |number: usize| (number * rows / sampled) as u32;
-    let places = leaf.locate((0..sampled).map(row));
+    let sample = leaf.sampled(SAMPLE);
+    let sampled = sample.len();
+    let places = leaf.locate(sample.into_iter());
     let keys = keys.keys.iter().map(|&key| leaf.gather_key(key, &places));
     let found = distinct(&keys.collect::<Result<Vec<ArrayRef>>>()?)?;
     if sampled == rows {

@@ -353,7 +353,8 @@ pub(crate) fn columns_of(projection: &ProjectionExec) -> Option<Vec<usize>> {
     columns.map(|column| column_of(&column.expr)).collect()
 }
 
-fn column_of(expression: &PhysicalExprRef) -> Option<usize> {
+/// The column that an expression is, if it is one.
+pub(crate) fn column_of(expression: &PhysicalExprRef) -> Option<usize> {
     let itself: &dyn Any = expression.as_ref();
     itself.downcast_ref::<Column>().map(Column::index)
 }

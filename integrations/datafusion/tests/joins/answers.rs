@@ -22,8 +22,19 @@ pub fn joinery(config: SessionConfig) -> SessionContext {
 }
 
 /// The same in this mode.
-pub fn in_mode(mut config: SessionConfig, mode: Mode) -> SessionContext {
-    let options = JoineryOptions::of(mode, Without::default());
+pub fn in_mode(config: SessionConfig, mode: Mode) -> SessionContext {
+    with_options(config, JoineryOptions::of(mode, Without::default()))
+}
+
+/// Settings of trees whose last leaf streams, however many rows it has.
+pub fn streaming_trees() -> JoineryOptions {
+    let mut options = JoineryOptions::of(Mode::Tree, Without::default());
+    options.stream_from = 0;
+    options
+}
+
+/// The same with these settings.
+pub fn with_options(mut config: SessionConfig, options: JoineryOptions) -> SessionContext {
     config.options_mut().extensions.insert(options);
     let builder = SessionStateBuilder::new()
         .with_config(config)

@@ -20,7 +20,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{FutureExt, StreamExt};
 use joinery_datafusion::{JoineryOptions, Mode, SessionStateBuilderExt, Without};
 
-use crate::answers::{in_mode, joinery, joins, plan, rows, sorted, stock};
+use crate::answers::{
+    in_mode, joinery, joins, plan, rows, sorted, stock, streaming_trees, with_options,
+};
 
 /// Keys 0 to `distinct` over and over, and the number of the row, in two partitions.
 fn numbers(rows: i64, distinct: i64) -> Arc<MemTable> {
@@ -194,10 +196,19 @@ fn pooled(bytes: usize) -> (SessionContext, Arc<dyn MemoryPool>) {
 }
 
 fn pooled_in_mode(bytes: usize, mode: Mode) -> (SessionContext, Arc<dyn MemoryPool>) {
+    pooled_with(bytes, JoineryOptions::of(mode, Without::default()))
+}
+
+/// Trees of which all leaves are collected, and trees whose last leaf streams.
+fn of_trees() -> [JoineryOptions; 2] {
+    let collecting = JoineryOptions::of(Mode::Tree, Without::default());
+    [collecting, streaming_trees()]
+}
+
+fn pooled_with(bytes: usize, options: JoineryOptions) -> (SessionContext, Arc<dyn MemoryPool>) {
     let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool.clone());
     let mut config = two_partitions();
-    let options = JoineryOptions::of(mode, Without::default());
     config.options_mut().extensions.insert(options);
     let builder = SessionStateBuilder::new()
         .with_config(config)
@@ -384,6 +395,7 @@ async fn techniques_of_a_tree_are_settings() {
         "filters",
         "own-order, multiplicity",
         "direct, tags, bitmasks",
+        "streamed-leaf",
     ] {
         let setting = format!("set joinery.without = '{without}'");
         context.sql(&setting).await.unwrap();
@@ -399,6 +411,18 @@ async fn techniques_of_a_tree_are_settings() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pool_too_small_for_all_leaves_has_datafusion_join() {
+    for options in of_trees() {
+        let stream_from = options.stream_from;
+        let refusals = refusals(options).await;
+        assert!(
+            (1..6).contains(&refusals),
+            "{refusals} refusals, streams from {stream_from}"
+        );
+    }
+}
+
+/// In how many of some pools DataFusion's joins take over.
+async fn refusals(options: JoineryOptions) -> usize {
     let (own, _) = pooled_in_mode(1 << 30, Mode::Tree);
     fill(&own, 100_000, 20_000);
     let expected = sorted(&own, TREE).await.unwrap();
@@ -412,7 +436,7 @@ async fn a_pool_too_small_for_all_leaves_has_datafusion_join() {
         8_000_000,
         64 << 20,
     ] {
-        let (context, pool) = pooled_in_mode(bytes, Mode::Tree);
+        let (context, pool) = pooled_with(bytes, options.clone());
         fill(&context, 100_000, 20_000);
         let plan = plan(&context, TREE).await.unwrap();
         match collect(plan.clone(), context.task_ctx()).await {
@@ -444,19 +468,21 @@ async fn a_pool_too_small_for_all_leaves_has_datafusion_join() {
         refusals += usize::from(text.contains("joined by DataFusion"));
         freed(&pool).await;
     }
-    assert!((1..6).contains(&refusals), "{refusals} refusals");
+    refusals
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_of_a_tree_that_is_dropped_stops_the_work() -> Result<()> {
-    let (context, pool) = pooled_in_mode(1 << 30, Mode::Tree);
     // 2,500 million rows, of one key; and more than can be counted, which DataFusion joins.
-    context.register_table("a", numbers(50_000, 1))?;
-    context.register_table("b", numbers(70_000, 1))?;
-    context.register_table("one", numbers(1, 1))?;
     let query = "select x.v from a x join a y on x.k = y.k join one z on z.k = y.k";
     let more = "select x.v from one z join b x on z.k = x.k join b y on x.k = y.k";
-    for (query, condition) in [(query, ""), (query, " and x.v + y.v > -1"), (more, "")] {
+    let queries = [(query, ""), (query, " and x.v + y.v > -1"), (more, "")];
+    let all = of_trees().map(|options| queries.map(|query| (options.clone(), query)));
+    for (options, (query, condition)) in all.into_iter().flatten() {
+        let (context, pool) = pooled_with(1 << 30, options);
+        context.register_table("a", numbers(50_000, 1))?;
+        context.register_table("b", numbers(70_000, 1))?;
+        context.register_table("one", numbers(1, 1))?;
         let plan = plan(&context, &format!("{query}{condition}")).await?;
         let mut stream = execute_stream(plan.clone(), context.task_ctx())?;
         assert!(stream.next().await.unwrap()?.num_rows() > 0);
@@ -469,11 +495,13 @@ async fn a_stream_of_a_tree_that_is_dropped_stops_the_work() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_condition_of_a_tree_that_fails_is_an_error() {
-    let context = in_mode(two_partitions(), Mode::Tree);
-    fill(&context, 100_000, 10_000);
-    let query = TREE.replace("s.v + l.v > 10", "1 / (l.v - s.v) > 0");
-    let error = sorted(&context, &query).await.unwrap_err().to_string();
-    assert!(error.to_lowercase().contains("divide by zero"), "{error}");
+    for options in of_trees() {
+        let context = with_options(two_partitions(), options);
+        fill(&context, 100_000, 10_000);
+        let query = TREE.replace("s.v + l.v > 10", "1 / (l.v - s.v) > 0");
+        let error = sorted(&context, &query).await.unwrap_err().to_string();
+        assert!(error.to_lowercase().contains("divide by zero"), "{error}");
+    }
 }
 
 /// The operators of a plan, each with how deep it stands.
@@ -507,7 +535,10 @@ async fn the_right_side_of_a_single_join_streams_by_a_small_left_one() {
     // Rows of the left side, and what becomes of a right side of 1,000.
     for (rows, chosen) in [
         (10_000, "chosen=[array of 10000 keys]"),
-        (300_000, "table of the probe side, which is the smaller one"),
+        (
+            1_200_000,
+            "table of the probe side, which is the smaller one",
+        ),
     ] {
         for config in both_ways() {
             let stock = stock(config.clone());
@@ -971,4 +1002,58 @@ async fn of_a_file_rows_that_join_nothing_are_not_kept() {
         }
         assert!(bytes[0] < bytes[1] / 2, "{bytes:?} bytes");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_leaf_of_many_rows_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scattered.parquet");
+    scattered(&path, 200_000);
+    let location = path.to_string_lossy().into_owned();
+    // Half of the keys of the file are there, so that its batches are kept as they are.
+    let query = "select o.v, m.v, count(*), max(r.t) from many m join other o on m.k = o.k \
+                 join r on r.k = o.k and r.t <> 'none' and o.v + m.v > 5 group by o.v, m.v";
+    let mut all = Vec::new();
+    for (mode, without) in [
+        (Mode::Off, ""),
+        (Mode::Tree, ""),
+        (Mode::Tree, "streamed-leaf"),
+    ] {
+        let config = two_partitions().with_batch_size(1_000);
+        let context = in_mode(config, mode);
+        let setting = format!("set joinery.without = '{without}'");
+        context.sql(&setting).await.unwrap();
+        for (name, rows) in [("other", 5_000), ("many", 10_000)] {
+            let table = numbers(rows, 5_000);
+            context.register_table(name, table).unwrap();
+        }
+        let registered = context.register_parquet("r", &location, Default::default());
+        registered.await.unwrap();
+        let (found, told) = analysed(&context, query).await;
+        let told_of_tree = told.lines().find(|line| line.contains("JoineryTreeExec"));
+        let plan = plan(&context, query).await.unwrap();
+        collect(plan.clone(), context.task_ctx()).await.unwrap();
+        let bytes = find_named(&plan, "JoineryTreeExec")
+            .and_then(|tree| tree.metrics()?.sum_by_name("build_mem_used"))
+            .map(|bytes| bytes.as_usize());
+        all.push((found, told_of_tree.map(str::to_owned), bytes));
+    }
+    let [(expected, ..), (found, told, bytes), (collected, how, most)] = &all[..] else {
+        panic!("three answers");
+    };
+    assert!(expected.len() > 5_000, "{} rows", expected.len());
+    assert!(found == expected && collected == expected);
+    let told = told.as_deref().expect("a tree");
+    assert!(
+        told.contains("chosen=[stream leaf 3 (k, …) through leaf "),
+        "{told}"
+    );
+    assert!(
+        !how.as_deref().expect("a tree").contains("stream"),
+        "{how:?}"
+    );
+    assert!(
+        bytes.unwrap() < most.unwrap() / 4,
+        "{bytes:?} of {most:?} bytes"
+    );
 }

@@ -13,12 +13,12 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemTable;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use joinery_datafusion::Mode;
+use joinery_datafusion::{JoineryOptions, Mode, Without};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus as Random;
 
-use crate::answers::{in_mode, joins, plan, sorted, stock};
+use crate::answers::{joins, plan, sorted, stock, streaming_trees, with_options};
 
 /// Queries of a run of the tests; CI asks for more.
 const QUERIES: u64 = 200;
@@ -396,10 +396,11 @@ async fn joins_many_rows(asked: &Asked) -> bool {
 /// Draws so many questions and compares the answers of Joinery in a mode with DataFusion's. Returns how many joins were taken
 /// over, and how many of these in trees.
 async fn compare(
-    mode: Mode,
+    options: JoineryOptions,
     queries: std::ops::Range<u64>,
     draw: impl Fn(&mut Random) -> Asked,
 ) -> (usize, usize) {
+    let mode = options.mode;
     let (mut taken, mut in_trees, mut failed, mut large) = (0, 0, 0, 0);
     let count = queries.end - queries.start;
     for seed in queries {
@@ -416,7 +417,7 @@ async fn compare(
             failed += 1;
             continue;
         };
-        let joinery = asked.of(in_mode(asked.config.clone(), mode));
+        let joinery = asked.of(with_options(asked.config.clone(), options.clone()));
         let found = sorted(&joinery, query).await;
         let found = found.unwrap_or_else(|error| panic!("{mode}, seed {seed}: {query}: {error}"));
         assert!(
@@ -463,7 +464,7 @@ fn any_joins(random: &mut Random) -> Asked {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_joins_are_answered_alike() {
     let all = queries() * 2 / 5;
-    let (taken, _) = compare(Mode::Join, 0..all, any_joins).await;
+    let (taken, _) = compare(of(Mode::Join), 0..all, any_joins).await;
     assert!(taken as u64 > all / 2, "{taken} joins of {all} queries");
 }
 
@@ -474,7 +475,7 @@ async fn random_joins_that_stream_are_answered_alike() {
         let all = queries() / 10;
         // The queries of joins that collect, and others.
         let first = queries() * 2 / 5 - all / 2;
-        let (taken, _) = compare(mode, first..first + all, any_joins).await;
+        let (taken, _) = compare(of(mode), first..first + all, any_joins).await;
         assert!(
             taken as u64 > all / 2,
             "{taken} joins of {all} queries, {mode}"
@@ -484,24 +485,31 @@ async fn random_joins_that_stream_are_answered_alike() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_trees_are_answered_alike() {
-    let all = queries() * 2 / 5;
-    // Other seeds than those of single joins.
-    let first = 1 << 32;
-    let (taken, in_trees) = compare(Mode::Tree, first..first + all, |random| Asked {
-        config: config(random),
-        tables: (0..3)
-            .map(|_| Arc::new(table(random, &[1, 2, 7, 20, 50, 100])))
-            .collect(),
-        query: match random.random_bool(0.3) {
-            true => cyclic_query(random),
-            false => tree_query(random),
-        },
-    })
-    .await;
-    assert!(
-        in_trees as u64 > all / 2,
-        "{in_trees} of {taken} joins of {all} queries are in trees"
-    );
+    // Of all leaves collected, and of a last one that streams.
+    for options in [of(Mode::Tree), streaming_trees()] {
+        let all = queries() / 5;
+        // Other seeds than those of single joins.
+        let first = (1 << 32) + u64::from(options.stream_from == 0) * all;
+        let (taken, in_trees) = compare(options, first..first + all, |random| Asked {
+            config: config(random),
+            tables: (0..3)
+                .map(|_| Arc::new(table(random, &[1, 2, 7, 20, 50, 100])))
+                .collect(),
+            query: match random.random_bool(0.3) {
+                true => cyclic_query(random),
+                false => tree_query(random),
+            },
+        })
+        .await;
+        assert!(
+            in_trees as u64 > all / 2,
+            "{in_trees} of {taken} joins of {all} queries are in trees"
+        );
+    }
+}
+
+fn of(mode: Mode) -> JoineryOptions {
+    JoineryOptions::of(mode, Without::default())
 }
 
 /// The first rows that only one answer has.
