@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::Result;
 use datafusion::physical_plan::metrics::{
     Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, RatioMetrics, ScopedTimerGuard, Time,
 };
 use join_core::output::Pair;
-
-use crate::tree::Sieve;
 
 /// The figures of both sides.
 pub(crate) struct JoinMetrics {
@@ -58,22 +54,6 @@ pub(crate) struct Input {
     pub(crate) batches: Count,
     /// Rows.
     pub(crate) rows: Count,
-}
-
-impl Input {
-    /// Counts a batch, and returns what passes.
-    ///
-    /// # Errors
-    ///
-    /// Those of the sieve.
-    pub(crate) fn sieved(&self, batch: RecordBatch, sieve: Option<&Sieve>) -> Result<RecordBatch> {
-        self.batches.add(1);
-        self.rows.add(batch.num_rows());
-        match sieve {
-            Some(sieve) if batch.num_rows() > 0 => sieve.keep(batch),
-            _ => Ok(batch),
-        }
-    }
 }
 
 impl JoinMetrics {

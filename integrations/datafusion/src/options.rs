@@ -172,8 +172,8 @@ extensions_options! {
         pub mode: Mode, default = Mode::default()
         /// Techniques of trees that are left out, such as `filters, own-order`.
         pub without: Without, default = Without::default()
-        /// Rows of the last leaf of a tree that are collected at least, where it is read from files, before it streams through tables
-        /// of the others; 0 to let it stream wherever it is read from and however many rows it has.
+        /// Rows of the last leaf of a tree that are collected at least, and as many as the other leaves have, before it streams
+        /// through tables of these; 0 to let it stream however many they are.
         pub stream_from: usize, default = 1 << 16
         /// On several machines: whether the keys of a join's left side go to all of them before its right side is shuffled, so
         /// that only rows with a partner are.

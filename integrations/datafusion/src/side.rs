@@ -196,7 +196,12 @@ impl Collector {
                 break;
             };
             let _timer = self.time.timer();
-            let batch = self.input.sieved(batch, self.sieve.as_deref())?;
+            self.input.batches.add(1);
+            self.input.rows.add(batch.num_rows());
+            let batch = match &self.sieve {
+                Some(sieve) if batch.num_rows() > 0 => sieve.keep(batch)?,
+                _ => batch,
+            };
             if batch.num_rows() == 0 {
                 continue;
             }

@@ -9,7 +9,8 @@ use std::mem;
 use std::sync::Arc;
 use std::vec;
 
-use datafusion::arrow::array::Array;
+use datafusion::arrow::array::{Array, BooleanBufferBuilder, make_array};
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
@@ -20,12 +21,13 @@ use datafusion::physical_plan::coalesce::LimitedBatchCoalescer;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, stream};
 use join_core::memory::Memory;
+use plan_executor::Context;
 
 use super::forest::{Check, Rows};
 use super::job::links;
 use super::links::{Keys, Link, Links};
 use super::shape::{Place, Residual, Shape};
-use super::sieve::Sieve;
+use super::sieve::Test;
 use crate::block::Block;
 use crate::exchange::Exchange;
 use crate::job::{Equipment, unjoined};
@@ -44,6 +46,15 @@ const PAIRS: usize = 1 << 16;
 /// Rows of the last leaf by which the order of the tables is found.
 const SAMPLE: usize = 1 << 10;
 
+/// Of which so many are looked up before it is asked whether these are enough.
+const SAMPLED_AT_A_TIME: usize = 16;
+
+/// Rows that are tested before it is asked whether tests are worth what they cost.
+const TESTED: usize = 1 << 16;
+
+/// A test must drop one row in so many.
+const WORTH: usize = 4;
+
 /// Tables of all leaves but the last.
 struct Cascade {
     leaves: Vec<Side>,
@@ -60,6 +71,8 @@ struct Step {
     from: Keys,
     form: Form,
     lookup: Lookup,
+    /// Tests rows of the last leaf before they are looked up, if it is their keys and these are integers.
+    test: Option<Test>,
     /// The leaf whose rows are found.
     to: usize,
     /// Whether it matters alone that there is one.
@@ -85,6 +98,39 @@ impl Step {
     /// How many partners rows have.
     fn count(&self, rows: &Rows, leaves: &[&Side]) -> Result<u64> {
         self.lookup.count(&self.keys(rows, leaves)?, 0..rows.count)
+    }
+
+    /// How many partners a row of a sample has, as far as some of them tell: all of a few would be enough.
+    fn partners(&self, sample: &Rows, leaves: &[&Side]) -> Result<f64> {
+        let keys = self.keys(sample, leaves)?;
+        let (mut looked_up, mut found) = (0, 0);
+        while looked_up < sample.count && found < PAIRS as u64 {
+            let some = looked_up..sample.count.min(looked_up + SAMPLED_AT_A_TIME);
+            found += self.lookup.count(&keys, some.clone())?;
+            looked_up = some.end;
+        }
+        let found = match self.is_required {
+            true => found.min(looked_up as u64),
+            false => found,
+        };
+        Ok(found as f64 / looked_up.max(1) as f64)
+    }
+
+    /// The rows that have partners.
+    fn with_partners(&self, mut rows: Rows, leaves: &[&Side]) -> Result<Rows> {
+        let keys = self.keys(&rows, leaves)?;
+        let found = self.lookup.pairs(&keys, 0..rows.count, true)?;
+        let mut pairs = found
+            .pairs
+            .iter()
+            .map(|pair| pair.probe)
+            .collect::<Vec<_>>();
+        pairs.dedup();
+        for of in rows.of.iter_mut().filter(|of| !of.is_empty()) {
+            *of = pairs.iter().map(|&row| of[row as usize]).collect();
+        }
+        rows.count = pairs.len();
+        Ok(rows)
     }
 
     /// Rows with their partners; those without one are dropped.
@@ -202,20 +248,33 @@ impl Order {
         let last = leaves.len() - 1;
         let mut is_there = vec![false; leaves.len()];
         is_there[last] = true;
-        let mut tables: Vec<Step> = Vec::with_capacity(joins.len());
         let mut joins = joins;
+        let mut ways: Vec<[Keys; 2]> = Vec::with_capacity(joins.len());
         // The joins are a tree of all leaves: from what is there one of them leads on.
         while let Some(next) = joins
             .iter()
             .position(|Link([left, right])| is_there[left.leaf] != is_there[right.leaf])
         {
-            let Link([left, right]) = joins.swap_remove(next);
-            let (from, to) = match is_there[left.leaf] {
-                true => (left, right),
-                false => (right, left),
-            };
-            is_there[to.leaf] = true;
-            tables.push(self.table(from, &to, leaves, (&memory, &refusal))?);
+            let Link(mut way) = joins.swap_remove(next);
+            if !is_there[way[0].leaf] {
+                way.reverse();
+            }
+            is_there[way[1].leaf] = true;
+            ways.push(way);
+        }
+        // From the ends of the tree: a table has no rows that have no partners in those behind it.
+        let mut tables: Vec<Step> = Vec::with_capacity(ways.len());
+        while let Some([from, to]) = ways.pop() {
+            let behind: Vec<&Step> = tables
+                .iter()
+                .filter(|table| table.from.leaf == to.leaf)
+                .collect();
+            let left = self.left(to.leaf, &behind, leaves)?;
+            let (leaf, is_reduced) = (to.leaf, left.is_some());
+            let table = self.table(from, &to, left, leaves, (&memory, &refusal))?;
+            // Of these no row is asked for.
+            tables.retain(|table| !(is_reduced && table.is_required && table.from.leaf == leaf));
+            tables.push(table);
         }
         let of_leaves = self.reservations.iter().map(|bytes| bytes.size());
         let bytes = of_leaves.sum::<usize>() + memory.peak();
@@ -223,11 +282,54 @@ impl Order {
         self.in_order(tables, checks, leaves)
     }
 
-    /// The table of the leaf of `to`, in which rows are looked up by `from`.
+    /// Which rows of a leaf have partners in all of these tables; none where there is no table.
+    fn left(
+        &self,
+        leaf: usize,
+        tables: &[&Step],
+        leaves: &[&Side],
+    ) -> Result<Option<BooleanBuffer>> {
+        if tables.is_empty() {
+            return Ok(None);
+        }
+        let rows = leaves[leaf].rows() as u32;
+        let team = self.equipment.team(rows as usize)?;
+        let starts = (0..rows).step_by(ROWS);
+        let left = |first: u32| {
+            let mut some = Rows::none(leaves.len());
+            some.of[leaf] = (first..rows.min(first + ROWS as u32)).collect();
+            some.count = some.of[leaf].len();
+            for table in tables {
+                some = table.with_partners(some, leaves)?;
+            }
+            Ok(some.of.swap_remove(leaf))
+        };
+        let workers = starts
+            .clone()
+            .len()
+            .div_ceil(team.workers_for(rows as usize))
+            .max(1);
+        let starts: Vec<u32> = starts.collect();
+        let parts: Vec<&[u32]> = starts.chunks(workers).collect();
+        let all = team.run(parts, |_, starts| {
+            let all = starts.iter().map(|&first| left(first));
+            all.collect::<Result<Vec<Vec<u32>>>>()
+        });
+        let mut has_partners = BooleanBufferBuilder::new(rows as usize);
+        has_partners.append_n(rows as usize, false);
+        for part in all {
+            let rows = part?.into_iter().flatten();
+            rows.for_each(|row| has_partners.set_bit(row as usize, true));
+        }
+        Ok(Some(has_partners.finish()))
+    }
+
+    /// The table of the leaf of `to`, in which rows are looked up by `from`; of the rows that are left, if others are not.
     fn table(
         &self,
         from: Keys,
         to: &Keys,
+        left: Option<BooleanBuffer>,
         leaves: &[&Side],
         (memory, refusal): (&Memory, &Refusal),
     ) -> Result<Step> {
@@ -236,9 +338,29 @@ impl Order {
         let keys: Vec<Chunks> = keys.collect();
         let types = keys.iter().map(|chunks| chunks[0].data_type().clone());
         let form = Form::of(&types.collect::<Vec<DataType>>(), Nulls::MatchNothing);
-        let keys = form.of_keys(&keys, Nulls::MatchNothing)?;
+        let mut keys = form.of_keys(&keys, Nulls::MatchNothing)?;
+        if let (Some(left), [keys]) = (left, keys.as_mut_slice()) {
+            // What is NULL equals nothing.
+            let left = NullBuffer::new(left);
+            let nulls = NullBuffer::union(keys.nulls(), Some(&left));
+            let data = keys.to_data().into_builder().nulls(nulls);
+            *keys = make_array(data.build()?);
+        }
         let team = self.equipment.team(leaf.rows())?;
+        let context = Context {
+            team: &team,
+            memory,
+        };
+        let last = leaves.len() - 1;
+        let column = match form {
+            Form::Hashed => None,
+            Form::Int32 | Form::Int64 if from.leaf == last => {
+                Some(self.shape.leaves[last].keys[from.keys[0]])
+            }
+            Form::Int32 | Form::Int64 => None,
+        };
         Ok(Step {
+            test: column.and_then(|column| Test::of(column, &keys, &context)),
             from,
             form,
             lookup: Lookup::new(form, &keys, &team, (memory, refusal))?,
@@ -271,15 +393,14 @@ impl Order {
                 if !is_there[table.from.leaf] || best.is_some() && !self.own_order {
                     continue;
                 }
-                let mut rows = table.count(&sample, leaves)?;
-                if table.is_required {
-                    rows = rows.min(sample.count as u64);
-                }
-                if best.is_none_or(|(fewest, _)| rows < fewest) {
-                    best = Some((rows, number));
+                let partners = table.partners(&sample, leaves)?;
+                if best.is_none_or(|(fewest, _)| partners < fewest) {
+                    best = Some((partners, number));
                 }
             }
-            let (_, best) = best.expect("a table that a leaf leads to which is there");
+            let (partners, best) = best.expect("a table that a leaf leads to which is there");
+            let most = (PAIRS as f64 / partners).max(1.0) as usize;
+            sample = sample.take_first(sample.count.min(most));
             let mut step = tables.remove(best);
             is_there[step.to] = true;
             step.checks = checks
@@ -292,8 +413,7 @@ impl Order {
                 })
                 .collect();
             sample = step.advance(sample, leaves)?;
-            let most = sample.count.min(SAMPLE);
-            sample = sample.take_first(most);
+            sample = sample.take_first(sample.count.min(SAMPLE));
             steps.push(step);
         }
         let mut is_kept = vec![false; leaves.len()];
@@ -315,7 +435,6 @@ impl Order {
 pub(super) struct Last {
     pub(super) schema: SchemaRef,
     pub(super) request: Arc<Request>,
-    pub(super) sieve: Option<Arc<Sieve>>,
     /// Holds the bytes of what was read, which are given back as it streams.
     pub(super) reservation: Arc<MemoryReservation>,
 }
@@ -337,6 +456,7 @@ impl Cascade {
             rest: partition.rest,
             batch: None,
             work: Vec::new(),
+            tests: Tests(vec![[0; 2]; self.steps.len()]),
             output: LimitedBatchCoalescer::new(self.schema.clone(), batch_size, None),
             figures: equipment.metrics.clone().of_stream(number),
             cascade: self.clone(),
@@ -362,8 +482,39 @@ struct Passage {
     batch: Option<Side>,
     /// Rows of it, and how many tables each have behind them; those that come first last.
     work: Vec<(usize, Rows)>,
+    tests: Tests,
     output: LimitedBatchCoalescer,
     figures: StreamMetrics,
+}
+
+/// What is known of tests of each table: how many rows were tested, and how many passed.
+struct Tests(Vec<[usize; 2]>);
+
+impl Tests {
+    /// The rows of a part of the last leaf that pass, tested where that has been worth something.
+    fn passing(&mut self, steps: &[Step], part: &Part) -> Result<Vec<u32>> {
+        let mut passing: Option<BooleanBuffer> = None;
+        for (step, [tested, passed]) in steps.iter().zip(&mut self.0) {
+            let Some(test) = &step.test else {
+                continue;
+            };
+            // Those that pass are looked up as well.
+            if *tested > TESTED && *passed * WORTH > *tested * (WORTH - 1) {
+                continue;
+            }
+            let passes = test.passes(&part.columns)?;
+            *tested += part.rows;
+            *passed += passes.count_set_bits();
+            passing = Some(match passing {
+                Some(passing) => &passing & &passes,
+                None => passes,
+            });
+        }
+        Ok(match passing {
+            Some(passing) => passing.set_indices_u32().collect(),
+            None => (0..part.rows as u32).collect(),
+        })
+    }
 }
 
 impl Passage {
@@ -389,11 +540,15 @@ impl Passage {
                     Some(table) => go_on(table, (step, rows), &leaves, &mut self.work)?,
                 }
             } else if let Some(part) = self.read().await? {
+                let _timers = self.figures.timers();
                 let mut rows = Rows::none(self.cascade.leaves.len() + 1);
-                rows.count = part.rows;
-                rows.of[self.cascade.leaves.len()] = (0..part.rows as u32).collect();
-                self.batch = Some(self.no_rows.of_part(part)?);
-                self.work.push((0, rows));
+                let own = &mut rows.of[self.cascade.leaves.len()];
+                *own = self.tests.passing(&self.cascade.steps, &part)?;
+                rows.count = own.len();
+                if rows.count > 0 {
+                    self.batch = Some(self.no_rows.of_part(part)?);
+                    self.work.push((0, rows));
+                }
             } else {
                 self.output.finish()?;
                 return Ok(self.output.next_completed_batch());
@@ -415,8 +570,8 @@ impl Passage {
                 break;
             };
             let _timers = self.figures.timers();
-            let input = &self.figures.join.right;
-            let batch = input.sieved(batch, self.last.sieve.as_deref())?;
+            self.figures.join.right.batches.add(1);
+            self.figures.join.right.rows.add(batch.num_rows());
             if batch.num_rows() > 0 {
                 return self.last.request.of(&batch, 0).map(Some);
             }
@@ -425,17 +580,28 @@ impl Passage {
     }
 }
 
-/// Looks rows up, or leaves them to be looked up in two halves.
+/// Looks rows up, or leaves them to be looked up in two parts.
 fn go_on(
     table: &Step,
     (step, mut rows): (usize, Rows),
     leaves: &[&Side],
     work: &mut Vec<(usize, Rows)>,
 ) -> Result<()> {
-    let are_many = rows.count > ROWS
-        || rows.count > 1 && table.lookup.has_many() && table.count(&rows, leaves)? > PAIRS as u64;
-    if are_many {
-        let first = rows.take_first(rows.count / 2);
+    let lookup = &table.lookup;
+    let most = ROWS.min(lookup.rows_of(PAIRS));
+    let first = match rows.count > most {
+        true => most,
+        false
+            if rows.count > 1
+                && lookup.has_many()
+                && table.count(&rows, leaves)? > PAIRS as u64 =>
+        {
+            rows.count / 2
+        }
+        false => rows.count,
+    };
+    if first < rows.count {
+        let first = rows.take_first(first);
         work.extend([(step, rows), (step, first)]);
         return Ok(());
     }

@@ -156,7 +156,7 @@ impl Job {
         });
         // Those that no other prunes are read at the same time: few of them keep all threads busy.
         for (number, reading) in readings.iter_mut().enumerate() {
-            if pruning[number].is_none() && (number < last || streams_from != Some(0)) {
+            if pruning[number].is_none() && (number < last || streams_from.is_none()) {
                 reading.start(None, usize::MAX, &equipment);
             }
         }
@@ -182,8 +182,8 @@ impl Job {
             }
             let most = match streams_from.filter(|_| number == last) {
                 Some(0) => 0,
-                // Tables of all other leaves cost less than to keep so many rows.
-                Some(rows) if sieve.is_some() => {
+                // Tables of all other leaves cost less than to keep more rows.
+                Some(rows) => {
                     let others: usize = leaves.iter().map(Side::rows).sum();
                     others.max(rows)
                 }
@@ -210,7 +210,6 @@ impl Job {
                     let passage = Last {
                         schema: reading.schema.clone(),
                         request: reading.request.clone(),
-                        sieve,
                         reservation: reading.reservation.clone(),
                     };
                     let order = Order {

@@ -3,6 +3,7 @@
 //! A scan of files makes its batches for the query alone: those rows of them that join nothing take memory, and need not. A batch
 //! of which much is left stays as it is, since keeping some of it costs a copy.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,10 +26,56 @@ use crate::side::{Chunks, Side};
 /// Of a batch from which rows are dropped, at most one in so many stays.
 const DROPPED_FROM: usize = 4;
 
+/// Keys that rows of a leaf must have in a column.
+pub(super) struct Test {
+    column: usize,
+    filter: KeyFilter,
+}
+
+impl Test {
+    /// A test of a column for these keys, which are integers; none where there is no room for it, or nothing to be tested.
+    pub(super) fn of(column: usize, keys: &Chunks, context: &Context<'_>) -> Option<Self> {
+        let filter = match keys.first()?.data_type() {
+            DataType::Int64 => {
+                let values = values::<Int64Type>(keys);
+                KeyFilter::of_int64(&slices(&values), context)
+            }
+            _ => {
+                let values = values::<Int32Type>(keys);
+                KeyFilter::of_int32(&slices(&values), context)
+            }
+        };
+        let filter = filter.ok()??;
+        Some(Self { column, filter })
+    }
+
+    /// Of which of the columns' rows nothing is known but that they may have such keys.
+    ///
+    /// # Errors
+    ///
+    /// Those of Arrow.
+    pub(super) fn passes(&self, columns: &[ArrayRef]) -> Result<BooleanBuffer> {
+        let keys = plain(&columns[self.column])?;
+        let words = match keys.data_type() {
+            DataType::Int64 => self
+                .filter
+                .int64s(keys.as_primitive::<Int64Type>().values()),
+            _ => self
+                .filter
+                .int32s(keys.as_primitive::<Int32Type>().values()),
+        };
+        let words: Vec<u64> = words.into_iter().map(u64::to_le).collect();
+        let passes = BooleanBuffer::new(Buffer::from_vec(words), 0, keys.len());
+        Ok(match keys.nulls() {
+            Some(nulls) => &passes & nulls.inner(),
+            None => passes,
+        })
+    }
+}
+
 /// Keys that rows of a leaf must have, those of leaves before it.
 pub(crate) struct Sieve {
-    /// The columns that are tested.
-    tests: Vec<(usize, KeyFilter)>,
+    tests: Vec<Test>,
     /// Rows that were dropped.
     dropped: AtomicUsize,
 }
@@ -78,14 +125,9 @@ impl Sieve {
                 team: &team,
                 memory: &memory,
             };
-            let filter = |(column, keys): (usize, Chunks)| {
-                let filter = match keys.first()?.data_type() {
-                    DataType::Int64 => KeyFilter::of_int64(&values::<Int64Type>(&keys), &context),
-                    _ => KeyFilter::of_int32(&values::<Int32Type>(&keys), &context),
-                };
-                Some((column, filter.ok()??))
-            };
-            keys.into_iter().filter_map(filter).collect()
+            let keys = keys.iter();
+            let tests = keys.filter_map(|(column, keys)| Test::of(*column, keys, &context));
+            tests.collect()
         });
         Ok(Some(Self {
             tests: filters.join().await.map_err(unjoined)?,
@@ -97,20 +139,11 @@ impl Sieve {
     pub(crate) fn keep(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let mut keeps: Option<BooleanBuffer> = None;
-        for (column, filter) in &self.tests {
-            let keys = plain(batch.column(*column))?;
-            let words = match keys.data_type() {
-                DataType::Int64 => filter.int64s(keys.as_primitive::<Int64Type>().values()),
-                _ => filter.int32s(keys.as_primitive::<Int32Type>().values()),
-            };
-            let words: Vec<u64> = words.into_iter().map(u64::to_le).collect();
-            let mut passed = BooleanBuffer::new(Buffer::from_vec(words), 0, rows);
-            if let Some(nulls) = keys.nulls() {
-                passed = &passed & nulls.inner();
-            }
+        for test in &self.tests {
+            let passes = test.passes(batch.columns())?;
             keeps = Some(match keeps {
-                Some(keeps) => &keeps & &passed,
-                None => passed,
+                Some(keeps) => &keeps & &passes,
+                None => passes,
             });
         }
         let Some(keeps) = keeps else {
@@ -137,11 +170,18 @@ impl Sieve {
     }
 }
 
-fn values<T: ArrowPrimitiveType>(chunks: &Chunks) -> Vec<&[T::Native]> {
-    let values = chunks
-        .iter()
-        .map(|keys| &keys.as_primitive::<T>().values()[..]);
+/// The values that are not NULL.
+fn values<T: ArrowPrimitiveType>(chunks: &Chunks) -> Vec<Cow<'_, [T::Native]>> {
+    let chunks = chunks.iter().map(|keys| keys.as_primitive::<T>());
+    let values = chunks.map(|keys| match keys.null_count() {
+        0 => Cow::Borrowed(&keys.values()[..]),
+        _ => Cow::Owned(keys.iter().flatten().collect()),
+    });
     values.collect()
+}
+
+fn slices<'v, T: Clone>(values: &'v [Cow<'_, [T]>]) -> Vec<&'v [T]> {
+    values.iter().map(AsRef::as_ref).collect()
 }
 
 /// A column that does not hold on to bytes of strings that it has no more.

@@ -381,6 +381,12 @@ async fn a_tree_is_one_operator_that_says_what_it_did() {
     fill(&single, 100_000, 10_000);
     assert!(found == sorted(&single, TREE).await.unwrap());
     let analysed = text(&plan);
+    for said in ["stream leaf 3 (k, …) through leaf", "array of 10000 keys"] {
+        assert!(analysed.contains(said), "{said}: {analysed}");
+    }
+    let collecting = "set joinery.without = 'streamed-leaf'";
+    context.sql(collecting).await.unwrap();
+    let (_, analysed) = self::analysed(&context, TREE).await;
     for said in ["scan leaf 1", "scan leaf 2", "scan leaf 3", "root"] {
         assert!(analysed.contains(said), "{said}: {analysed}");
     }
@@ -987,7 +993,7 @@ async fn of_a_file_rows_that_join_nothing_are_not_kept() {
         let mut bytes = Vec::new();
         for without in ["", "scan-filters"] {
             let context = in_mode(two_partitions(), Mode::Tree);
-            let setting = format!("set joinery.without = '{without}'");
+            let setting = format!("set joinery.without = 'streamed-leaf, {without}'");
             context.sql(&setting).await.unwrap();
             assert_eq!(of(&context).await, expected, "{query}");
             let plan = plan(&context, &query).await.unwrap();
