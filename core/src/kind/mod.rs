@@ -6,7 +6,8 @@
 //! enough. And after the last pair, a walk over the marks of a side emits its rows with
 //! or without a partner: those too that never came near a table, because their key is NULL, a filter of the join dropped
 //! them, or the other side is empty. Since a mark is set however often a row matches, duplicates are not multiplied, and a
-//! row that several workers see is emitted once; marks are bytes that are only ever set, so they need no lock.
+//! row that several workers see is emitted once; marks are bytes that are only ever set, so they need no lock. Where pairs are
+//! no results, a condition is asked about [no more of them](settle) than it takes to mark a row.
 //!
 //! Every result is a [`Pair`]; [`Kind`] says what stands on either side.
 
