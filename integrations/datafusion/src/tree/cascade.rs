@@ -65,7 +65,7 @@ struct Cascade {
     _reservations: Vec<Arc<MemoryReservation>>,
 }
 
-/// A table that rows are looked up in.
+/// A table that rows are looked up in, and what happens to them then.
 struct Step {
     /// The keys by which they are, of a leaf that is there by then.
     from: Keys,
@@ -120,16 +120,13 @@ impl Step {
     fn with_partners(&self, mut rows: Rows, leaves: &[&Side]) -> Result<Rows> {
         let keys = self.keys(&rows, leaves)?;
         let found = self.lookup.pairs(&keys, 0..rows.count, true)?;
-        let mut pairs = found
-            .pairs
-            .iter()
-            .map(|pair| pair.probe)
-            .collect::<Vec<_>>();
-        pairs.dedup();
+        let left = found.pairs.iter().map(|pair| pair.probe);
+        let mut left: Vec<u32> = left.collect();
+        left.dedup();
         for of in rows.of.iter_mut().filter(|of| !of.is_empty()) {
-            *of = pairs.iter().map(|&row| of[row as usize]).collect();
+            *of = left.iter().map(|&row| of[row as usize]).collect();
         }
-        rows.count = pairs.len();
+        rows.count = left.len();
         Ok(rows)
     }
 
@@ -237,7 +234,9 @@ impl Order {
     }
 
     fn steps(&self, leaves: &[&Side]) -> Result<Vec<Step>> {
-        let Links { joins, checks, .. } = links(&self.shape, leaves)?;
+        let Links {
+            mut joins, checks, ..
+        } = links(&self.shape, leaves)?;
         let _timer = self.equipment.metrics.build_time.timer();
         let refusal = Refusal::default();
         let memory = Memory::lent(Pool {
@@ -248,7 +247,6 @@ impl Order {
         let last = leaves.len() - 1;
         let mut is_there = vec![false; leaves.len()];
         is_there[last] = true;
-        let mut joins = joins;
         let mut ways: Vec<[Keys; 2]> = Vec::with_capacity(joins.len());
         // The joins are a tree of all leaves: from what is there one of them leads on.
         while let Some(next) = joins
@@ -304,13 +302,9 @@ impl Order {
             }
             Ok(some.of.swap_remove(leaf))
         };
-        let workers = starts
-            .clone()
-            .len()
-            .div_ceil(team.workers_for(rows as usize))
-            .max(1);
         let starts: Vec<u32> = starts.collect();
-        let parts: Vec<&[u32]> = starts.chunks(workers).collect();
+        let each = starts.len().div_ceil(team.workers_for(rows as usize));
+        let parts: Vec<&[u32]> = starts.chunks(each.max(1)).collect();
         let all = team.run(parts, |_, starts| {
             let all = starts.iter().map(|&first| left(first));
             all.collect::<Result<Vec<Vec<u32>>>>()
