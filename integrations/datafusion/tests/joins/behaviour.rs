@@ -501,6 +501,28 @@ async fn a_stream_of_a_tree_that_is_dropped_stops_the_work() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inputs_are_read_from_when_a_plan_is_executed() {
+    for (mode, query) in [(Mode::Join, JOIN), (Mode::Tree, TREE)] {
+        let (context, pool) = pooled_in_mode(1 << 30, mode);
+        fill(&context, 100_000, 10_000);
+        let plan = plan(&context, query).await.unwrap();
+        let stream = plan.execute(0, context.task_ctx()).unwrap();
+        let read = async {
+            while pool.reserved() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(60), read).await;
+        assert!(
+            waited.is_ok(),
+            "{mode}: nothing is read before it is asked for"
+        );
+        drop(stream);
+        freed(&pool).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_condition_of_a_tree_that_fails_is_an_error() {
     for options in of_trees() {
         let context = with_options(two_partitions(), options);
