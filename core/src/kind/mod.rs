@@ -9,7 +9,7 @@
 //! row that several workers see is emitted once; marks are bytes that are only ever set, so they need no lock. Where pairs are
 //! no results, a condition is asked about [no more of them](settle) than it takes to mark a row.
 //!
-//! Every result is a [`Pair`]; [`Kind`] says what stands on either side.
+//! Every result is a [`Pair`](crate::output::Pair); [`Kind`] says what stands on either side.
 
 mod marking;
 mod marks;

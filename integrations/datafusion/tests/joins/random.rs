@@ -294,16 +294,20 @@ fn cyclic_query(random: &mut Random) -> String {
     )
 }
 
-/// What is selected: the rows' numbers and a key of some tables, or how many rows there are.
+/// What is selected: the rows' numbers and a key of all tables or of one, or how many rows there are.
 fn selected(random: &mut Random, visible: &[String]) -> String {
     if random.random_bool(0.2) {
         return "count(*)".to_owned();
     }
-    let of_alias = |alias: &String| {
+    let of_alias = |alias: &String, random: &mut Random| {
         let column = KEYS.choose(random).unwrap();
         format!("{alias}.v, {alias}.{column}")
     };
-    visible.iter().map(of_alias).collect::<Vec<_>>().join(", ")
+    if random.random_bool(0.3) {
+        return of_alias(visible.choose(random).unwrap(), random);
+    }
+    let all = visible.iter().map(|alias| of_alias(alias, random));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// A query of one to three joins.
