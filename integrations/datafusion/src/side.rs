@@ -285,15 +285,16 @@ impl Side {
         })
     }
 
-    /// The same rows in one batch.
-    ///
-    /// # Errors
-    ///
-    /// If arrays cannot be put together.
-    pub(crate) fn in_one_batch(self) -> Result<Self> {
-        if self.offsets.starts().len() <= 2 {
-            return Ok(self);
+    /// The same rows in one batch, where arrays can be put together: strings may be too long for that, and dictionaries have too
+    /// many values.
+    pub(crate) fn in_one_batch(self) -> Self {
+        match self.offsets.starts().len() {
+            0..=2 => self,
+            _ => self.whole().unwrap_or(self),
         }
+    }
+
+    fn whole(&self) -> Result<Self> {
         let one = |chunks: &[ArrayRef]| {
             let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
             concat(&chunks)

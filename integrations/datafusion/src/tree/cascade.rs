@@ -203,8 +203,7 @@ impl Order {
 
     /// Tables of all leaves but the last, of which some rows are known; or the leaves, where the pool has no room for tables.
     fn cascade(self, leaves: Vec<Side>, last: &Side) -> Result<Result<Cascade, Vec<Side>>> {
-        let leaves = leaves.into_iter().map(Side::in_one_batch);
-        let leaves: Vec<Side> = leaves.collect::<Result<_>>()?;
+        let leaves: Vec<Side> = leaves.into_iter().map(Side::in_one_batch).collect();
         let steps = {
             let all: Vec<&Side> = leaves.iter().chain([last]).collect();
             self.steps(&all)
@@ -333,12 +332,16 @@ impl Order {
         let types = keys.iter().map(|chunks| chunks[0].data_type().clone());
         let form = Form::of(&types.collect::<Vec<DataType>>(), Nulls::MatchNothing);
         let mut keys = form.of_keys(&keys, Nulls::MatchNothing)?;
-        if let (Some(left), [keys]) = (left, keys.as_mut_slice()) {
-            // What is NULL equals nothing.
-            let left = NullBuffer::new(left);
-            let nulls = NullBuffer::union(keys.nulls(), Some(&left));
-            let data = keys.to_data().into_builder().nulls(nulls);
-            *keys = make_array(data.build()?);
+        if let Some(left) = left {
+            let mut first = 0;
+            for keys in &mut keys {
+                // What is NULL equals nothing.
+                let own = NullBuffer::new(left.slice(first, keys.len()));
+                first += keys.len();
+                let nulls = NullBuffer::union(keys.nulls(), Some(&own));
+                let data = keys.to_data().into_builder().nulls(nulls);
+                *keys = make_array(data.build()?);
+            }
         }
         let team = self.equipment.team(leaf.rows())?;
         let context = Context {

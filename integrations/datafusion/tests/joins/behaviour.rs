@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, ListArray, StringArray};
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, DictionaryArray, Int64Array, ListArray, StringArray,
+};
+use datafusion::arrow::datatypes::{Int8Type, Int64Type};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemTable;
 use datafusion::common::{DataFusionError, Result};
@@ -1085,4 +1087,41 @@ async fn a_last_leaf_of_many_rows_streams() {
         bytes.unwrap() < most.unwrap() / 4,
         "{bytes:?} of {most:?} bytes"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_leaf_streams_past_leaves_whose_batches_cannot_be_put_together() {
+    // Two batches with a hundred values each, which are too many for the dictionary of both.
+    let batch = |first: i64| {
+        let keys = Int64Array::from_iter_values(first..first + 100);
+        let texts = (first..first + 100).map(|key| format!("text {key}"));
+        let texts: DictionaryArray<Int8Type> = texts
+            .collect::<Vec<_>>()
+            .iter()
+            .map(|text| Some(text.as_str()))
+            .collect();
+        let columns: [(&str, ArrayRef); 2] = [("k", Arc::new(keys)), ("t", Arc::new(texts))];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+            .unwrap()
+    };
+    let batches = vec![vec![batch(0), batch(100)]];
+    // The other leaf stands behind this one, and leaves ten of its keys.
+    let query = "select d.t, r.v from few f join d on f.k = d.k join large r on r.k = d.k";
+    let mut answers = Vec::new();
+    for stream_from in [0, 1 << 16] {
+        let mut options = streaming_trees();
+        options.stream_from = stream_from;
+        let context = with_options(two_partitions(), options);
+        let table = MemTable::try_new(batches[0][0].schema(), batches.clone()).unwrap();
+        context.register_table("d", Arc::new(table)).unwrap();
+        context.register_table("few", numbers(10, 10)).unwrap();
+        context
+            .register_table("large", numbers(1_000, 200))
+            .unwrap();
+        let (found, told) = analysed(&context, query).await;
+        assert_eq!(told.contains("stream leaf 3"), stream_from == 0, "{told}");
+        answers.push(found);
+    }
+    assert_eq!(answers[0].len(), 50);
+    assert_eq!(answers[0], answers[1]);
 }
