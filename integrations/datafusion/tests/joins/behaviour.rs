@@ -1125,3 +1125,27 @@ async fn a_last_leaf_streams_past_leaves_whose_batches_cannot_be_put_together() 
     assert_eq!(answers[0].len(), 50);
     assert_eq!(answers[0], answers[1]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_of_aggregates_by_its_keys_keeps_their_partitions() {
+    let [_, partitioned] = both_ways();
+    let context = in_mode(partitioned.clone(), Mode::Tree);
+    fill(&context, 100_000, 10_000);
+    let stock = stock(partitioned);
+    fill(&stock, 100_000, 10_000);
+    // The keys that the sides are aggregated by, and one of two.
+    for (keys, mode, repartitioned) in [
+        ("a.k = b.k and a.m = b.m", "streaming", 2),
+        ("a.k = b.k", "either", 2),
+    ] {
+        let of = |table| format!("(select k, v % 3 m, count(*) c from {table} group by k, v % 3)");
+        let (left, right) = (of("small"), of("large"));
+        let query = format!("select a.c, b.c from {left} a full join {right} b on {keys}");
+        let planned = explained(&context, &query).await;
+        let joined = format!("JoineryExec: mode={mode}");
+        assert!(planned.contains(&joined), "{planned}");
+        let found = planned.matches("RepartitionExec").count();
+        assert_eq!(found, repartitioned, "{planned}");
+        assert!(sorted(&context, &query).await.unwrap() == sorted(&stock, &query).await.unwrap());
+    }
+}
