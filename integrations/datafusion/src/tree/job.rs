@@ -35,9 +35,9 @@ use crate::side::{Chunks, Collected, Partition, Request, Side};
 /// Rows by which the number of different keys is estimated.
 const SAMPLE: usize = 1024;
 
-/// Rows of a last leaf, for each row of the others, from which on it streams though keeping it would cost nothing, since nobody reads it
+/// Rows of a last leaf, for each row of the others, from which on it streams though keeping it costs nothing, since nobody reads it
 /// from files. To keep it, and to gather from all over, takes some nanoseconds a row; its keys would have filtered the others, which
-/// become tables as they are, about five times as many: of TPC-H's Q9, whose others have half as many rows, it takes twice as long.
+/// become tables as they are: TPC-H's Q3, with four rows for each of the others, took 38 ms streaming and 32 ms collected.
 const HELD: usize = 5;
 
 /// All that a tree needs to run.
